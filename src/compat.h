@@ -1,0 +1,78 @@
+/*
+ * compat.h
+ *		What differs between the supported PostgreSQL versions, as macros named
+ *		by their meaning.  Nothing else in src/ asks for the server's version.
+ */
+#ifndef HIBOB_COMPAT_H
+#define HIBOB_COMPAT_H
+
+#include "postgres.h"
+
+#include "commands/explain.h"
+#include "miscadmin.h"
+#include "nodes/execnodes.h"
+#include "nodes/plannodes.h"
+#include "optimizer/pathnode.h"
+#include "parser/parsetree.h"
+#include "storage/latch.h"
+#if PG_VERSION_NUM >= 180000
+#include "commands/explain_format.h"
+#include "commands/explain_state.h"
+#include "storage/waiteventset.h"
+#endif
+#include "utils/wait_event.h"
+
+/* 18 lets a module say its name and version. */
+#if PG_VERSION_NUM >= 180000
+#define HIBOB_MODULE_MAGIC(name_, version_) \
+	PG_MODULE_MAGIC_EXT(.name = name_, .version = version_)
+#else
+#define HIBOB_MODULE_MAGIC(name_, version_) PG_MODULE_MAGIC
+#endif
+
+/* 17 has custom wait events; before it, all extensions share one name. */
+#if PG_VERSION_NUM >= 170000
+#define hibob_new_wait_event(name) WaitEventExtensionNew(name)
+#else
+#define hibob_new_wait_event(name) PG_WAIT_EXTENSION
+#endif
+
+/* 17 added the restriction clauses of a pushed-down join, 18 disabled nodes. */
+#if PG_VERSION_NUM >= 180000
+#define hibob_create_foreignscan_path(root, rel, rows, startup, total, outer, \
+									  private_) \
+	create_foreignscan_path(root, rel, NULL, rows, 0, startup, total, NIL, \
+							outer, NULL, NIL, private_)
+#elif PG_VERSION_NUM >= 170000
+#define hibob_create_foreignscan_path(root, rel, rows, startup, total, outer, \
+									  private_) \
+	create_foreignscan_path(root, rel, NULL, rows, startup, total, NIL, \
+							outer, NULL, NIL, private_)
+#else
+#define hibob_create_foreignscan_path(root, rel, rows, startup, total, outer, \
+									  private_) \
+	create_foreignscan_path(root, rel, NULL, rows, startup, total, NIL, \
+							outer, NULL, private_)
+#endif
+
+/*
+ * Whose user mapping a scan uses: that of the role whose permissions count for
+ * the table, which in a view is the view's owner.
+ */
+static inline Oid
+hibob_scan_user(ForeignScan *plan, EState *estate)
+{
+#if PG_VERSION_NUM >= 160000
+	return OidIsValid(plan->checkAsUser) ? plan->checkAsUser : GetUserId();
+#else
+	int			rti = plan->scan.scanrelid;
+	RangeTblEntry *rte;
+
+	if (rti == 0)
+		rti = bms_next_member(plan->fs_relids, -1);
+	rte = exec_rt_fetch(rti, estate);
+	return OidIsValid(rte->checkAsUser) ? rte->checkAsUser : GetUserId();
+#endif
+}
+
+#endif							/* HIBOB_COMPAT_H */

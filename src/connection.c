@@ -1,0 +1,405 @@
+/*
+ * connection.c
+ *		What a session keeps for a user mapping.
+ *
+ * A Connection lives in a memory context of its own below CacheMemoryContext
+ * and is found by the user mapping's OID.  It is replaced, not changed, when
+ * its server or mapping is altered: the old one leaves the table with the next
+ * look-up, and goes away with its last lease.  So new credentials never travel
+ * over a channel that was opened with old ones, and what HiBob said to the old
+ * ones is forgotten.
+ *
+ * Knows users, servers and channels; nothing of requests or resources.
+ */
+#include "postgres.h"
+
+#include "connection.h"
+#include "foreign/foreign.h"
+#include "miscadmin.h"
+#include "url.h"
+#include "utils/guc.h"
+#include "utils/hsearch.h"
+#include "utils/inval.h"
+#include "utils/memutils.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+#include "utils/varlena.h"
+
+/* How long refused credentials are not shown again. */
+#define REFUSED_MS (60 * 1000)
+
+/* Channels kept open without use; more are closed when they come back. */
+#define MAX_IDLE 4
+
+/* HiBob's own addresses: production and sandbox. */
+static const char *const own_hosts[] = {"api.hibob.com",
+	"api.sandbox.hibob.com", NULL};
+
+typedef struct EndpointLimit
+{
+	const char *endpoint;
+	RateLimit	limit;
+} EndpointLimit;
+
+struct Connection
+{
+	MemoryContext context;
+	bool		stale;			/* its server or mapping was altered */
+	bool		detached;		/* not in the table any more */
+	int			leases;
+	const char *server_name;
+	const char *user_name;
+	uint32		server_hash;	/* for invalidation messages */
+	uint32		mapping_hash;
+	ServerOptions *options;
+	MappingOptions *credentials;
+	HttpSettings settings;
+	HttpChannel *idle[MAX_IDLE];
+	int			nidle;
+	List	   *limits;			/* of EndpointLimit */
+	TimestampTz refused_at;		/* 0: not refused */
+};
+
+typedef struct ConnectionEntry
+{
+	Oid			umid;			/* key */
+	Connection *connection;		/* NULL: making it failed */
+} ConnectionEntry;
+
+static HTAB *connections = NULL;
+
+/* The setting hibob_fdw.allowed_hosts. */
+static char *allowed_hosts = NULL;
+
+static void
+destroy(Connection *connection)
+{
+	while (connection->nidle > 0)
+		http_channel_close(connection->idle[--connection->nidle]);
+	MemoryContextDelete(connection->context);
+}
+
+/*
+ * Marks the connections of an altered server or mapping.  A callback of this
+ * kind runs at any catalog access: it must not free what a caller up the stack
+ * may be using, so that is left to sweep().
+ */
+static void
+invalidate(Datum arg, int cacheid, uint32 hashvalue)
+{
+	HASH_SEQ_STATUS seq;
+	ConnectionEntry *entry;
+
+	hash_seq_init(&seq, connections);
+	while ((entry = hash_seq_search(&seq)) != NULL)
+	{
+		Connection *connection = entry->connection;
+
+		if (connection != NULL &&
+			(hashvalue == 0 ||
+			 (cacheid == FOREIGNSERVEROID &&
+			  connection->server_hash == hashvalue) ||
+			 (cacheid == USERMAPPINGOID &&
+			  connection->mapping_hash == hashvalue)))
+			connection->stale = true;
+	}
+}
+
+/*
+ * Takes stale connections out of the table, and frees those without a lease;
+ * the others go with their last one.
+ */
+static void
+sweep(void)
+{
+	HASH_SEQ_STATUS seq;
+	ConnectionEntry *entry;
+
+	hash_seq_init(&seq, connections);
+	while ((entry = hash_seq_search(&seq)) != NULL)
+	{
+		Connection *connection = entry->connection;
+
+		if (connection != NULL && !connection->stale)
+			continue;
+		hash_search(connections, &entry->umid, HASH_REMOVE, NULL);
+		if (connection == NULL)
+			continue;
+		connection->detached = true;
+		if (connection->leases == 0)
+			destroy(connection);
+	}
+}
+
+static void
+make_table(void)
+{
+	HASHCTL		ctl;
+
+	ctl.keysize = sizeof(Oid);
+	ctl.entrysize = sizeof(ConnectionEntry);
+	connections = hash_create("hibob_fdw connections", 8, &ctl,
+							  HASH_ELEM | HASH_BLOBS);
+	CacheRegisterSyscacheCallback(FOREIGNSERVEROID, invalidate, (Datum) 0);
+	CacheRegisterSyscacheCallback(USERMAPPINGOID, invalidate, (Datum) 0);
+}
+
+static bool
+is_own_host(const char *host)
+{
+	for (int i = 0; own_hosts[i] != NULL; i++)
+		if (pg_strcasecmp(host, own_hosts[i]) == 0)
+			return true;
+	return false;
+}
+
+/* Splits the setting in place; false if it is not a list of names. */
+static bool
+split_hosts(char *hosts, List **list)
+{
+	return SplitGUCList(hosts, ',', list);
+}
+
+static bool
+is_listed_host(const char *host)
+{
+	List	   *hosts;
+	ListCell   *lc;
+
+	if (!split_hosts(pstrdup(allowed_hosts), &hosts))
+		return false;			/* not with check_allowed_hosts() */
+	foreach(lc, hosts)
+		if (pg_strcasecmp(host, (char *) lfirst(lc)) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * Decides how far requests to a server may reach.  An ordinary user who may
+ * create servers must not be able to make the database call an address of
+ * their choosing, so any host but HiBob's needs a superuser's word: as the
+ * server's owner, or in the setting.
+ */
+static HttpReach
+allowed_reach(const ForeignServer *server, const char *base_url)
+{
+	UrlParts	parts;
+
+	if (!url_parse(base_url, &parts))
+		elog(ERROR, "base_url of server \"%s\" is not a URL",
+			 server->servername);
+	if (is_own_host(parts.host) && parts.is_https)
+		return HTTP_REACH_PUBLIC;
+	if (!is_listed_host(parts.host) && !superuser_arg(server->owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("host \"%s\" of server \"%s\" is not allowed",
+						parts.host, server->servername),
+				 errhint("A superuser can add the host to the setting hibob_fdw.allowed_hosts, or become the server's owner.")));
+	return parts.is_https ? HTTP_REACH_ANY : HTTP_REACH_LOOPBACK;
+}
+
+/*
+ * The role that a mapping is for.  A PUBLIC mapping serves every role that has
+ * none of its own, and is found under whichever asked first.
+ */
+static const char *
+mapping_role(const UserMapping *mapping)
+{
+	if (SearchSysCacheExists2(USERMAPPINGUSERSERVER,
+							  ObjectIdGetDatum(mapping->userid),
+							  ObjectIdGetDatum(mapping->serverid)))
+		return GetUserNameFromId(mapping->userid, false);
+	return "public";
+}
+
+static void
+load(Connection *connection, const ForeignServer *server,
+	 const UserMapping *mapping)
+{
+	HttpSettings *settings = &connection->settings;
+
+	connection->server_name = pstrdup(server->servername);
+	connection->user_name = pstrdup(mapping_role(mapping));
+	connection->server_hash =
+		GetSysCacheHashValue1(FOREIGNSERVEROID,
+							  ObjectIdGetDatum(server->serverid));
+	connection->mapping_hash =
+		GetSysCacheHashValue1(USERMAPPINGOID,
+							  ObjectIdGetDatum(mapping->umid));
+	connection->options = server_options(server);
+	connection->credentials = mapping_options(mapping);
+	settings->connect_timeout = connection->options->connect_timeout;
+	settings->read_timeout = connection->options->read_timeout;
+	settings->proxy = connection->options->proxy;
+	settings->ca_file = connection->options->ca_file;
+}
+
+/*
+ * Makes a connection, below the present memory context until nothing can fail
+ * any more.
+ */
+static Connection *
+create(const ForeignServer *server, const UserMapping *mapping)
+{
+	MemoryContext context;
+	MemoryContext old;
+	Connection *connection;
+
+	context = AllocSetContextCreate(CurrentMemoryContext,
+									"hibob_fdw connection",
+									ALLOCSET_SMALL_SIZES);
+	old = MemoryContextSwitchTo(context);
+	connection = palloc0(sizeof(Connection));
+	connection->context = context;
+	load(connection, server, mapping);
+	MemoryContextSwitchTo(old);
+	MemoryContextSetParent(context, CacheMemoryContext);
+	return connection;
+}
+
+static Connection *
+look_up(const ForeignServer *server, const UserMapping *mapping)
+{
+	ConnectionEntry *entry;
+	bool		found;
+
+	if (connections == NULL)
+		make_table();
+	sweep();
+	entry = hash_search(connections, &mapping->umid, HASH_ENTER, &found);
+	if (!found)
+		entry->connection = NULL;
+	if (entry->connection == NULL)
+		entry->connection = create(server, mapping);
+	return entry->connection;
+}
+
+void
+connection_borrow(Oid userid, Oid serverid, ConnectionLease *lease)
+{
+	ForeignServer *server = GetForeignServer(serverid);
+	UserMapping *mapping = GetUserMapping(userid, serverid);
+	Connection *connection = look_up(server, mapping);
+
+	/* Judged each time: the setting and the owner's role can change. */
+	HttpReach	reach = allowed_reach(server, connection->options->base_url);
+
+	if (reach != connection->settings.reach)
+	{
+		while (connection->nidle > 0)
+			http_channel_close(connection->idle[--connection->nidle]);
+		connection->settings.reach = reach;
+	}
+	if (connection->nidle > 0)
+		lease->channel = connection->idle[--connection->nidle];
+	else
+		lease->channel = http_channel_open(&connection->settings);
+	connection->leases++;
+	lease->connection = connection;
+}
+
+void
+connection_return(ConnectionLease *lease)
+{
+	Connection *connection = lease->connection;
+
+	if (connection == NULL)
+		return;
+	lease->connection = NULL;
+	http_channel_stop(lease->channel);
+	if (connection->stale || connection->nidle == MAX_IDLE)
+		http_channel_close(lease->channel);
+	else
+		connection->idle[connection->nidle++] = lease->channel;
+	lease->channel = NULL;
+	if (--connection->leases == 0 && connection->detached)
+		destroy(connection);
+}
+
+void
+connection_request(const Connection *connection, const char *method,
+				   const char *path, HttpRequest *request)
+{
+	memset(request, 0, sizeof(*request));
+	request->method = method;
+	request->url = psprintf("%s%s", connection->options->base_url, path);
+	request->user = connection->credentials->service_user_id;
+	request->password = connection->credentials->token;
+}
+
+const ServerOptions *
+connection_options(const Connection *connection)
+{
+	return connection->options;
+}
+
+RateLimit *
+connection_rate_limit(Connection *connection, const char *endpoint)
+{
+	ListCell   *lc;
+	EndpointLimit *entry;
+	MemoryContext old;
+
+	foreach(lc, connection->limits)
+	{
+		entry = lfirst(lc);
+		if (strcmp(entry->endpoint, endpoint) == 0)
+			return &entry->limit;
+	}
+	old = MemoryContextSwitchTo(connection->context);
+	entry = palloc0(sizeof(EndpointLimit));
+	entry->endpoint = pstrdup(endpoint);
+	connection->limits = lappend(connection->limits, entry);
+	MemoryContextSwitchTo(old);
+	return &entry->limit;
+}
+
+const char *
+connection_server_name(const Connection *connection)
+{
+	return connection->server_name;
+}
+
+const char *
+connection_user_name(const Connection *connection)
+{
+	return connection->user_name;
+}
+
+void
+connection_note_refused(Connection *connection)
+{
+	connection->refused_at = GetCurrentTimestamp();
+}
+
+bool
+connection_was_refused(const Connection *connection)
+{
+	return connection->refused_at != 0 &&
+		!TimestampDifferenceExceeds(connection->refused_at,
+									GetCurrentTimestamp(), REFUSED_MS);
+}
+
+static bool
+check_allowed_hosts(char **newval, void **extra, GucSource source)
+{
+	char	   *copy = pstrdup(*newval);
+	List	   *hosts;
+
+	if (split_hosts(copy, &hosts))
+		return true;
+	GUC_check_errdetail("The value is not a list of host names.");
+	GUC_check_errhint("Separate host names by commas.");
+	return false;
+}
+
+void
+connection_define_settings(void)
+{
+	DefineCustomStringVariable("hibob_fdw.allowed_hosts",
+							   "Hosts that servers may name in base_url although they are not HiBob's.",
+							   "A list of host names. A server that belongs to a superuser may name any host.",
+							   &allowed_hosts, "", PGC_SUSET, GUC_LIST_INPUT,
+							   check_allowed_hosts, NULL, NULL);
+}

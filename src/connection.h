@@ -1,0 +1,69 @@
+/*
+ * connection.h
+ *		What a session keeps for a user mapping: credentials, open channels,
+ *		what HiBob last said about the rate limit, and whether it refused the
+ *		credentials.
+ *
+ * Nothing is shared between user mappings.  After ALTER SERVER or ALTER USER
+ * MAPPING the next scan gets a new connection; a running one finishes on the
+ * old one.
+ */
+#ifndef CONNECTION_H
+#define CONNECTION_H
+
+#include "postgres.h"
+
+#include "exchange.h"
+#include "http.h"
+#include "options.h"
+
+typedef struct Connection Connection;
+
+/* A channel borrowed from a connection, which stays valid with it. */
+typedef struct ConnectionLease
+{
+	Connection *connection;		/* NULL: not open */
+	HttpChannel *channel;
+} ConnectionLease;
+
+/*
+ * Borrows a channel of the connection for a role's user mapping on a server.
+ * Raises an error if there is no mapping or the server's address is not
+ * allowed.  The caller has arranged before that connection_return() is called
+ * for the lease, also after an error.
+ */
+extern void connection_borrow(Oid userid, Oid serverid,
+							  ConnectionLease *lease);
+
+/*
+ * Stops what runs on the channel and gives it back.  Does nothing for a lease
+ * that is not open.  Never raises an error: it is called during aborts.
+ */
+extern void connection_return(ConnectionLease *lease);
+
+/* A request to a path below the server's base URL, with the credentials. */
+extern void connection_request(const Connection *connection,
+							   const char *method, const char *path,
+							   HttpRequest *request);
+
+extern const ServerOptions *connection_options(const Connection *connection);
+
+/* What is known about an endpoint's rate limit; lives with the connection. */
+extern RateLimit *connection_rate_limit(Connection *connection,
+										const char *endpoint);
+
+/* For messages: the server's name, and the mapping's role or "public". */
+extern const char *connection_server_name(const Connection *connection);
+extern const char *connection_user_name(const Connection *connection);
+
+/*
+ * HiBob blocks a whole address after fifty answers 401 within ten seconds, so
+ * refused credentials are not shown to it again for a minute.
+ */
+extern void connection_note_refused(Connection *connection);
+extern bool connection_was_refused(const Connection *connection);
+
+/* Defines the setting hibob_fdw.allowed_hosts. */
+extern void connection_define_settings(void);
+
+#endif							/* CONNECTION_H */

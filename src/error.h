@@ -1,0 +1,64 @@
+/*
+ * error.h
+ *		What went wrong between the database and HiBob, as an error that says
+ *		what to do about it.
+ *
+ * Knows HiBob's status codes and error bodies.  Nothing here shows a token, a
+ * URL's user, or a value of an employee.
+ */
+#ifndef HIBOB_ERROR_H
+#define HIBOB_ERROR_H
+
+#include "postgres.h"
+
+#include "catalog.h"
+#include "connection.h"
+#include "json_reader.h"
+
+/* What a message can say about the scan that failed. */
+typedef struct ErrorSubject
+{
+	Connection *connection;
+	const CatalogResource *resource;
+	const char *table;			/* the foreign table's name */
+} ErrorSubject;
+
+/* An answer that is not the rows asked for. */
+typedef struct ErrorAnswer
+{
+	int			status;
+	const char *content_type;	/* or NULL */
+	const char *body;			/* its first bytes */
+	size_t		length;
+} ErrorAnswer;
+
+/* How far a response had come. */
+typedef struct ErrorProgress
+{
+	uint64		bytes;
+	uint64		rows;
+} ErrorProgress;
+
+/* A status that is not a success. */
+extern void error_status(const ErrorSubject *subject,
+						 const ErrorAnswer *answer) pg_attribute_noreturn();
+
+/* A success that is not JSON, or not with rows where they belong. */
+extern void error_body(const ErrorSubject *subject, const ErrorAnswer *answer,
+					   const JsonDefect *defect,
+					   const ErrorProgress *progress) pg_attribute_noreturn();
+
+/* No answer, or not a whole one. */
+extern void error_transport(const ErrorSubject *subject, HttpFailure failure,
+							const char *text,
+							const ErrorProgress *progress) pg_attribute_noreturn();
+
+/* Credentials that HiBob refused, now or less than a minute ago. */
+extern void error_refused(const ErrorSubject *subject,
+						  const ErrorAnswer *answer) pg_attribute_noreturn();
+
+/* Waiting for the rate limit would take longer than allowed. */
+extern void error_rate_limited(const ErrorSubject *subject,
+							   const RateLimit *limit) pg_attribute_noreturn();
+
+#endif							/* HIBOB_ERROR_H */

@@ -1,0 +1,1197 @@
+/*
+ * http.c
+ *		libcurl and the latch: an HTTP exchange that never makes a backend deaf.
+ *
+ * libcurl is driven by curl_multi_socket_action().  It tells its sockets and
+ * its timer to a Mux, and the backend sleeps on its own latch and the mux's
+ * descriptor; so a cancel, a timeout or the postmaster's death ends a wait in
+ * whatever phase the exchange is.
+ *
+ * Four rules keep that safe:
+ *
+ * - libcurl calls back only to have bytes copied or a flag set.  Nothing in a
+ *   callback raises an error, uses palloc or looks for interrupts: a longjmp
+ *   through libcurl ruins its handles for good.
+ * - Interrupts are handled, and errors raised, between calls into libcurl.
+ * - Signals are blocked during such calls, because libcurl may start a thread
+ *   to resolve a name in, and a thread inherits the mask: no second thread
+ *   must ever run one of the backend's signal handlers.
+ * - Whatever libcurl opens is counted in PostgreSQL's budget of descriptors,
+ *   but for the pair or two that it keeps to wake itself up.
+ *
+ * Like its header, this file knows nothing of HiBob, user mappings or bodies.
+ */
+#include "postgres.h"
+
+#include <arpa/inet.h>
+#include <curl/curl.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "compat.h"
+#include "http.h"
+#include "miscadmin.h"
+#include "mux.h"
+#include "portability/instr_time.h"
+#include "storage/fd.h"
+#include "storage/latch.h"
+#include "utils/memutils.h"
+
+#if LIBCURL_VERSION_NUM < 0x075800
+#error "libcurl 7.88 or later is needed"
+#endif
+
+/* How far libcurl may read ahead of the caller before it is held back. */
+#define READ_AHEAD (256 * 1024)
+
+/* A window that grew beyond this is given back when an exchange ends. */
+#define WINDOW_KEPT (1024 * 1024)
+
+/*
+ * libcurl reads so much at once; what that unpacks to is what can overshoot
+ * READ_AHEAD, since libcurl has to put it somewhere.
+ */
+#define RECEIVE_BUFFER (32 * 1024)
+
+/*
+ * All headers of one answer together.  libcurl limits a single line to 100 kB,
+ * but only its later versions limit how many there are.
+ */
+#define MAX_HEADERS (256 * 1024)
+
+/*
+ * Seconds after which an idle connection is not used again: servers and
+ * balancers commonly close at 60.
+ */
+#define MAX_IDLE 55
+
+#define EVENT_BATCH 4
+
+typedef enum ChannelState
+{
+	CHANNEL_IDLE,
+	CHANNEL_RUNNING,
+	CHANNEL_DONE				/* complete or failed */
+} ChannelState;
+
+struct HttpChannel
+{
+	CURLM	   *multi;
+	CURL	   *easy;
+	struct curl_slist *plain_headers;	/* of a request without a body */
+	struct curl_slist *json_headers;	/* and of one with */
+	Mux			mux;
+	HttpReach	reach;
+	int			read_timeout;
+
+	/* The first thing that libcurl did not let us set. */
+	bool		setup_failed;
+	const char *setup_option;
+	const char *setup_text;
+
+	/* The exchange. */
+	ChannelState state;
+	bool		added;			/* the easy handle is in the multi handle */
+	bool		sendable;		/* connected: it is the peer's turn or ours */
+	size_t		header_bytes;
+	int64		timer_due;		/* when libcurl wants to be called; -1 never */
+	int64		silence_since;	/* since when we wait in vain; -1 we do not */
+
+	/* What the callbacks found; they cannot do more about it than tell. */
+	bool		out_of_memory;
+	bool		too_many_headers;
+	int			watch_errno;	/* why a socket or timer is not watched */
+	bool		connecting;		/* a socket was opened */
+	bool		reach_refused;	/* an address was not allowed */
+	char		refusal[160];	/* why a socket was not opened */
+
+	/* The outcome. */
+	HttpFailure failure;
+	char		failure_text[CURL_ERROR_SIZE];
+	char		curl_text[CURL_ERROR_SIZE]; /* libcurl writes here */
+
+	/* The window lies at [start, end) of a malloc'ed buffer. */
+	char	   *buffer;
+	size_t		capacity;
+	size_t		start;
+	size_t		end;
+	size_t		mark;			/* pause when the window is so long */
+	bool		fresh;			/* it has bytes not yet reported */
+	bool		paused;
+};
+
+/* ------------------------------------------------------------------------
+ * Time, signals, and libcurl as a whole
+ * ------------------------------------------------------------------------
+ */
+
+/* Milliseconds on a clock that nobody sets. */
+static int64
+now_ms(void)
+{
+	instr_time	now;
+
+	INSTR_TIME_SET_CURRENT(now);
+	return (int64) INSTR_TIME_GET_MILLISEC(now);
+}
+
+/*
+ * Wait events are made when first waited for, not at load time: there is a
+ * limited number of them in a cluster.
+ */
+static uint32
+response_event(void)
+{
+	static uint32 event = 0;
+
+	if (event == 0)
+		event = hibob_new_wait_event("HibobResponse");
+	return event;
+}
+
+static uint32
+backoff_event(void)
+{
+	static uint32 event = 0;
+
+	if (event == 0)
+		event = hibob_new_wait_event("HibobBackoff");
+	return event;
+}
+
+/*
+ * To be called around whatever may start a thread, without anything between
+ * that could jump out.
+ */
+static void
+block_signals(sigset_t *saved)
+{
+	sigset_t	all;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, saved);
+}
+
+static void
+restore_signals(const sigset_t *saved)
+{
+	pthread_sigmask(SIG_SETMASK, saved, NULL);
+}
+
+/*
+ * Once a backend, and only when needed: never in the postmaster, whose children
+ * would share what it sets up.  It is never undone, as other extensions may use
+ * libcurl too.
+ */
+static void
+initialize_curl(void)
+{
+	static bool done = false;
+	CURLcode	code;
+
+	if (done)
+		return;
+	code = curl_global_init(CURL_GLOBAL_ALL);
+	if (code != CURLE_OK)
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_ERROR),
+				 errmsg("could not initialize libcurl: %s",
+						curl_easy_strerror(code))));
+	done = true;
+}
+
+const char *
+http_library_version(void)
+{
+	return curl_version_info(CURLVERSION_NOW)->version;
+}
+
+int64
+http_parse_date(const char *text)
+{
+	return (int64) curl_getdate(text, NULL);
+}
+
+void
+http_sleep(int64 milliseconds)
+{
+	int64		end = now_ms() + milliseconds;
+	int64		left;
+
+	CHECK_FOR_INTERRUPTS();
+	while ((left = end - now_ms()) > 0)
+	{
+		/* WaitLatch() takes a long, but refuses more than an int. */
+		(void) WaitLatch(MyLatch,
+						 WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+						 (long) Min(left, PG_INT32_MAX), backoff_event());
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+	}
+}
+
+/* ------------------------------------------------------------------------
+ * The window
+ * ------------------------------------------------------------------------
+ */
+
+/*
+ * Makes room for so many bytes at the window's end.  The bytes are moved to
+ * the front only if at least as many were dropped before them, so that all
+ * the moving together stays linear in what was received.
+ */
+static bool
+window_reserve(HttpChannel *channel, size_t bytes)
+{
+	size_t		length = channel->end - channel->start;
+	size_t		capacity = Max(channel->capacity, 2 * RECEIVE_BUFFER);
+	char	   *buffer;
+
+	if (channel->capacity - channel->end >= bytes)
+		return true;
+	if (channel->start >= length && channel->capacity - length >= bytes)
+	{
+		memmove(channel->buffer, channel->buffer + channel->start, length);
+		channel->start = 0;
+		channel->end = length;
+		return true;
+	}
+	while (capacity - channel->end < bytes)
+	{
+		if (capacity > SIZE_MAX / 2)
+			return false;
+		capacity *= 2;
+	}
+	buffer = realloc(channel->buffer, capacity);
+	if (buffer == NULL)
+		return false;
+	channel->buffer = buffer;
+	channel->capacity = capacity;
+	return true;
+}
+
+/* Empties the window, and does not let a kept channel sit on a big one. */
+static void
+window_clear(HttpChannel *channel)
+{
+	channel->start = 0;
+	channel->end = 0;
+	channel->fresh = false;
+	if (channel->capacity > WINDOW_KEPT)
+	{
+		free(channel->buffer);
+		channel->buffer = NULL;
+		channel->capacity = 0;
+	}
+}
+
+HttpWindow
+http_channel_window(const HttpChannel *channel)
+{
+	HttpWindow	window;
+
+	window.data = channel->buffer == NULL ? "" :
+		channel->buffer + channel->start;
+	window.length = channel->end - channel->start;
+	return window;
+}
+
+void
+http_channel_drop(HttpChannel *channel, size_t bytes)
+{
+	Assert(bytes <= channel->end - channel->start);
+	channel->start += bytes;
+	if (channel->start == channel->end)
+		channel->start = channel->end = 0;
+}
+
+/* ------------------------------------------------------------------------
+ * Callbacks: none may raise an error, allocate by palloc, or be interrupted
+ * ------------------------------------------------------------------------
+ */
+
+/*
+ * Takes bytes of the body.  Having been refused some, libcurl keeps them and
+ * calls again with the same ones after curl_easy_pause(); it says nothing of
+ * its socket to the mux meanwhile.
+ */
+static size_t
+on_body(char *data, size_t size, size_t count, void *arg)
+{
+	HttpChannel *channel = arg;
+	size_t		bytes = size * count;
+
+	if (bytes == 0)
+		return 0;
+	if (channel->end - channel->start >= channel->mark)
+	{
+		channel->paused = true;
+		return CURL_WRITEFUNC_PAUSE;
+	}
+	if (!window_reserve(channel, bytes))
+	{
+		channel->out_of_memory = true;
+		return CURL_WRITEFUNC_ERROR;
+	}
+	memcpy(channel->buffer + channel->end, data, bytes);
+	channel->end += bytes;
+	channel->fresh = true;
+	return bytes;
+}
+
+/* Only counts: libcurl keeps the headers itself. */
+static size_t
+on_header(char *data, size_t size, size_t count, void *arg)
+{
+	HttpChannel *channel = arg;
+	size_t		bytes = size * count;
+
+	channel->header_bytes += bytes;
+	if (channel->header_bytes > MAX_HEADERS)
+	{
+		channel->too_many_headers = true;
+		return CURL_WRITEFUNC_ERROR;
+	}
+	return bytes;
+}
+
+/*
+ * The connection stands, TLS and all, be it new or kept: from here on silence
+ * counts, and no longer the connect timeout.
+ */
+static int
+on_connected(void *arg, char *peer_ip, char *local_ip, int peer_port,
+			 int local_port)
+{
+	HttpChannel *channel = arg;
+
+	channel->sendable = true;
+	return CURL_PREREQFUNC_OK;
+}
+
+static int
+on_watch(CURL *easy, curl_socket_t socket, int what, void *arg,
+		 void *socket_arg)
+{
+	HttpChannel *channel = arg;
+	bool		reading = what == CURL_POLL_IN || what == CURL_POLL_INOUT;
+	bool		writing = what == CURL_POLL_OUT || what == CURL_POLL_INOUT;
+
+	if (mux_watch(&channel->mux, socket, reading, writing))
+		return 0;
+	channel->watch_errno = errno;
+	return -1;
+}
+
+static int
+on_timer(CURLM *multi, long milliseconds, void *arg)
+{
+	HttpChannel *channel = arg;
+
+	channel->timer_due = milliseconds < 0 ? -1 : now_ms() + milliseconds;
+	if (mux_set_timer(&channel->mux, milliseconds))
+		return 0;
+	channel->watch_errno = errno;
+	return -1;
+}
+
+typedef enum AddressKind
+{
+	ADDRESS_ORDINARY,
+	ADDRESS_LOOPBACK,
+	ADDRESS_LINK_LOCAL,
+	ADDRESS_FOREIGN				/* not of the Internet family */
+} AddressKind;
+
+/* 0.0.0.0/8 counts as loopback since connecting to it arrives there. */
+static AddressKind
+kind_of_ipv4(uint32 address)
+{
+	if (address >> 24 == 127 || address >> 24 == 0)
+		return ADDRESS_LOOPBACK;
+	if (address >> 16 == 0xA9FE)	/* 169.254.0.0/16 */
+		return ADDRESS_LINK_LOCAL;
+	return ADDRESS_ORDINARY;
+}
+
+static AddressKind
+kind_of_address(const struct curl_sockaddr *address)
+{
+	const struct in6_addr *ipv6;
+	uint32		ipv4;
+
+	if (address->family == AF_INET)
+		return kind_of_ipv4(ntohl(((const struct sockaddr_in *)
+								   &address->addr)->sin_addr.s_addr));
+	if (address->family != AF_INET6)
+		return ADDRESS_FOREIGN;
+
+	ipv6 = &((const struct sockaddr_in6 *) &address->addr)->sin6_addr;
+	if (IN6_IS_ADDR_LOOPBACK(ipv6) || IN6_IS_ADDR_UNSPECIFIED(ipv6))
+		return ADDRESS_LOOPBACK;
+	if (IN6_IS_ADDR_LINKLOCAL(ipv6))
+		return ADDRESS_LINK_LOCAL;
+	if (IN6_IS_ADDR_V4MAPPED(ipv6) || IN6_IS_ADDR_V4COMPAT(ipv6))
+	{
+		memcpy(&ipv4, &ipv6->s6_addr[12], sizeof(ipv4));
+		return kind_of_ipv4(ntohl(ipv4));
+	}
+	return ADDRESS_ORDINARY;
+}
+
+static bool
+address_allowed(HttpReach reach, AddressKind kind)
+{
+	switch (reach)
+	{
+		case HTTP_REACH_PUBLIC:
+			return kind == ADDRESS_ORDINARY;
+		case HTTP_REACH_LOOPBACK:
+			return kind == ADDRESS_LOOPBACK;
+		case HTTP_REACH_ANY:
+			return kind != ADDRESS_FOREIGN;
+	}
+	return false;
+}
+
+static void
+note_refused_address(HttpChannel *channel, const struct curl_sockaddr *address)
+{
+	char		text[INET6_ADDRSTRLEN] = "?";
+
+	if (address->family == AF_INET)
+		inet_ntop(AF_INET, &((const struct sockaddr_in *)
+							 &address->addr)->sin_addr, text, sizeof(text));
+	else if (address->family == AF_INET6)
+		inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)
+							  &address->addr)->sin6_addr, text, sizeof(text));
+	channel->reach_refused = true;
+	snprintf(channel->refusal, sizeof(channel->refusal),
+			 channel->reach == HTTP_REACH_LOOPBACK ?
+			 "address %s is not a loopback address" :
+			 "address %s is a loopback or link-local address", text);
+}
+
+/*
+ * The one place where a name has become an address and nothing has been sent
+ * to it: what is refused here cannot be reached by a clever name server.
+ * libcurl may go on with the name's next address.
+ */
+static curl_socket_t
+on_open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
+{
+	HttpChannel *channel = arg;
+	int			fd;
+
+	channel->sendable = false;
+	if (!address_allowed(channel->reach, kind_of_address(address)))
+	{
+		note_refused_address(channel, address);
+		return CURL_SOCKET_BAD;
+	}
+	if (!AcquireExternalFD())
+	{
+		snprintf(channel->refusal, sizeof(channel->refusal),
+				 "too many open files in this session");
+		return CURL_SOCKET_BAD;
+	}
+	fd = socket(address->family, address->socktype, address->protocol);
+	if (fd < 0)
+	{
+		snprintf(channel->refusal, sizeof(channel->refusal),
+				 "could not create socket: %m");
+		ReleaseExternalFD();
+		return CURL_SOCKET_BAD;
+	}
+	(void) fcntl(fd, F_SETFD, FD_CLOEXEC);
+	channel->connecting = true;
+	return fd;
+}
+
+/* May run while the channel is being freed, so it knows of none. */
+static int
+on_close_socket(void *arg, curl_socket_t socket)
+{
+	close(socket);
+	ReleaseExternalFD();
+	return 0;
+}
+
+/* ------------------------------------------------------------------------
+ * Opening and closing
+ * ------------------------------------------------------------------------
+ */
+
+/*
+ * Setting an option can fail for want of memory, or because a libcurl was
+ * built without what it is about.  The first failure is kept, and looked at
+ * when all options are set.
+ */
+static void
+note_setup(HttpChannel *channel, bool good, const char *option,
+		   const char *text)
+{
+	if (good || channel->setup_failed)
+		return;
+	channel->setup_failed = true;
+	channel->setup_option = option;
+	channel->setup_text = text;
+}
+
+#define SET(channel, option, value) \
+	do { \
+		CURLcode	code_ = curl_easy_setopt((channel)->easy, option, value); \
+		\
+		note_setup(channel, code_ == CURLE_OK, #option, \
+				   curl_easy_strerror(code_)); \
+	} while (0)
+
+/* For what need not be set where libcurl does not have it at all. */
+#define SET_IF_KNOWN(channel, option, value) \
+	do { \
+		CURLcode	code_ = curl_easy_setopt((channel)->easy, option, value); \
+		\
+		note_setup(channel, code_ == CURLE_OK || \
+				   code_ == CURLE_NOT_BUILT_IN || \
+				   code_ == CURLE_UNKNOWN_OPTION, #option, \
+				   curl_easy_strerror(code_)); \
+	} while (0)
+
+#define SET_MULTI(channel, option, value) \
+	do { \
+		CURLMcode	code_ = curl_multi_setopt((channel)->multi, option, value); \
+		\
+		note_setup(channel, code_ == CURLM_OK, #option, \
+				   curl_multi_strerror(code_)); \
+	} while (0)
+
+static void
+add_header(HttpChannel *channel, struct curl_slist **list, const char *header)
+{
+	struct curl_slist *longer = curl_slist_append(*list, header);
+
+	note_setup(channel, longer != NULL, header, "out of memory");
+	if (longer != NULL)
+		*list = longer;
+}
+
+/* A header without a value is one that libcurl shall not send by itself. */
+static void
+make_headers(HttpChannel *channel)
+{
+	add_header(channel, &channel->plain_headers, "Accept: application/json");
+	add_header(channel, &channel->plain_headers, "Expect:");
+	add_header(channel, &channel->plain_headers, "Content-Type:");
+
+	add_header(channel, &channel->json_headers, "Accept: application/json");
+	add_header(channel, &channel->json_headers, "Expect:");
+	add_header(channel, &channel->json_headers,
+			   "Content-Type: application/json");
+}
+
+static void
+set_callbacks(HttpChannel *channel)
+{
+	SET_MULTI(channel, CURLMOPT_SOCKETFUNCTION, on_watch);
+	SET_MULTI(channel, CURLMOPT_SOCKETDATA, channel);
+	SET_MULTI(channel, CURLMOPT_TIMERFUNCTION, on_timer);
+	SET_MULTI(channel, CURLMOPT_TIMERDATA, channel);
+	SET_MULTI(channel, CURLMOPT_MAXCONNECTS, 1L);
+
+	SET(channel, CURLOPT_WRITEFUNCTION, on_body);
+	SET(channel, CURLOPT_WRITEDATA, channel);
+	SET(channel, CURLOPT_HEADERFUNCTION, on_header);
+	SET(channel, CURLOPT_HEADERDATA, channel);
+	SET(channel, CURLOPT_PREREQFUNCTION, on_connected);
+	SET(channel, CURLOPT_PREREQDATA, channel);
+	SET(channel, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
+	SET(channel, CURLOPT_OPENSOCKETDATA, channel);
+	SET(channel, CURLOPT_CLOSESOCKETFUNCTION, on_close_socket);
+	SET(channel, CURLOPT_ERRORBUFFER, channel->curl_text);
+}
+
+/*
+ * NOSIGNAL keeps libcurl away from SIGALRM, which is the server's.  QUICK_EXIT
+ * lets a handle go without waiting for the thread that resolves its name; the
+ * thread ends by itself.
+ */
+static void
+set_behaviour(HttpChannel *channel, const HttpSettings *settings)
+{
+	SET(channel, CURLOPT_NOSIGNAL, 1L);
+	SET(channel, CURLOPT_QUICK_EXIT, 1L);
+	SET(channel, CURLOPT_CONNECTTIMEOUT_MS,
+		(long) Max(settings->connect_timeout, 1));
+	SET(channel, CURLOPT_TCP_NODELAY, 1L);
+	SET(channel, CURLOPT_TCP_KEEPALIVE, 1L);
+	SET(channel, CURLOPT_MAXAGE_CONN, (long) MAX_IDLE);
+	SET(channel, CURLOPT_BUFFERSIZE, (long) RECEIVE_BUFFER);
+	SET(channel, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1);
+	SET(channel, CURLOPT_USERAGENT, "hibob_fdw/1.0");
+	if (curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_LIBZ)
+		SET(channel, CURLOPT_ACCEPT_ENCODING, "gzip");
+}
+
+/*
+ * One way out: what is asked is asked of the host in the URL, over TLS that was
+ * verified, and nothing in the server's environment has a say in it.  (Two
+ * things libcurl does not let us switch off: the name resolver's own variables,
+ * and SSLKEYLOGFILE where it was built for that.)
+ */
+static void
+set_safety(HttpChannel *channel, const HttpSettings *settings)
+{
+	SET(channel, CURLOPT_PROTOCOLS_STR, "http,https");
+	SET(channel, CURLOPT_FOLLOWLOCATION, 0L);
+	SET(channel, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
+	SET(channel, CURLOPT_HTTPAUTH, (long) CURLAUTH_BASIC);
+	SET(channel, CURLOPT_NETRC, (long) CURL_NETRC_IGNORED);
+	SET(channel, CURLOPT_PROXY, settings->proxy ? settings->proxy : "");
+	SET(channel, CURLOPT_NOPROXY, "");
+
+	SET_IF_KNOWN(channel, CURLOPT_SSL_VERIFYPEER, 1L);
+	SET_IF_KNOWN(channel, CURLOPT_SSL_VERIFYHOST, 2L);
+	SET_IF_KNOWN(channel, CURLOPT_SSLVERSION, (long) CURL_SSLVERSION_TLSv1_2);
+	SET_IF_KNOWN(channel, CURLOPT_PROXY_SSL_VERIFYPEER, 1L);
+	SET_IF_KNOWN(channel, CURLOPT_PROXY_SSL_VERIFYHOST, 2L);
+	SET_IF_KNOWN(channel, CURLOPT_PROXY_SSLVERSION,
+				 (long) CURL_SSLVERSION_TLSv1_2);
+	if (settings->ca_file != NULL)
+	{
+		/* Whoever names a file trusts it and not a directory besides. */
+		SET(channel, CURLOPT_CAINFO, settings->ca_file);
+		SET_IF_KNOWN(channel, CURLOPT_CAPATH, NULL);
+		SET_IF_KNOWN(channel, CURLOPT_PROXY_CAINFO, settings->ca_file);
+		SET_IF_KNOWN(channel, CURLOPT_PROXY_CAPATH, NULL);
+	}
+}
+
+/*
+ * Nothing between the first resource and the last check can raise an error, so
+ * that a channel is either whole or closed again.
+ */
+HttpChannel *
+http_channel_open(const HttpSettings *settings)
+{
+	HttpChannel *channel;
+
+	initialize_curl();
+	channel = MemoryContextAllocZero(CacheMemoryContext, sizeof(HttpChannel));
+	channel->reach = settings->reach;
+	channel->read_timeout = settings->read_timeout;
+	channel->timer_due = -1;
+	channel->silence_since = -1;
+
+	if (!mux_create(&channel->mux))
+	{
+		pfree(channel);
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+				 errmsg("could not prepare an HTTP connection: %m"),
+				 errhint("Raise max_files_per_process, or the operating "
+						 "system's limit of open files.")));
+	}
+	channel->multi = curl_multi_init();
+	channel->easy = curl_easy_init();
+	if (channel->multi == NULL || channel->easy == NULL)
+		note_setup(channel, false, "handle", "out of memory");
+	else
+	{
+		make_headers(channel);
+		set_callbacks(channel);
+		set_behaviour(channel, settings);
+		set_safety(channel, settings);
+	}
+	if (channel->setup_failed)
+	{
+		const char *option = channel->setup_option;
+		const char *text = channel->setup_text;
+
+		http_channel_close(channel);
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_ERROR),
+				 errmsg("could not prepare an HTTP connection: %s", text),
+				 errdetail_internal("libcurl refused %s.", option)));
+	}
+	return channel;
+}
+
+/*
+ * libcurl still calls back while its handles go, so what the callbacks use
+ * goes after them.
+ */
+void
+http_channel_close(HttpChannel *channel)
+{
+	sigset_t	saved;
+
+	if (channel->easy != NULL && channel->multi != NULL)
+		http_channel_stop(channel);
+
+	block_signals(&saved);
+	curl_easy_cleanup(channel->easy);
+	(void) curl_multi_cleanup(channel->multi);
+	restore_signals(&saved);
+
+	curl_slist_free_all(channel->plain_headers);
+	curl_slist_free_all(channel->json_headers);
+	mux_close(&channel->mux);
+	free(channel->buffer);
+	pfree(channel);
+}
+
+/* ------------------------------------------------------------------------
+ * Failures
+ * ------------------------------------------------------------------------
+ */
+
+/*
+ * Ends the exchange as failed.  The text may have come from anywhere, so only
+ * printable characters are kept.
+ */
+static void
+fail(HttpChannel *channel, HttpFailure failure, const char *text)
+{
+	char	   *p;
+
+	channel->state = CHANNEL_DONE;
+	channel->failure = failure;
+	strlcpy(channel->failure_text, text, sizeof(channel->failure_text));
+	for (p = channel->failure_text; *p != '\0'; p++)
+	{
+		if ((unsigned char) *p < ' ' || (unsigned char) *p > '~')
+			*p = p[1] == '\0' ? '\0' : '?';
+		if (*p == '\0')
+			break;
+	}
+}
+
+/*
+ * Whether a failed TLS handshake was the network's fault.  libcurl has one code
+ * for both, so its words have to tell; where they do not, the peer counts as
+ * not trusted, which only means that it is not asked again.
+ */
+static bool
+handshake_was_cut(const char *text)
+{
+	return strstr(text, "SSL_ERROR_SYSCALL") != NULL ||
+		strstr(text, "SSL_ERROR_ZERO_RETURN") != NULL ||
+		strstr(text, "unexpected eof") != NULL ||
+		strstr(text, strerror(ECONNRESET)) != NULL ||
+		strstr(text, strerror(EPIPE)) != NULL;
+}
+
+/*
+ * What a code of libcurl means to our callers.  What fails before a request
+ * could be sent has not reached the peer, whatever broke.
+ */
+static HttpFailure
+failure_of_code(const HttpChannel *channel, CURLcode code, const char *text)
+{
+	switch (code)
+	{
+		case CURLE_COULDNT_RESOLVE_HOST:
+		case CURLE_COULDNT_RESOLVE_PROXY:
+		case CURLE_COULDNT_CONNECT:
+		case CURLE_OPERATION_TIMEDOUT:
+		case CURLE_PROXY:
+			return HTTP_UNREACHABLE;
+		case CURLE_SSL_CONNECT_ERROR:
+			return handshake_was_cut(text) ? HTTP_UNREACHABLE : HTTP_UNTRUSTED;
+		case CURLE_PEER_FAILED_VERIFICATION:
+		case CURLE_SSL_CACERT_BADFILE:
+		case CURLE_SSL_CERTPROBLEM:
+		case CURLE_SSL_CIPHER:
+		case CURLE_SSL_CRL_BADFILE:
+		case CURLE_SSL_ISSUER_ERROR:
+		case CURLE_SSL_INVALIDCERTSTATUS:
+		case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
+		case CURLE_SSL_CLIENTCERT:
+		case CURLE_USE_SSL_FAILED:
+			return HTTP_UNTRUSTED;
+		case CURLE_PARTIAL_FILE:
+		case CURLE_RECV_ERROR:
+		case CURLE_SEND_ERROR:
+		case CURLE_GOT_NOTHING:
+		case CURLE_BAD_CONTENT_ENCODING:
+		case CURLE_WEIRD_SERVER_REPLY:
+		case CURLE_SSL_SHUTDOWN_FAILED:
+			return channel->sendable ? HTTP_BROKEN : HTTP_UNREACHABLE;
+		case CURLE_UNSUPPORTED_PROTOCOL:
+			/* of the URL, or of an answer that is not HTTP/1 */
+			return channel->sendable ? HTTP_BROKEN : HTTP_INTERNAL;
+		default:
+			return HTTP_INTERNAL;
+	}
+}
+
+/* libcurl is done with the request, in this way. */
+static void
+finish(HttpChannel *channel, CURLcode code)
+{
+	const char *text = channel->curl_text[0] != '\0' ? channel->curl_text :
+		curl_easy_strerror(code);
+
+	if (code == CURLE_OK)
+		channel->state = CHANNEL_DONE;
+	else if (channel->too_many_headers)
+		fail(channel, HTTP_BROKEN, "the headers of the response are too large");
+	else if (code == CURLE_COULDNT_CONNECT && channel->refusal[0] != '\0' &&
+			 !channel->connecting)
+		fail(channel, HTTP_UNREACHABLE, channel->refusal);
+	else
+		fail(channel, failure_of_code(channel, code, text), text);
+}
+
+/* libcurl cannot go on; mostly because a callback could not. */
+static void
+finish_multi(HttpChannel *channel, CURLMcode code)
+{
+	char		text[CURL_ERROR_SIZE];
+
+	if (channel->watch_errno != 0)
+	{
+		errno = channel->watch_errno;
+		snprintf(text, sizeof(text), "could not watch a socket: %m");
+		fail(channel, HTTP_INTERNAL, text);
+	}
+	else
+		fail(channel, HTTP_INTERNAL, curl_multi_strerror(code));
+}
+
+static void
+fail_silent(HttpChannel *channel)
+{
+	char		text[80];
+
+	snprintf(text, sizeof(text), "no data received for %d ms",
+			 channel->read_timeout);
+	fail(channel, HTTP_SILENT, text);
+}
+
+/* ------------------------------------------------------------------------
+ * An exchange
+ * ------------------------------------------------------------------------
+ */
+
+/* Forgets the exchange before. */
+static void
+reset_exchange(HttpChannel *channel)
+{
+	channel->setup_failed = false;
+	channel->sendable = false;
+	channel->header_bytes = 0;
+	channel->silence_since = -1;
+	channel->out_of_memory = false;
+	channel->too_many_headers = false;
+	channel->watch_errno = 0;
+	channel->connecting = false;
+	channel->reach_refused = false;
+	channel->refusal[0] = '\0';
+	channel->failure = HTTP_OK;
+	channel->failure_text[0] = '\0';
+	channel->curl_text[0] = '\0';
+	channel->paused = false;
+}
+
+/* libcurl copies all strings but the body. */
+static void
+set_request(HttpChannel *channel, const HttpRequest *request)
+{
+	SET(channel, CURLOPT_URL, request->url);
+	SET(channel, CURLOPT_USERNAME, request->user);
+	SET(channel, CURLOPT_PASSWORD, request->password);
+	if (strcmp(request->method, "POST") == 0)
+	{
+		const char *body = request->body != NULL ? request->body : "";
+
+		SET(channel, CURLOPT_POST, 1L);
+		SET(channel, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t) strlen(body));
+		SET(channel, CURLOPT_POSTFIELDS, body);
+	}
+	else
+		SET(channel, CURLOPT_HTTPGET, 1L);
+	SET(channel, CURLOPT_HTTPHEADER, request->body != NULL ?
+		channel->json_headers : channel->plain_headers);
+}
+
+void
+http_channel_start(HttpChannel *channel, const HttpRequest *request)
+{
+	sigset_t	saved;
+	CURLMcode	code;
+
+	http_channel_stop(channel);
+	reset_exchange(channel);
+	set_request(channel, request);
+	if (channel->setup_failed)
+	{
+		fail(channel, HTTP_INTERNAL, channel->setup_text);
+		return;
+	}
+	channel->state = CHANNEL_RUNNING;
+	block_signals(&saved);
+	code = curl_multi_add_handle(channel->multi, channel->easy);
+	restore_signals(&saved);
+	if (code == CURLM_OK)
+		channel->added = true;
+	else
+		finish_multi(channel, code);
+}
+
+/*
+ * Taking an unfinished request out of the multi handle closes its connection;
+ * a finished one leaves it there for the next.  libcurl frees its copies of
+ * the credentials when they are unset, but has no way to have them overwritten.
+ */
+void
+http_channel_stop(HttpChannel *channel)
+{
+	sigset_t	saved;
+
+	if (channel->added)
+	{
+		block_signals(&saved);
+		(void) curl_multi_remove_handle(channel->multi, channel->easy);
+		restore_signals(&saved);
+		channel->added = false;
+	}
+	(void) curl_easy_setopt(channel->easy, CURLOPT_USERNAME, NULL);
+	(void) curl_easy_setopt(channel->easy, CURLOPT_PASSWORD, NULL);
+	(void) curl_easy_setopt(channel->easy, CURLOPT_POSTFIELDS, NULL);
+	window_clear(channel);
+	channel->state = CHANNEL_IDLE;
+}
+
+/*
+ * Lets libcurl do what it can without waiting, and says whether a socket was
+ * ready.  The timer of the mux may have been set for our own ends (see
+ * http_channel_descriptor), so libcurl's due time is looked at here.
+ */
+static bool
+run_curl(HttpChannel *channel)
+{
+	MuxEvent	events[EVENT_BATCH];
+	bool		timer;
+	int			nevents;
+	int			running;
+	CURLMcode	code = CURLM_OK;
+
+	if (channel->paused)
+	{
+		CURLcode	resumed;
+
+		channel->paused = false;
+		resumed = curl_easy_pause(channel->easy, CURLPAUSE_CONT);
+		if (resumed != CURLE_OK)
+		{
+			finish(channel, resumed);
+			return false;
+		}
+	}
+	nevents = mux_collect(&channel->mux, events, EVENT_BATCH, &timer);
+	for (int i = 0; i < nevents && code == CURLM_OK; i++)
+		code = curl_multi_socket_action(channel->multi, events[i].socket,
+										(events[i].readable ?
+										 CURL_CSELECT_IN : 0) |
+										(events[i].writable ?
+										 CURL_CSELECT_OUT : 0), &running);
+	if (code == CURLM_OK && channel->timer_due >= 0 &&
+		now_ms() >= channel->timer_due)
+	{
+		channel->timer_due = -1;
+		code = curl_multi_socket_action(channel->multi, CURL_SOCKET_TIMEOUT, 0,
+										&running);
+	}
+	if (code != CURLM_OK)
+		finish_multi(channel, code);
+	return nevents > 0;
+}
+
+/* Has libcurl said that it is done? */
+static void
+take_result(HttpChannel *channel)
+{
+	CURLMsg    *message;
+	int			left;
+
+	while (channel->state == CHANNEL_RUNNING &&
+		   (message = curl_multi_info_read(channel->multi, &left)) != NULL)
+	{
+		if (message->msg == CURLMSG_DONE)
+			finish(channel, message->data.result);
+	}
+}
+
+/*
+ * Whatever comes from the peer breaks the silence, be it a part of a header
+ * line that libcurl has not told us of.
+ */
+static void
+watch_silence(HttpChannel *channel, bool heard)
+{
+	int64		now;
+
+	if (!channel->sendable)
+	{
+		channel->silence_since = -1;
+		return;
+	}
+	now = now_ms();
+	if (heard || channel->silence_since < 0)
+		channel->silence_since = now;
+	else if (now - channel->silence_since >= channel->read_timeout)
+		fail_silent(channel);
+}
+
+bool
+http_channel_advance(HttpChannel *channel)
+{
+	if (channel->state == CHANNEL_RUNNING && !channel->fresh)
+	{
+		sigset_t	saved;
+		bool		heard;
+
+		channel->mark = channel->end - channel->start + READ_AHEAD;
+		block_signals(&saved);
+		heard = run_curl(channel);
+		restore_signals(&saved);
+		take_result(channel);
+		if (channel->state == CHANNEL_RUNNING && !channel->fresh)
+			watch_silence(channel, heard);
+	}
+	return channel->fresh || channel->state != CHANNEL_RUNNING;
+}
+
+/*
+ * The timer is set to what comes first: when libcurl wants to be called, or
+ * when the peer has been silent for too long.
+ */
+int
+http_channel_descriptor(HttpChannel *channel)
+{
+	int64		due = channel->timer_due;
+
+	if (channel->silence_since >= 0)
+	{
+		int64		silent = channel->silence_since + channel->read_timeout;
+
+		due = due < 0 ? silent : Min(due, silent);
+	}
+	if (!mux_set_timer(&channel->mux, due < 0 ? -1 :
+					   Max(due - now_ms(), 0)))
+		fail(channel, HTTP_INTERNAL, "could not set a timer");
+	return channel->mux.descriptor;
+}
+
+/*
+ * Interrupts are looked for at each call, so that a peer too fast for us ever
+ * to sleep cannot keep a query alive.
+ */
+HttpProgress
+http_channel_wait(HttpChannel *channel)
+{
+	CHECK_FOR_INTERRUPTS();
+	while (!http_channel_advance(channel))
+	{
+		int			descriptor = http_channel_descriptor(channel);
+
+		if (channel->state != CHANNEL_RUNNING)
+			break;
+		(void) WaitLatchOrSocket(MyLatch, WL_LATCH_SET | WL_SOCKET_READABLE |
+								 WL_EXIT_ON_PM_DEATH, descriptor, -1,
+								 response_event());
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+	}
+	if (channel->out_of_memory)
+		ereport(ERROR,
+				(errcode(ERRCODE_OUT_OF_MEMORY),
+				 errmsg("out of memory"),
+				 errdetail("Failed while receiving an HTTP response.")));
+	if (channel->failure != HTTP_OK)
+		return HTTP_FAILED;
+	if (!channel->fresh)
+		return HTTP_END;
+	channel->fresh = false;
+	channel->silence_since = -1;
+	return HTTP_BYTES;
+}
+
+/* ------------------------------------------------------------------------
+ * What came of it
+ * ------------------------------------------------------------------------
+ */
+
+/*
+ * Until the first header has come, libcurl may still tell of the exchange
+ * before.
+ */
+int
+http_channel_status(const HttpChannel *channel)
+{
+	long		status = 0;
+
+	if (channel->header_bytes == 0)
+		return 0;
+	(void) curl_easy_getinfo(channel->easy, CURLINFO_RESPONSE_CODE, &status);
+	return (int) status;
+}
+
+const char *
+http_channel_content_type(HttpChannel *channel)
+{
+	char	   *type = NULL;
+
+	if (channel->header_bytes == 0)
+		return NULL;
+	(void) curl_easy_getinfo(channel->easy, CURLINFO_CONTENT_TYPE, &type);
+	return type;
+}
+
+/* Of the last answer, should there be several (100 Continue is one). */
+const char *
+http_channel_header(HttpChannel *channel, const char *name)
+{
+	struct curl_header *header;
+
+	if (channel->header_bytes == 0)
+		return NULL;
+	if (curl_easy_header(channel->easy, name, 0, CURLH_HEADER, -1,
+						 &header) != CURLHE_OK)
+		return NULL;
+	return header->value;
+}
+
+HttpFailure
+http_channel_failure(const HttpChannel *channel)
+{
+	return channel->failure;
+}
+
+const char *
+http_channel_failure_text(const HttpChannel *channel)
+{
+	return channel->failure_text;
+}
+
+bool
+http_channel_refused(const HttpChannel *channel)
+{
+	return channel->failure == HTTP_UNREACHABLE && channel->reach_refused &&
+		!channel->connecting;
+}
+
+uint64
+http_channel_received(HttpChannel *channel)
+{
+	curl_off_t	bytes = 0;
+
+	if (channel->header_bytes == 0)
+		return 0;
+	(void) curl_easy_getinfo(channel->easy, CURLINFO_SIZE_DOWNLOAD_T, &bytes);
+	return (uint64) bytes;
+}

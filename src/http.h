@@ -1,0 +1,147 @@
+/*
+ * http.h
+ *		One HTTP exchange at a time over a kept connection, driven by libcurl,
+ *		in a backend that stays cancellable in every phase.
+ *
+ * A channel is an easy handle in a multi handle of its own, with all its
+ * sockets and its timer gathered in one descriptor.  What one channel reads
+ * never waits for, or fills the memory of, another: if the caller does not ask
+ * for more, libcurl is not called and the kernel holds the peer back.
+ *
+ * Knows nothing of HiBob, of user mappings, or of what a body means.
+ */
+#ifndef HTTP_H
+#define HTTP_H
+
+#include "postgres.h"
+
+typedef struct HttpChannel HttpChannel;
+
+/*
+ * Which addresses a name may resolve to; with a proxy it is the proxy's
+ * address that counts.  "Loopback" includes what the kernel takes for it, such
+ * as 0.0.0.0 and IPv4 addresses in IPv6 clothes.
+ */
+typedef enum HttpReach
+{
+	HTTP_REACH_PUBLIC,			/* neither loopback nor link-local */
+	HTTP_REACH_LOOPBACK,		/* loopback only: the one way to plain http */
+	HTTP_REACH_ANY
+} HttpReach;
+
+typedef struct HttpSettings
+{
+	int			connect_timeout;	/* ms, resolving and TLS included */
+	int			read_timeout;	/* ms of silence */
+	const char *proxy;			/* NULL: none, whatever the environment says */
+	const char *ca_file;		/* NULL: libcurl's own; else only this one */
+	HttpReach	reach;
+} HttpSettings;
+
+typedef struct HttpRequest
+{
+	const char *method;			/* "GET" or "POST" */
+	const char *url;
+	const char *user;			/* Basic credentials; NULL for none */
+	const char *password;
+	const char *body;			/* JSON, or NULL: then no Content-Type is sent */
+} HttpRequest;
+
+typedef enum HttpFailure
+{
+	HTTP_OK = 0,
+	HTTP_UNREACHABLE,			/* not resolved, not connected, or refused by
+								 * our own rules about addresses */
+	HTTP_UNTRUSTED,				/* TLS: the peer's certificate or the protocol */
+	HTTP_BROKEN,				/* reset, or ended before its announced end */
+	HTTP_SILENT,				/* no byte for read_timeout */
+	HTTP_INTERNAL				/* anything else libcurl says */
+} HttpFailure;
+
+typedef enum HttpProgress
+{
+	HTTP_BYTES,					/* the window has bytes that were not there */
+	HTTP_END,					/* the body is complete; nothing new */
+	HTTP_FAILED					/* see http_channel_failure() */
+} HttpProgress;
+
+/* Received and not yet dropped bytes of the body, decoded. */
+typedef struct HttpWindow
+{
+	const char *data;
+	size_t		length;
+} HttpWindow;
+
+/*
+ * Makes a channel without connecting it; the caller must close it.  The
+ * settings' strings must live as long as the channel.  Raises an error if
+ * there are no descriptors or memory left; nothing is left behind then.
+ */
+extern HttpChannel *http_channel_open(const HttpSettings *settings);
+extern void http_channel_close(HttpChannel *channel);
+
+/*
+ * Sends a request, in place of one under way.  Returns at once and raises no
+ * error; failures show in http_channel_wait().  The body must stay where it is
+ * until http_channel_stop(); the other strings may go.
+ */
+extern void http_channel_start(HttpChannel *channel,
+							   const HttpRequest *request);
+
+/*
+ * Sleeps until bytes beyond those in the window have come, or the end, or a
+ * failure.  Handles interrupts, so it may raise the error of a cancel; the
+ * channel stays fit for http_channel_stop() or http_channel_close() then.  A
+ * failure is reported at once, even if bytes came before it unseen.
+ *
+ * A server that ends its answer by closing the connection, without having
+ * announced a length, has ended it by HTTP's rules: only the reader of the
+ * body can tell whether it is whole.
+ */
+extern HttpProgress http_channel_wait(HttpChannel *channel);
+
+/*
+ * For a caller with more than this to wait for: http_channel_advance() does
+ * what can be done without sleeping and says whether http_channel_wait() would
+ * now return without it.  If not, the descriptor becomes readable once it is
+ * worth advancing again (read_timeout included); ask for it before each sleep.
+ */
+extern bool http_channel_advance(HttpChannel *channel);
+extern int	http_channel_descriptor(HttpChannel *channel);
+
+/*
+ * Ends the exchange.  The connection is kept if the answer was read to its
+ * end, and closed if not.  Never raises an error and does not wait, so it may
+ * be called while one is being handled.  Forgets the credentials and the
+ * window; status, headers and counts stay until the next start.
+ */
+extern void http_channel_stop(HttpChannel *channel);
+
+/* The window moves with each wait and drop: offsets last, pointers do not. */
+extern HttpWindow http_channel_window(const HttpChannel *channel);
+extern void http_channel_drop(HttpChannel *channel, size_t bytes);
+
+/* Known once http_channel_wait() has returned; 0 and NULL where absent. */
+extern int	http_channel_status(const HttpChannel *channel);
+extern const char *http_channel_content_type(HttpChannel *channel);
+extern const char *http_channel_header(HttpChannel *channel, const char *name);
+
+extern HttpFailure http_channel_failure(const HttpChannel *channel);
+extern const char *http_channel_failure_text(const HttpChannel *channel);
+
+/* Whether it failed by our own rules, so that trying again is in vain. */
+extern bool http_channel_refused(const HttpChannel *channel);
+
+/* Bytes of the present body as they came over the wire. */
+extern uint64 http_channel_received(HttpChannel *channel);
+
+/* Sleeps, cancellably. */
+extern void http_sleep(int64 milliseconds);
+
+/* A date as HTTP writes it, in seconds since 1970; -1 if it is none. */
+extern int64 http_parse_date(const char *text);
+
+/* libcurl's version, for people. */
+extern const char *http_library_version(void);
+
+#endif							/* HTTP_H */

@@ -1,0 +1,162 @@
+/*
+ * json_doc.c
+ *		Small JSON documents, built and read by json-c.
+ *
+ * The one room that sees json-c.  It includes nothing of PostgreSQL, so it
+ * cannot raise an error: what fails is returned.  A JsonDoc is a json_object
+ * under a name of our own.
+ */
+#include "json_doc.h"
+
+#include <json-c/json.h>
+#include <limits.h>
+#include <string.h>
+
+/* Error answers are shallow; the limit only keeps the parser's stack small. */
+#define MAX_DEPTH 32
+
+#define AS_JSON(doc) ((json_object *) (doc))
+#define AS_DOC(json) ((JsonDoc *) (json))
+
+JsonDoc *
+json_doc_new(void)
+{
+	return AS_DOC(json_object_new_object());
+}
+
+void
+json_doc_free(JsonDoc *doc)
+{
+	json_object_put(AS_JSON(doc));
+}
+
+/*
+ * Adds a value to an object or, without a key, to an array.  The value is
+ * released if that fails, so that no caller has to.
+ */
+static json_object *
+attach(JsonDoc *parent, const char *key, json_object *value)
+{
+	int			failed;
+
+	if (parent == NULL || value == NULL)
+		failed = -1;
+	else if (key != NULL)
+		failed = json_object_object_add(AS_JSON(parent), key, value);
+	else
+		failed = json_object_array_add(AS_JSON(parent), value);
+
+	if (failed == 0)
+		return value;
+	json_object_put(value);
+	return NULL;
+}
+
+bool
+json_doc_put_text(JsonDoc *object, const char *key, const char *text)
+{
+	return attach(object, key, json_object_new_string(text)) != NULL;
+}
+
+bool
+json_doc_put_flag(JsonDoc *object, const char *key, bool flag)
+{
+	return attach(object, key, json_object_new_boolean(flag)) != NULL;
+}
+
+JsonDoc *
+json_doc_put_array(JsonDoc *object, const char *key)
+{
+	return AS_DOC(attach(object, key, json_object_new_array()));
+}
+
+JsonDoc *
+json_doc_append_object(JsonDoc *array)
+{
+	return AS_DOC(attach(array, NULL, json_object_new_object()));
+}
+
+bool
+json_doc_append_text(JsonDoc *array, const char *text)
+{
+	return attach(array, NULL, json_object_new_string(text)) != NULL;
+}
+
+const char *
+json_doc_print(JsonDoc *doc)
+{
+	return json_object_to_json_string_ext(AS_JSON(doc),
+										  JSON_C_TO_STRING_PLAIN |
+										  JSON_C_TO_STRING_NOSLASHESCAPE);
+}
+
+/*
+ * Parses exactly one value that fills the text.  A number at the very end
+ * would wait for its terminator; no caller has one there.
+ */
+static json_object *
+parse(const char *text, size_t length, int depth)
+{
+	json_tokener *tokener;
+	json_object *value;
+
+	if (length > INT_MAX)
+		return NULL;
+	tokener = json_tokener_new_ex(depth);
+	if (tokener == NULL)
+		return NULL;
+	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
+	value = json_tokener_parse_ex(tokener, text, (int) length);
+	json_tokener_free(tokener);
+	return value;
+}
+
+JsonDoc *
+json_doc_parse(const char *text, size_t length)
+{
+	json_object *value = parse(text, length, MAX_DEPTH);
+
+	if (value != NULL && !json_object_is_type(value, json_type_object))
+	{
+		json_object_put(value);
+		value = NULL;
+	}
+	return AS_DOC(value);
+}
+
+const char *
+json_doc_text(JsonDoc *object, const char *key)
+{
+	json_object *value;
+
+	if (!json_object_object_get_ex(AS_JSON(object), key, &value) ||
+		value == NULL)
+		return NULL;
+	return json_object_get_string(value);
+}
+
+long
+json_doc_unescape(const char *quoted, size_t length, char *out)
+{
+	json_object *value = parse(quoted, length, 1);
+	long		result = -1;
+
+	if (value != NULL && json_object_is_type(value, json_type_string))
+	{
+		size_t		decoded = (size_t) json_object_get_string_len(value);
+
+		if (decoded + 2 <= length)
+		{
+			memcpy(out, json_object_get_string(value), decoded);
+			result = (long) decoded;
+		}
+	}
+	json_object_put(value);
+	return result;
+}
+
+const char *
+json_doc_library_version(void)
+{
+	return json_c_version();
+}

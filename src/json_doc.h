@@ -1,0 +1,54 @@
+/*
+ * json_doc.h
+ *		Small JSON documents, built and read by json-c: request bodies, error
+ *		answers, the escapes in a string.
+ *
+ * json-c's types stay behind this header: its json_object and PostgreSQL's do
+ * not compile together.  This module knows neither PostgreSQL nor HiBob, and
+ * never raises an error.
+ */
+#ifndef JSON_DOC_H
+#define JSON_DOC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef struct JsonDoc JsonDoc; /* an object or an array */
+
+/* A new object; NULL if memory ran out.  What is added to it belongs to it. */
+extern JsonDoc *json_doc_new(void);
+extern void json_doc_free(JsonDoc *doc);
+
+/* Adding to an object.  False if memory ran out. */
+extern bool json_doc_put_text(JsonDoc *object, const char *key,
+							  const char *text);
+extern bool json_doc_put_flag(JsonDoc *object, const char *key, bool flag);
+
+/* A new array in an object, a new object in an array; NULL without memory. */
+extern JsonDoc *json_doc_put_array(JsonDoc *object, const char *key);
+extern JsonDoc *json_doc_append_object(JsonDoc *array);
+extern bool json_doc_append_text(JsonDoc *array, const char *text);
+
+/* As one line.  The text belongs to the document. */
+extern const char *json_doc_print(JsonDoc *doc);
+
+/* NULL if it is not exactly one JSON object. */
+extern JsonDoc *json_doc_parse(const char *text, size_t length);
+
+/*
+ * A key's value: a string's text, anything else as JSON.  NULL if the key is
+ * absent or null.  The text belongs to the document.
+ */
+extern const char *json_doc_text(JsonDoc *object, const char *key);
+
+/*
+ * Resolves the escapes of a valid JSON string, given with its quotes.  The
+ * result is never longer than what lies between them; "out" has to have that
+ * room.  Returns the length, or -1 if memory ran out.
+ */
+extern long json_doc_unescape(const char *quoted, size_t length, char *out);
+
+/* json-c's version, for people. */
+extern const char *json_doc_library_version(void);
+
+#endif							/* JSON_DOC_H */

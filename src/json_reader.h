@@ -1,0 +1,131 @@
+/*
+ * json_reader.h
+ *		Finds the rows of a JSON document, and the wanted values in each row,
+ *		in one pass over bytes that arrive in pieces.
+ *
+ * The caller keeps a window of the document's bytes.  It calls
+ * json_reader_next() with the window as it is, and gets a row, the wish for
+ * more bytes, the end, or a defect.  Bytes before json_reader_keep_from() are
+ * never looked at again: the caller may drop them and says so with
+ * json_reader_dropped().  So nothing is copied, and what has been read is read
+ * once, however small the pieces are.
+ *
+ * This module knows neither PostgreSQL nor HTTP and builds alone.
+ */
+#ifndef JSON_READER_H
+#define JSON_READER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct JsonReader JsonReader;
+
+/* Memory for a reader, zeroed; never NULL.  It is released as a whole. */
+typedef void *(*JsonReaderAlloc) (size_t size);
+
+typedef enum JsonKind
+{
+	JSON_ABSENT = 0,			/* the row has no such value */
+	JSON_NULL,
+	JSON_FALSE,
+	JSON_TRUE,
+	JSON_NUMBER,
+	JSON_STRING,
+	JSON_ARRAY,
+	JSON_OBJECT
+} JsonKind;
+
+/* What a string's escapes hold that a plain copy, or PostgreSQL, cannot. */
+#define JSON_ESCAPED		0x01	/* has at least one backslash */
+#define JSON_NUL_ESCAPE		0x02	/* has \u0000 */
+#define JSON_LONE_SURROGATE	0x04	/* has half a surrogate pair */
+
+/*
+ * A value in the window of the json_reader_next() call that returned its row.
+ * A string's slice excludes the quotes.
+ */
+typedef struct JsonSlice
+{
+	size_t		start;			/* offset in the window */
+	size_t		length;
+	uint8_t		kind;			/* JsonKind */
+	uint8_t		flags;
+} JsonSlice;
+
+typedef enum JsonResult
+{
+	JSON_ROW,					/* a row: see json_reader_slice() */
+	JSON_MORE,					/* the window ends inside something */
+	JSON_END,					/* the document is complete */
+	JSON_BAD					/* see json_reader_defect() */
+} JsonResult;
+
+typedef enum JsonDefectKind
+{
+	JSON_DEFECT_SYNTAX,			/* not JSON */
+	JSON_DEFECT_DEPTH,			/* nested deeper than max_depth */
+	JSON_DEFECT_ROW_SIZE,		/* a row, or a value outside of rows, is
+								 * larger than max_row */
+	JSON_DEFECT_SHAPE,			/* JSON, but its rows are not where they belong */
+	JSON_DEFECT_TRUNCATED		/* the last byte was not the document's end */
+} JsonDefectKind;
+
+typedef struct JsonDefect
+{
+	JsonDefectKind kind;
+	const char *message;		/* static, lower case, without a full stop */
+	uint64_t	position;		/* offset in the document, from 0 */
+} JsonDefect;
+
+/*
+ * Where the rows lie: a NULL-terminated list of patterns, each a sequence of
+ * keys and "[]" for "each element": "employees[]", "[]",
+ * "results[].values[]".  The empty pattern makes the document's own object the
+ * row, unless another pattern finds its array in it.
+ */
+typedef struct JsonShape
+{
+	const char *const *rows;
+	size_t		max_row;		/* bytes */
+	int			max_depth;
+} JsonShape;
+
+extern JsonReader *json_reader_create(const JsonShape *shape,
+									  JsonReaderAlloc alloc);
+
+/*
+ * Asks for the value at a path of keys below the row; no key at all is the row
+ * itself.  Returns its slot; the same path gives the same slot.  Only before
+ * the first json_reader_next().
+ */
+extern int	json_reader_want(JsonReader *reader, const char *const *keys,
+							 int nkeys);
+
+/* Back to the start of a document, keeping what is wanted. */
+extern void json_reader_restart(JsonReader *reader);
+
+/*
+ * Goes on reading.  "window" must hold all bytes from json_reader_keep_from()
+ * on, at the same place relative to what was dropped; "last" says that no
+ * byte will follow.
+ */
+extern JsonResult json_reader_next(JsonReader *reader, const char *window,
+								   size_t length, bool last);
+
+/* The offset in the window from which on bytes are still needed. */
+extern size_t json_reader_keep_from(const JsonReader *reader);
+extern void json_reader_dropped(JsonReader *reader, size_t bytes);
+
+/* The present row's value; a slot that the row lacks has kind JSON_ABSENT. */
+extern const JsonSlice *json_reader_slice(const JsonReader *reader, int slot);
+
+/*
+ * Whether any row since json_reader_create() carried the slot: with a value,
+ * with null, or below an ancestor that was null.
+ */
+extern bool json_reader_carried(const JsonReader *reader, int slot);
+
+extern const JsonDefect *json_reader_defect(const JsonReader *reader);
+
+#endif							/* JSON_READER_H */

@@ -1,0 +1,85 @@
+/*
+ * options.h
+ *		The options of servers, tables, columns and user mappings: checked when
+ *		they are set, read when they are needed.
+ *
+ * Knows catalogs and resources, not what the options are used for.  Messages
+ * never repeat a value that is, or could by mistake hold, a secret.
+ */
+#ifndef OPTIONS_H
+#define OPTIONS_H
+
+#include "postgres.h"
+
+#include "catalog.h"
+#include "foreign/foreign.h"
+
+typedef enum MissingField
+{
+	MISSING_FIELD_WARN,
+	MISSING_FIELD_ERROR,
+	MISSING_FIELD_IGNORE
+} MissingField;
+
+typedef struct ServerOptions
+{
+	const char *base_url;		/* without a slash at the end */
+	int			connect_timeout;	/* ms */
+	int			read_timeout;	/* ms */
+	int			max_retries;
+	int			max_rate_limit_wait;	/* ms */
+	const char *proxy;			/* or NULL */
+	const char *ca_file;		/* or NULL */
+	double		fdw_startup_cost;
+	double		fdw_tuple_cost;
+	int			cache_ttl;		/* ms; these two are its tables' defaults */
+	MissingField on_missing_field;
+} ServerOptions;
+
+typedef struct TableOptions
+{
+	const CatalogResource *resource;
+	bool		show_inactive;
+	int64		min_rows;
+	int			batch_size;		/* 0: off */
+	int			cache_ttl;		/* ms; 0: off */
+	MissingField on_missing_field;
+} TableOptions;
+
+typedef struct ColumnOptions
+{
+	const char *field;
+	ValueForm	form;
+	const char *path;			/* or NULL */
+	const char *category;		/* or NULL: not known */
+} ColumnOptions;
+
+typedef struct MappingOptions
+{
+	const char *service_user_id;
+	const char *token;
+} MappingOptions;
+
+/* Results are palloc'd in the current memory context. */
+extern ServerOptions *server_options(const ForeignServer *server);
+
+/* A table's own options win over its server's. */
+extern TableOptions *table_options(const ForeignTable *table,
+								   const ForeignServer *server);
+
+/*
+ * A column's own options, completed by the resource's catalogue.  Raises an
+ * error with a hint if neither says which field it is.
+ */
+extern ColumnOptions *column_options(Oid relid, AttrNumber attnum,
+									 const char *attname,
+									 const CatalogResource *resource);
+extern MappingOptions *mapping_options(const UserMapping *mapping);
+
+/*
+ * For the hint of an error: the name nearest to "name" among "valid", a list
+ * of C strings; NULL if none is near.
+ */
+extern const char *options_closest(const char *name, List *valid);
+
+#endif							/* OPTIONS_H */

@@ -1,0 +1,127 @@
+/*
+ * url.c
+ *		Checks base URLs.
+ *
+ * libcurl takes the URL apart; what is stricter here than there is checked on
+ * the characters before.  Nothing is allocated with the server's allocator, so
+ * that no error can leave libcurl's memory behind.
+ */
+#include "postgres.h"
+
+#include "url.h"
+
+#include <arpa/inet.h>
+#include <curl/curl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+/*
+ * Only what a URL can hold as it is: anything else, escapes included, would be
+ * rewritten somewhere on its way, and perhaps not everywhere alike.  A user, a
+ * query and a fragment show by their separators, even where they are empty.
+ */
+static const char *
+check_characters(const char *url)
+{
+	for (const char *c = url; *c != '\0'; c++)
+	{
+		if (*c <= ' ' || *c >= 0x7f || strchr("\"%<>\\^`{|}", *c) != NULL)
+			return "It has a character that must not stand in a URL.";
+	}
+	if (strchr(url, '@') != NULL)
+		return "It must not have a user name or password.";
+	if (strchr(url, '?') != NULL)
+		return "It must not have a query.";
+	if (strchr(url, '#') != NULL)
+		return "It must not have a fragment.";
+	if (strstr(url, ":///") != NULL)
+		return "It has no host.";	/* libcurl would forgive that slash */
+	return NULL;
+}
+
+/*
+ * Whether the host names this machine whatever a name server says.  libcurl
+ * has brought an IPv4 address into its usual form before.
+ */
+static bool
+host_is_loopback(const char *host)
+{
+	struct in_addr v4;
+	struct in6_addr v6;
+
+	if (inet_pton(AF_INET, host, &v4) == 1)
+		return (ntohl(v4.s_addr) >> 24) == IN_LOOPBACKNET;
+	if (inet_pton(AF_INET6, host, &v6) == 1)
+		return IN6_IS_ADDR_LOOPBACK(&v6);
+	return strcmp(host, "localhost") == 0;
+}
+
+/* Copies in lower case, without an IPv6 address' brackets. */
+static bool
+copy_host(const char *host, char *to)
+{
+	size_t		length = strlen(host);
+
+	if (length > 1 && host[0] == '[' && host[length - 1] == ']')
+	{
+		host++;
+		length -= 2;
+	}
+	if (length == 0 || length > URL_MAX_HOST)
+		return false;
+	for (size_t i = 0; i < length; i++)
+		to[i] = pg_ascii_tolower((unsigned char) host[i]);
+	to[length] = '\0';
+	return true;
+}
+
+/* What libcurl read in the URL, against the rules. */
+static const char *
+check_parts(const char *scheme, const char *host, UrlParts *parts)
+{
+	if (!copy_host(host, parts->host))
+		return "Its host name is empty or too long.";
+	parts->is_https = strcmp(scheme, "https") == 0;
+	parts->is_loopback = host_is_loopback(parts->host);
+
+	if (!parts->is_https && strcmp(scheme, "http") != 0)
+		return "It must begin with https://.";
+	if (!parts->is_https && !parts->is_loopback)
+		return "Plain http would send the credentials unencrypted.";
+	return NULL;
+}
+
+/* Has libcurl take the URL apart, and gives back all that it allocates. */
+static const char *
+check_structure(const char *url, UrlParts *parts)
+{
+	unsigned int flags = CURLU_DISALLOW_USER | CURLU_NON_SUPPORT_SCHEME;
+	CURLU	   *parser = curl_url();
+	char	   *scheme = NULL;
+	char	   *host = NULL;
+	const char *defect;
+
+	if (parser == NULL)
+		return "Memory ran out while it was parsed.";
+
+	if (curl_url_set(parser, CURLUPART_URL, url, flags) != CURLUE_OK ||
+		curl_url_get(parser, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
+		curl_url_get(parser, CURLUPART_HOST, &host, 0) != CURLUE_OK)
+		defect = "It is not a whole URL with scheme and host.";
+	else
+		defect = check_parts(scheme, host, parts);
+
+	curl_free(scheme);
+	curl_free(host);
+	curl_url_cleanup(parser);
+	return defect;
+}
+
+bool
+url_parse(const char *url, UrlParts *parts)
+{
+	parts->defect = check_characters(url);
+	if (parts->defect == NULL)
+		parts->defect = check_structure(url, parts);
+	return parts->defect == NULL;
+}

@@ -1,0 +1,31 @@
+/*
+ * url.h
+ *		Takes a base URL apart, with the parser of the library that will call
+ *		it, so that what was checked is what is called.
+ *
+ * Knows the rules for an address that credentials may go to; not who may set
+ * one.
+ */
+#ifndef URL_H
+#define URL_H
+
+#include "postgres.h"
+
+#define URL_MAX_HOST 255		/* what a name in the DNS can have at most */
+
+typedef struct UrlParts
+{
+	bool		is_https;		/* else http, and then loopback */
+	bool		is_loopback;	/* by its literal address, or "localhost" */
+	char		host[URL_MAX_HOST + 1]; /* lower case; IPv6 without brackets */
+	const char *defect;			/* a sentence: why it cannot be a base URL */
+} UrlParts;
+
+/*
+ * Returns whether the URL can be a base URL; if not, only the defect is set.
+ * That never repeats the URL, which may hold a password.  Never raises an
+ * error.
+ */
+extern bool url_parse(const char *url, UrlParts *parts);
+
+#endif							/* URL_H */

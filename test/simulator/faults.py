@@ -1,0 +1,208 @@
+"""Faults: what goes wrong, where, and how often.
+
+A Fault is made from the JSON of POST /_sim/fault.  Some of its keys change
+the answer (`change`), the others how the answer travels (delivery.py reads
+those).  KEYS names them all.
+"""
+
+import base64
+import gzip
+import math
+import threading
+import time
+
+from messages import HTML, JSON, LOGIN_PAGE, Response, json_text
+
+KEYS = {
+    # where and how often
+    "endpoint", "method", "contains", "skip", "times",
+    # a different answer
+    "status", "body", "json", "body_base64", "content_type", "headers",
+    "html", "redirect", "rate_limited", "gzip",
+    # a different journey
+    "stall", "drip", "split", "reset", "truncate", "framing", "close_idle",
+}
+FRAMINGS = ("length", "chunked", "close")
+_RATE_HEADERS = ("X-RateLimit-Limit", "X-RateLimit-Remaining",
+                 "X-RateLimit-Reset")
+
+
+class Fault:
+    """One fault, with a count of how often it still happens."""
+
+    def __init__(self, keys):
+        _check(keys)
+        self.keys = keys
+        self.skip = keys.get("skip", 0)
+        self.left = keys.get("times", 1)        # null: until the reset
+
+    def get(self, key):
+        return self.keys.get(key)
+
+    def matches(self, request):
+        """Whether a request is one that this fault is about."""
+        endpoint = self.keys.get("endpoint", "*")
+        if endpoint not in ("*", request.endpoint, _below_base(request.path)):
+            return False
+        if self.keys.get("method", request.method) != request.method:
+            return False
+        contains = self.keys.get("contains")
+        return contains is None or contains.encode() in request.body
+
+    def change(self, response):
+        """The answer as this fault wants it."""
+        for key, make in _ANSWERS.items():
+            if key in self.keys:
+                response = make(self.keys[key], response)
+        for name, value in self.keys.get("headers", {}).items():
+            response.headers[name] = str(value)
+        return response
+
+
+class Faults:
+    """The faults in force, in the order in which they were told."""
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._faults = []
+        self.generation = 0     # a stall ends when this changes
+
+    def add(self, fault):
+        with self._lock:
+            self._faults.append(fault)
+
+    def reset(self):
+        with self._lock:
+            self._faults.clear()
+            self.generation += 1
+
+    def take(self, request):
+        """The fault that befalls a request, or None."""
+        with self._lock:
+            for fault in self._faults:
+                if fault.left == 0 or not fault.matches(request):
+                    continue
+                if fault.skip:
+                    fault.skip -= 1
+                    continue
+                if fault.left is not None:
+                    fault.left -= 1
+                return fault
+        return None
+
+
+def _below_base(path):
+    return path.removeprefix("/v1")
+
+
+# -- answers ----------------------------------------------------------------------
+
+def _with_body(body, content_type):
+    def make(value, response):
+        return Response(response.status, body(value), content_type, response.headers)
+    return make
+
+
+def _status(value, response):
+    """A bare status: the body is empty unless another key gives one."""
+    return Response(value, b"", None, response.headers)
+
+
+def _redirect(value, response):
+    status = response.status if 300 <= response.status < 400 else 302
+    return Response(status, b"", None, {**response.headers, "Location": value})
+
+
+def _rate_limited(value, response):
+    headers = {name: text for name, text in response.headers.items()
+               if name not in _RATE_HEADERS}
+    if "reset_in" in value:
+        reset = math.ceil(time.time() + value["reset_in"])
+        headers.update(zip(_RATE_HEADERS, ("50", "0", str(reset))))
+    if "retry_after" in value:
+        headers["Retry-After"] = str(value["retry_after"])
+    body = {"key": "rateLimitExceeded", "error": "Too many requests", "args": []}
+    return Response(429, json_text(body).encode(), JSON, headers)
+
+
+def _content_type(value, response):
+    response.content_type = value
+    return response
+
+
+def _gzip(value, response):
+    """A body that claims gzip: good, damaged in the middle, or cut short."""
+    body = response.body
+    packed = bytearray(gzip.compress(
+        body if isinstance(body, bytes) else b"".join(body), 6, mtime=0))
+    middle = len(packed) // 2
+    if value == "corrupt":
+        packed[middle:middle + 8] = b"\xff\x00\xff\x00\xff\x00\xff\x00"
+    elif value == "truncated":
+        del packed[middle:]
+    headers = {**response.headers, "Content-Encoding": "gzip"}
+    return Response(response.status, bytes(packed), response.content_type, headers)
+
+
+# Applied in this order.
+_ANSWERS = {
+    "status": _status,
+    "body": _with_body(str.encode, JSON),
+    "json": _with_body(lambda value: json_text(value).encode(), JSON),
+    "body_base64": _with_body(base64.b64decode, JSON),
+    "html": lambda value, response: Response(
+        response.status, LOGIN_PAGE.encode(), HTML, response.headers),
+    "redirect": _redirect,
+    "rate_limited": _rate_limited,
+    "content_type": _content_type,
+    "gzip": _gzip,
+}
+
+
+# -- checks -----------------------------------------------------------------------
+
+def _check(keys):
+    unknown = set(keys) - KEYS
+    if unknown:
+        raise ValueError(f"unknown fault key {sorted(unknown)[0]!r}; there are: "
+                         + ", ".join(sorted(KEYS)))
+    _check_count(keys, "skip", 0)
+    _check_count(keys, "times", 1)
+    if not (_is_count(reset := keys.get("reset", 0))
+            or reset in ("before_read", "before_headers")):
+        raise ValueError("reset is before_read, before_headers or a number of bytes")
+    if keys.get("framing", "length") not in FRAMINGS:
+        raise ValueError("framing is one of " + ", ".join(FRAMINGS))
+    if keys.get("gzip", "good") not in ("good", "corrupt", "truncated"):
+        raise ValueError("gzip is good, corrupt or truncated")
+    _check_objects(keys)
+    if "body_base64" in keys:
+        base64.b64decode(keys["body_base64"], validate=True)
+
+
+_OBJECTS = {
+    "stall": {"seconds", "after"}, "drip": {"bytes", "ms"},
+    "split": {"sizes", "seed", "max", "pause_ms"},
+    "truncate": {"after", "framing"}, "rate_limited": {"reset_in", "retry_after"},
+}
+
+
+def _check_objects(keys):
+    for key, allowed in _OBJECTS.items():
+        value = keys.get(key, {})
+        if not isinstance(value, dict) or set(value) - allowed:
+            raise ValueError(f"{key} is an object of {', '.join(sorted(allowed))}")
+    for key, needed in (("stall", "seconds"), ("drip", "bytes"),
+                        ("truncate", "after")):
+        if key in keys and needed not in keys[key]:
+            raise ValueError(f"{key} needs {needed!r}")
+
+
+def _check_count(keys, key, default):
+    value = keys.get(key, default)
+    if not (_is_count(value) or key == "times" and value is None):
+        raise ValueError(f"{key} is a number, 0 or more")
+
+
+def _is_count(value):
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0

@@ -1,0 +1,76 @@
+"""What comes in and goes out: Request, Response, and the error shapes."""
+
+import json
+from dataclasses import dataclass, field
+from urllib.parse import parse_qs, unquote, urlsplit
+
+JSON = "application/json;charset=utf-8"
+HTML = "text/html; charset=UTF-8"
+
+LOGIN_PAGE = ("<!DOCTYPE html>\n<html lang=\"en\"><head><title>Bob</title></head>"
+              "<body><div id=\"login\">Sign in to Bob</div></body></html>\n")
+
+
+class Request:
+    """One request.  `read_body` is called when the body is first needed."""
+
+    def __init__(self, method, target, headers, read_body):
+        parts = urlsplit(target)
+        self.method = method
+        self.path = unquote(parts.path)
+        self.query = {key: values[0] for key, values in
+                      parse_qs(parts.query, keep_blank_values=True).items()}
+        self.headers = headers
+        self.endpoint = self.path
+        self.params = {}
+        self._read_body = read_body
+        self._body = None
+
+    @property
+    def body(self):
+        if self._body is None:
+            self._body = self._read_body()
+        return self._body
+
+    @property
+    def body_read(self):
+        return self._body is not None
+
+    def flag(self, name):
+        """A true/false query parameter."""
+        return self.query.get(name, "").lower() == "true"
+
+
+@dataclass
+class Response:
+    """An answer; `body` is bytes, or an iterable of bytes to be streamed."""
+
+    status: int = 200
+    body: object = b""
+    content_type: str | None = None
+    headers: dict = field(default_factory=dict)
+
+
+class ApiError(Exception):
+    """Ends a request: an error body {"key", "error", "args"}, or an empty one."""
+
+    def __init__(self, status, key=None, text="", *args):
+        super().__init__(text)
+        self.response = Response(status) if key is None else json_response(
+            {"key": key, "error": text, "args": list(args)}, status)
+
+
+def json_text(value, settings=None):
+    """JSON as HiBob writes it: compact; or as the settings ask."""
+    spread = settings is not None and settings.whitespace
+    return json.dumps(value, indent=1 if spread else None,
+                      ensure_ascii=settings is not None and settings.ascii,
+                      separators=None if spread else (",", ":"))
+
+
+def json_response(value, status=200, settings=None):
+    return Response(status, json_text(value, settings).encode(), JSON)
+
+
+def login_page():
+    return Response(200, LOGIN_PAGE.encode(), HTML)

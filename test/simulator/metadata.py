@@ -1,0 +1,107 @@
+"""The account's fields: the built-in ones and the company's own.
+
+`fields.tsv` is the list of built-in fields; CUSTOM is what this company has
+added.  A field knows its id, its place in the JSON, its type and its list.
+"""
+
+import csv
+import pathlib
+
+from lists import named_lists
+
+EQUIPMENT = "custom.category_1726078147147"
+
+# id, category, name, type, list
+CUSTOM = (
+    ("work.custom.field_1667499206086", "work", "Cost centre", "list",
+     "field_1667499206086"),
+    ("work.custom.field_1700000000001", "work", "T-Shirt size", "text", ""),
+    ("work.custom.field_1700000000002", "work", "Languages", "multi-list",
+     "field_1700000000002"),
+    ("work.custom.field_1700000000003", "work", "Remote worker", "boolean", ""),
+    ("work.custom.field_1700000000004", "work", "Desk number", "number", ""),
+    ("work.custom.field_1700000000005", "work", "Mentor", "employee-reference",
+     ""),
+    ("work.custom.field_1700000000006", "work", "社員区分", "text", ""),
+    ("work.custom.field_1700000000007", "work", "Department", "text", ""),
+    ("work.custom.field_1700000000008", "work", "Business unit",
+     "hierarchy-list", "field_1700000000008"),
+    # A field keeps its id when it is moved: this one is in Lifecycle now.
+    ("work.custom.field_1700000000009", "lifecycle", "Exit interview",
+     "text-area", ""),
+    ("work.customColumns.column_1655996461265", "work", "Team", "text", ""),
+    ("identification.custom.Payroll Integration ID_1RNhIIf", "identification",
+     "Payroll Integration ID", "text", ""),
+    (EQUIPMENT + ".field_1730210998067", EQUIPMENT, "Laptop serial", "text", ""),
+    (EQUIPMENT + ".field_1730210998068", EQUIPMENT, "Laptop price", "currency",
+     ""),
+    (EQUIPMENT + ".field_1730210998069", EQUIPMENT, "Laptop handed out", "date",
+     ""),
+)
+
+DEFAULT_CATEGORIES = {"root", "about", "work"}
+
+
+class Field:
+    """One field of the account."""
+
+    def __init__(self, id, category_id, category_name, name, type, list_id,
+                 historical, json_path, custom=False):
+        self.id = id
+        self.category_id = category_id
+        self.category_name = category_name
+        self.name = name
+        self.type = type
+        self.list_id = list_id
+        self.historical = historical
+        self.json_path = json_path
+        self.slash_key = "/" + id.replace(".", "/")
+        self.default = (not custom and category_id in DEFAULT_CATEGORIES
+                        and id != "employee.orgLevel")
+
+    def as_json(self):
+        return {"id": self.id, "categoryId": self.category_id,
+                "categoryDisplayName": self.category_name,
+                "category": self.category_id, "name": self.name,
+                "description": None, "jsonPath": self.json_path,
+                "type": self.type,
+                "typeData": {"listId": self.list_id} if self.list_id else {},
+                "historical": self.historical}
+
+
+def _built_in():
+    path = pathlib.Path(__file__).with_name("fields.tsv")
+    with open(path, encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE):
+            yield Field(row["id"], row["categoryId"],
+                        row["categoryDisplayName"], row["name"], row["type"],
+                        row["listId"], row["historical"] == "true",
+                        row["jsonPath"])
+
+
+def _load():
+    fields = {field.id: field for field in _built_in()}
+    names = {field.category_id: field.category_name
+             for field in fields.values()}
+    names[EQUIPMENT] = "Equipment"
+    for id, category, name, type, list_id in CUSTOM:
+        fields[id] = Field(id, category, names[category], name, type, list_id,
+                           False, id, custom=True)
+    return fields
+
+
+FIELDS = _load()
+LISTS = named_lists(field.list_id for field in FIELDS.values()
+                    if field.list_id)
+
+
+def find_field(id):
+    """The field with an id in dot form or, as some clients send it, slash form."""
+    if id.startswith("/"):
+        id = id[1:].replace("/", ".")
+    return FIELDS.get(id)
+
+
+def default_fields():
+    """What a search returns when it names no fields."""
+    return [field for field in FIELDS.values() if field.default]

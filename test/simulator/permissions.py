@@ -1,0 +1,17 @@
+"""What the service user may see: fields by category, people by life cycle."""
+
+EMPLOYED = {"employed", "leave", "parental leave", "garden leave"}
+
+
+def field_readable(settings, field):
+    """Whether a field appears; an unreadable one is dropped without a word."""
+    category = field.category_id
+    if settings.categories is not None and category not in settings.categories:
+        return False
+    return (category not in settings.hidden_categories
+            and field.id not in settings.hidden_fields)
+
+
+def sees(settings, employee):
+    """Whether an employee is in the audience ("Access data for")."""
+    return settings.audience == "everyone" or employee.lifecycle in EMPLOYED

@@ -1,0 +1,34 @@
+"""Requests per window, per endpoint and service user."""
+
+import math
+import threading
+import time
+
+
+class RateLimiter:
+    """Counts requests; a window starts with the first request in it."""
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._windows = {}
+
+    def reset(self):
+        with self._lock:
+            self._windows.clear()
+
+    def take(self, settings, endpoint, user):
+        """Count a request: (headers to send, whether it is one too many)."""
+        limit = settings.rate_limits.get(endpoint, settings.rate_limit)
+        if limit <= 0:
+            return {}, False
+        now = time.time()
+        with self._lock:
+            end, used = self._windows.get((endpoint, user), (0, 0))
+            if now >= end:
+                end, used = now + settings.rate_window, 0
+            used += 1
+            self._windows[endpoint, user] = end, used
+        headers = {"X-RateLimit-Limit": str(limit),
+                   "X-RateLimit-Remaining": str(max(0, limit - used)),
+                   "X-RateLimit-Reset": str(math.ceil(end))}
+        return headers, used > limit

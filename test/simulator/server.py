@@ -1,0 +1,183 @@
+"""HTTP/1.1 on a loopback socket: a thread for each connection."""
+
+import os
+import select
+import socket
+import socketserver
+import ssl
+import struct
+import time
+from http.server import BaseHTTPRequestHandler
+
+import api
+import control
+from delivery import Broken, Delivery
+from messages import Request, Response
+from recorder import parsed
+
+TICK = 0.02     # how often a waiting connection looks whether it should go on
+
+
+class Server(socketserver.ThreadingTCPServer):
+    """Listens; `simulator` is what the connections share."""
+
+    daemon_threads = True
+    block_on_close = False
+    allow_reuse_address = True
+    request_queue_size = 256
+
+    def __init__(self, address, simulator, tls=None):
+        self.simulator = simulator
+        self.tls = tls
+        super().__init__(address, Connection)
+
+    def handle_error(self, request, client_address):
+        """A client that goes away, or does not get through TLS, is no news."""
+
+
+class Link:
+    """The sending side of a connection, as a Delivery needs it."""
+
+    def __init__(self, sock, faults):
+        self._sock = sock
+        self._faults = faults
+
+    def send(self, data):
+        try:
+            if data:
+                self._sock.sendall(data)
+        except OSError:
+            raise Broken() from None
+
+    def wait(self, seconds):
+        """Let time pass, less if the peer goes away or everything is reset."""
+        end = time.monotonic() + seconds
+        generation = self._faults.generation
+        while (left := end - time.monotonic()) > 0:
+            if self._faults.generation != generation:
+                return
+            if self._peer_gone():
+                raise Broken()
+            time.sleep(min(left, TICK))
+
+    def _peer_gone(self):
+        """Whether the peer has closed.  In TLS its good-bye is data too."""
+        if not select.select([self._sock], [], [], 0)[0]:
+            return False
+        try:
+            seen = socket.socket.recv(self._sock, 1, socket.MSG_PEEK)
+        except OSError:
+            return True
+        return not seen or isinstance(self._sock, ssl.SSLSocket)
+
+
+class Connection(BaseHTTPRequestHandler):
+    """One connection and the requests on it, one after the other."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = 0
+
+    def setup(self):
+        self.simulator = self.server.simulator
+        self.number = None
+        self.broken = False
+        if self.server.tls:
+            self.request = self.server.tls.wrap_socket(self.request, server_side=True)
+        super().setup()
+        self.link = Link(self.connection, self.simulator.faults)
+
+    def finish(self):
+        if self.number is not None:
+            self.simulator.recorder.disconnected()
+        super().finish()
+        if self.server.tls:
+            self._close_tls()
+
+    def _close_tls(self):
+        """Say good-bye as TLS wants it, unless something was to be broken."""
+        try:
+            if not self.broken:
+                self.connection.settimeout(0.1)
+                self.connection.unwrap()
+        except (OSError, ValueError):
+            pass
+        self.connection.close()
+
+    def log_message(self, format, *args):
+        """Nothing is logged; the recorder has it all."""
+
+    def _serve(self):
+        request = Request(self.command, self.path, self.headers, self._read_body)
+        if request.path.startswith(control.PREFIX):
+            response = control.answer(self.simulator, request)
+            self._send(Delivery(self.link, response, None, {"bytes": 0}))
+        else:
+            self._serve_api(request)
+
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = _serve
+
+    def _serve_api(self, request):
+        recorder = self.simulator.recorder
+        if self.number is None:
+            self.number = recorder.connected()
+        endpoint = api.find_endpoint(request)
+        access = api.authorized(self.simulator.settings, request)
+        record = recorder.begin(request, self.number, access)
+        fault = self.simulator.faults.take(request)
+        outcome = "client gone"
+        try:
+            if fault and fault.get("reset") == "before_read":
+                raise Broken(reset=True)
+            record["body"] = parsed(request.body)
+            outcome = self._answer(request, endpoint, fault, record)
+        except Broken as broken:
+            outcome = self._leave(broken, fault)
+        finally:
+            recorder.end(record, outcome)
+
+    def _answer(self, request, endpoint, fault, record):
+        response = api.answer(self.simulator, request, endpoint)
+        if fault:
+            response = fault.change(response)
+        gzip = (self.simulator.settings.gzip
+                and "gzip" in request.headers.get("Accept-Encoding", ""))
+        self._send(Delivery(self.link, response, fault, record, gzip,
+                            head_only=request.method == "HEAD"))
+        if fault and fault.get("close_idle") is not None:
+            self.link.wait(fault.get("close_idle") / 1000)
+            self.close_connection = True
+        return "complete"
+
+    def _send(self, delivery):
+        if not delivery.run():
+            self.close_connection = True
+
+    def _leave(self, broken, fault):
+        """Close after trouble; says whose it was."""
+        self.close_connection = self.broken = True
+        if broken.reset:
+            self._reset()
+            return "reset"
+        return "cut off" if fault and fault.get("truncate") else "client gone"
+
+    def _reset(self):
+        """Close at once with RST instead of FIN."""
+        linger = struct.pack("ii", 1, 0)
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        os.close(self.connection.detach())
+
+    def _read_body(self):
+        length = int(self.headers.get("Content-Length") or 0)
+        if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
+            return self._read_chunks()
+        return self.rfile.read(length) if length else b""
+
+    def _read_chunks(self):
+        chunks = []
+        while size := int(self.rfile.readline().split(b";")[0] or b"0", 16):
+            chunks.append(self.rfile.read(size))
+            self.rfile.readline()
+        while self.rfile.readline().strip():
+            pass
+        return b"".join(chunks)
