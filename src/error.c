@@ -86,7 +86,7 @@ static char *
 answer_words(const ErrorAnswer *answer)
 {
 	JsonDoc    *doc;
-	char	   *result = NULL;
+	char	   *volatile result = NULL;
 
 	if (answer == NULL || answer->length == 0)
 		return NULL;

@@ -13,6 +13,7 @@
 #include "postgres.h"
 
 #include <limits.h>
+#include <time.h>
 
 #include "common/pg_prng.h"
 #include "exchange.h"

@@ -276,7 +276,7 @@ static char *
 make_body(const Request *request, bool single)
 {
 	JsonDoc    *body = json_doc_new();
-	char	   *result = NULL;
+	char	   *volatile result = NULL;
 
 	PG_TRY();
 	{

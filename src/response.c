@@ -68,7 +68,7 @@ create_reader(Response *response)
 	row_map_register(response->map, response->reader);
 	if (request_has_batches(response->request))
 		response->filter_slot =
-			row_map_want_field(response->map, response->reader,
+			row_map_want_field(response->reader,
 							   response->request->filter_field);
 }
 
@@ -79,7 +79,7 @@ static bool
 open_next(Response *response)
 {
 	Connection *connection = response->lease->connection;
-	const ServerOptions *options = connection_options(connection);
+	const ServerOptions *options;
 	HttpRequest http;
 	ExchangePolicy policy;
 
@@ -96,6 +96,7 @@ open_next(Response *response)
 	connection_request(connection, response->call.method,
 					   response->call.path, &http);
 	http.body = response->call.body;
+	options = connection_options(connection);
 	policy.max_retries = options->max_retries;
 	policy.max_rate_limit_wait = options->max_rate_limit_wait;
 	policy.rate_limit = connection_rate_limit(connection,

@@ -22,11 +22,9 @@
 #include "row.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
-
-/* Arrays inside a value may nest as deep as PostgreSQL's own JSON does. */
-#define ARRAY_MAX_DEPTH 512
 
 typedef enum ConversionKind
 {
@@ -47,9 +45,6 @@ typedef struct RowConversion
 	/* CONVERT_ARRAY */
 	struct RowConversion *element;
 	Oid			element_type;
-	int16		typlen;
-	bool		typbyval;
-	char		typalign;
 } RowConversion;
 
 /* What an error inside a conversion is about. */
@@ -80,8 +75,6 @@ conversion_create(Oid type, int32 typmod)
 		conversion->kind = CONVERT_ARRAY;
 		conversion->element_type = element;
 		conversion->element = conversion_create(element, typmod);
-		get_typlenbyvalalign(element, &conversion->typlen,
-							 &conversion->typbyval, &conversion->typalign);
 	}
 	else if ((type == TEXTOID || type == VARCHAROID) && typmod < 0)
 		conversion->kind = CONVERT_TEXT;
@@ -148,7 +141,7 @@ typedef struct KeyPath
 } KeyPath;
 
 static void
-path_add(KeyPath *path, const char *key)
+key_path_add(KeyPath *path, const char *key)
 {
 	if (path->keys == NULL)
 		path->keys = palloc(sizeof(char *) * 8);
@@ -158,13 +151,13 @@ path_add(KeyPath *path, const char *key)
 }
 
 static void
-path_add_dotted(KeyPath *path, const char *dotted)
+key_path_add_dotted(KeyPath *path, const char *dotted)
 {
 	while (dotted != NULL)
 	{
 		const char *dot = strchr(dotted, '.');
 
-		path_add(path, dot ? pnstrdup(dotted, dot - dotted) : dotted);
+		key_path_add(path, dot ? pnstrdup(dotted, dot - dotted) : dotted);
 		dotted = dot ? dot + 1 : NULL;
 	}
 }
@@ -174,11 +167,11 @@ path_add_dotted(KeyPath *path, const char *dotted)
  * whose fields lie at the top (the metadata's jsonPath has no exception).
  */
 static void
-path_add_field(KeyPath *path, const char *field)
+key_path_add_field(KeyPath *path, const char *field)
 {
 	if (strncmp(field, "root.", 5) == 0)
 		field += 5;
-	path_add_dotted(path, field);
+	key_path_add_dotted(path, field);
 }
 
 /* The key under which a row has the field's value by its id. */
@@ -216,14 +209,14 @@ add_human_places(RowColumn *column, JsonReader *reader)
 	KeyPath		nested = {0};
 	KeyPath		slash = {0};
 
-	path_add(&nested, "humanReadable");
-	path_add_field(&nested, column->options->field);
+	key_path_add(&nested, "humanReadable");
+	key_path_add_field(&nested, column->options->field);
 	add_place(column, reader, &nested);
 
-	path_add(&slash, "humanReadable");
-	path_add(&slash, slash_key(column->options->field));
+	key_path_add(&slash, "humanReadable");
+	key_path_add(&slash, slash_key(column->options->field));
 	add_place(column, reader, &slash);
-	path_add(&slash, "value");
+	key_path_add(&slash, "value");
 	add_place(column, reader, &slash);
 }
 
@@ -233,15 +226,15 @@ add_machine_places(RowColumn *column, JsonReader *reader)
 	KeyPath		nested = {0};
 	KeyPath		slash = {0};
 
-	path_add_field(&nested, column->options->field);
+	key_path_add_field(&nested, column->options->field);
 	column->witnesses[column->nwitnesses++] = want(reader, &nested);
-	path_add_dotted(&nested, column->options->path);
+	key_path_add_dotted(&nested, column->options->path);
 	add_place(column, reader, &nested);
 
-	path_add(&slash, slash_key(column->options->field));
+	key_path_add(&slash, slash_key(column->options->field));
 	column->witnesses[column->nwitnesses++] = want(reader, &slash);
-	path_add(&slash, "value");
-	path_add_dotted(&slash, column->options->path);
+	key_path_add(&slash, "value");
+	key_path_add_dotted(&slash, column->options->path);
 	add_place(column, reader, &slash);
 }
 
@@ -255,14 +248,14 @@ register_column(RowColumn *column, JsonReader *reader, bool has_fields)
 	column->nwitnesses = 0;
 	if (strcmp(options->field, CATALOG_WHOLE_ROW) == 0)
 	{
-		path_add_dotted(&path, options->path);
+		key_path_add_dotted(&path, options->path);
 		add_place(column, reader, &path);
 	}
 	else if (!has_fields)
 	{
-		path_add_dotted(&path, options->field);
+		key_path_add_dotted(&path, options->field);
 		column->witnesses[column->nwitnesses++] = want(reader, &path);
-		path_add_dotted(&path, options->path);
+		key_path_add_dotted(&path, options->path);
 		add_place(column, reader, &path);
 	}
 	else
@@ -273,19 +266,21 @@ register_column(RowColumn *column, JsonReader *reader, bool has_fields)
 	}
 }
 
+int
+row_map_want_field(JsonReader *reader, const char *field)
+{
+	KeyPath		path = {0};
+
+	key_path_add_field(&path, field);
+	return want(reader, &path);
+}
+
 void
 row_map_register(RowMap *map, JsonReader *reader)
 {
-	KeyPath		identity = {0};
-
 	for (int i = 0; i < map->ncolumns; i++)
 		register_column(&map->columns[i], reader, map->resource->has_fields);
-	map->identity = -1;
-	if (map->resource->identity_field != NULL)
-	{
-		path_add_field(&identity, map->resource->identity_field);
-		map->identity = want(reader, &identity);
-	}
+	map->identity = row_map_want_field(reader, map->resource->identity_field);
 }
 
 /*
@@ -334,13 +329,20 @@ to_server(const char *text, size_t *length)
 }
 
 const char *
+row_utf8(const JsonSlice *slice, const char *window, size_t *length)
+{
+	if (slice->flags & JSON_ESCAPED)
+		return unescape(slice, window, length);
+	*length = slice->length;
+	return window + slice->start;
+}
+
+/* A scalar's text, or an object's or array's JSON. */
+static const char *
 row_text(const JsonSlice *slice, const char *window, size_t *length)
 {
-	const char *text = window + slice->start;
+	const char *text = row_utf8(slice, window, length);
 
-	*length = slice->length;
-	if (slice->flags & JSON_ESCAPED)
-		text = unescape(slice, window, length);
 	return to_server(text, length);
 }
 
@@ -397,44 +399,81 @@ convert_null(const RowConversion *conversion)
 						  conversion->typioparam, conversion->typmod);
 }
 
-static void *
-reader_alloc(size_t size)
+/* An element as the text that its type's input function takes. */
+static char *
+element_text(JsonbValue *value, bool as_json)
 {
-	return palloc0(size);
+	if (value->type == jbvBinary)
+		return JsonbToCString(NULL, value->val.binary.data,
+							  value->val.binary.len);
+	if (as_json)
+	{
+		Jsonb	   *json = JsonbValueToJsonb(value);
+
+		return JsonbToCString(NULL, &json->root, VARSIZE(json));
+	}
+	if (value->type == jbvBool)
+		return pstrdup(value->val.boolean ? "true" : "false");
+	if (value->type == jbvNumeric)
+		return DatumGetCString(DirectFunctionCall1(numeric_out,
+												   NumericGetDatum(value->val.numeric)));
+	Assert(value->type == jbvString);
+	return pnstrdup(value->val.string.val, value->val.string.len);
 }
 
 /*
- * A JSON array's elements are the rows of a document of its own, so the same
- * reader finds them.
+ * A JSON array, each element through the element type's input function.  The
+ * server's own parser takes it apart: arrays are small and few.
  */
 static Datum
 convert_array(const RowConversion *conversion, const JsonSlice *slice,
 			  const char *window)
 {
-	static const char *const rows[] = {"[]", NULL};
-	const JsonShape shape = {rows, slice->length, ARRAY_MAX_DEPTH, true};
-	JsonReader *reader = json_reader_create(&shape, reader_alloc);
-	int			whole = json_reader_want(reader, NULL, 0);
+	size_t		length;
+	const char *text = row_json(slice, window, &length);
+	Jsonb	   *json = DatumGetJsonbP(DirectFunctionCall1(jsonb_in,
+														  CStringGetDatum(pnstrdup(text, length))));
+	const RowConversion *element = conversion->element;
 	ArrayBuildState *state;
+	JsonbIterator *iterator = JsonbIteratorInit(&json->root);
+	JsonbIteratorToken token;
+	JsonbValue	value;
 	Datum		result;
 
-	window += slice->start;
 	state = initArrayResult(conversion->element_type, CurrentMemoryContext,
 							false);
-	while (json_reader_next(reader, window, slice->length, true) == JSON_ROW)
+	(void) JsonbIteratorNext(&iterator, &value, true);
+	while ((token = JsonbIteratorNext(&iterator, &value, true)) == WJB_ELEM)
 	{
-		const JsonSlice *element = json_reader_slice(reader, whole);
-		bool		null = element->kind == JSON_NULL;
+		bool		null = value.type == jbvNull;
+		char	   *input = null ? NULL :
+			element_text(&value, element->kind == CONVERT_JSON);
 
 		accumArrayResult(state, null ? (Datum) 0 :
-						 convert_value(conversion->element, element, window),
+						 convert_input(element, input, strlen(input)),
 						 null, conversion->element_type,
 						 CurrentMemoryContext);
 	}
+	Assert(token == WJB_END_ARRAY);
 	result = makeArrayResult(state, CurrentMemoryContext);
 	if (conversion->type != getBaseType(conversion->type))
 		domain_check(result, false, conversion->type, NULL, NULL);
 	return result;
+}
+
+/* The row's identity for a message: HiBob's ids are digits. */
+static const char *
+identity_text(const ConversionContext *context)
+{
+	const JsonSlice *slice = json_reader_slice(context->reader,
+											   context->map->identity);
+	char	   *text = pnstrdup(context->window + slice->start,
+								Min(slice->length, 64));
+
+	if (slice->kind <= JSON_NULL || text[0] == '\0' ||
+		strspn(text, "0123456789") != strlen(text))
+		return "unknown";
+	return text;
 }
 
 /* Says which column of whom could not be converted, but not its value. */
@@ -442,24 +481,10 @@ static void
 conversion_callback(void *arg)
 {
 	ConversionContext *context = arg;
-	const RowMap *map = context->map;
-	const JsonSlice *identity;
 
-	if (context->column == NULL)
-		return;
-	identity = map->identity < 0 ? NULL :
-		json_reader_slice(context->reader, map->identity);
-	if (identity != NULL && identity->kind != JSON_ABSENT &&
-		identity->kind != JSON_NULL && identity->length <= 64)
-		errcontext("column \"%s\" of foreign table \"%s\", field \"%s\", %s \"%.*s\"",
-				   context->column->name, map->table,
-				   context->column->options->field,
-				   map->resource->identity_field, (int) identity->length,
-				   context->window + identity->start);
-	else
-		errcontext("column \"%s\" of foreign table \"%s\", field \"%s\"",
-				   context->column->name, map->table,
-				   context->column->options->field);
+	errcontext("column \"%s\" of foreign table \"%s\", field \"%s\", employee %s",
+			   context->column->name, context->map->table,
+			   context->column->options->field, identity_text(context));
 }
 
 /*
@@ -486,7 +511,7 @@ void
 row_map_store(const RowMap *map, const JsonReader *reader,
 			  const char *window, TupleTableSlot *slot)
 {
-	ConversionContext context = {map, NULL, reader, window};
+	ConversionContext context = {map, map->columns, reader, window};
 	ErrorContextCallback callback;
 
 	callback.callback = conversion_callback;

@@ -39,7 +39,7 @@ typedef struct RowMap
 	const char *table;
 	RowColumn  *columns;
 	int			ncolumns;
-	int			identity;		/* slot of what tells a row from others; -1 */
+	int			identity;		/* slot of what tells a row from others */
 } RowMap;
 
 /* Resolves the wanted columns' options and types. */
@@ -57,8 +57,11 @@ extern void row_map_register(RowMap *map, JsonReader *reader);
 extern void row_map_store(const RowMap *map, const JsonReader *reader,
 						  const char *window, TupleTableSlot *slot);
 
-/* A scalar's text in the database's encoding, palloc'd or in the window. */
-extern const char *row_text(const JsonSlice *slice, const char *window,
+/* Asks a reader for a field's value, nested or, elsewhere, by its key path. */
+extern int	row_map_want_field(JsonReader *reader, const char *field);
+
+/* A scalar's text in UTF-8, palloc'd or in the window. */
+extern const char *row_utf8(const JsonSlice *slice, const char *window,
 							size_t *length);
 
 #endif							/* ROW_H */

@@ -1,10 +1,10 @@
 /*
  * url.c
- *		Checks base URLs.
+ *		Checks base URLs, and escapes what is added to them.
  *
  * libcurl takes the URL apart; what is stricter here than there is checked on
- * the characters before.  Nothing is allocated with the server's allocator, so
- * that no error can leave libcurl's memory behind.
+ * the characters before.  Nothing is allocated with the server's allocator, or
+ * before libcurl's, so that no error can leave libcurl's memory behind.
  */
 #include "postgres.h"
 
@@ -124,4 +124,20 @@ url_parse(const char *url, UrlParts *parts)
 	if (parts->defect == NULL)
 		parts->defect = check_structure(url, parts);
 	return parts->defect == NULL;
+}
+
+char *
+url_escape_segment(const char *value)
+{
+	/* Room first: an error after libcurl's allocation would leak it. */
+	char	   *result = palloc(3 * strlen(value) + 1);
+	char	   *escaped = curl_easy_escape(NULL, value, (int) strlen(value));
+
+	if (escaped == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OUT_OF_MEMORY),
+				 errmsg("out of memory")));
+	strcpy(result, escaped);
+	curl_free(escaped);
+	return result;
 }

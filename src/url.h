@@ -1,7 +1,8 @@
 /*
  * url.h
- *		Takes a base URL apart, with the parser of the library that will call
- *		it, so that what was checked is what is called.
+ *		Takes a base URL apart and escapes what is added to it, with the
+ *		functions of the library that will call it, so that what was checked is
+ *		what is called.
  *
  * Knows the rules for an address that credentials may go to; not who may set
  * one.
@@ -27,5 +28,8 @@ typedef struct UrlParts
  * error.
  */
 extern bool url_parse(const char *url, UrlParts *parts);
+
+/* A value as one path segment, percent-encoded; palloc'd. */
+extern char *url_escape_segment(const char *value);
 
 #endif							/* URL_H */

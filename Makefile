@@ -1,0 +1,33 @@
+# hibob_fdw: HiBob's people, as foreign tables.
+#
+#   make && make install        build, and install for the server of PG_CONFIG
+#   make installcheck           regression tests; test/check.sh runs every test
+
+EXTENSION = hibob_fdw
+MODULE_big = hibob_fdw
+DATA = hibob_fdw--1.0.sql
+OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c)))
+PGFILEDESC = "hibob_fdw - foreign data wrapper for HiBob"
+
+REGRESS = $(sort $(patsubst sql/%.sql,%,$(wildcard sql/*.sql)))
+EXTRA_CLEAN = test/unit/json_reader_test
+
+PG_CONFIG ?= pg_config
+PKG_CONFIG ?= pkg-config
+
+ifneq ($(MAKECMDGOALS),clean)
+ifneq ($(shell $(PKG_CONFIG) --exists 'libcurl >= 7.88' 'json-c >= 0.16' && echo yes),yes)
+$(error hibob_fdw needs the headers of libcurl 7.88 and json-c 0.16 or newer, found by $(PKG_CONFIG); in Debian: libcurl4-openssl-dev, libjson-c-dev, pkg-config)
+endif
+endif
+
+PG_CPPFLAGS = -I$(srcdir)/src $(shell $(PKG_CONFIG) --cflags libcurl json-c)
+PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare \
+	-Wno-missing-field-initializers -Wno-cast-function-type $(WERROR)
+SHLIB_LINK = $(shell $(PKG_CONFIG) --libs libcurl json-c)
+
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+include $(PGXS)
+
+# Every object is built anew when a header changes: the tree is small.
+$(OBJS): $(wildcard src/*.h)

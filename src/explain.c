@@ -1,0 +1,79 @@
+/*
+ * explain.c
+ *		What EXPLAIN says about a scan: the endpoint always, the request under
+ *		VERBOSE, and what it took under ANALYZE.
+ *
+ * Shows constants of the query, never a value that HiBob sent.
+ */
+#include "postgres.h"
+
+#include "explain.h"
+#include "plan.h"
+#include "request.h"
+#include "scan.h"
+#include "utils/ruleutils.h"
+
+/*
+ * The filter's values as far as they are known before the query runs: those of
+ * constants; for anything else, the expression in their place.
+ */
+static List *
+planned_values(ForeignScanState *node, ExplainState *es)
+{
+	ForeignScan *plan = (ForeignScan *) node->ss.ps.plan;
+	ScanPlan   *scan_plan = scan_plan_of(plan);
+	Node	   *value;
+	List	   *context;
+
+	if (scan_plan->filter_field == NULL)
+		return NIL;
+	value = linitial(plan->fdw_exprs);
+	if (IsA(value, Const))
+		return filter_constant_values((Const *) value,
+									  scan_plan->filter_kind);
+	context = set_deparse_context_plan(es->deparse_cxt, (Plan *) plan, NIL);
+	return list_make1(deparse_expression(value, context, false, false));
+}
+
+static void
+explain_request(ForeignScanState *node, ExplainState *es)
+{
+	const CatalogResource *resource = scan_resource(node);
+	RequestCall call;
+
+	if (!scan_first_call(node, planned_values(node, es), &call))
+	{
+		call.method = resource->method;
+		call.endpoint = resource->path;
+		call.body = NULL;
+	}
+	ExplainPropertyText("HiBob Endpoint",
+						psprintf("%s %s", call.method, call.endpoint), es);
+	if (es->verbose && call.body != NULL)
+		ExplainPropertyText("HiBob Request", call.body, es);
+}
+
+/* A counter that is worth a line only if it is not zero, or not for people. */
+static void
+explain_counter(const char *label, const char *unit, int64 value,
+				ExplainState *es)
+{
+	if (value != 0 || es->format != EXPLAIN_FORMAT_TEXT)
+		ExplainPropertyInteger(label, unit, value, es);
+}
+
+void
+explain_scan(ForeignScanState *node, ExplainState *es)
+{
+	const ExchangeCounters *counters = scan_counters(node);
+
+	explain_request(node, es);
+	if (!es->analyze)
+		return;
+	ExplainPropertyUInteger("HiBob Requests", NULL, counters->requests, es);
+	ExplainPropertyUInteger("HiBob Bytes Received", "bytes",
+							counters->bytes_received, es);
+	explain_counter("HiBob Retries", NULL, counters->retries, es);
+	explain_counter("HiBob Rate Limit Wait", "ms", counters->rate_limit_wait,
+					es);
+}

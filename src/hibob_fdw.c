@@ -1,0 +1,77 @@
+/*
+ * hibob_fdw.c
+ *		The handler: which callback of a foreign data wrapper is where.
+ *
+ * The way of a query: plan.c says what to ask for, scan.c asks and returns
+ * tuples; request.c and response.c stand between it and the network, which
+ * exchange.c and http.c know.  Read only: HiBob's people are not changed
+ * through SQL, so there are no callbacks for that.
+ */
+#include "postgres.h"
+
+#include "compat.h"
+#include "connection.h"
+#include "explain.h"
+#include "fmgr.h"
+#include "foreign/fdwapi.h"
+#include "funcapi.h"
+#include "http.h"
+#include "json_doc.h"
+#include "plan.h"
+#include "scan.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+
+#define HIBOB_FDW_VERSION "1.0"
+
+HIBOB_MODULE_MAGIC("hibob_fdw", HIBOB_FDW_VERSION);
+
+void		_PG_init(void);
+
+PG_FUNCTION_INFO_V1(hibob_fdw_handler);
+PG_FUNCTION_INFO_V1(hibob_fdw_version);
+
+void
+_PG_init(void)
+{
+	connection_define_settings();
+	MarkGUCPrefixReserved("hibob_fdw");
+}
+
+Datum
+hibob_fdw_handler(PG_FUNCTION_ARGS)
+{
+	FdwRoutine *routine = makeNode(FdwRoutine);
+
+	routine->GetForeignRelSize = plan_get_rel_size;
+	routine->GetForeignPaths = plan_get_paths;
+	routine->GetForeignPlan = plan_get_plan;
+	routine->BeginForeignScan = scan_begin;
+	routine->IterateForeignScan = scan_iterate;
+	routine->ReScanForeignScan = scan_rescan;
+	routine->EndForeignScan = scan_end;
+	routine->ExplainForeignScan = explain_scan;
+	PG_RETURN_POINTER(routine);
+}
+
+/*
+ * hibob_fdw_version() returns record
+ *
+ * The versions of the extension, of libcurl and of json-c that run, as text:
+ * what a report of a problem should say.
+ */
+Datum
+hibob_fdw_version(PG_FUNCTION_ARGS)
+{
+	TupleDesc	desc;
+	Datum		values[3];
+	bool		nulls[3] = {false};
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	values[0] = CStringGetTextDatum(HIBOB_FDW_VERSION);
+	values[1] = CStringGetTextDatum(http_library_version());
+	values[2] = CStringGetTextDatum(json_doc_library_version());
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc),
+													   values, nulls)));
+}

@@ -1,0 +1,34 @@
+/*
+ * plan.h
+ *		From a query to a scan plan.
+ */
+#ifndef PLAN_H
+#define PLAN_H
+
+#include "postgres.h"
+
+#include "filter.h"
+#include "foreign/fdwapi.h"
+
+/*
+ * What a plan says beyond its expressions.  In the plan it is a list of lists
+ * and constants, so that cached plans can be copied.
+ */
+typedef struct ScanPlan
+{
+	List	   *attnums;		/* of the wanted columns, ascending */
+	const char *filter_field;	/* NULL: no filter */
+	FilterKind	filter_kind;
+	bool		has_status;		/* a condition on the status has a value */
+} ScanPlan;
+
+/* fdw_exprs: the filter's value, if any, then the status', if any. */
+extern ScanPlan *scan_plan_of(const ForeignScan *plan);
+
+extern void plan_get_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid relid);
+extern void plan_get_paths(PlannerInfo *root, RelOptInfo *rel, Oid relid);
+extern ForeignScan *plan_get_plan(PlannerInfo *root, RelOptInfo *rel,
+								  Oid relid, ForeignPath *path, List *tlist,
+								  List *clauses, Plan *outer_plan);
+
+#endif							/* PLAN_H */

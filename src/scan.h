@@ -1,0 +1,29 @@
+/*
+ * scan.h
+ *		From a scan plan to tuples.
+ */
+#ifndef SCAN_H
+#define SCAN_H
+
+#include "postgres.h"
+
+#include "exchange.h"
+#include "nodes/execnodes.h"
+#include "request.h"
+
+extern void scan_begin(ForeignScanState *node, int eflags);
+extern TupleTableSlot *scan_iterate(ForeignScanState *node);
+extern void scan_rescan(ForeignScanState *node);
+extern void scan_end(ForeignScanState *node);
+
+/*
+ * For EXPLAIN: the first request that the scan made or, where it did not run,
+ * would make.  False if it needs none.  The values that nobody knows before
+ * the query runs are given as "unknown".
+ */
+extern bool scan_first_call(ForeignScanState *node, List *unknown,
+							RequestCall *call);
+extern const CatalogResource *scan_resource(ForeignScanState *node);
+extern const ExchangeCounters *scan_counters(ForeignScanState *node);
+
+#endif							/* SCAN_H */
