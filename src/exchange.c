@@ -14,6 +14,7 @@
 
 #include <limits.h>
 #include <time.h>
+#include <time.h>
 
 #include "common/pg_prng.h"
 #include "exchange.h"
@@ -218,6 +219,7 @@ void
 exchange_init(Exchange *exchange, HttpChannel *channel,
 			  const HttpRequest *request, const ExchangePolicy *policy)
 {
+	http_channel_reset(channel);
 	memset(exchange, 0, sizeof(Exchange));
 	exchange->channel = channel;
 	exchange->request = *request;

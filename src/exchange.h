@@ -72,7 +72,7 @@ typedef struct Exchange
 
 /*
  * The request's strings must live as long as the exchange.  Nothing is sent
- * yet.
+ * yet; what the channel knew of an exchange before is gone.
  */
 extern void exchange_init(Exchange *exchange, HttpChannel *channel,
 						  const HttpRequest *request,

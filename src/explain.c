@@ -65,15 +65,16 @@ explain_counter(const char *label, const char *unit, int64 value,
 void
 explain_scan(ForeignScanState *node, ExplainState *es)
 {
-	const ExchangeCounters *counters = scan_counters(node);
+	ExchangeCounters counters;
 
 	explain_request(node, es);
 	if (!es->analyze)
 		return;
-	ExplainPropertyUInteger("HiBob Requests", NULL, counters->requests, es);
+	counters = scan_counters(node);
+	ExplainPropertyUInteger("HiBob Requests", NULL, counters.requests, es);
 	ExplainPropertyUInteger("HiBob Bytes Received", "bytes",
-							counters->bytes_received, es);
-	explain_counter("HiBob Retries", NULL, counters->retries, es);
-	explain_counter("HiBob Rate Limit Wait", "ms", counters->rate_limit_wait,
+							counters.bytes_received, es);
+	explain_counter("HiBob Retries", NULL, counters.retries, es);
+	explain_counter("HiBob Rate Limit Wait", "ms", counters.rate_limit_wait,
 					es);
 }

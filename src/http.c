@@ -877,26 +877,6 @@ fail_silent(HttpChannel *channel)
  * ------------------------------------------------------------------------
  */
 
-/* Forgets the exchange before. */
-static void
-reset_exchange(HttpChannel *channel)
-{
-	channel->setup_failed = false;
-	channel->sendable = false;
-	channel->header_bytes = 0;
-	channel->silence_since = -1;
-	channel->out_of_memory = false;
-	channel->too_many_headers = false;
-	channel->watch_errno = 0;
-	channel->connecting = false;
-	channel->reach_refused = false;
-	channel->refusal[0] = '\0';
-	channel->failure = HTTP_OK;
-	channel->failure_text[0] = '\0';
-	channel->curl_text[0] = '\0';
-	channel->paused = false;
-}
-
 /* libcurl copies all strings but the body. */
 static void
 set_request(HttpChannel *channel, const HttpRequest *request)
@@ -924,8 +904,7 @@ http_channel_start(HttpChannel *channel, const HttpRequest *request)
 	sigset_t	saved;
 	CURLMcode	code;
 
-	http_channel_stop(channel);
-	reset_exchange(channel);
+	http_channel_reset(channel);
 	set_request(channel, request);
 	if (channel->setup_failed)
 	{
@@ -964,6 +943,26 @@ http_channel_stop(HttpChannel *channel)
 	(void) curl_easy_setopt(channel->easy, CURLOPT_POSTFIELDS, NULL);
 	window_clear(channel);
 	channel->state = CHANNEL_IDLE;
+}
+
+void
+http_channel_reset(HttpChannel *channel)
+{
+	http_channel_stop(channel);
+	channel->setup_failed = false;
+	channel->sendable = false;
+	channel->header_bytes = 0;
+	channel->silence_since = -1;
+	channel->out_of_memory = false;
+	channel->too_many_headers = false;
+	channel->watch_errno = 0;
+	channel->connecting = false;
+	channel->reach_refused = false;
+	channel->refusal[0] = '\0';
+	channel->failure = HTTP_OK;
+	channel->failure_text[0] = '\0';
+	channel->curl_text[0] = '\0';
+	channel->paused = false;
 }
 
 /*

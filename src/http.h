@@ -113,9 +113,11 @@ extern int	http_channel_descriptor(HttpChannel *channel);
  * Ends the exchange.  The connection is kept if the answer was read to its
  * end, and closed if not.  Never raises an error and does not wait, so it may
  * be called while one is being handled.  Forgets the credentials and the
- * window; status, headers and counts stay until the next start.
+ * window; status, headers, counts and failure stay until the next start, or
+ * until http_channel_reset(), which ends the exchange too.
  */
 extern void http_channel_stop(HttpChannel *channel);
+extern void http_channel_reset(HttpChannel *channel);
 
 /* The window moves with each wait and drop: offsets last, pointers do not. */
 extern HttpWindow http_channel_window(const HttpChannel *channel);

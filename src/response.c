@@ -16,6 +16,7 @@
 
 struct Response
 {
+	MemoryContext context;		/* of what lasts longer than a row */
 	const ErrorSubject *subject;
 	ConnectionLease *lease;
 	Request    *request;
@@ -47,6 +48,7 @@ response_create(const ErrorSubject *subject, ConnectionLease *lease,
 {
 	Response   *response = palloc0(sizeof(Response));
 
+	response->context = CurrentMemoryContext;
 	response->subject = subject;
 	response->lease = lease;
 	response->request = request;
@@ -297,12 +299,19 @@ next_in_answer(Response *response)
 bool
 response_next(Response *response)
 {
-	do
+	MemoryContext old;
+	bool		more;
+
+	for (;;)
 	{
 		if (response->open && next_in_answer(response))
 			return true;
-	} while (open_next(response));
-	return false;
+		old = MemoryContextSwitchTo(response->context);
+		more = open_next(response);
+		MemoryContextSwitchTo(old);
+		if (!more)
+			return false;
+	}
 }
 
 const JsonReader *
@@ -321,6 +330,13 @@ uint64
 response_rows(const Response *response)
 {
 	return response->rows;
+}
+
+uint64
+response_unbooked_bytes(const Response *response)
+{
+	return response->open ?
+		http_channel_received(response->lease->channel) : 0;
 }
 
 bool

@@ -24,7 +24,8 @@ typedef struct Response Response;
 
 /*
  * Starts with the first request of the sequence, at the first response_next().
- * All that is given has to live as long as the response.
+ * It lives in the present memory context, and all that is given has to live as
+ * long.
  */
 extern Response *response_create(const ErrorSubject *subject,
 								 ConnectionLease *lease, Request *request,
@@ -42,6 +43,9 @@ extern const char *response_window(const Response *response);
 
 /* Rows that came. */
 extern uint64 response_rows(const Response *response);
+
+/* Bytes of an answer that is still coming, which no counter has yet. */
+extern uint64 response_unbooked_bytes(const Response *response);
 
 /* Stops an answer that is still coming. */
 extern void response_stop(Response *response);

@@ -490,8 +490,13 @@ scan_resource(ForeignScanState *node)
 	return ((HibobScan *) node->fdw_state)->options->resource;
 }
 
-const ExchangeCounters *
+ExchangeCounters
 scan_counters(ForeignScanState *node)
 {
-	return &((HibobScan *) node->fdw_state)->counters;
+	HibobScan  *scan = node->fdw_state;
+	ExchangeCounters counters = scan->counters;
+
+	if (scan->response != NULL && !scan->finished)
+		counters.bytes_received += response_unbooked_bytes(scan->response);
+	return counters;
 }

@@ -24,6 +24,8 @@ extern void scan_end(ForeignScanState *node);
 extern bool scan_first_call(ForeignScanState *node, List *unknown,
 							RequestCall *call);
 extern const CatalogResource *scan_resource(ForeignScanState *node);
-extern const ExchangeCounters *scan_counters(ForeignScanState *node);
+
+/* What the scan took so far, over all its runs. */
+extern ExchangeCounters scan_counters(ForeignScanState *node);
 
 #endif							/* SCAN_H */
