@@ -1231,7 +1231,7 @@ add_pattern(JsonReader *reader, const char *pattern)
 		}
 		else
 		{
-			length = strcspn(pattern, ".[");
+			length = 1 + strcspn(pattern + 1, ".[");
 			node = make_child(reader, node, pattern, length);
 			pattern += length;
 		}

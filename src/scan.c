@@ -382,6 +382,25 @@ fetch(HibobScan *scan, TupleTableSlot *slot)
 	return true;
 }
 
+/*
+ * The next of the rows kept from before.  The slot frees the row that it has,
+ * so that must not lie in memory that is reset with each row.
+ */
+static bool
+fetch_kept(HibobScan *scan)
+{
+	MemoryContext old;
+	bool		found;
+
+	if (tuplestore_ateof(scan->store))
+		return false;
+	old = MemoryContextSwitchTo(scan->context);
+	found = tuplestore_gettupleslot(scan->store, true, false,
+									scan->store_slot);
+	MemoryContextSwitchTo(old);
+	return found;
+}
+
 TupleTableSlot *
 scan_iterate(ForeignScanState *node)
 {
@@ -392,8 +411,7 @@ scan_iterate(ForeignScanState *node)
 		start_run(scan, node->ss.ps.ps_ExprContext);
 
 	/* Rows kept from before come first; those read now are put behind them. */
-	if (scan->store != NULL && !tuplestore_ateof(scan->store) &&
-		tuplestore_gettupleslot(scan->store, true, true, scan->store_slot))
+	if (scan->store != NULL && fetch_kept(scan))
 		return scan->store_slot;
 	if (!fetch(scan, slot))
 		return ExecClearTuple(slot);

@@ -1,0 +1,903 @@
+/*
+ * json_reader_test.c
+ *		Unit tests of the JSON reader; prints TAP, links nothing else.
+ *
+ * Each case is a document and a transcript: what a reader should say about it.
+ * It is read whole, byte by byte, cut in two at every place, and in random
+ * pieces with the bytes that are no longer needed dropped in between; the
+ * transcript has to be the same each time.  Every window is a fresh copy of
+ * exactly its size, so that a sanitizer sees each byte read outside of it and
+ * each pointer kept from the last one.
+ */
+#include "json_reader.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define MAX_WANTS 16
+
+typedef struct Case
+{
+	const char *name;
+	const char *rows;			/* patterns, separated by '|' */
+	const char *wants;			/* paths, separated by ','; '@' is the row */
+	const char *document;
+	const char *expected;
+} Case;
+
+typedef struct Setup
+{
+	JsonReader *reader;
+	int			slots[MAX_WANTS];
+	int			nslots;
+} Setup;
+
+/* How a document is cut: the length of the next piece, of "left" bytes. */
+typedef size_t (*Cutter) (size_t offset, size_t left);
+
+static int	checks = 0;
+static int	failures = 0;
+static size_t cut_at;
+static unsigned int seed = 1;
+static void *blocks[4096];
+static int	nblocks = 0;
+
+static void
+check(bool good, const char *name, const char *how, const char *got,
+	  const char *expected)
+{
+	checks++;
+	printf("%sok %d - %s, %s\n", good ? "" : "not ", checks, name, how);
+	if (!good)
+	{
+		failures++;
+		printf("#      got: %s\n# expected: %s\n", got, expected);
+	}
+}
+
+static void *
+test_alloc(size_t size)
+{
+	void	   *block = calloc(1, size);
+
+	if (block == NULL || nblocks == 4096)
+		abort();
+	blocks[nblocks++] = block;
+	return block;
+}
+
+static void
+release_all(void)
+{
+	while (nblocks > 0)
+		free(blocks[--nblocks]);
+}
+
+static unsigned int
+draw(unsigned int below)
+{
+	seed = seed * 1103515245u + 12345u;
+	return (seed >> 16) % below;
+}
+
+/*
+ * Transcripts
+ */
+
+typedef struct Text
+{
+	char	   *bytes;
+	size_t		length;
+} Text;
+
+static void
+append(Text *text, const char *bytes, size_t length)
+{
+	text->bytes = realloc(text->bytes, text->length + length + 1);
+	memcpy(text->bytes + text->length, bytes, length);
+	text->length += length;
+	text->bytes[text->length] = '\0';
+}
+
+static void
+append_string(Text *text, const char *string)
+{
+	append(text, string, strlen(string));
+}
+
+static void
+append_slice(Text *text, const JsonSlice *slice, const char *window)
+{
+	switch ((JsonKind) slice->kind)
+	{
+		case JSON_ABSENT:
+			append_string(text, "-");
+			break;
+		case JSON_STRING:
+			append_string(text, "\"");
+			append(text, window + slice->start, slice->length);
+			append_string(text, "\"");
+			if (slice->flags & JSON_ESCAPED)
+				append_string(text, "e");
+			if (slice->flags & JSON_NUL_ESCAPE)
+				append_string(text, "0");
+			if (slice->flags & JSON_LONE_SURROGATE)
+				append_string(text, "s");
+			break;
+		case JSON_NUMBER:
+			append_string(text, "#");
+			append(text, window + slice->start, slice->length);
+			break;
+		case JSON_NULL:
+		case JSON_FALSE:
+		case JSON_TRUE:
+		case JSON_ARRAY:
+		case JSON_OBJECT:
+			append_string(text, slice->kind == JSON_NULL ? "" :
+						  slice->kind == JSON_FALSE ? "!" :
+						  slice->kind == JSON_TRUE ? "?" :
+						  slice->kind == JSON_ARRAY ? "A" : "O");
+			append(text, window + slice->start, slice->length);
+			break;
+	}
+	if (slice->kind != JSON_STRING && slice->flags != 0)
+		append_string(text, "(stray flags)");
+}
+
+static void
+append_row(Text *text, const Setup *setup, const char *window)
+{
+	int			i;
+
+	append_string(text, "row");
+	for (i = 0; i < setup->nslots; i++)
+	{
+		append_string(text, " ");
+		append_slice(text, json_reader_slice(setup->reader, setup->slots[i]),
+					 window);
+	}
+	append_string(text, "; ");
+}
+
+static void
+append_end(Text *text, const Setup *setup, JsonResult result)
+{
+	static const char *const names[] = {
+		"syntax", "depth", "size", "shape", "truncated"
+	};
+	const JsonDefect *defect = json_reader_defect(setup->reader);
+	char		buffer[64];
+	int			i;
+
+	if (result == JSON_END)
+		append_string(text, "end");
+	else
+	{
+		snprintf(buffer, sizeof(buffer), "%s@%llu", names[defect->kind],
+				 (unsigned long long) defect->position);
+		append_string(text, buffer);
+		if (defect->message == NULL || defect->message[0] == '\0')
+			append_string(text, " without a message");
+	}
+	append_string(text, " ");
+	for (i = 0; i < setup->nslots; i++)
+		append_string(text, json_reader_carried(setup->reader, setup->slots[i]) ?
+					  "+" : ".");
+}
+
+/*
+ * Reading
+ */
+
+static void
+set_up(Setup *setup, const char *rows, const char *wants, size_t max_row,
+	   int max_depth)
+{
+	char	   *patterns = strdup(rows);
+	char	   *paths = strdup(wants);
+	const char *list[8];
+	const char *keys[8];
+	JsonShape	shape;
+	char	   *next;
+	char	   *path;
+	int			n = 0;
+
+	for (next = patterns; next != NULL;)
+	{
+		list[n++] = next;
+		next = strchr(next, '|');
+		if (next != NULL)
+			*next++ = '\0';
+	}
+	list[n] = NULL;
+	shape.rows = list;
+	shape.max_row = max_row;
+	shape.max_depth = max_depth;
+	setup->reader = json_reader_create(&shape, test_alloc);
+	setup->nslots = 0;
+	for (path = strtok(paths, ","); path != NULL; path = strtok(NULL, ","))
+	{
+		n = 0;
+		for (next = path; strcmp(path, "@") != 0 && next != NULL;)
+		{
+			keys[n++] = next;
+			next = strchr(next, '.');
+			if (next != NULL)
+				*next++ = '\0';
+		}
+		setup->slots[setup->nslots++] = json_reader_want(setup->reader, keys, n);
+	}
+	free(patterns);
+	free(paths);
+}
+
+/*
+ * Reads a document in the pieces that "cutter" makes.  What is no longer
+ * needed is dropped at each JSON_MORE, but not always if "lazy".
+ */
+static char *
+transcribe(const Setup *setup, const char *document, size_t length,
+		   Cutter cutter, bool lazy)
+{
+	JsonReader *reader = setup->reader;
+	Text		text = {NULL, 0};
+	JsonResult	result;
+	size_t		from = 0;
+	size_t		to = 0;
+	size_t		drop;
+	char	   *window;
+	bool		last;
+
+	json_reader_restart(reader);
+	append_string(&text, "");
+	do
+	{
+		to += cutter(to, length - to);
+		last = (to == length && !(lazy && draw(2) == 0));
+		window = malloc(to - from + (to == from));
+		memcpy(window, document + from, to - from);
+		while ((result = json_reader_next(reader, window, to - from,
+										  last)) == JSON_ROW)
+			append_row(&text, setup, window);
+		free(window);
+		if (result == JSON_MORE && last)
+			append_string(&text, "more after the end");
+		drop = json_reader_keep_from(reader);
+		if (result != JSON_BAD && !(lazy && draw(3) == 0))
+		{
+			json_reader_dropped(reader, drop);
+			from += drop;
+		}
+	} while (result == JSON_MORE && text.length < 100000);
+	append_end(&text, setup, result);
+	if (json_reader_next(reader, "", 0, true) != result && result == JSON_BAD)
+		append_string(&text, " but not for good");
+	return text.bytes;
+}
+
+static size_t
+cut_nowhere(size_t offset, size_t left)
+{
+	(void) offset;
+	return left;
+}
+
+static size_t
+cut_everywhere(size_t offset, size_t left)
+{
+	(void) offset;
+	return left > 0;
+}
+
+static size_t
+cut_once(size_t offset, size_t left)
+{
+	return offset < cut_at ? cut_at - offset : left;
+}
+
+static size_t
+cut_anywhere(size_t offset, size_t left)
+{
+	size_t		piece = draw(draw(4) == 0 ? 40 : 5);
+
+	(void) offset;
+	return piece < left ? piece : left;
+}
+
+/* The first transcript that differs from the expected one, or that. */
+static char *
+transcribe_often(const Setup *setup, const char *document, size_t length,
+				 const char *expected, Cutter cutter, size_t times)
+{
+	char	   *got = NULL;
+	size_t		i;
+
+	for (i = 0; i < times; i++)
+	{
+		free(got);
+		cut_at = i;
+		got = transcribe(setup, document, length, cutter,
+						 cutter == cut_anywhere);
+		if (strcmp(got, expected) != 0)
+			break;
+	}
+	return got;
+}
+
+static void
+check_reading(const char *name, const Setup *setup, const char *document,
+			  size_t length, const char *expected)
+{
+	static const struct
+	{
+		const char *how;
+		Cutter		cutter;
+		size_t		times;		/* 0: once for every place */
+	}			ways[] = {
+		{"whole", cut_nowhere, 1},
+		{"byte by byte", cut_everywhere, 1},
+		{"cut in two", cut_once, 0},
+		{"in random pieces", cut_anywhere, 50}
+	};
+	size_t		i;
+	size_t		times;
+	char	   *got;
+
+	for (i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
+	{
+		times = ways[i].times > 0 ? ways[i].times : length + 1;
+		got = transcribe_often(setup, document, length, expected,
+							   ways[i].cutter, times);
+		check(strcmp(got, expected) == 0, name, ways[i].how, got, expected);
+		free(got);
+	}
+}
+
+static void
+run_cases(const Case *cases, size_t n, size_t max_row, int max_depth)
+{
+	Setup		setup;
+	size_t		i;
+
+	for (i = 0; i < n; i++)
+	{
+		set_up(&setup, cases[i].rows, cases[i].wants, max_row, max_depth);
+		check_reading(cases[i].name, &setup, cases[i].document,
+					  strlen(cases[i].document), cases[i].expected);
+		release_all();
+	}
+}
+
+#define RUN(cases, max_row, max_depth) \
+	run_cases(cases, sizeof(cases) / sizeof((cases)[0]), max_row, max_depth)
+
+/*
+ * The cases
+ */
+
+static const Case values[] = {
+	{"scalars", "[]", "a,b,c,d,e,f",
+		"[{\"a\":null,\"b\":true,\"c\":false,\"d\":1,\"e\":\"x\",\"f\":\"\"}]",
+	"row null ?true !false #1 \"x\" \"\"; end ++++++"},
+	{"containers", "[]", "a,b,c,d",
+		"[{\"a\":[],\"b\":{},\"c\":[1,[2],{\"x\":3}],\"d\":{ \"y\" : [ ] }}]",
+	"row A[] O{} A[1,[2],{\"x\":3}] O{ \"y\" : [ ] }; end ++++"},
+	{"white space everywhere", "employees[]", "a",
+		" \t\r\n{ \"employees\" : [ { \"a\" : 1 } , { \"a\" : \"b\" } ] } \n",
+	"row #1; row \"b\"; end +"},
+	{"byte order mark", "[]", "a", "\xef\xbb\xbf[{\"a\":1}]", "row #1; end +"},
+	{"numbers", "[]", "a,b,c,d,e,f,g,h",
+		"[{\"a\":0,\"b\":-0,\"c\":-1.5,\"d\":10.25e3,\"e\":1E+2,\"f\":1e-2,"
+		"\"g\":0.0e0,\"h\":1234567890123456789012345678901234567890}]",
+		"row #0 #-0 #-1.5 #10.25e3 #1E+2 #1e-2 #0.0e0 "
+	"#1234567890123456789012345678901234567890; end ++++++++"},
+	{"simple escapes", "[]", "a,b", "[{\"a\":\"\\\"\\\\\\/\\b\\f\\n\\r\\t\",\"b\":\"x\"}]",
+	"row \"\\\"\\\\\\/\\b\\f\\n\\r\\t\"e \"x\"; end ++"},
+	{"unicode escapes", "[]", "a,b,c",
+		"[{\"a\":\"\\u00e9\\uABCD\",\"b\":\"\\ud83d\\ude00\",\"c\":\"\\u0000\"}]",
+	"row \"\\u00e9\\uABCD\"e \"\\ud83d\\ude00\"e \"\\u0000\"e0; end +++"},
+	{"lone surrogates", "[]", "a,b,c,d,e,f",
+		"[{\"a\":\"\\ud83d\",\"b\":\"\\ude00\",\"c\":\"\\ud83d\\n\",\"d\":\"\\ud83dx\","
+		"\"e\":\"\\ud83d\\ud83d\\ude00\",\"f\":\"\\ude00\\ud83d\"}]",
+		"row \"\\ud83d\"es \"\\ude00\"es \"\\ud83d\\n\"es \"\\ud83dx\"es "
+	"\"\\ud83d\\ud83d\\ude00\"es \"\\ude00\\ud83d\"es; end ++++++"},
+	{"flags belong to one string", "[]", "a,b,c",
+		"[{\"a\":\"\\u0000\",\"b\":\"plain\",\"c\":1,\"d\":\"\\ud83d\"},{\"a\":2,\"c\":\"z\"}]",
+	"row \"\\u0000\"e0 \"plain\" #1; row #2 - \"z\"; end +++"},
+	{"bytes above ASCII", "[]", "a,\xc3\xa9",
+		"[{\"a\":\"\xc3\xa9\xf0\x9f\x98\x80\x7f\",\"\xc3\xa9\":\"\xff\xfe\"}]",
+	"row \"\xc3\xa9\xf0\x9f\x98\x80\x7f\" \"\xff\xfe\"; end ++"},
+	{"long strings", "[]", "a,b",
+		"[{\"a\":\"0123456789abcdef0123456789abcdef0123456789abcde\\n"
+		"0123456789abcdef0123456789abcdef\",\"b\":\"0123456789abcde\"}]",
+		"row \"0123456789abcdef0123456789abcdef0123456789abcde\\n"
+	"0123456789abcdef0123456789abcdef\"e \"0123456789abcde\"; end ++"},
+	{"nothing wanted", "[]", "", "[{\"a\":1},{}]", "row; row; end "},
+	{"the row itself", "[]", "@,a", "[ {\"a\":1} ,{}]",
+	"row O{\"a\":1} #1; row O{} -; end ++"},
+	{"like HiBob", "employees[]", "id,work.title,work.reportsTo.email,/root/id.value",
+		"{\"employees\":[{\"/root/id\":{\"value\":\"398\"},\"/work/title\":{\"value\":\"1\"},"
+		"\"id\":\"398\",\"home\":{\"mobilePhone\":null},\"work\":{\"department\":null,"
+		"\"reportsTo\":{\"id\":\"1\",\"email\":\"m@x.y\"},\"title\":\"1\"}},"
+		"{\"id\":\"399\",\"work\":{\"reportsTo\":null,\"title\":null}}]}",
+		"row \"398\" \"1\" \"m@x.y\" \"398\"; row \"399\" null - -; end ++++"},
+};
+
+static const Case paths[] = {
+	{"a path and what it leads through", "[]", "w,w.a,w.b.c,w.b",
+		"[{\"w\":{\"a\":1,\"b\":{\"c\":2},\"x\":3}},{\"w\":4},{\"w\":{\"b\":[]}}]",
+		"row O{\"a\":1,\"b\":{\"c\":2},\"x\":3} #1 #2 O{\"c\":2}; "
+	"row #4 - - -; row O{\"b\":[]} - - A[]; end ++++"},
+	{"the same path twice", "[]", "a.b,a.b", "[{\"a\":{\"b\":1}}]", "row #1 #1; end ++"},
+	{"keys at another depth are others", "[]", "a,b.a",
+		"[{\"x\":{\"a\":1,\"b\":{\"a\":2}},\"b\":{\"b\":{\"a\":3}},\"c\":[{\"a\":4}]}]",
+	"row - -; end .."},
+	{"no keys in arrays", "[]", "a.b", "[{\"a\":[{\"b\":1}]},{\"a\":[\"b\",2]}]",
+	"row -; row -; end +"},
+	{"keys that are alike", "[]", "ab,abc,abcd,abce,dcba,b,,e",
+		"[{\"a\":0,\"ab\":1,\"abc\":2,\"abcd\":3,\"abce\":4,\"dcba\":5,\"b\":6,\"ba\":7,\"abcde\":8}]",
+	"row #1 #2 #3 #4 #5 #6 -; end ++++++."},
+	{"slots are reset", "[]", "a,b,c.d",
+		"[{\"a\":1,\"b\":2,\"c\":{\"d\":3}},{\"b\":4},{\"c\":{}},{}]",
+	"row #1 #2 #3; row - #4 -; row - - -; row - - -; end +++"},
+	{"the last of two keys wins", "[]", "a,w,w.x,w.y",
+		"[{\"a\":1,\"a\":\"two\"},{\"w\":{\"x\":1,\"y\":2},\"w\":{\"y\":3}},"
+		"{\"w\":{\"x\":1},\"w\":null},{\"w\":{\"x\":1},\"w\":5,\"w\":{\"x\":6}}]",
+		"row \"two\" - - -; row - O{\"y\":3} - #3; row - null - -; "
+	"row - O{\"x\":6} #6 -; end ++++"},
+	{"a forgotten value was not carried", "[]", "w.x", "[{\"w\":{\"x\":1},\"w\":{}}]",
+	"row -; end ."},
+	{"escaped keys", "[]", "work,a.b,\xc3\xa9,\xe2\x82\xac,\xf0\x9f\x98\x80,/",
+		"[{\"\\u0077or\\u006B\":1,\"\\u0061\":{\"\\u0062\":2},\"\\u00e9\":3,\"\\u20ac\":4,"
+		"\"\\ud83d\\ude00\":5,\"\\/\":6}]",
+	"row #1 #2 #3 #4 #5 #6; end ++++++"},
+	{"escaped keys that are no others", "[]", "a,\xf0\x9f\x98\x80,n,ab,\t",
+		"[{\"\\u0061x\":1,\"\\ud83d\":2,\"\\ude00\":3,\"\\ud83d\\u0041\":4,\"\\n\":5,"
+		"\"a\\u0000\":6,\"\\u0061\\u0062c\":7,\"\\ud83dx\":8,\"\\\\\":9,\"\\t\":10}]",
+	"row - - - - #10; end ....+"},
+	{"escaped keys of the shape", "employees[]", "a",
+	"{\"employee\\u0073\":[{\"a\":1}]}", "row #1; end +"},
+	{"carried", "[]", "a,b.c,d.e,f.g,h.i,j.k,l.m.n,o",
+		"[{\"a\":null,\"b\":null,\"d\":\"x\",\"f\":{},\"h\":{\"i\":null},\"l\":{\"m\":1}}]",
+	"row null - - - null - - -; end +++.+.+."},
+	{"carried by any row", "[]", "a,b", "[{},{\"a\":1},{}]",
+	"row - -; row #1 -; row - -; end +."},
+};
+
+static const Case shapes[] = {
+	{"array under a key", "employees[]", "a",
+		"{\"x\":[{\"a\":0}],\"employees\":[{\"a\":1},{\"a\":2}],\"y\":{\"employees\":[{\"a\":3}]}}",
+	"row #1; row #2; end +"},
+	{"empty array under a key", "employees[]", "a", "{\"employees\":[]}", "end ."},
+	{"empty array", "[]", "a", "[]", "end ."},
+	{"nested groups", "results[].values[]", "a",
+		"{\"results\":[{\"employeeId\":\"1\",\"values\":[{\"a\":1},{\"a\":2}]},"
+		"{\"values\":[]},{\"values\":[{\"a\":3}],\"employeeId\":\"2\"}],\"errors\":[]}",
+	"row #1; row #2; row #3; end +"},
+	{"no groups", "results[].values[]", "a", "{\"results\":[]}", "end ."},
+	{"key after key", "a.b[]", "c", "{\"a\":{\"x\":1,\"b\":[{\"c\":1}]}}", "row #1; end +"},
+	{"object under a key", "employee", "a", "{\"employee\":{\"a\":1},\"a\":2}",
+	"row #1; end +"},
+	{"arrays of arrays", "[][]", "a", "[[],[{\"a\":1}],[{\"a\":2},{}]]",
+	"row #1; row #2; row -; end +"},
+	{"the document's object", "", "a,b.c", " {\"a\":1,\"b\":{\"c\":2}} ",
+	"row #1 #2; end ++"},
+	{"the document's empty object", "", "a", "{}", "row -; end ."},
+	{"object, not array", "employees[]|", "id", "{\"id\":\"1\",\"x\":[1]}",
+	"row \"1\"; end +"},
+	{"array, not object", "employees[]|", "id",
+		"{\"id\":\"0\",\"employees\":[{\"id\":\"1\"},{\"id\":\"2\"}],\"id\":\"3\"}",
+	"row \"1\"; row \"2\"; end +"},
+	{"what lies beside the array is not carried", "employees[]|", "id,e.f",
+	"{\"id\":\"0\",\"e\":null,\"employees\":[{}]}", "row - -; end .."},
+	{"empty array, not object", "|employees[]", "id",
+	"{\"id\":\"0\",\"employees\":[],\"id\":\"3\"}", "end ."},
+	{"object with a key that is no array", "employees[]|", "id,employees",
+	"{\"id\":\"0\",\"employees\":null}", "row \"0\" null; end ++"},
+	{"object with a key that is an object", "employees[]|", "id,employees.a",
+	"{\"employees\":{\"a\":[{}]},\"id\":1}", "row #1 A[{}]; end ++"},
+	{"object with half the way", "a.b[]|", "a,c",
+	"{\"a\":{\"x\":1},\"c\":2}", "row O{\"x\":1} #2; end ++"},
+	{"half the way wanted, then the array", "a.b[]|", "a,c",
+	"{\"c\":0,\"a\":{\"x\":1,\"b\":[{\"c\":1}]}}", "row - #1; end .+"},
+	{"array or object at the top", "[]|", "a", "[{\"a\":1}]", "row #1; end +"},
+	{"object or array at the top", "[]|", "a", "{\"a\":1}", "row #1; end +"},
+	{"three alternatives", "employees[]|[]|", "a", "[{\"a\":1,\"employees\":[]}]",
+	"row #1; end +"},
+	{"two keys", "values[]|items[]", "a", "{\"values\":[{\"a\":1}],\"items\":[{\"a\":2}]}",
+	"row #1; row #2; end +"},
+	{"one of two keys", "values[]|items[]", "a", "{\"items\":[{\"a\":2}]}",
+	"row #2; end +"},
+	{"rows, or what wraps them", "results[].values[]|results[].values[].values[]", "id",
+		"{\"results\":[{\"values\":[{\"id\":1},{\"id\":0,\"restricted\":{},"
+		"\"values\":[{\"id\":2},{\"id\":3}],\"id\":9},{\"values\":null,\"id\":4},{\"values\":[]}]}]}",
+	"row #1; row #2; row #3; row #4; end +"},
+	{"a key twice", "employees[]", "a", "{\"employees\":[{\"a\":1}],\"employees\":[{\"a\":2}]}",
+	"row #1; row #2; end +"},
+
+	{"no key of the rows", "employees[]", "a", "{\"a\":1}", "shape@6 ."},
+	{"empty object", "employees[]", "a", "{}", "shape@1 ."},
+	{"no array but null", "employees[]", "a", "{\"employees\":null}", "shape@13 ."},
+	{"no array but a string", "employees[]", "a", "{\"employees\": \"x\"}", "shape@14 ."},
+	{"no array but a number", "employees[]", "a", "{\"employees\":12}", "shape@13 ."},
+	{"no array but an object", "employees[]", "a", "{\"employees\":{}}", "shape@13 ."},
+	{"no object but an array", "employees[]", "a", "[]", "shape@0 ."},
+	{"no array at the top", "[]", "a", " {}", "shape@1 ."},
+	{"a scalar at the top", "|[]", "a", " 12 ", "shape@1 ."},
+	{"a row that is null", "[]", "a", "[{},null]", "row -; shape@4 ."},
+	{"a row that is an array", "[]", "a", "[[]]", "shape@1 ."},
+	{"a row that is a string", "employees[]", "a", "{\"employees\":[\"a\"]}", "shape@14 ."},
+	{"a group without rows", "results[].values[]", "a",
+	"{\"results\":[{\"values\":[]},{\"x\":[]}]}", "shape@33 ."},
+	{"a group that is no object", "results[].values[]", "a", "{\"results\":[7]}", "shape@12 ."},
+	{"a group whose rows are null", "results[].values[]", "a",
+	"{\"results\":[{\"values\":null}]}", "shape@22 ."},
+	{"half the way", "a.b[]", "c", "{\"a\":{}}", "shape@6 ."},
+	{"the same key, no array the second time", "employees[]|", "a",
+	"{\"employees\":[],\"employees\":0}", "shape@28 ."},
+};
+
+/* In a value that nobody wants unless said otherwise: all is checked. */
+static const Case defects[] = {
+	{"empty", "[]", "a", "", "truncated@0 ."},
+	{"only white space", "[]", "a", " \n ", "truncated@3 ."},
+	{"only a byte order mark", "[]", "a", "\xef\xbb\xbf", "truncated@3 ."},
+	{"half a byte order mark", "[]", "a", "\xef\xbb", "truncated@2 ."},
+	{"a wrong byte order mark", "[]", "a", "\xef\xbb[", "syntax@2 ."},
+	{"a byte order mark after white space", "[]", "a", " \xef\xbb\xbf[]", "syntax@1 ."},
+	{"two byte order marks", "[]", "a", "\xef\xbb\xbf\xef\xbb\xbf[]", "syntax@3 ."},
+	{"HTML", "[]", "a", "<html>", "syntax@0 ."},
+	{"words", "[]", "a", "not found", "syntax@1 ."},
+	{"text behind", "[]", "a", "[] x", "syntax@3 ."},
+	{"two documents", "[]", "a", "[{}][]", "row -; syntax@4 ."},
+	{"a bracket too much", "[]", "a", "[]]", "syntax@2 ."},
+	{"no value", "[]", "a", "[,]", "syntax@1 ."},
+	{"no next value", "[]", "a", "[{},]", "row -; syntax@4 ."},
+	{"no comma", "[]", "a", "[{} {}]", "row -; syntax@4 ."},
+	{"a colon for a comma", "[]", "a", "[{}:{}]", "row -; syntax@3 ."},
+	{"the wrong bracket", "[]", "a", "[{]", "syntax@2 ."},
+	{"the wrong bracket later", "[]", "a", "[{\"b\":[1}]", "syntax@8 ."},
+	{"the wrong brace", "[]", "a", "[{\"b\":1]", "syntax@7 ."},
+	{"no key", "[]", "a", "[{1:2}]", "syntax@2 ."},
+	{"no next key", "[]", "a", "[{\"b\":1,}]", "syntax@8 ."},
+	{"no colon", "[]", "a", "[{\"b\" 1}]", "syntax@6 ."},
+	{"no value after the colon", "[]", "a", "[{\"b\":}]", "syntax@6 ."},
+	{"two colons", "[]", "a", "[{\"b\"::1}]", "syntax@6 ."},
+	{"a key in single quotes", "[]", "a", "[{'b':1}]", "syntax@2 ."},
+	{"a comment", "[]", "a", "[/**/]", "syntax@1 ."},
+	{"form feed", "[]", "a", "[\f]", "syntax@1 ."},
+	{"vertical tab", "[]", "a", "[{}\v]", "row -; syntax@3 ."},
+	{"nul for null", "[]", "a", "[{\"b\":nul}]", "syntax@9 ."},
+	{"Null", "[]", "a", "[{\"b\":Null}]", "syntax@6 ."},
+	{"nulll", "[]", "a", "[{\"b\":nulll}]", "syntax@10 ."},
+	{"truth", "[]", "a", "[{\"b\":truth}]", "syntax@9 ."},
+	{"fals", "[]", "a", "[{\"b\":fals,}]", "syntax@10 ."},
+	{"NaN", "[]", "a", "[{\"b\":NaN}]", "syntax@6 ."},
+	{"Infinity", "[]", "a", "[{\"b\":-Infinity}]", "syntax@7 ."},
+	{"leading zero", "[]", "a", "[{\"b\":01}]", "syntax@7 ."},
+	{"leading zero after a sign", "[]", "a", "[{\"b\":-01}]", "syntax@8 ."},
+	{"plus", "[]", "a", "[{\"b\":+1}]", "syntax@6 ."},
+	{"only a sign", "[]", "a", "[{\"b\":-}]", "syntax@7 ."},
+	{"two signs", "[]", "a", "[{\"b\":--1}]", "syntax@7 ."},
+	{"a point first", "[]", "a", "[{\"b\":.5}]", "syntax@6 ."},
+	{"a point last", "[]", "a", "[{\"b\":5.}]", "syntax@8 ."},
+	{"two points", "[]", "a", "[{\"b\":5.1.2}]", "syntax@9 ."},
+	{"a point, then an exponent", "[]", "a", "[{\"b\":5.e1}]", "syntax@8 ."},
+	{"no exponent", "[]", "a", "[{\"b\":5e}]", "syntax@8 ."},
+	{"no exponent after its sign", "[]", "a", "[{\"b\":5E-}]", "syntax@9 ."},
+	{"a broken exponent", "[]", "a", "[{\"b\":5e1.5}]", "syntax@9 ."},
+	{"hexadecimal", "[]", "a", "[{\"b\":0x1}]", "syntax@7 ."},
+	{"a wanted broken number", "[]", "b", "[{\"b\":1.}]", "syntax@8 ."},
+	{"a line break in a string", "[]", "a", "[{\"b\":\"x\ny\"}]", "syntax@8 ."},
+	{"a tab in a key", "[]", "a", "[{\"b\t\":1}]", "syntax@4 ."},
+	{"a control character far in", "[]", "a",
+	"[{\"b\":\"0123456789abcdef0123456789\x1f\"}]", "syntax@33 ."},
+	{"an unknown escape", "[]", "a", "[{\"b\":\"\\x\"}]", "syntax@8 ."},
+	{"an escape in single quotes", "[]", "a", "[{\"b\":\"\\'\"}]", "syntax@8 ."},
+	{"a capital U", "[]", "a", "[{\"b\":\"\\U0041\"}]", "syntax@8 ."},
+	{"a short unicode escape", "[]", "a", "[{\"b\":\"\\u12\"}]", "syntax@11 ."},
+	{"a digit that is none", "[]", "a", "[{\"b\":\"\\u00g0\"}]", "syntax@11 ."},
+	{"other digits that are none", "[]", "a", "[{\"b\":\"\\u/000\"}]", "syntax@9 ."},
+	{"a broken second half", "[]", "a", "[{\"b\":\"\\ud83d\\u12x4\"}]", "syntax@17 ."},
+	{"an unknown escape after a first half", "[]", "a", "[{\"b\":\"\\ud83d\\q\"}]", "syntax@14 ."},
+	{"a broken escape in a key", "[]", "a", "[{\"\\u00\":1}]", "syntax@7 ."},
+	{"broken off in a string", "[]", "a", "[{\"b\":\"x", "truncated@8 ."},
+	{"broken off in an escape", "[]", "a", "[{\"b\":\"x\\u00", "truncated@12 ."},
+	{"broken off in a pair", "[]", "a", "[{\"b\":\"\\ud83d\\", "truncated@14 ."},
+	{"broken off in a number", "[]", "a", "[{\"b\":12", "truncated@8 ."},
+	{"broken off in a word", "[]", "a", "[{\"b\":tr", "truncated@8 ."},
+	{"broken off after a key", "[]", "a", "[{\"b\"", "truncated@5 ."},
+	{"broken off after a colon", "[]", "a", "[{\"b\": ", "truncated@7 ."},
+	{"broken off after a row", "[]", "a", "[{\"a\":1}", "row #1; truncated@8 +"},
+	{"broken off after a comma", "[]", "a", "[{\"a\":1},", "row #1; truncated@9 +"},
+	{"broken off behind the rows", "employees[]", "a", "{\"employees\":[{}]", "row -; truncated@17 ."},
+	{"a broken scalar at the top", "[]", "a", "-", "truncated@1 ."},
+	{"broken behind the rows", "employees[]", "a", "{\"employees\":[{}],\"x\":[tru]}",
+	"row -; syntax@26 ."},
+};
+
+/* With max_row 20 and max_depth 3. */
+static const Case limits[] = {
+	{"as deep as allowed", "[]", "a", "[{\"a\":[]}]", "row A[]; end +"},
+	{"an object too deep", "[]", "a", "[{\"a\":[{}]}]", "depth@7 ."},
+	{"an unwanted array too deep", "[]", "b", "[{\"a\":[ []]}]", "depth@8 ."},
+	{"as large as allowed", "[]", "a", "[ {\"a\":\"0123456789ab\"}]",
+	"row \"0123456789ab\"; end +"},
+	{"a row too large", "[]", "a", "[ {\"a\":\"0123456789abc\"}]", "size@2 ."},
+	{"a second row too large", "[]", "a", "[{},{\"b\":[],             \"c\":2}]",
+	"row -; size@4 ."},
+	{"broken, but too large before", "[]", "a", "[{\"a\":\"0123456789abcdefg\n\"}]", "size@1 ."},
+	{"broken within what is allowed", "[]", "a", "[{\"a\":\"0123456789a\n\"}]", "syntax@18 ."},
+	{"broken behind what is allowed", "[]", "a", "[{\"a\":\"0123456789abcd\n\"}]", "size@1 ."},
+	{"broken off, but too large before", "[]", "a", "[{\"a\":\"0123456789abcdefg", "size@1 ."},
+	{"deep, but too large before", "[]", "a", "[{        \"abcd\":    [[]]}]", "size@1 ."},
+	{"a string outside of rows", "r[]", "a", "{\"b\":\"0123456789abcdefgh\",\"r\":[]}", "end ."},
+	{"a string outside of rows too large", "r[]", "a",
+	"{\"b\":\"0123456789abcdefghi\",\"r\":[]}", "size@5 ."},
+	{"a key too large", "r[]", "a", "{\"0123456789abcdefghi\":1,\"r\":[]}", "size@1 ."},
+	{"a number as large as allowed", "r[]", "a", "{\"b\":1234567890123456789,\"r\":[]}", "end ."},
+	{"a number too large", "r[]", "a", "{\"b\":12345678901234567890,\"r\":[]}", "size@5 ."},
+	{"white space is not limited", "r[]", "a",
+	"{                          \"r\" :                       []}", "end ."},
+	{"a container outside of rows is not limited", "r[]", "a",
+	"{\"b\":[1,2,3,4,5,6,7,8,9,10,11,12,13,14],\"r\":[]}", "end ."},
+	{"the array found in time", "r[]|", "a", "{\"b\":\"0123456\",\"r\" :[{}],\"c\":\"01234567\"}",
+	"row -; end ."},
+	{"the array found too late", "r[]|", "a", "{\"b\":\"01234567\",\"r\" : [{}]}", "size@0 ."},
+};
+
+/*
+ * What is no case
+ */
+
+static void
+test_nul_bytes(void)
+{
+	static const char outside[] = "[\0]";
+	static const char inside[] = "[{\"a\":\"x\0y\"}]";
+	static const char behind[] = "[]\0";
+	Setup		setup;
+
+	set_up(&setup, "[]", "a", 1000, 10);
+	check_reading("a NUL byte", &setup, outside, 3, "syntax@1 .");
+	check_reading("a NUL byte in a string", &setup, inside, 13, "syntax@8 .");
+	check_reading("a NUL byte at the end", &setup, behind, 3, "syntax@2 .");
+	release_all();
+}
+
+/* Every byte in every position of a document: same answer however cut. */
+static void
+test_every_byte(void)
+{
+	static const char document[] =
+		"{\"e\":[{\"a\":-1.5e3,\"w\":{\"b\":\"\\ud83d\\ude00\\n\"},\"c\":[true,null]},{}]}";
+	char		changed[sizeof(document)];
+	char	   *whole;
+	char	   *pieces;
+	Setup		setup;
+	size_t		i;
+	int			byte;
+	bool		same = true;
+
+	set_up(&setup, "e[]|", "a,w.b,c", 1000, 10);
+	for (i = 0; i < sizeof(document) - 1 && same; i++)
+	{
+		for (byte = 0; byte < 256 && same; byte++)
+		{
+			memcpy(changed, document, sizeof(document));
+			changed[i] = (char) byte;
+			whole = transcribe(&setup, changed, sizeof(document) - 1, cut_nowhere, false);
+			pieces = transcribe(&setup, changed, sizeof(document) - 1, cut_everywhere, false);
+			same = strcmp(whole, pieces) == 0;
+			check(same, "any byte anywhere", "byte by byte", pieces, whole);
+			checks -= same;
+			free(whole);
+			free(pieces);
+		}
+	}
+	check(same, "any byte anywhere", "in all places", "", "");
+	release_all();
+}
+
+/* A control character and each plain one at every offset of a string. */
+static void
+test_string_bytes(void)
+{
+	char		document[128];
+	char		expected[160];
+	char	   *got;
+	Setup		setup;
+	int			byte;
+	int			offset;
+	int			bad = 0;
+
+	set_up(&setup, "[]", "a", 1000, 10);
+	for (offset = 0; offset < 40; offset++)
+	{
+		for (byte = 0; byte < 256; byte++)
+		{
+			memset(document, 'x', sizeof(document));
+			memcpy(document, "[{\"a\":\"", 7);
+			document[7 + offset] = (char) byte;
+			memcpy(document + 47, "\"}]", 4);
+			if (byte == '"' || byte == '\\')
+				continue;
+			if (byte < 0x20)
+				snprintf(expected, sizeof(expected), "syntax@%d .", 7 + offset);
+			else
+				snprintf(expected, sizeof(expected), "row \"%.40s\"; end +",
+						 document + 7);
+			got = transcribe(&setup, document, 50, cut_nowhere, false);
+			/* carried() remembers, so only what comes before counts */
+			if (strncmp(got, expected, strlen(expected) - 1) != 0)
+				bad++;
+			free(got);
+		}
+	}
+	check(bad == 0, "all bytes at all offsets of a string", "whole", "", "");
+	release_all();
+}
+
+/* Feeds "n" times "unit" between "head" and "tail" in one-byte pieces. */
+static void
+test_linear(const char *name, const char *head, const char *unit, size_t n,
+			const char *tail)
+{
+	size_t		unit_length = strlen(unit);
+	size_t		head_length = strlen(head);
+	size_t		length = head_length + n * unit_length + strlen(tail);
+	char	   *document = malloc(length + 1);
+	clock_t		start;
+	double		seconds;
+	JsonResult	result = JSON_MORE;
+	size_t		from = 0;
+	size_t		to;
+	size_t		i;
+	Setup		setup;
+	int			rows = 0;
+
+	memcpy(document, head, head_length);
+	for (i = 0; i < n; i++)
+		memcpy(document + head_length + i * unit_length, unit, unit_length);
+	strcpy(document + head_length + n * unit_length, tail);
+	set_up(&setup, "r[]", "a", length + 1, 10);
+	start = clock();
+	for (to = 1; to <= length; to++)
+	{
+		while ((result = json_reader_next(setup.reader, document + from,
+										  to - from, to == length)) == JSON_ROW)
+			rows++;
+		if (result != JSON_MORE)
+			break;
+		i = json_reader_keep_from(setup.reader);
+		json_reader_dropped(setup.reader, i);
+		from += i;
+	}
+	seconds = (double) (clock() - start) / CLOCKS_PER_SEC;
+	check(result == JSON_END && rows == 1, name, "one-byte pieces", "", "");
+	check(seconds < 10, name, "in linear time", "", "");
+	printf("# %s: %lu bytes in %.2f s\n", name, (unsigned long) length, seconds);
+	free(document);
+	release_all();
+}
+
+static void
+test_all_linear(void)
+{
+	size_t		n = 2000000;
+
+	test_linear("a large wanted string", "{\"r\":[{\"a\":\"", "x", n, "\"}]}");
+	test_linear("a large unwanted string", "{\"r\":[{\"b\":\"", "x", n, "\"}]}");
+	test_linear("a large string outside", "{\"b\":\"", "x", n, "\",\"r\":[{}]}");
+	test_linear("a large key", "{\"r\":[{\"", "x", n, "\":1}]}");
+	test_linear("a large number", "{\"r\":[{\"a\":", "1", n, "}]}");
+	test_linear("many escapes", "{\"r\":[{\"a\":\"", "\\ud83d\\ude00", n / 12, "\"}]}");
+	test_linear("a large escaped key", "{\"r\":[{\"", "\\u0061", n / 6, "\":1}]}");
+	test_linear("much white space", "{\"r\":[{\"a\":", "\n", n, "1}]}");
+	test_linear("many values", "{\"r\":[{\"a\":[", "1,", n / 2, "1]}]}");
+	test_linear("many equal keys", "{\"r\":[{", "\"a\":1,", n / 6, "\"a\":1}]}");
+}
+
+static void
+test_many_wants(void)
+{
+	char		key[16];
+	const char *keys[1];
+	char		document[20000];
+	size_t		length = 0;
+	Setup		setup;
+	int			i;
+	int			good = 0;
+	const JsonSlice *slice;
+
+	set_up(&setup, "", "", 100000, 10);
+	length = (size_t) sprintf(document, "{");
+	keys[0] = key;
+	for (i = 0; i < 500; i++)
+	{
+		sprintf(key, "%d", i);
+		good += (json_reader_want(setup.reader, keys, 1) == i);
+		good += (json_reader_want(setup.reader, keys, 1) == i);
+		length += (size_t) sprintf(document + length, "\"%d\":%d%s", 499 - i,
+								   499 - i, i < 499 ? "," : "}");
+	}
+	check(good == 1000, "500 wanted values", "slots", "", "");
+	check(json_reader_next(setup.reader, document, length, true) == JSON_ROW,
+		  "500 wanted values", "row", "", "");
+	good = 0;
+	for (i = 0; i < 500; i++)
+	{
+		slice = json_reader_slice(setup.reader, i);
+		good += (atoi(document + slice->start) == i);
+	}
+	check(good == 500, "500 wanted values", "values", "", "");
+	release_all();
+}
+
+static void
+test_restart(void)
+{
+	Setup		setup;
+	char	   *got;
+
+	set_up(&setup, "[]", "a,b", 1000, 10);
+	json_reader_next(setup.reader, "[{\"a\":\"ab\\u00", 12, false);
+	check(json_reader_keep_from(setup.reader) == 1, "restart", "in a row", "", "");
+	got = transcribe(&setup, "[{\"b\":2}]", 9, cut_nowhere, false);
+	check(strcmp(got, "row - #2; end .+") == 0, "restart", "in a string", got, "");
+	free(got);
+	got = transcribe(&setup, "[x", 2, cut_nowhere, false);
+	check(strcmp(got, "syntax@1 .+") == 0, "restart", "after the end", got, "");
+	free(got);
+	got = transcribe(&setup, "[{\"a\":1}]", 9, cut_nowhere, false);
+	check(strcmp(got, "row #1 -; end ++") == 0, "restart", "after a defect", got, "");
+	free(got);
+	release_all();
+}
+
+static void
+test_odd_calls(void)
+{
+	Setup		setup;
+	JsonReader *reader;
+
+	set_up(&setup, "[]", "a", 1000, 10);
+	reader = setup.reader;
+	check(json_reader_next(reader, NULL, 0, false) == JSON_MORE,
+		  "no window", "more", "", "");
+	check(json_reader_next(reader, "[]", 2, false) == JSON_MORE,
+		  "complete, but not the last piece", "more", "", "");
+	json_reader_dropped(reader, json_reader_keep_from(reader));
+	check(json_reader_next(reader, NULL, 0, true) == JSON_END,
+		  "nothing more", "end", "", "");
+	check(json_reader_next(reader, NULL, 0, true) == JSON_END,
+		  "nothing more", "end again", "", "");
+	release_all();
+
+	set_up(&setup, "[x|[|a[b", "a", 0, -1);
+	check(json_reader_next(setup.reader, "{}", 2, true) == JSON_BAD &&
+		  json_reader_defect(setup.reader)->kind == JSON_DEFECT_DEPTH,
+		  "no depth, and no proper pattern", "depth", "", "");
+	release_all();
+}
+
+int
+main(void)
+{
+	RUN(values, 1000, 10);
+	RUN(paths, 1000, 10);
+	RUN(shapes, 1000, 10);
+	RUN(defects, 1000, 10);
+	RUN(limits, 20, 3);
+	test_nul_bytes();
+	test_every_byte();
+	test_string_bytes();
+	test_all_linear();
+	test_many_wants();
+	test_restart();
+	test_odd_calls();
+	printf("1..%d\n", checks);
+	return failures > 0;
+}
