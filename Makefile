@@ -1,7 +1,8 @@
 # hibob_fdw: HiBob's people, as foreign tables.
 #
 #   make && make install        build, and install for the server of PG_CONFIG
-#   make installcheck           regression tests; test/check.sh runs every test
+#   make installcheck           regression tests, with a simulator running;
+#                               test/check.sh starts one and runs every test
 
 EXTENSION = hibob_fdw
 MODULE_big = hibob_fdw
@@ -10,6 +11,7 @@ OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c)))
 PGFILEDESC = "hibob_fdw - foreign data wrapper for HiBob"
 
 REGRESS = $(sort $(patsubst sql/%.sql,%,$(wildcard sql/*.sql)))
+REGRESS_OPTS = --encoding=UTF8 --no-locale
 EXTRA_CLEAN = test/unit/json_reader_test
 
 PG_CONFIG ?= pg_config

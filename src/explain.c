@@ -14,25 +14,20 @@
 #include "utils/ruleutils.h"
 
 /*
- * The filter's values as far as they are known before the query runs: those of
- * constants; for anything else, the expression in their place.
+ * The expression that gives the filter's value, to stand for a value that only
+ * the running query knows.
  */
-static List *
-planned_values(ForeignScanState *node, ExplainState *es)
+static const char *
+filter_expression(ForeignScanState *node, ExplainState *es)
 {
 	ForeignScan *plan = (ForeignScan *) node->ss.ps.plan;
-	ScanPlan   *scan_plan = scan_plan_of(plan);
-	Node	   *value;
 	List	   *context;
 
-	if (scan_plan->filter_field == NULL)
-		return NIL;
-	value = linitial(plan->fdw_exprs);
-	if (IsA(value, Const))
-		return filter_constant_values((Const *) value,
-									  scan_plan->filter_kind);
+	if (plan->fdw_exprs == NIL)
+		return "";
 	context = set_deparse_context_plan(es->deparse_cxt, (Plan *) plan, NIL);
-	return list_make1(deparse_expression(value, context, false, false));
+	return deparse_expression(linitial(plan->fdw_exprs), context, false,
+							  false);
 }
 
 static void
@@ -41,7 +36,7 @@ explain_request(ForeignScanState *node, ExplainState *es)
 	const CatalogResource *resource = scan_resource(node);
 	RequestCall call;
 
-	if (!scan_first_call(node, planned_values(node, es), &call))
+	if (!scan_first_call(node, filter_expression(node, es), &call))
 	{
 		call.method = resource->method;
 		call.endpoint = resource->path;

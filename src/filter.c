@@ -205,9 +205,11 @@ array_texts(Datum datum)
 	return result;
 }
 
-static List *
-value_texts(Datum datum, bool null, Oid type, FilterKind kind)
+List *
+filter_evaluate(ExprState *state, ExprContext *econtext, FilterKind kind)
 {
+	bool		null;
+	Datum		datum = ExecEvalExpr(state, econtext, &null);
 	Oid			output;
 	bool		varlena;
 
@@ -215,22 +217,22 @@ value_texts(Datum datum, bool null, Oid type, FilterKind kind)
 		return NIL;
 	if (kind == FILTER_ANY)
 		return array_texts(datum);
-	getTypeOutputInfo(type, &output, &varlena);
+	getTypeOutputInfo(exprType((Node *) state->expr), &output, &varlena);
 	return list_make1(OidOutputFunctionCall(output, datum));
 }
 
-List *
-filter_evaluate(ExprState *state, ExprContext *econtext, FilterKind kind)
+static bool
+has_run_time_value(Node *node, void *context)
 {
-	bool		null;
-	Datum		datum = ExecEvalExpr(state, econtext, &null);
-
-	return value_texts(datum, null, exprType((Node *) state->expr), kind);
+	if (node == NULL)
+		return false;
+	if (IsA(node, Param))
+		return ((Param *) node)->paramkind == PARAM_EXEC;
+	return expression_tree_walker(node, has_run_time_value, context);
 }
 
-List *
-filter_constant_values(const Const *value, FilterKind kind)
+bool
+filter_is_known(Expr *value)
 {
-	return value_texts(value->constvalue, value->constisnull,
-					   value->consttype, kind);
+	return !has_run_time_value((Node *) value, NULL);
 }

@@ -49,7 +49,10 @@ extern int	filter_estimate_values(const FilterClause *clause);
 extern List *filter_evaluate(ExprState *state, ExprContext *econtext,
 							 FilterKind kind);
 
-/* The same of a constant. */
-extern List *filter_constant_values(const Const *value, FilterKind kind);
+/*
+ * Whether a value can be evaluated before the query runs: EXPLAIN shows it
+ * then.  What a subquery or another table gives cannot.
+ */
+extern bool filter_is_known(Expr *value);
 
 #endif							/* FILTER_H */

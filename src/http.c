@@ -755,18 +755,17 @@ http_channel_close(HttpChannel *channel)
 static void
 fail(HttpChannel *channel, HttpFailure failure, const char *text)
 {
-	char	   *p;
+	char	   *copy = channel->failure_text;
+	size_t		length;
 
 	channel->state = CHANNEL_DONE;
 	channel->failure = failure;
-	strlcpy(channel->failure_text, text, sizeof(channel->failure_text));
-	for (p = channel->failure_text; *p != '\0'; p++)
-	{
-		if ((unsigned char) *p < ' ' || (unsigned char) *p > '~')
-			*p = p[1] == '\0' ? '\0' : '?';
-		if (*p == '\0')
-			break;
-	}
+	length = Min(strlen(text), sizeof(channel->failure_text) - 1);
+	while (length > 0 && (unsigned char) text[length - 1] <= ' ')
+		length--;
+	for (size_t i = 0; i < length; i++)
+		copy[i] = text[i] >= ' ' && text[i] <= '~' ? text[i] : '?';
+	copy[length] = '\0';
 }
 
 /*
@@ -828,22 +827,26 @@ failure_of_code(const HttpChannel *channel, CURLcode code, const char *text)
 	}
 }
 
-/* libcurl is done with the request, in this way. */
+/*
+ * libcurl is done with the request, in this way.  If no socket was opened at
+ * all, we know better than libcurl why.
+ */
 static void
 finish(HttpChannel *channel, CURLcode code)
 {
 	const char *text = channel->curl_text[0] != '\0' ? channel->curl_text :
 		curl_easy_strerror(code);
+	HttpFailure failure = failure_of_code(channel, code, text);
 
 	if (code == CURLE_OK)
 		channel->state = CHANNEL_DONE;
 	else if (channel->too_many_headers)
 		fail(channel, HTTP_BROKEN, "the headers of the response are too large");
-	else if (code == CURLE_COULDNT_CONNECT && channel->refusal[0] != '\0' &&
+	else if (failure == HTTP_UNREACHABLE && channel->refusal[0] != '\0' &&
 			 !channel->connecting)
 		fail(channel, HTTP_UNREACHABLE, channel->refusal);
 	else
-		fail(channel, failure_of_code(channel, code, text), text);
+		fail(channel, failure, text);
 }
 
 /* libcurl cannot go on; mostly because a callback could not. */

@@ -776,7 +776,7 @@ take_scalar(JsonReader *reader, JsonKind kind, const char *start,
 	if (shape_of_value(reader) != NULL && !in_row(reader))
 	{
 		complain(reader, JSON_DEFECT_SHAPE,
-				 "expected an object or an array", start);
+				 "expected an object or an array", reader->token);
 		return false;
 	}
 	if (want != NULL)

@@ -483,23 +483,37 @@ scan_end(ForeignScanState *node)
 	node->fdw_state = NULL;
 }
 
+/* What is known of the conditions before the query runs. */
+static RequestFilter
+planned_filter(HibobScan *scan, ExprContext *econtext, const char *unknown)
+{
+	HibobScan	known = *scan;
+	RequestFilter filter;
+
+	if (known.filter_value != NULL &&
+		!filter_is_known(known.filter_value->expr))
+		known.filter_value = NULL;
+	if (known.status_value != NULL &&
+		!filter_is_known(known.status_value->expr))
+		known.status_value = NULL;
+	filter = evaluate_filter(&known, econtext);
+	if (known.filter_value != scan->filter_value)
+	{
+		filter.field = scan->plan->filter_field;
+		filter.values = list_make1(pstrdup(unknown));
+	}
+	return filter;
+}
+
 bool
-scan_first_call(ForeignScanState *node, List *unknown, RequestCall *call)
+scan_first_call(ForeignScanState *node, const char *unknown,
+				RequestCall *call)
 {
 	HibobScan  *scan = node->fdw_state;
-	RequestFilter filter = {0};
-	Request    *request;
+	RequestFilter filter = scan->running ? scan->filter :
+		planned_filter(scan, node->ss.ps.ps_ExprContext, unknown);
 
-	if (scan->running)
-		filter = scan->filter;
-	else
-	{
-		filter.active_only = !scan->options->show_inactive;
-		filter.field = scan->plan->filter_field;
-		filter.values = unknown;
-	}
-	request = request_create(scan->map, &filter);
-	return request_next(request, call);
+	return request_next(request_create(scan->map, &filter), call);
 }
 
 const CatalogResource *

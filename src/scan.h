@@ -18,10 +18,10 @@ extern void scan_end(ForeignScanState *node);
 
 /*
  * For EXPLAIN: the first request that the scan made or, where it did not run,
- * would make.  False if it needs none.  The values that nobody knows before
- * the query runs are given as "unknown".
+ * would make.  False if it needs none.  "unknown" stands for the filter's
+ * value if only the running query can tell it.
  */
-extern bool scan_first_call(ForeignScanState *node, List *unknown,
+extern bool scan_first_call(ForeignScanState *node, const char *unknown,
 							RequestCall *call);
 extern const CatalogResource *scan_resource(ForeignScanState *node);
 

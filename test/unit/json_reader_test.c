@@ -643,9 +643,9 @@ static const Case limits[] = {
 	"{                          \"r\" :                       []}", "end ."},
 	{"a container outside of rows is not limited", "r[]", "a",
 	"{\"b\":[1,2,3,4,5,6,7,8,9,10,11,12,13,14],\"r\":[]}", "end ."},
-	{"the array found in time", "r[]|", "a", "{\"b\":\"0123456\",\"r\" :[{}],\"c\":\"01234567\"}",
+	{"the array found in time", "r[]|", "a", "{\"b\":\"0123456\",\"r\":[{}],\"c\":\"01234567\"}",
 	"row -; end ."},
-	{"the array found too late", "r[]|", "a", "{\"b\":\"01234567\",\"r\" : [{}]}", "size@0 ."},
+	{"the array found too late", "r[]|", "a", "{\"b\":\"01234567\",\"r\":[{}]}", "size@0 ."},
 };
 
 /*
