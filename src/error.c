@@ -14,6 +14,7 @@
 #include "json_doc.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
+#include "utils/builtins.h"
 #include "utils/timestamp.h"
 
 /* How much of HiBob's words, or of a body that is no JSON, is shown. */
@@ -127,7 +128,7 @@ error_refused(const ErrorSubject *subject, const ErrorAnswer *answer)
 			 errdetail("It did so less than a minute ago, and repeated refusals block the whole address, so they were not shown to it again.") :
 			 detail_words(words),
 			 errhint("The token was regenerated or revoked, or the service user deleted. Copy the new one from HiBob, then: ALTER USER MAPPING FOR %s SERVER %s OPTIONS (SET service_user_id 'SERVICE-...', SET token '...').",
-					 user, server)));
+					 quote_identifier(user), quote_identifier(server))));
 }
 
 static void
@@ -139,7 +140,7 @@ error_forbidden(const ErrorSubject *subject, const char *words)
 					subject->resource->name,
 					connection_server_name(subject->connection)),
 			 detail_words(words),
-			 errhint("In HiBob, put the service user into a permission group with %s. If the account restricts API access by IP address, add the address of this database.",
+			 errhint("In HiBob, give the permission group of the service user view access to %s. If the account restricts API access by IP address, add the address of this database.",
 					 subject->resource->permission)));
 }
 
@@ -157,7 +158,24 @@ error_not_found(const ErrorSubject *subject, const char *words)
 					 connection_server_name(subject->connection))));
 }
 
-/* What the answer to an unforeseen status was, where it has no words. */
+/*
+ * How much of a body can be shown: of JSON only what comes before the first
+ * value, since that may be somebody's.
+ */
+static size_t
+showable_length(const ErrorAnswer *answer)
+{
+	const char *colon;
+
+	if (answer->body[0] == '[')
+		return 1;
+	if (answer->body[0] != '{')
+		return answer->length;
+	colon = memchr(answer->body, ':', answer->length);
+	return colon != NULL ? colon - answer->body + 1 : answer->length;
+}
+
+/* What an answer was that has no words of HiBob's. */
 static char *
 describe_body(const ErrorAnswer *answer)
 {
@@ -168,7 +186,8 @@ describe_body(const ErrorAnswer *answer)
 					printable(answer->content_type,
 							  strlen(answer->content_type), MAX_EXCERPT) :
 					"of no type",
-					printable(answer->body, answer->length, MAX_EXCERPT));
+					printable(answer->body, showable_length(answer),
+							  MAX_EXCERPT));
 }
 
 static void

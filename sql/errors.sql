@@ -1,0 +1,180 @@
+--
+-- What goes wrong, and what the error says.  Time-outs and TLS are elsewhere.
+--
+\getenv base HIBOB_SIM_BASE
+\! "$HIBOB_TELL" reset
+CREATE EXTENSION hibob_fdw;
+CREATE SERVER bob FOREIGN DATA WRAPPER hibob_fdw
+	OPTIONS (base_url :'base', max_retries '0', max_rate_limit_wait '0');
+CREATE USER MAPPING FOR PUBLIC SERVER bob
+	OPTIONS (service_user_id 'SERVICE-5772', token 's3cret-canary-token');
+CREATE FOREIGN TABLE people (id text NOT NULL, email text, job_title text,
+	status text, start_date date) SERVER bob OPTIONS (resource 'people');
+CREATE FOREIGN TABLE profiles (id text) SERVER bob
+	OPTIONS (resource 'profiles');
+
+-- Says what an error says, without what differs from run to run.
+CREATE FUNCTION failure(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+	detail text;
+	hint text;
+	context text;
+BEGIN
+	EXECUTE query;
+	RETURN NEXT 'no error';
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL,
+		hint = PG_EXCEPTION_HINT, context = PG_EXCEPTION_CONTEXT;
+	RETURN NEXT SQLSTATE || ': ' || SQLERRM;
+	IF detail <> '' THEN
+		RETURN NEXT 'DETAIL: ' || regexp_replace(
+			regexp_replace(detail, 'resets at .*\.', 'resets at TIME.'),
+			'127.0.0.1[ :]+(port )?\d+', 'ADDRESS', 'g');
+	END IF;
+	IF hint <> '' THEN
+		RETURN NEXT 'HINT: ' || hint;
+	END IF;
+	IF context LIKE 'column%' THEN
+		RETURN NEXT 'CONTEXT: ' || split_part(context, E'\n', 1);
+	END IF;
+END $$;
+CREATE FUNCTION people_fail() RETURNS SETOF text LANGUAGE sql
+	AS $$ SELECT failure('SELECT count(email) FROM people') $$;
+\pset tuples_only on
+\pset format unaligned
+
+-- Statuses, with each published shape of an error body.
+\! "$HIBOB_TELL" fault '{"endpoint": "/people/search", "status": 400, "json": {"key": "some.key", "error": "Unknown field ID: /work/site", "args": []}}'
+SELECT people_fail();
+\! "$HIBOB_TELL" fault '{"endpoint": "/people/search", "status": 400, "json": {"error": "BAD_REQUEST", "message": "no such thing", "statusCode": 400}}'
+SELECT people_fail();
+\! "$HIBOB_TELL" fault '{"endpoint": "/people/search", "status": 401, "json": {"errorMessage": "No permissions to position budget"}}'
+SELECT people_fail();
+-- ... which is not asked again for a minute.
+\! "$HIBOB_TELL" requests --clear | cut -c 1-20
+SELECT people_fail();
+\! "$HIBOB_TELL" requests --clear
+ALTER USER MAPPING FOR PUBLIC SERVER bob OPTIONS (SET token 'wrong');
+SELECT people_fail();
+ALTER USER MAPPING FOR PUBLIC SERVER bob
+	OPTIONS (SET token 's3cret-canary-token');
+SELECT people_fail();
+\! "$HIBOB_TELL" config '{"ungrouped": true}'
+SELECT people_fail();
+SELECT failure('SELECT id FROM profiles');
+\! "$HIBOB_TELL" config '{"ungrouped": false, "ip_blocked": true}'
+SELECT people_fail();
+\! "$HIBOB_TELL" reset
+\! "$HIBOB_TELL" fault '{"endpoint": "/people/search", "status": 404, "body": ""}'
+SELECT people_fail();
+\! "$HIBOB_TELL" fault '{"endpoint": "/people/search", "status": 500, "json": {"errors": {"work.site": {"error": "MISSING", "message": "x"}}}}'
+SELECT people_fail();
+\! "$HIBOB_TELL" fault '{"endpoint": "/people/search", "status": 503, "body": "<html>down</html>", "content_type": "text/html"}'
+SELECT people_fail();
+\! "$HIBOB_TELL" fault '{"endpoint": "/people/search", "redirect": "http://127.0.0.1:1/"}'
+SELECT people_fail();
+\! "$HIBOB_TELL" fault '{"endpoint": "/people/search", "rate_limited": {"reset_in": 3000}}'
+SELECT people_fail();
+-- ... and the limit is remembered.
+\! "$HIBOB_TELL" requests --clear | cut -c 1-20
+SELECT people_fail();
+\! "$HIBOB_TELL" requests --clear
+ALTER SERVER bob OPTIONS (SET max_retries '1');
+
+-- Bodies that are not what was asked for.
+\! "$HIBOB_TELL" fault '{"endpoint": "/people/search", "html": true}'
+SELECT people_fail();
+\! "$HIBOB_TELL" fault '{"endpoint": "/people/search", "body": "not JSON at all", "content_type": "text/plain"}'
+SELECT people_fail();
+\! "$HIBOB_TELL" fault '{"endpoint": "/people/search", "json": {"people": [{"id": "1", "email": "secret@example.com"}]}}'
+SELECT people_fail();
+\! "$HIBOB_TELL" fault '{"endpoint": "/people/search", "json": {"employees": {"id": "1"}}}'
+SELECT people_fail();
+\! "$HIBOB_TELL" fault '{"endpoint": "/people/search", "body": "{\"employees\":[{\"id\":\"1\",\"email\":secret}]}"}'
+SELECT people_fail();
+\! "$HIBOB_TELL" fault '{"endpoint": "/people/search", "body": "{\"employees\":[{\"id\":\"1\"},{\"id\":\"2\"}"}'
+SELECT people_fail();
+\! "$HIBOB_TELL" fault '{"endpoint": "/people/search", "body": "{\"employees\":[{\"id\":\"1\"}]} garbage"}'
+SELECT people_fail();
+\! "$HIBOB_TELL" fault '{"endpoint": "/people/search", "body": ""}'
+SELECT people_fail();
+\! "$HIBOB_TELL" fault '{"endpoint": "/people/{identifier}", "html": true, "status": 404}'
+SELECT failure($$SELECT email FROM people WHERE id = '1'$$);
+
+-- Values that do not fit their columns.
+\! "$HIBOB_TELL" fault '{"endpoint": "/people/search", "json": {"employees": [{"id": "77", "email": "x", "work": {"startDate": "never"}}]}}'
+SELECT failure('SELECT min(start_date) FROM people');
+\! "$HIBOB_TELL" fault '{"endpoint": "/people/search", "body": "{\"employees\":[{\"id\":\"78\",\"email\":\"a\\u0000b\"}]}"}'
+SELECT people_fail();
+\! "$HIBOB_TELL" fault '{"endpoint": "/people/search", "body": "{\"employees\":[{\"id\":\"79\",\"email\":\"a\\ud83d\"}]}"}'
+SELECT people_fail();
+\! "$HIBOB_TELL" fault '{"endpoint": "/people/search", "body_base64": "eyJlbXBsb3llZXMiOlt7ImlkIjoiODAiLCJlbWFpbCI6Iv8ifV19"}'
+SELECT people_fail();
+-- ... but nobody looks at what is not wanted.
+\! "$HIBOB_TELL" fault '{"endpoint": "/people/search", "body": "{\"employees\":[{\"id\":\"78\",\"x\":\"a\\u0000b\"}]}"}'
+SELECT id FROM people;
+
+-- Both published shapes of one employee.
+\! "$HIBOB_TELL" config '{"wrapped_single": true}'
+SELECT email FROM people WHERE id = '3332883884017713312';
+\! "$HIBOB_TELL" reset
+SELECT email FROM people WHERE id = '3332883884017713312';
+
+-- Fields that nobody carries.
+\pset format aligned
+\! "$HIBOB_TELL" config '{"hidden_categories": ["work", "lifecycle"]}'
+SELECT count(email), count(job_title), count(status) FROM people;
+ALTER FOREIGN TABLE people OPTIONS (ADD on_missing_field 'error');
+SELECT count(email), count(job_title), count(status) FROM people;
+SELECT count(email) FROM people;
+-- ... a query that stops early cannot tell.
+SELECT job_title FROM people LIMIT 1;
+ALTER FOREIGN TABLE people OPTIONS (SET on_missing_field 'ignore');
+SELECT count(email), count(job_title), count(status) FROM people;
+ALTER SERVER bob OPTIONS (ADD on_missing_field 'error');
+ALTER FOREIGN TABLE people OPTIONS (DROP on_missing_field);
+SELECT count(job_title) FROM people;
+ALTER SERVER bob OPTIONS (DROP on_missing_field);
+\! "$HIBOB_TELL" reset
+CREATE FOREIGN TABLE wrong_field (id text,
+	cost_centre text OPTIONS (field 'work.costCenter')) SERVER bob
+	OPTIONS (resource 'people');
+SELECT count(cost_centre) FROM wrong_field;
+-- ... null for everybody is not missing.
+\! "$HIBOB_TELL" fault '{"endpoint": "/people/search", "json": {"employees": [{"id": "1", "email": null}, {"id": "2", "email": null}]}}'
+SELECT count(email) FROM people;
+
+-- Fewer rows than there must be.
+ALTER FOREIGN TABLE people OPTIONS (ADD min_rows '450');
+CREATE MATERIALIZED VIEW roster AS SELECT id, email FROM people;
+\! "$HIBOB_TELL" config '{"audience": "employed"}'
+REFRESH MATERIALIZED VIEW roster;
+SELECT count(*) FROM roster;
+SELECT count(*) FROM people WHERE status = 'Active';
+SELECT id FROM people LIMIT 1;
+SELECT email FROM people WHERE id = '3332883884017713312';
+\! "$HIBOB_TELL" reset
+REFRESH MATERIALIZED VIEW roster;
+
+-- Too many fields.
+DO $$
+BEGIN
+	EXECUTE (SELECT format('CREATE FOREIGN TABLE wide (%s) SERVER bob
+		OPTIONS (resource ''people'')', string_agg(format(
+		'c%s text OPTIONS (field ''work.f%s'')', n, n), ', '))
+		FROM generate_series(1, 401) n);
+END $$;
+SELECT wide FROM wide;
+SELECT c1 FROM wide LIMIT 1;
+
+-- No mapping; nobody to connect to.
+DROP USER MAPPING FOR PUBLIC SERVER bob;
+SELECT id FROM people;
+CREATE USER MAPPING FOR CURRENT_USER SERVER bob
+	OPTIONS (service_user_id 'SERVICE-5772', token 's3cret-canary-token');
+ALTER SERVER bob OPTIONS (SET base_url 'http://127.0.0.1:1/v1', SET max_retries '0');
+\pset tuples_only on
+\pset format unaligned
+SELECT people_fail();
+
+DROP EXTENSION hibob_fdw CASCADE;
