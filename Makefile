@@ -24,8 +24,13 @@ endif
 endif
 
 PG_CPPFLAGS = -I$(srcdir)/src $(shell $(PKG_CONFIG) --cflags libcurl json-c)
-PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare \
-	-Wno-missing-field-initializers -Wno-cast-function-type $(WERROR)
+# Callbacks have the parameters that others give them.
+PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter $(WERROR)
+
+# The server may have been built with another compiler's flags.
+ifneq ($(findstring clang,$(CC)),)
+PG_CFLAGS += -Wno-ignored-optimization-argument -Wno-unknown-warning-option
+endif
 SHLIB_LINK = $(shell $(PKG_CONFIG) --libs libcurl json-c)
 
 PGXS := $(shell $(PG_CONFIG) --pgxs)

@@ -172,7 +172,8 @@ showable_length(const ErrorAnswer *answer)
 	if (answer->body[0] != '{')
 		return answer->length;
 	colon = memchr(answer->body, ':', answer->length);
-	return colon != NULL ? colon - answer->body + 1 : answer->length;
+	return colon != NULL ? (size_t) (colon - answer->body) + 1 :
+		answer->length;
 }
 
 /* What an answer was that has no words of HiBob's. */

@@ -56,7 +56,7 @@ plain_column(Node *node, RelOptInfo *rel)
 		node = (Node *) ((RelabelType *) node)->arg;
 	if (node == NULL || !IsA(node, Var))
 		return NULL;
-	if (((Var *) node)->varno != rel->relid ||
+	if ((Index) ((Var *) node)->varno != rel->relid ||
 		((Var *) node)->varlevelsup != 0 || ((Var *) node)->varattno <= 0 ||
 		!is_plain_type(((Var *) node)->vartype))
 		return NULL;
@@ -84,7 +84,7 @@ filterable_field(Oid relid, AttrNumber attnum,
 
 	if (options->path != NULL || options->form != FORM_MACHINE)
 		return NULL;
-	for (int i = 0; i < lengthof(fields); i++)
+	for (size_t i = 0; i < lengthof(fields); i++)
 		if (strcmp(options->field, fields[i]) == 0)
 			return fields[i];
 	return NULL;
