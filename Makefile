@@ -29,7 +29,8 @@ PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter $(WERROR)
 
 # The server may have been built with another compiler's flags.
 ifneq ($(findstring clang,$(CC)),)
-PG_CFLAGS += -Wno-ignored-optimization-argument -Wno-unknown-warning-option
+PG_CFLAGS += -Wno-ignored-optimization-argument -Wno-ignored-attributes \
+	-Wno-unknown-warning-option
 endif
 SHLIB_LINK = $(shell $(PKG_CONFIG) --libs libcurl json-c)
 

@@ -142,13 +142,17 @@ random_ms(int64 limit)
 	return (int64) (pg_prng_double(&pg_global_prng_state) * limit);
 }
 
-/* How long the n-th back-off (from 0) may be at most. */
+/*
+ * How long the n-th back-off (from 0) may be at most.  What is slept is a
+ * random part of it, so that sessions which failed together part.
+ */
 static int64
 backoff_limit(int n)
 {
 	return Min((int64) BACKOFF_FIRST << Min(n, 10), BACKOFF_LONGEST);
 }
 
+/* What a scan may still sleep for the limit, all its exchanges together. */
 static int64
 rate_limit_left(const Exchange *exchange)
 {
@@ -237,6 +241,10 @@ exchange_stop(Exchange *exchange)
 	http_channel_stop(exchange->channel);
 }
 
+/*
+ * Counts what we send; libcurl may send a request once more by itself, if a
+ * kept connection turned out to be closed before a byte of the answer came.
+ */
 static void
 send_request(Exchange *exchange)
 {
@@ -270,36 +278,28 @@ judge_failure(const Exchange *exchange)
 	return VERDICT_FAILED;
 }
 
-static Verdict
-judge_status(const Exchange *exchange)
-{
-	int			status = http_channel_status(exchange->channel);
-
-	if (status == 429)
-		return VERDICT_REFUSED;
-	if (status >= 500 &&
-		exchange->failures < exchange->policy.max_retries)
-		return VERDICT_FAILED;
-	return VERDICT_FINAL;
-}
-
 /*
  * A status is judged once a try, with the first that comes after it, so that a
- * verdict cannot change while the caller reads the body.
+ * verdict cannot change while the caller reads the body.  A 429 is one even if
+ * its body broke off.
  */
 static Verdict
 judge(Exchange *exchange, HttpProgress progress)
 {
+	int			status = http_channel_status(exchange->channel);
 	bool		first = !exchange->judged;
 
 	exchange->judged = true;
 	if (first)
 		note_rate_limit(exchange->policy.rate_limit, exchange->channel);
-	if (first && http_channel_status(exchange->channel) == 429)
+	if (first && status == 429)
 		return VERDICT_REFUSED;
 	if (progress == HTTP_FAILED)
 		return judge_failure(exchange);
-	return first ? judge_status(exchange) : VERDICT_FINAL;
+	if (first && status >= 500 &&
+		exchange->failures < exchange->policy.max_retries)
+		return VERDICT_FAILED;
+	return VERDICT_FINAL;
 }
 
 /* Ends a try of which nothing is wanted, and keeps its connection if cheap. */
@@ -361,6 +361,7 @@ prepare_after_refusal(Exchange *exchange, HttpProgress progress)
 	return true;
 }
 
+/* An error's status is worth more than the loss of its body. */
 static ExchangeResult
 result_of(const Exchange *exchange, HttpProgress progress)
 {
@@ -371,6 +372,10 @@ result_of(const Exchange *exchange, HttpProgress progress)
 	return EXCHANGE_END;
 }
 
+/*
+ * An interrupt may leave this anywhere.  Between tries nothing is under way;
+ * within one, exchange_stop() cleans up.
+ */
 ExchangeResult
 exchange_wait(Exchange *exchange)
 {

@@ -71,8 +71,10 @@ typedef struct Exchange
 } Exchange;
 
 /*
- * The request's strings must live as long as the exchange.  Nothing is sent
- * yet; what the channel knew of an exchange before is gone.
+ * The request's strings, and what the policy points to, must live as long as
+ * the exchange; exchange_stop() in the clean-up after an error still uses the
+ * counters, so none of it may lie on the stack.  Nothing is sent yet; what the
+ * channel knew of an exchange before is gone.
  */
 extern void exchange_init(Exchange *exchange, HttpChannel *channel,
 						  const HttpRequest *request,

@@ -72,4 +72,5 @@ explain_scan(ForeignScanState *node, ExplainState *es)
 	explain_counter("HiBob Retries", NULL, counters.retries, es);
 	explain_counter("HiBob Rate Limit Wait", "ms", counters.rate_limit_wait,
 					es);
+	explain_counter("HiBob Cache Hits", NULL, scan_cache_hits(node), es);
 }

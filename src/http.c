@@ -68,8 +68,13 @@
  */
 #define MAX_IDLE 55
 
+/* Sockets served at a time: one, or two while IPv6 and IPv4 race. */
 #define EVENT_BATCH 4
 
+/*
+ * A channel that is DONE still holds libcurl's request, and with it the
+ * headers and, if it failed, the connection; http_channel_stop() lets go.
+ */
 typedef enum ChannelState
 {
 	CHANNEL_IDLE,
@@ -77,6 +82,11 @@ typedef enum ChannelState
 	CHANNEL_DONE				/* complete or failed */
 } ChannelState;
 
+/*
+ * All of it is written by the one backend it belongs to, but some of it from
+ * within libcurl: those parts are plain flags, numbers and the malloc'ed
+ * buffer.
+ */
 struct HttpChannel
 {
 	CURLM	   *multi;
@@ -215,6 +225,10 @@ http_parse_date(const char *text)
 	return (int64) curl_getdate(text, NULL);
 }
 
+/*
+ * The latch may be set for reasons of others, so the time left is worked out
+ * anew after each wake-up.
+ */
 void
 http_sleep(int64 milliseconds)
 {
@@ -372,6 +386,11 @@ on_connected(void *arg, char *peer_ip, char *local_ip, int peer_port,
 	return CURL_PREREQFUNC_OK;
 }
 
+/*
+ * libcurl wants to know of a socket, or no more.  It says so before it closes
+ * one, so the mux never holds a number that has become something else.  A -1
+ * makes libcurl give up the request.
+ */
 static int
 on_watch(CURL *easy, curl_socket_t socket, int what, void *arg,
 		 void *socket_arg)
@@ -386,6 +405,12 @@ on_watch(CURL *easy, curl_socket_t socket, int what, void *arg,
 	return -1;
 }
 
+/*
+ * libcurl wants to be called after this time; it has one timer at most, and
+ * tells only of changes.  That is why the due time is remembered: the mux's
+ * timer serves our own ends besides.  Nothing is called from in here, which
+ * libcurl would not stand.
+ */
 static int
 on_timer(CURLM *multi, long milliseconds, void *arg)
 {
@@ -417,6 +442,10 @@ kind_of_ipv4(uint32 address)
 	return ADDRESS_ORDINARY;
 }
 
+/*
+ * IPv6 has two ways to write an IPv4 address that arrives as IPv4 (mapped, and
+ * the outdated compatible one); they must not be a way around the rules.
+ */
 static AddressKind
 kind_of_address(const struct curl_sockaddr *address)
 {
@@ -457,6 +486,7 @@ address_allowed(HttpReach reach, AddressKind kind)
 	return false;
 }
 
+/* The name is the user's, but the address may be news, so it is named. */
 static void
 note_refused_address(HttpChannel *channel, const struct curl_sockaddr *address)
 {
@@ -562,8 +592,9 @@ note_setup(HttpChannel *channel, bool good, const char *option,
 
 #define SET_MULTI(channel, option, value) \
 	do { \
-		CURLMcode	code_ = curl_multi_setopt((channel)->multi, option, value); \
+		CURLMcode	code_; \
 		\
+		code_ = curl_multi_setopt((channel)->multi, option, value); \
 		note_setup(channel, code_ == CURLM_OK, #option, \
 				   curl_multi_strerror(code_)); \
 	} while (0)
@@ -592,6 +623,11 @@ make_headers(HttpChannel *channel)
 			   "Content-Type: application/json");
 }
 
+/*
+ * The callback for closing gets no argument: it may be called for a connection
+ * that outlived the request it was made for.  One kept connection suffices, as
+ * a channel has one request at a time.
+ */
 static void
 set_callbacks(HttpChannel *channel)
 {
@@ -616,7 +652,11 @@ set_callbacks(HttpChannel *channel)
 /*
  * NOSIGNAL keeps libcurl away from SIGALRM, which is the server's.  QUICK_EXIT
  * lets a handle go without waiting for the thread that resolves its name; the
- * thread ends by itself.
+ * thread ends by itself, and gives back a descriptor that is not counted.
+ *
+ * HTTP/2 would multiplex what we do not send at once, and costs speed on a
+ * single stream.  There is no limit of time for a whole exchange: a large
+ * answer may take as long as it keeps coming.
  */
 static void
 set_behaviour(HttpChannel *channel, const HttpSettings *settings)
@@ -644,11 +684,14 @@ set_behaviour(HttpChannel *channel, const HttpSettings *settings)
 static void
 set_safety(HttpChannel *channel, const HttpSettings *settings)
 {
+	/* The caller decides which of the two; see HttpReach on plain http. */
 	SET(channel, CURLOPT_PROTOCOLS_STR, "http,https");
 	SET(channel, CURLOPT_FOLLOWLOCATION, 0L);
 	SET(channel, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
 	SET(channel, CURLOPT_HTTPAUTH, (long) CURLAUTH_BASIC);
 	SET(channel, CURLOPT_NETRC, (long) CURL_NETRC_IGNORED);
+
+	/* Empty is not the same as unset: unset asks the environment. */
 	SET(channel, CURLOPT_PROXY, settings->proxy ? settings->proxy : "");
 	SET(channel, CURLOPT_NOPROXY, "");
 
@@ -880,7 +923,10 @@ fail_silent(HttpChannel *channel)
  * ------------------------------------------------------------------------
  */
 
-/* libcurl copies all strings but the body. */
+/*
+ * libcurl copies all strings but the body.  The body's length is set before the
+ * body, which libcurl would otherwise measure itself.
+ */
 static void
 set_request(HttpChannel *channel, const HttpRequest *request)
 {
@@ -901,6 +947,10 @@ set_request(HttpChannel *channel, const HttpRequest *request)
 		channel->json_headers : channel->plain_headers);
 }
 
+/*
+ * Adding the handle does no more than to ask for a call at once, by the timer;
+ * the name is resolved, and all else done, from http_channel_advance().
+ */
 void
 http_channel_start(HttpChannel *channel, const HttpRequest *request)
 {
@@ -1013,7 +1063,10 @@ run_curl(HttpChannel *channel)
 	return nevents > 0;
 }
 
-/* Has libcurl said that it is done? */
+/*
+ * Has libcurl said that it is done?  It does so in a message that it owns, and
+ * that goes with the next call.
+ */
 static void
 take_result(HttpChannel *channel)
 {
@@ -1030,7 +1083,9 @@ take_result(HttpChannel *channel)
 
 /*
  * Whatever comes from the peer breaks the silence, be it a part of a header
- * line that libcurl has not told us of.
+ * line that libcurl has not told us of.  Silence is looked for only after the
+ * sockets were, so that a backend which was busy elsewhere does not blame the
+ * peer for its own absence.
  */
 static void
 watch_silence(HttpChannel *channel, bool heard)
@@ -1049,6 +1104,11 @@ watch_silence(HttpChannel *channel, bool heard)
 		fail_silent(channel);
 }
 
+/*
+ * libcurl is not called while there are bytes that nobody has seen: that is
+ * all there is to holding back a peer.  What a single call may bring is limited
+ * by the mark, see on_body().
+ */
 bool
 http_channel_advance(HttpChannel *channel)
 {
@@ -1092,6 +1152,9 @@ http_channel_descriptor(HttpChannel *channel)
 /*
  * Interrupts are looked for at each call, so that a peer too fast for us ever
  * to sleep cannot keep a query alive.
+ *
+ * A failure goes before bytes that came with it: as long as the caller has not
+ * seen them, the request can be tried again.
  */
 HttpProgress
 http_channel_wait(HttpChannel *channel)

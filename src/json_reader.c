@@ -84,7 +84,7 @@ struct JsonReader
 	int			nslots;
 	int			slots_room;
 
-	/* the window; offsets are in it */
+	/* the window; all offsets are in it */
 	const char *window;
 	size_t		length;
 	uint64_t	window_start;	/* where it lies in the document */
@@ -126,12 +126,17 @@ struct JsonReader
  * window ends.  stop_reading() tells which.
  */
 
+/* The document is not JSON. */
 static const char *
 bad_syntax(JsonReader *reader, const char *message, const char *where)
 {
 	return json_scan_defect(&reader->scan, message, where);
 }
 
+/*
+ * Something else is wrong with it.  The scan keeps message and place for both,
+ * so that there is a single mark of a defect.
+ */
 static const char *
 defect(JsonReader *reader, JsonDefectKind kind, const char *message,
 	   const char *where)
@@ -140,6 +145,10 @@ defect(JsonReader *reader, JsonDefectKind kind, const char *message,
 	return json_scan_defect(&reader->scan, message, where);
 }
 
+/*
+ * A row, or a token outside of rows, has not ended where it has to at the
+ * latest.  stop_reading() puts the defect at its start.
+ */
 static const char *
 too_large(JsonReader *reader, const char *where)
 {
@@ -204,6 +213,7 @@ find_escaped_child(const JsonNode *node, const char *key, const char *quote)
 	return NULL;
 }
 
+/* What the key just read, from "key" to its quote, leads to, or NULL. */
 static inline JsonNode *
 follow_key(const JsonReader *reader, const JsonNode *node, const char *key,
 		   const char *quote)
@@ -223,13 +233,17 @@ in_row(const JsonReader *reader)
 	return reader->want_depth > 0;
 }
 
+/* Whether the present container is an array; at depth 0 there is none. */
 static inline bool
 in_array(const JsonReader *reader)
 {
 	return reader->closers[reader->depth] == ']';
 }
 
-/* The node of the shape at which the next value lies, or NULL. */
+/*
+ * The node of the shape at which the next value lies, or NULL where the shape
+ * knows nothing of it.
+ */
 static inline JsonNode *
 shape_of_value(const JsonReader *reader)
 {
@@ -238,7 +252,7 @@ shape_of_value(const JsonReader *reader)
 	return in_array(reader) ? reader->shape->element : reader->shape_child;
 }
 
-/* Likewise in the row. */
+/* Likewise in the row.  No wanted path leads through an array. */
 static inline JsonNode *
 want_of_value(const JsonReader *reader)
 {
@@ -267,7 +281,10 @@ forget_below(JsonReader *reader, const JsonNode *node)
 	}
 }
 
-/* Notes the value from "start" to "end" as what the present row has there. */
+/*
+ * Notes the value from "start" to "end" as what the present row has there.
+ * The end of a container is not known yet: leave_want() adds it.
+ */
 static void
 set_value(JsonReader *reader, JsonNode *node, JsonKind kind,
 		  const char *start, const char *end)
@@ -286,6 +303,10 @@ set_value(JsonReader *reader, JsonNode *node, JsonKind kind,
 	node->value.flags = (kind == JSON_STRING) ? reader->scan.flags : 0;
 }
 
+/*
+ * Takes back all that was noted of a row.  That touches only the nodes which
+ * this row had, however many are wanted.
+ */
 static void
 forget_row(JsonReader *reader)
 {
@@ -412,6 +433,10 @@ enter_shape(JsonReader *reader, JsonNode *node, const char *p)
 	return true;
 }
 
+/*
+ * A container begins in one on the way.  The shape comes first: it decides
+ * whether there is a row at all.
+ */
 static bool
 enter_container(JsonReader *reader, const char *p)
 {
@@ -464,6 +489,7 @@ leave_shape(JsonReader *reader, const char *p)
 	return true;
 }
 
+/* A container on the way ends; it may be on both ways. */
 static bool
 leave_container(JsonReader *reader, const char *p)
 {
@@ -474,7 +500,10 @@ leave_container(JsonReader *reader, const char *p)
 	return true;
 }
 
-/* The depth has changed, or what lies on the way. */
+/*
+ * To be called after entering or leaving, so that the check for every key and
+ * scalar is a single flag.
+ */
 static inline void
 set_depth(JsonReader *reader, size_t depth)
 {
@@ -487,6 +516,7 @@ set_depth(JsonReader *reader, size_t depth)
  * The grammar
  */
 
+/* Reads an opening bracket. */
 static inline const char *
 open_container(JsonReader *reader, const char *p)
 {
@@ -519,6 +549,10 @@ after_value(JsonReader *reader, const char *p, const char *end)
 	return p;
 }
 
+/*
+ * Reads a closing bracket.  Stops where that completes a row, before the bytes
+ * of the row can be dropped.
+ */
 static inline const char *
 close_container(JsonReader *reader, const char *p, const char *end)
 {
@@ -547,6 +581,7 @@ read_string(JsonReader *reader, const char *p, const char *end)
 	return quote;
 }
 
+/* Reads a number, which is what any other value has to be. */
 static inline const char *
 read_number(JsonReader *reader, const char *p, const char *end)
 {
@@ -560,6 +595,7 @@ read_number(JsonReader *reader, const char *p, const char *end)
 	return behind;
 }
 
+/* Reads a value that is no container, whether it is wanted or not. */
 static inline const char *
 read_scalar(JsonReader *reader, const char *p, const char *end)
 {
@@ -605,7 +641,11 @@ read_value(JsonReader *reader, const char *p, const char *end)
 	return read_scalar(reader, p, end);
 }
 
-/* Reads a key, and what belongs to it as far as no white space intervenes. */
+/*
+ * Reads a key, and its colon and value too, as far as no white space and no
+ * end of the window intervene.  The value is a token of its own: if it is not
+ * complete, the key is not read again.
+ */
 static inline const char *
 read_member(JsonReader *reader, const char *p, const char *end)
 {
@@ -633,6 +673,7 @@ read_member(JsonReader *reader, const char *p, const char *end)
 	return read_value(reader, p, end);
 }
 
+/* Reads what follows a value in a container, if not at once. */
 static inline const char *
 read_separator(JsonReader *reader, const char *p, const char *end)
 {
@@ -641,6 +682,7 @@ read_separator(JsonReader *reader, const char *p, const char *end)
 	return close_container(reader, p, end);
 }
 
+/* Steps over a byte order mark, which only counts as the very first bytes. */
 static const char *
 read_start(JsonReader *reader, const char *p, const char *end)
 {
@@ -722,6 +764,10 @@ stop_reading(JsonReader *reader)
 	return JSON_BAD;
 }
 
+/*
+ * Goes on from token to token.  The window is at a new address each time, so
+ * nothing but offsets and the token's progress lives on between two calls.
+ */
 JsonResult
 json_reader_next(JsonReader *reader, const char *window, size_t length,
 				 bool last)
@@ -756,6 +802,10 @@ json_reader_next(JsonReader *reader, const char *window, size_t length,
  * The window
  */
 
+/*
+ * A row is kept as a whole, for its slices have to lie in one window.  Outside
+ * of rows the present token is enough: a key that is cut has to be compared.
+ */
 size_t
 json_reader_keep_from(const JsonReader *reader)
 {
@@ -805,7 +855,10 @@ make_child(JsonReader *reader, JsonNode *node, const char *key, size_t length)
 	return child;
 }
 
-/* Adds a pattern, as JsonShape describes it, to the shape. */
+/*
+ * Adds a pattern, as JsonShape describes it, to the shape.  Patterns are the
+ * program's own, so a malformed one gets no message: it finds nothing.
+ */
 static void
 add_pattern(JsonReader *reader, const char *pattern)
 {
@@ -853,6 +906,7 @@ json_reader_create(const JsonShape *shape, JsonReaderAlloc alloc)
 	return reader;
 }
 
+/* Slots are numbered from 0 in the order in which they were asked for. */
 static int
 add_slot(JsonReader *reader, JsonNode *node)
 {
@@ -910,6 +964,7 @@ json_reader_slice(const JsonReader *reader, int slot)
 	return &reader->slots[slot]->value;
 }
 
+/* Rows note only what they have; what follows for paths below is found here. */
 bool
 json_reader_carried(const JsonReader *reader, int slot)
 {

@@ -47,7 +47,7 @@ typedef enum JsonKind
  */
 typedef struct JsonSlice
 {
-	size_t		start;			/* offset in the window */
+	size_t		start;			/* offset in the window; 0 if absent */
 	size_t		length;
 	uint8_t		kind;			/* JsonKind */
 	uint8_t		flags;
@@ -67,7 +67,8 @@ typedef enum JsonDefectKind
 	JSON_DEFECT_DEPTH,			/* nested deeper than max_depth */
 	JSON_DEFECT_ROW_SIZE,		/* a row, or a value outside of rows, is
 								 * larger than max_row */
-	JSON_DEFECT_SHAPE,			/* JSON, but its rows are not where they belong */
+	JSON_DEFECT_SHAPE,			/* JSON, but its rows are not where they
+								 * belong */
 	JSON_DEFECT_TRUNCATED		/* the last byte was not the document's end */
 } JsonDefectKind;
 
@@ -82,12 +83,17 @@ typedef struct JsonDefect
  * Where the rows lie: a NULL-terminated list of patterns, each a sequence of
  * keys and "[]" for "each element": "employees[]", "[]",
  * "results[].values[]".  The empty pattern makes the document's own object the
- * row, unless another pattern finds its array in it.
+ * row, unless another pattern finds its array in it.  The same holds for any
+ * pattern that another one begins with: with "values[]" and
+ * "values[].values[]" an element is a row unless it has an array of rows.
+ *
+ * Each object on the way to the rows needs a key that leads on, and each value
+ * there has to be what the patterns say; an array may be empty.
  */
 typedef struct JsonShape
 {
 	const char *const *rows;
-	size_t		max_row;		/* bytes */
+	size_t		max_row;		/* bytes; at least 16 are granted */
 	int			max_depth;
 } JsonShape;
 
@@ -113,7 +119,11 @@ extern void json_reader_restart(JsonReader *reader);
 extern JsonResult json_reader_next(JsonReader *reader, const char *window,
 								   size_t length, bool last);
 
-/* The offset in the window from which on bytes are still needed. */
+/*
+ * The offset in the window from which on bytes are still needed.  At JSON_ROW
+ * the row is behind it: drop nothing before its slices have been used.  Never
+ * more than max_row bytes are kept.
+ */
 extern size_t json_reader_keep_from(const JsonReader *reader);
 extern void json_reader_dropped(JsonReader *reader, size_t bytes);
 
@@ -122,7 +132,8 @@ extern const JsonSlice *json_reader_slice(const JsonReader *reader, int slot);
 
 /*
  * Whether any row since json_reader_create() carried the slot: with a value,
- * with null, or below an ancestor that was null.
+ * with null, or below an ancestor that was null (or anything else but an
+ * object, so that it has no such key for another reason than being absent).
  */
 extern bool json_reader_carried(const JsonReader *reader, int slot);
 

@@ -106,19 +106,19 @@ json_scan_number(JsonScan *scan, const char *start, const char *end)
 }
 
 /*
- * Words are the three literals and the byte order mark.  They are so short
- * that there is no need to remember how far one was scanned.
+ * The rest of json_scan_word(), where the word is not there as a whole.  Words
+ * are so short that there is no need to remember how far one was scanned.
  */
 const char *
-json_scan_word(JsonScan *scan, const char *start, const char *end,
-			   const char *word)
+json_scan_word_rest(JsonScan *scan, const char *start, const char *end,
+					const char *word)
 {
-	for (; start < end && *word != '\0'; start++, word++)
+	for (; start < end; start++, word++)
 	{
 		if (*start != *word)
 			return json_scan_defect(scan, "unexpected character", start);
 	}
-	return (*word == '\0') ? start : NULL;
+	return NULL;
 }
 
 /*

@@ -41,8 +41,8 @@ extern const char *json_scan_string_rest(JsonScan *scan, const char *start,
 										 const char *p, const char *end);
 extern const char *json_scan_number(JsonScan *scan, const char *start,
 									const char *end);
-extern const char *json_scan_word(JsonScan *scan, const char *start,
-								  const char *end, const char *word);
+extern const char *json_scan_word_rest(JsonScan *scan, const char *start,
+									   const char *end, const char *word);
 
 /*
  * Whether a valid key with escapes, from behind its first quote to its last
@@ -142,6 +142,18 @@ json_scan_string(JsonScan *scan, const char *start, const char *end)
 		return json_scan_string_rest(scan, start, p, end);
 	scan->scanned = 0;
 	return p;
+}
+
+/* A literal, or the byte order mark. */
+static inline const char *
+json_scan_word(JsonScan *scan, const char *start, const char *end,
+			   const char *word)
+{
+	size_t		length = strlen(word);
+
+	if ((size_t) (end - start) >= length && memcmp(start, word, length) == 0)
+		return start + length;
+	return json_scan_word_rest(scan, start, end, word);
 }
 
 #endif							/* JSON_SCAN_H */

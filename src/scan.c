@@ -3,13 +3,14 @@
  *		From a scan plan to tuples: begin, iterate, rescan, end.
  *
  * Begin resolves options and types and makes no request; the first row asks.
- * A scan whose rows may be wanted again keeps them in a tuplestore, and asks
+ * A scan whose rows may be wanted again keeps them in a store, and asks
  * again only if its filter's values have changed.  Channel and credentials are
  * borrowed while an answer is read, and given back by a callback of the scan's
  * memory context if an error cuts it short.
  */
 #include "postgres.h"
 
+#include "cache.h"
 #include "compat.h"
 #include "error.h"
 #include "executor/executor.h"
@@ -21,12 +22,12 @@
 #include "scan.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
-#include "utils/tuplestore.h"
 
 typedef struct HibobScan
 {
 	Oid			userid;
 	Oid			serverid;
+	Oid			relid;
 	TableOptions *options;
 	ScanPlan   *plan;
 	RowMap	   *map;
@@ -46,16 +47,22 @@ typedef struct HibobScan
 	Request    *request;
 	Response   *response;
 
-	/* Rows kept for a rescan. */
+	/* Rows kept for a rescan, or for a time. */
 	bool		keep_rows;
-	Tuplestorestate *store;
-	TupleTableSlot *store_slot;
+	CacheReader kept;
+	TupleTableSlot *kept_slot;
+	const char *cache_key;		/* NULL: not kept for a time */
+	uint64		cache_hits;
 } HibobScan;
 
+/* What has to happen when an error ends the query, too. */
 static void
-return_lease(void *arg)
+clean_up(void *arg)
 {
-	connection_return(arg);
+	HibobScan  *scan = arg;
+
+	connection_return(&scan->lease);
+	cache_close(&scan->kept);
 }
 
 /*
@@ -101,8 +108,8 @@ create_scan(EState *estate)
 	scan->context = context;
 	scan->run_context = AllocSetContextCreate(context, "hibob_fdw scan run",
 											  ALLOCSET_DEFAULT_SIZES);
-	callback->func = return_lease;
-	callback->arg = &scan->lease;
+	callback->func = clean_up;
+	callback->arg = scan;
 	MemoryContextRegisterResetCallback(context, callback);
 	return scan;
 }
@@ -119,6 +126,7 @@ scan_begin(ForeignScanState *node, int eflags)
 
 	scan->userid = hibob_scan_user(plan, estate);
 	scan->serverid = table->serverid;
+	scan->relid = RelationGetRelid(rel);
 	scan->options = table_options(table, GetForeignServer(table->serverid));
 	scan->plan = scan_plan_of(plan);
 	scan->map = row_map_create(rel, scan->plan->attnums,
@@ -127,7 +135,7 @@ scan_begin(ForeignScanState *node, int eflags)
 	scan->subject.resource = scan->options->resource;
 	scan->subject.table = pstrdup(RelationGetRelationName(rel));
 	init_values(scan, node, plan->fdw_exprs);
-	scan->store_slot = ExecInitExtraTupleSlot(estate, RelationGetDescr(rel),
+	scan->kept_slot = ExecInitExtraTupleSlot(estate, RelationGetDescr(rel),
 											  &TTSOpsMinimalTuple);
 	MemoryContextSwitchTo(old);
 	node->fdw_state = scan;
@@ -236,19 +244,62 @@ needs_request(const RequestFilter *filter)
 		(filter->field == NULL || filter->values != NIL);
 }
 
-static void
-start_store(HibobScan *scan)
+/*
+ * What the rows of a run depend on: who asks, for which columns of which
+ * table, and what.  The table's options have no place here, since altering
+ * them forgets its entries.
+ */
+static const char *
+make_cache_key(HibobScan *scan)
 {
-	MemoryContext old = MemoryContextSwitchTo(scan->context);
+	Request    *request = request_create(scan->map, &scan->filter);
+	UserMapping *mapping = GetUserMapping(scan->userid, scan->serverid);
+	RequestCall call;
+	StringInfoData key;
 
-	scan->store = tuplestore_begin_heap(true, false, work_mem);
-	tuplestore_set_eflags(scan->store, EXEC_FLAG_REWIND);
-	MemoryContextSwitchTo(old);
+	initStringInfo(&key);
+	appendStringInfo(&key, "%u %u", mapping->umid, scan->relid);
+	for (int i = 0; i < scan->map->ncolumns; i++)
+		appendStringInfo(&key, " %d", scan->map->columns[i].attnum);
+	while (request_next(request, &call))
+		appendStringInfo(&key, "\n%s %s", call.path,
+						 call.body != NULL ? call.body : "");
+	return key.data;
+}
+
+/* Answers a run from rows that an earlier statement kept. */
+static bool
+start_from_cache(HibobScan *scan)
+{
+	if (scan->options->cache_ttl == 0)
+		return false;
+	scan->cache_key = make_cache_key(scan);
+	if (!cache_open(&scan->kept, scan->cache_key))
+		return false;
+	scan->finished = true;
+	scan->cache_hits++;
+	return true;
+}
+
+static void
+start_requests(HibobScan *scan)
+{
+	RequestFilter filter;
+
+	connection_borrow(scan->userid, scan->serverid, &scan->lease);
+	scan->subject.connection = scan->lease.connection;
+	filter = request_filter(scan);
+	scan->request = request_create(scan->map, &filter);
+	scan->response = response_create(&scan->subject, &scan->lease,
+									 scan->request, scan->map,
+									 &scan->counters);
+	if (scan->keep_rows || scan->cache_key != NULL)
+		cache_create(&scan->kept, scan->relid);
 }
 
 /*
- * Makes the request of a run, with the filter's present values.  They are kept
- * in the run's memory, to be compared with those of a rescan.
+ * Starts a run with the filter's present values.  They are kept in the run's
+ * memory, to be compared with those of a rescan.
  */
 static void
 start_run(HibobScan *scan, ExprContext *econtext)
@@ -261,20 +312,8 @@ start_run(HibobScan *scan, ExprContext *econtext)
 	scan->running = true;
 	if (!needs_request(&scan->filter))
 		scan->finished = true;
-	else
-	{
-		RequestFilter filter;
-
-		connection_borrow(scan->userid, scan->serverid, &scan->lease);
-		scan->subject.connection = scan->lease.connection;
-		filter = request_filter(scan);
-		scan->request = request_create(scan->map, &filter);
-		scan->response = response_create(&scan->subject, &scan->lease,
-										 scan->request, scan->map,
-										 &scan->counters);
-		if (scan->keep_rows)
-			start_store(scan);
-	}
+	else if (!start_from_cache(scan))
+		start_requests(scan);
 	MemoryContextSwitchTo(old);
 }
 
@@ -362,6 +401,9 @@ finish_run(HibobScan *scan)
 	connection_return(&scan->lease);
 	report_missing(scan);
 	check_min_rows(scan);
+	if (scan->cache_key != NULL)
+		cache_publish(&scan->kept, scan->cache_key,
+					  scan->options->cache_ttl);
 }
 
 static bool
@@ -377,28 +419,9 @@ fetch(HibobScan *scan, TupleTableSlot *slot)
 	}
 	row_map_store(scan->map, response_reader(scan->response),
 				  response_window(scan->response), slot);
-	if (scan->store != NULL)
-		tuplestore_puttupleslot(scan->store, slot);
+	if (scan->kept.entry != NULL)
+		cache_add(&scan->kept, slot);
 	return true;
-}
-
-/*
- * The next of the rows kept from before.  The slot frees the row that it has,
- * so that must not lie in memory that is reset with each row.
- */
-static bool
-fetch_kept(HibobScan *scan)
-{
-	MemoryContext old;
-	bool		found;
-
-	if (tuplestore_ateof(scan->store))
-		return false;
-	old = MemoryContextSwitchTo(scan->context);
-	found = tuplestore_gettupleslot(scan->store, true, false,
-									scan->store_slot);
-	MemoryContextSwitchTo(old);
-	return found;
 }
 
 TupleTableSlot *
@@ -411,8 +434,8 @@ scan_iterate(ForeignScanState *node)
 		start_run(scan, node->ss.ps.ps_ExprContext);
 
 	/* Rows kept from before come first; those read now are put behind them. */
-	if (scan->store != NULL && fetch_kept(scan))
-		return scan->store_slot;
+	if (scan->kept.entry != NULL && cache_read(&scan->kept, scan->kept_slot))
+		return scan->kept_slot;
 	if (!fetch(scan, slot))
 		return ExecClearTuple(slot);
 	return slot;
@@ -424,11 +447,10 @@ reset_run(HibobScan *scan)
 {
 	if (scan->response != NULL && !scan->finished)
 		response_stop(scan->response);
-	ExecClearTuple(scan->store_slot);
+	ExecClearTuple(scan->kept_slot);
 	connection_return(&scan->lease);
-	if (scan->store != NULL)
-		tuplestore_end(scan->store);
-	scan->store = NULL;
+	cache_close(&scan->kept);
+	scan->cache_key = NULL;
 	scan->response = NULL;
 	scan->request = NULL;
 	scan->running = false;
@@ -460,11 +482,11 @@ scan_rescan(ForeignScanState *node)
 
 	if (!scan->running)
 		return;
-	if ((scan->store != NULL || scan->response == NULL) &&
+	if ((scan->kept.entry != NULL || scan->response == NULL) &&
 		filter_is_unchanged(scan, node->ss.ps.ps_ExprContext))
 	{
-		if (scan->store != NULL)
-			tuplestore_rescan(scan->store);
+		if (scan->kept.entry != NULL)
+			cache_rewind(&scan->kept);
 		return;
 	}
 	reset_run(scan);
@@ -520,6 +542,12 @@ const CatalogResource *
 scan_resource(ForeignScanState *node)
 {
 	return ((HibobScan *) node->fdw_state)->options->resource;
+}
+
+uint64
+scan_cache_hits(ForeignScanState *node)
+{
+	return ((HibobScan *) node->fdw_state)->cache_hits;
 }
 
 ExchangeCounters

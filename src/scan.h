@@ -28,4 +28,7 @@ extern const CatalogResource *scan_resource(ForeignScanState *node);
 /* What the scan took so far, over all its runs. */
 extern ExchangeCounters scan_counters(ForeignScanState *node);
 
+/* Runs that were answered from rows kept by an earlier statement. */
+extern uint64 scan_cache_hits(ForeignScanState *node);
+
 #endif							/* SCAN_H */

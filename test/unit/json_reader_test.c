@@ -169,6 +169,7 @@ append_end(Text *text, const Setup *setup, JsonResult result)
 	};
 	const JsonDefect *defect = json_reader_defect(setup->reader);
 	char		buffer[64];
+	bool		carried;
 	int			i;
 
 	if (result == JSON_END)
@@ -183,8 +184,10 @@ append_end(Text *text, const Setup *setup, JsonResult result)
 	}
 	append_string(text, " ");
 	for (i = 0; i < setup->nslots; i++)
-		append_string(text, json_reader_carried(setup->reader, setup->slots[i]) ?
-					  "+" : ".");
+	{
+		carried = json_reader_carried(setup->reader, setup->slots[i]);
+		append_string(text, carried ? "+" : ".");
+	}
 }
 
 /*
@@ -227,7 +230,8 @@ set_up(Setup *setup, const char *rows, const char *wants, size_t max_row,
 			if (next != NULL)
 				*next++ = '\0';
 		}
-		setup->slots[setup->nslots++] = json_reader_want(setup->reader, keys, n);
+		setup->slots[setup->nslots] = json_reader_want(setup->reader, keys, n);
+		setup->nslots++;
 	}
 	free(patterns);
 	free(paths);
@@ -673,6 +677,7 @@ test_every_byte(void)
 {
 	static const char document[] =
 		"{\"e\":[{\"a\":-1.5e3,\"w\":{\"b\":\"\\ud83d\\ude00\\n\"},\"c\":[true,null]},{}]}";
+	const size_t length = sizeof(document) - 1;
 	char		changed[sizeof(document)];
 	char	   *whole;
 	char	   *pieces;
@@ -682,14 +687,14 @@ test_every_byte(void)
 	bool		same = true;
 
 	set_up(&setup, "e[]|", "a,w.b,c", 1000, 10);
-	for (i = 0; i < sizeof(document) - 1 && same; i++)
+	for (i = 0; i < length && same; i++)
 	{
 		for (byte = 0; byte < 256 && same; byte++)
 		{
 			memcpy(changed, document, sizeof(document));
 			changed[i] = (char) byte;
-			whole = transcribe(&setup, changed, sizeof(document) - 1, cut_nowhere, false);
-			pieces = transcribe(&setup, changed, sizeof(document) - 1, cut_everywhere, false);
+			whole = transcribe(&setup, changed, length, cut_nowhere, false);
+			pieces = transcribe(&setup, changed, length, cut_everywhere, false);
 			same = strcmp(whole, pieces) == 0;
 			check(same, "any byte anywhere", "byte by byte", pieces, whole);
 			checks -= same;
@@ -725,7 +730,8 @@ test_string_bytes(void)
 			if (byte == '"' || byte == '\\')
 				continue;
 			if (byte < 0x20)
-				snprintf(expected, sizeof(expected), "syntax@%d .", 7 + offset);
+				snprintf(expected, sizeof(expected), "syntax@%d .",
+						 7 + offset);
 			else
 				snprintf(expected, sizeof(expected), "row \"%.40s\"; end +",
 						 document + 7);
@@ -778,7 +784,8 @@ test_linear(const char *name, const char *head, const char *unit, size_t n,
 	seconds = (double) (clock() - start) / CLOCKS_PER_SEC;
 	check(result == JSON_END && rows == 1, name, "one-byte pieces", "", "");
 	check(seconds < 10, name, "in linear time", "", "");
-	printf("# %s: %lu bytes in %.2f s\n", name, (unsigned long) length, seconds);
+	printf("# %s: %lu bytes in %.2f s\n", name, (unsigned long) length,
+		   seconds);
 	free(document);
 	release_all();
 }
@@ -788,13 +795,18 @@ test_all_linear(void)
 {
 	size_t		n = 2000000;
 
-	test_linear("a large wanted string", "{\"r\":[{\"a\":\"", "x", n, "\"}]}");
-	test_linear("a large unwanted string", "{\"r\":[{\"b\":\"", "x", n, "\"}]}");
-	test_linear("a large string outside", "{\"b\":\"", "x", n, "\",\"r\":[{}]}");
+	test_linear("a large wanted string", "{\"r\":[{\"a\":\"",
+				"x", n, "\"}]}");
+	test_linear("a large unwanted string", "{\"r\":[{\"b\":\"",
+				"x", n, "\"}]}");
+	test_linear("a large string outside", "{\"b\":\"",
+				"x", n, "\",\"r\":[{}]}");
 	test_linear("a large key", "{\"r\":[{\"", "x", n, "\":1}]}");
 	test_linear("a large number", "{\"r\":[{\"a\":", "1", n, "}]}");
-	test_linear("many escapes", "{\"r\":[{\"a\":\"", "\\ud83d\\ude00", n / 12, "\"}]}");
-	test_linear("a large escaped key", "{\"r\":[{\"", "\\u0061", n / 6, "\":1}]}");
+	test_linear("many escapes", "{\"r\":[{\"a\":\"",
+				"\\ud83d\\ude00", n / 12, "\"}]}");
+	test_linear("a large escaped key", "{\"r\":[{\"",
+				"\\u0061", n / 6, "\":1}]}");
 	test_linear("much white space", "{\"r\":[{\"a\":", "\n", n, "1}]}");
 	test_linear("many values", "{\"r\":[{\"a\":[", "1,", n / 2, "1]}]}");
 	test_linear("many equal keys", "{\"r\":[{", "\"a\":1,", n / 6, "\"a\":1}]}");
@@ -844,15 +856,19 @@ test_restart(void)
 
 	set_up(&setup, "[]", "a,b", 1000, 10);
 	json_reader_next(setup.reader, "[{\"a\":\"ab\\u00", 12, false);
-	check(json_reader_keep_from(setup.reader) == 1, "restart", "in a row", "", "");
+	check(json_reader_keep_from(setup.reader) == 1,
+		  "restart", "in a row", "", "");
 	got = transcribe(&setup, "[{\"b\":2}]", 9, cut_nowhere, false);
-	check(strcmp(got, "row - #2; end .+") == 0, "restart", "in a string", got, "");
+	check(strcmp(got, "row - #2; end .+") == 0,
+		  "restart", "in a string", got, "");
 	free(got);
 	got = transcribe(&setup, "[x", 2, cut_nowhere, false);
-	check(strcmp(got, "syntax@1 .+") == 0, "restart", "after the end", got, "");
+	check(strcmp(got, "syntax@1 .+") == 0,
+		  "restart", "after the end", got, "");
 	free(got);
 	got = transcribe(&setup, "[{\"a\":1}]", 9, cut_nowhere, false);
-	check(strcmp(got, "row #1 -; end ++") == 0, "restart", "after a defect", got, "");
+	check(strcmp(got, "row #1 -; end ++") == 0,
+		  "restart", "after a defect", got, "");
 	free(got);
 	release_all();
 }

@@ -1,0 +1,53 @@
+/*
+ * cache.h
+ *		Rows of an answer, kept for a rescan of the statement or, if the table
+ *		wants it, for a time in the session.
+ *
+ * What is kept for a time is found by a key that names all that the rows
+ * depend on: the user mapping, the table, the columns, the requests.  Altering
+ * a server, a mapping or the table forgets it.
+ */
+#ifndef CACHE_H
+#define CACHE_H
+
+#include "postgres.h"
+
+#include "executor/tuptable.h"
+
+typedef struct CacheEntry CacheEntry;
+
+/* A user's place in an entry. */
+typedef struct CacheReader
+{
+	CacheEntry *entry;			/* NULL: not open */
+	int			pointer;		/* the tuplestore's */
+} CacheReader;
+
+/*
+ * Opens the entry of this key, if one is fresh.  Whatever was opened has to be
+ * closed, also after an error.
+ */
+extern bool cache_open(CacheReader *reader, const char *key);
+
+/* Opens a new, empty entry that nobody else finds. */
+extern void cache_create(CacheReader *reader, Oid relid);
+
+/*
+ * Lets others find it for some milliseconds from now; all rows are in it.  Does
+ * nothing if something was altered since it was created.
+ */
+extern void cache_publish(CacheReader *reader, const char *key, int ttl);
+
+/* Adds a row at the end; the reader stays behind it. */
+extern void cache_add(CacheReader *reader, TupleTableSlot *slot);
+
+/*
+ * Stores the next row in a slot for minimal tuples.  False at the end.
+ */
+extern bool cache_read(CacheReader *reader, TupleTableSlot *slot);
+extern void cache_rewind(CacheReader *reader);
+
+/* Does nothing for a reader that is not open.  Never raises an error. */
+extern void cache_close(CacheReader *reader);
+
+#endif							/* CACHE_H */
