@@ -51,10 +51,11 @@
 #define WINDOW_KEPT (1024 * 1024)
 
 /*
- * libcurl reads so much at once; what that unpacks to is what can overshoot
- * READ_AHEAD, since libcurl has to put it somewhere.
+ * libcurl reads so much at once.  What that unpacks to can go past READ_AHEAD,
+ * since libcurl has to put it somewhere: with gzip at most a thousandfold, so
+ * this bounds what a hostile answer can make us hold.
  */
-#define RECEIVE_BUFFER (32 * 1024)
+#define RECEIVE_BUFFER (16 * 1024)
 
 /*
  * All headers of one answer together.  libcurl limits a single line to 100 kB,

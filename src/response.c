@@ -281,10 +281,7 @@ next_in_answer(Response *response)
 					return true;
 				break;
 			case JSON_END:
-				if (response->whole)
-					close_answer(response);
-				else
-					read_on(response);
+				close_answer(response);
 				break;
 			case JSON_MORE:
 				read_on(response);

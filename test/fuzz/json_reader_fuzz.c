@@ -8,7 +8,7 @@
  * slices, and the same end or the same defect at the same place.
  *
  * clang -g -O1 -fsanitize=fuzzer,address,undefined -Isrc \
- *		test/fuzz/json_reader_fuzz.c src/json_reader.c
+ *		test/fuzz/json_reader_fuzz.c src/json_reader.c src/json_scan.c
  */
 #include "json_reader.h"
 
@@ -78,7 +78,7 @@ require(bool fact)
 		abort();
 }
 
-/* Sets up a reader; "last" slots come back in the order of "wants". */
+/* Sets up a reader as the input's head says; slots in the order of "wants". */
 static JsonReader *
 make_reader(const uint8_t *head, int *slots)
 {

@@ -13,6 +13,7 @@ from names import MIDDLE_NAMES, SCRIPTS
 from special import SPECIAL
 
 ID_BASE = 3332883884017713238
+ID_LENGTH = 19
 ID_STEP = 37        # ids this close are one and the same as a double
 LEVELS = 5
 CACHED_COMPANY = 20000
@@ -21,7 +22,7 @@ DEPARTMENTS = tuple(ORGANISATION)
 TITLES = tuple(ORGANISATION.values())
 
 _SCRIPT, _FIRST, _LAST, _MIDDLE = map(salt, ("script", "first", "last", "middle"))
-_LIFE, _START, _END = map(salt, ("life", "start", "end"))
+_LIFE, _START, _END = map(salt, ("phase", "start", "end"))
 _ORIGINAL, _EMAIL, _DEPARTMENT = map(salt, ("original", "email", "department"))
 _TITLE, _SITE, _BIRTH, _PAY = map(salt, ("title", "site", "birth", "pay"))
 _REASON, _COST, _LEAVING = map(salt, ("reason", "cost", "leaving"))
@@ -228,7 +229,7 @@ class Company:
 
     def by_id(self, id):
         """The employee with an id, or None."""
-        if not (id.isascii() and id.isdigit()):
+        if not (id.isascii() and id.isdigit() and len(id) == ID_LENGTH):
             return None
         number, rest = divmod(int(id) - ID_BASE, ID_STEP)
         known = not rest and 1 <= number <= self.size

@@ -55,13 +55,13 @@ class Delivery:
     def _blocks(self):
         """(blocks, length): the length is None where it is not known yet."""
         body = self.response.body
-        blocks = iter([body] if isinstance(body, bytes) else body)
+        whole = isinstance(body, bytes)
+        blocks = iter([body] if whole else body)
         if self.gzip and self.response.status not in NO_BODY:
             blocks = _compressed(blocks)
             self.response.headers["Content-Encoding"] = "gzip"
-        framing = self.fault.get("framing", self.fault.get(
-            "truncate", {}).get("framing"))
-        limit = float("inf") if framing == "length" else BUFFERED
+        whole = whole or self._framing(None) == "length"
+        limit = float("inf") if whole else BUFFERED
         held, size = [], 0
         for block in blocks:
             held.append(block)

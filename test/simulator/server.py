@@ -6,6 +6,7 @@ import socket
 import socketserver
 import ssl
 import struct
+import sys
 import time
 from http.server import BaseHTTPRequestHandler
 
@@ -33,6 +34,8 @@ class Server(socketserver.ThreadingTCPServer):
 
     def handle_error(self, request, client_address):
         """A client that goes away, or does not get through TLS, is no news."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
 
 
 class Link:

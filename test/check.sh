@@ -1,0 +1,155 @@
+#!/bin/bash
+# Runs every test, whatever fails on the way; the last line says how many
+# passed and failed.  Needs Debian and, the first time, root.
+set -euo pipefail
+# shellcheck source=test/lib/setup.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/setup.sh"
+
+PASSED=0
+FAILED=0
+# What a single program may take, in seconds; the sum stays below 20 minutes.
+LIMIT=${HIBOB_TEST_LIMIT:-300}
+
+# Adds up, and says so in a line.  No result at all is a failure too.
+tally() {
+    local name=$1 passed=$2 failed=$3
+    [ $((passed + failed)) -gt 0 ] || failed=1
+    PASSED=$((PASSED + passed))
+    FAILED=$((FAILED + failed))
+    printf '%-44s %5d passed, %d failed\n' "$name" "$passed" "$failed"
+}
+
+# A step that either works or does not.
+check() {
+    local name=$1 log=$WORK/step.log
+    shift
+    if run_logged "$log" timeout -k 10 "$LIMIT" "$@"; then
+        tally "$name" 1 0
+    else
+        tail -n 60 "$log"
+        tally "$name" 0 1
+        return 1
+    fi
+}
+
+found() { compgen -G "$1" >/dev/null; }
+
+# "passed failed" of TAP.  A line that sums up a subtest is not a test, nor is
+# one that was skipped; a failure that was expected (TODO) is no failure.
+count_tap() {
+    awk '/^ *((not )?ok [0-9]|1\.\.[0-9])/ {
+             depth = match($0, /[^ ]/)
+             if ($1 != "ok" && $1 != "not") { last = depth; next }
+             if (last <= depth && !/# *SKIP/) {
+                 if ($1 == "not" && !/# *TODO/) failed++; else passed++
+             }
+             last = depth
+         }
+         END { print passed + 0, failed + 0 }' "$1"
+}
+
+# A program that prints TAP.  One that dies has a failure that it did not print.
+check_tap() {
+    local name=$1 log=$WORK/tap.log status=0 passed failed
+    shift
+    run_logged "$log" timeout -k 10 "$LIMIT" prove -v "$@" || status=$?
+    read -r passed failed < <(count_tap "$log")
+    if [ "$status" != 0 ]; then
+        [ "$failed" != 0 ] || failed=1
+        if [ "$(wc -l <"$log")" -gt 200 ]; then
+            grep -n -E -A 8 '^ *not ok ' "$log" | head -n 100 || true
+        fi
+        tail -n 100 "$log"
+    fi
+    # A file that skips all of itself says so, and has no test.
+    if [ "$status$passed$failed" = 000 ] && grep -q '# *SKIP' "$log"; then
+        printf '%-44s skipped\n' "$name"
+    else
+        tally "$name" "$passed" "$failed"
+    fi
+}
+
+# --- steps ------------------------------------------------------------------
+
+clang() { compgen -c clang | grep -E '^clang(-[0-9]+)?$' | sort -V | head -n 1; }
+
+# gcc comes last: its build is the one that is tested.
+builds() {
+    local compiler
+    for compiler in $(clang) gcc; do
+        build clean >/dev/null 2>&1 || true
+        check "build with $compiler" make -s -j "$(nproc)" with_llvm=no \
+            "PG_CONFIG=$PG_BIN/pg_config" "CC=$compiler" WERROR=-Werror || true
+    done
+}
+
+# The reader builds without PostgreSQL.
+unit_tests() {
+    [ -f test/unit/json_reader_test.c ] || return 0
+    check "build the unit test" gcc -O1 -g -Wall -Wextra -Werror -Isrc \
+        -o test/unit/json_reader_test test/unit/json_reader_test.c \
+        src/json_reader.c src/json_scan.c || return 0
+    check_tap "test/unit/json_reader_test" -e '' test/unit/json_reader_test
+}
+
+simulator_tests() {
+    local log=$WORK/unittest.log ran bad
+    found 'test/simulator/test_*.py' || return 0
+    run_logged "$log" timeout -k 10 "$LIMIT" /usr/bin/env python3 -m unittest \
+        discover -s test/simulator -p 'test_*.py' || tail -n 60 "$log"
+    ran=$(sed -n 's/^Ran \([0-9]*\) tests\{0,1\} .*/\1/p' "$log")
+    bad=$(sed -n 's/^FAILED (\(.*\))$/\1/p' "$log" | tr ',' '\n' |
+          awk -F= '/failures|errors|unexpected/ { n += $2 } END { print n + 0 }')
+    # An error outside a test may count more than there are.
+    tally "test/simulator" "$((ran > bad ? ran - bad : 0))" "$bad"
+}
+
+regression_tests() {
+    local log=$WORK/regress.log passed failed status=0
+    found 'sql/*.sql' || return 0
+    start_simulator --employees 500 --today 2026-11-24 --rate-limit 100000
+    start_cluster
+    run_logged "$log" timeout -k 10 "$LIMIT" make -s with_llvm=no \
+        "PG_CONFIG=$PG_BIN/pg_config" installcheck || status=$?
+    # "test people ... ok 12 ms" until PostgreSQL 15, TAP from 16 on
+    passed=$(grep -c -E '^(test .*\.\.\. ok|ok [0-9])' "$log" || true)
+    failed=$(grep -c -E '^(test .*\.\.\. FAILED|not ok [0-9])' "$log" || true)
+    if [ "$status" != 0 ]; then
+        [ "$failed" != 0 ] || failed=1
+        cat "$log"
+        [ ! -f regression.diffs ] || head -n 400 regression.diffs
+    fi
+    tally "sql" "$passed" "$failed"
+}
+
+# Each starts servers of its own by PostgreSQL::Test::Cluster.
+tap_tests() {
+    local pgxs file
+    found 'test/t/*.pl' || return 0
+    pgxs=$(dirname "$("$PG_BIN/pg_config" --pgxs)")/../..
+    export PERL5LIB="$pgxs/src/test/perl:$PWD/test/lib:$PWD/test/t${PERL5LIB:+:$PERL5LIB}"
+    export PG_REGRESS="$pgxs/src/test/regress/pg_regress" PATH="$PG_BIN:$PATH"
+    export TESTDIR=$PWD TESTDATADIR=$PWD/tmp_check TESTLOGDIR=$PWD/tmp_check/log
+    export PG_TEST_PORT_DIR=$WORK/tmp/ports
+    unset PGHOST PGPORT PGUSER PGPASSWORD PGDATABASE
+    for file in test/t/*.pl; do
+        check_tap "$file" "$file"
+    done
+}
+
+summary() {
+    say "$PASSED passed, $FAILED failed"
+    [ "$FAILED" = 0 ]
+}
+
+prepare
+builds
+unit_tests
+simulator_tests
+if install_extension; then
+    regression_tests
+    tap_tests
+else
+    tally "install" 0 1
+fi
+summary

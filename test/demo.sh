@@ -1,0 +1,72 @@
+#!/bin/bash
+# Shows hibob_fdw at work: who left and still holds a licence, and what it
+# costs.  Needs Debian and, the first time, root.
+#
+#   test/demo.sh            with a simulated HiBob
+#   test/demo.sh --live     with the real one: HIBOB_SERVICE_USER_ID and
+#                           HIBOB_TOKEN in the environment; optional are
+#                           HIBOB_BASE_URL (the sandbox, say) and
+#                           HIBOB_COST_CENTRE_FIELD (work.custom.field_...)
+#   test/demo.sh --keep     stays up afterwards, for queries of your own
+set -euo pipefail
+# shellcheck source=test/lib/setup.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/setup.sh"
+
+KEEP=false
+LIVE=false
+
+usage() { sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}"; }
+
+read_arguments() {
+    local argument
+    for argument; do
+        case $argument in
+            --keep) KEEP=true ;;
+            --live) LIVE=true ;;
+            -h | --help) usage; exit ;;
+            *) usage >&2; exit 2 ;;
+        esac
+    done
+}
+
+# The credentials reach psql by the environment only: a command line is
+# everybody's to read.
+use_live() {
+    if [ -z "${HIBOB_SERVICE_USER_ID:-}" ] || [ -z "${HIBOB_TOKEN:-}" ]; then
+        die "--live needs HIBOB_SERVICE_USER_ID and HIBOB_TOKEN in the environment"
+    fi
+    export HIBOB_SERVICE_USER_ID HIBOB_TOKEN
+    export HIBOB_BASE_URL=${HIBOB_BASE_URL:-https://api.hibob.com/v1}
+    if [ -n "${HIBOB_COST_CENTRE_FIELD:-}" ]; then
+        export HIBOB_COST_CENTRE_FIELD
+    else
+        unset HIBOB_COST_CENTRE_FIELD
+    fi
+}
+
+use_simulator() {
+    start_simulator --employees 500 --rate-limit 50
+    export HIBOB_SERVICE_USER_ID=SERVICE-5772 HIBOB_TOKEN=s3cret-canary-token
+    export HIBOB_BASE_URL=$HIBOB_SIM_BASE
+    export HIBOB_COST_CENTRE_FIELD=work.custom.field_1667499206086
+}
+
+keep() {
+    "$KEEP" || return 0
+    say
+    say "Query it yourself, from another terminal:"
+    say "    PGPASSWORD=$PGPASSWORD psql -h $PGHOST -p $PGPORT -U $PGUSER $PGDATABASE"
+    say "Enter or Ctrl-C ends it."
+    # Without a terminal there is no Enter.
+    read -r || run sleep infinity
+}
+
+read_arguments "$@"
+! "$LIVE" || use_live
+prepare
+build all
+install_extension
+"$LIVE" || use_simulator
+start_cluster
+run psql -X -q -v ON_ERROR_STOP=1 -f test/demo.sql
+keep

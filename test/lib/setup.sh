@@ -1,0 +1,241 @@
+# shellcheck shell=bash
+# What test/check.sh and test/demo.sh share: a machine with PostgreSQL, a copy
+# of the tree to build in, a throw-away cluster, a simulator, and an end that
+# leaves nothing running.  Sourced, by a script with "set -euo pipefail".
+#
+#   prepare               packages, the copy of the tree: then it is the
+#                         current directory
+#   build [ARGUMENT...]   make in the copy, with those arguments
+#   install_extension     into the server
+#   start_simulator [ARGUMENT...]   sets HIBOB_SIM_URL, HIBOB_SIM_BASE
+#   start_cluster         sets PGHOST and its like
+#   run COMMAND...        as the server's user, waited for
+#
+# Packages and the installed extension stay; all else goes when the script
+# ends, however it ends.
+
+SOURCE=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+PG_VERSION=${HIBOB_PG_VERSION:-15}
+PG_BIN=/usr/lib/postgresql/$PG_VERSION/bin
+PACKAGES=(
+    "postgresql-$PG_VERSION" "postgresql-server-dev-$PG_VERSION"
+    postgresql-common libcurl4-openssl-dev libjson-c-dev ca-certificates
+    pkg-config gcc make python3 perl libipc-run-perl openssl
+)
+
+WORK=           # the temporary directory
+STEP=           # process groups that run now: the present step,
+SIMULATOR=      # the simulator,
+CLUSTER=        # and the one that holds the cluster
+AS_SERVER=()    # what turns a command into one of the server's user
+
+say() { printf '%s\n' "$*"; }
+
+die() {
+    printf '%s: %s\n' "${0##*/}" "$*" >&2
+    exit 1
+}
+
+is_root() { [ "$(id -u)" = 0 ]; }
+
+prepare() {
+    # Servers and tests speak the same in every surrounding.
+    export LC_ALL=C.UTF-8 TZ=UTC PGTZ=UTC
+    unset PGHOST PGHOSTADDR PGPORT PGUSER PGPASSWORD PGDATABASE PGSERVICE \
+        PGOPTIONS MAKEFLAGS MAKELEVEL
+    trap clean_up EXIT
+    trap 'exit 129' HUP
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
+    install_packages
+    may_install
+    copy_tree
+}
+
+# --- packages ---------------------------------------------------------------
+
+missing_packages() {
+    local package
+    for package in "${PACKAGES[@]}"; do
+        case $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>&1) in
+            installed) ;;
+            *) printf '%s ' "$package" ;;
+        esac
+    done
+}
+
+install_packages() {
+    local missing
+    command -v dpkg-query >/dev/null || die "this needs Debian or Ubuntu"
+    missing=$(missing_packages)
+    [ -n "$missing" ] || return 0
+    if ! is_root; then
+        say "Missing packages; as root:" >&2
+        say "    apt-get update && apt-get install -y --no-install-recommends ${missing% }" >&2
+        exit 1
+    fi
+    say "Installing ${missing% }"
+    forbid_main_cluster
+    export DEBIAN_FRONTEND=noninteractive
+    # shellcheck disable=SC2086  # a list of words
+    { apt-get update && apt-get install -y --no-install-recommends $missing; } \
+        >/tmp/hibob_fdw_apt.$$ 2>&1 </dev/null || {
+        tail -n 30 "/tmp/hibob_fdw_apt.$$" >&2
+        rm -f "/tmp/hibob_fdw_apt.$$"
+        die "apt-get failed"
+    }
+    rm -f "/tmp/hibob_fdw_apt.$$"
+}
+
+# The server's package would start a cluster of its own.  A machine that has
+# postgresql-common already has been told what its owner wants.
+forbid_main_cluster() {
+    local file=/etc/postgresql-common/createcluster.conf
+    [ -e "$file" ] && return
+    mkdir -p "${file%/*}"
+    # dpkg keeps a configuration file that it finds.
+    export UCF_FORCE_CONFFOLD=1
+    say "create_main_cluster = false" >"$file"
+}
+
+# --- the copy of the tree ---------------------------------------------------
+
+may_install() {
+    local directory
+    is_root && return
+    for directory in "$("$PG_BIN/pg_config" --pkglibdir)" \
+                     "$("$PG_BIN/pg_config" --sharedir)/extension"; do
+        [ -w "$directory" ] ||
+            die "the extension is installed into $directory, which needs root: run this as root"
+    done
+}
+
+# The server refuses to run as root, and its user can neither write nor
+# perhaps read the clone: so everything happens in a copy that it owns.
+copy_tree() {
+    WORK=$(mktemp -d "${TMPDIR:-/tmp}/hibob_fdw.XXXXXX")
+    mkdir "$WORK/tree" "$WORK/tmp"
+    tar -C "$SOURCE" --exclude=./.git --exclude='*.o' --exclude='*.bc' \
+        --exclude='*.so' --exclude=__pycache__ --exclude=./results \
+        --exclude='./tmp_check*' --exclude='./regression.*' -cf - . |
+        tar -C "$WORK/tree" --no-same-owner -xf -
+    AS_SERVER=(env "HOME=$WORK" "TMPDIR=$WORK/tmp" PYTHONDONTWRITEBYTECODE=1)
+    if is_root; then
+        chown -R postgres:postgres "$WORK"
+        # Unlike runuser, it stays no parent that would kill after a while.
+        AS_SERVER=(setpriv --reuid postgres --regid postgres --init-groups
+            "${AS_SERVER[@]}" USER=postgres LOGNAME=postgres)
+    fi
+    cd "$WORK/tree" || die "no $WORK/tree"
+    export HIBOB_TELL=$WORK/tree/test/simulator/tell
+}
+
+# --- steps ------------------------------------------------------------------
+
+# A step is a process group of its own and is waited for, so that a signal to
+# this script is answered at once and ends all of the step.
+run() {
+    local status=0
+    setsid "${AS_SERVER[@]}" "$@" </dev/null &
+    STEP=$!
+    wait "$STEP" || status=$?
+    STEP=
+    return "$status"
+}
+
+# The same, with the output in a file.
+run_logged() {
+    local log=$1
+    shift
+    run "$@" >"$log" 2>&1
+}
+
+build() {
+    run make -s -j "$(nproc)" PG_CONFIG="$PG_BIN/pg_config" with_llvm=no "$@"
+}
+
+install_extension() {
+    make -s PG_CONFIG="$PG_BIN/pg_config" with_llvm=no install \
+        >"$WORK/install.log" 2>&1 || {
+        cat "$WORK/install.log" >&2
+        return 1
+    }
+}
+
+# --- simulator and cluster --------------------------------------------------
+
+start_simulator() {
+    local ready=$WORK/simulator.port
+    setsid "${AS_SERVER[@]}" /usr/bin/env python3 test/simulator --port 0 \
+        --ready-file "$ready" --parent-pid "$$" "$@" \
+        >"$WORK/simulator.log" 2>&1 </dev/null &
+    SIMULATOR=$!
+    wait_for "$ready" "$SIMULATOR" || {
+        cat "$WORK/simulator.log" >&2
+        die "the simulator did not start"
+    }
+    HIBOB_SIM_URL=http://127.0.0.1:$(cat "$ready")
+    export HIBOB_SIM_URL HIBOB_SIM_BASE=$HIBOB_SIM_URL/v1
+}
+
+free_port() {
+    /usr/bin/env python3 -c 'import socket
+with socket.create_server(("127.0.0.1", 0)) as s: print(s.getsockname()[1])'
+}
+
+# pg_virtualenv drops its cluster when its command ends: a shell that waits
+# for the end of this script, even by kill -9.
+start_cluster() {
+    local ready=$WORK/cluster.ready
+    # shellcheck disable=SC2016  # expanded by the inner shell
+    setsid "${AS_SERVER[@]}" "PGPORT=$(free_port)" \
+        pg_virtualenv -v "$PG_VERSION" -c '--locale=C.UTF-8 --encoding=UTF8' \
+        sh -c 'printf "%s\n" "$PGPORT" "$PGUSER" "$PGPASSWORD" >"$1.new"
+               mv "$1.new" "$1"
+               while [ -d "/proc/$2" ]; do sleep 1; done' \
+        sh "$ready" "$$" >"$WORK/cluster.log" 2>&1 </dev/null &
+    CLUSTER=$!
+    wait_for "$ready" "$CLUSTER" || {
+        cat "$WORK/cluster.log" >&2
+        die "the cluster did not start"
+    }
+    { read -r PGPORT; read -r PGUSER; read -r PGPASSWORD; } <"$ready"
+    export PGPORT PGUSER PGPASSWORD PGHOST=localhost PGDATABASE=postgres
+}
+
+# Waits for a file that a process is to write.
+wait_for() {
+    local file=$1 process=$2 tries
+    for ((tries = 0; tries < 600; tries++)); do
+        [ ! -s "$file" ] || return 0
+        kill -0 "$process" 2>/dev/null || return 1
+        sleep 0.1
+    done
+    return 1
+}
+
+# --- the end ----------------------------------------------------------------
+
+clean_up() {
+    trap '' HUP INT TERM
+    set +e
+    # A cluster that is about to start can be stopped only when it has.
+    [ -z "$CLUSTER" ] || wait_for "$WORK/cluster.ready" "$CLUSTER"
+    end_group "$STEP"
+    end_group "$SIMULATOR"
+    end_group "$CLUSTER"
+    [ -z "$WORK" ] || { cd / && rm -rf "$WORK"; }
+}
+
+# Ends a process group and waits until its leader has tidied up.
+end_group() {
+    local group=$1 tries
+    [ -n "$group" ] || return 0
+    kill -TERM -- "-$group" 2>/dev/null
+    for ((tries = 0; tries < 150; tries++)); do
+        kill -0 -- "-$group" 2>/dev/null || break
+        sleep 0.1
+    done
+    kill -KILL -- "-$group" 2>/dev/null
+    wait "$group" 2>/dev/null
+}
