@@ -28,6 +28,9 @@
 /* Employees of a company that nobody has counted yet. */
 #define DEFAULT_ROWS 1000
 
+/* The share of them that has one status: most companies keep their leavers. */
+#define DEFAULT_STATUS_SHARE 0.5
+
 /* What planning of one table goes by. */
 typedef struct RelPlan
 {
@@ -35,6 +38,7 @@ typedef struct RelPlan
 	ServerOptions *server;
 	FilterClause *filter;		/* NULL: none */
 	FilterClause *status;		/* NULL: none */
+	RestrictInfo *status_clause;	/* where it comes from */
 } RelPlan;
 
 /* Order of fdw_private. */
@@ -60,20 +64,37 @@ choose_filters(RelPlan *plan, RelOptInfo *rel, Oid relid)
 
 	foreach(lc, rel->baserestrictinfo)
 	{
-		FilterClause *clause =
-			filter_recognize(lfirst_node(RestrictInfo, lc)->clause, rel,
-							 relid, plan->resource);
+		RestrictInfo *info = lfirst_node(RestrictInfo, lc);
+		FilterClause *clause = filter_recognize(info->clause, rel, relid,
+												plan->resource);
 
 		if (clause == NULL)
 			continue;
 		if (strcmp(clause->field, CATALOG_FIELD_STATUS) == 0)
 		{
-			if (clause->kind == FILTER_EQUALS)
-				plan->status = clause;
+			if (clause->kind != FILTER_EQUALS)
+				continue;
+			plan->status = clause;
+			plan->status_clause = info;
 		}
 		else if (is_better(clause, plan->filter))
 			plan->filter = clause;
 	}
+}
+
+/*
+ * Without statistics the server takes any equality for a rare one, and a join
+ * with all active people would become a nested loop.
+ */
+static double
+guess_rows(PlannerInfo *root, RelOptInfo *rel, RestrictInfo *status)
+{
+	List	   *others = list_delete_ptr(list_copy(rel->baserestrictinfo),
+										 status);
+
+	return clamp_row_est(rel->tuples * DEFAULT_STATUS_SHARE *
+						 clauselist_selectivity(root, others, rel->relid,
+												JOIN_INNER, NULL));
 }
 
 void
@@ -82,15 +103,19 @@ plan_get_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 	RelPlan    *plan = palloc0(sizeof(RelPlan));
 	ForeignTable *table = GetForeignTable(relid);
 	ForeignServer *server = GetForeignServer(table->serverid);
+	bool		counted;
 
 	plan->resource = table_options(table, server)->resource;
 	plan->server = server_options(server);
 	choose_filters(plan, rel, relid);
 	rel->fdw_private = plan;
 
-	if (rel->tuples <= 0)
+	counted = rel->tuples > 0;
+	if (!counted)
 		rel->tuples = DEFAULT_ROWS;
 	set_baserel_size_estimates(root, rel);
+	if (!counted && plan->status != NULL)
+		rel->rows = guess_rows(root, rel, plan->status_clause);
 	if (plan->filter != NULL)
 		rel->rows = Min(rel->rows, filter_estimate_values(plan->filter));
 }

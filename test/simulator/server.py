@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler
 import api
 import control
 from delivery import Broken, Delivery
-from messages import Request, Response
+from messages import Request
 from recorder import parsed
 
 TICK = 0.02     # how often a waiting connection looks whether it should go on
