@@ -404,19 +404,3 @@ exchange_wait(Exchange *exchange)
 		}
 	}
 }
-
-/* A window to be waited for is left to exchange_wait(), which may sleep. */
-bool
-exchange_advance(Exchange *exchange)
-{
-	if (!exchange->started)
-	{
-		const RateLimit *rate_limit = exchange->policy.rate_limit;
-
-		if (exchange->attempt > 0 ||
-			(rate_limit->known && rate_limit->remaining == 0))
-			return true;
-		send_request(exchange);
-	}
-	return http_channel_advance(exchange->channel);
-}

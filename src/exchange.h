@@ -95,14 +95,6 @@ extern void exchange_init(Exchange *exchange, HttpChannel *channel,
 extern ExchangeResult exchange_wait(Exchange *exchange);
 
 /*
- * For a caller with more than this to wait for: sends the request if that has
- * not been done, and says whether to call exchange_wait() now, because there
- * is something to look at or because it has to sleep for the limit or a retry.
- * If not, http_channel_descriptor() tells when to ask again.
- */
-extern bool exchange_advance(Exchange *exchange);
-
-/*
  * Ends the exchange, wherever it is, and books the bytes received.  Never
  * raises an error; harmless when repeated, or when nothing was sent.
  */

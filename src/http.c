@@ -9,9 +9,8 @@
  *
  * Four rules keep that safe:
  *
- * - libcurl calls back only to have bytes copied or a flag set.  Nothing in a
- *   callback raises an error, uses palloc or looks for interrupts: a longjmp
- *   through libcurl ruins its handles for good.
+ * - libcurl calls back only to have bytes copied or a flag set (see
+ *   http_callbacks.c).
  * - Interrupts are handled, and errors raised, between calls into libcurl.
  * - Signals are blocked during such calls, because libcurl may start a thread
  *   to resolve a name in, and a thread inherits the mask: no second thread
@@ -23,20 +22,12 @@
  */
 #include "postgres.h"
 
-#include <arpa/inet.h>
 #include <curl/curl.h>
-#include <fcntl.h>
-#include <netinet/in.h>
 #include <signal.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "compat.h"
-#include "http.h"
+#include "http_channel.h"
 #include "miscadmin.h"
-#include "mux.h"
-#include "portability/instr_time.h"
-#include "storage/fd.h"
 #include "storage/latch.h"
 #include "utils/memutils.h"
 
@@ -47,22 +38,6 @@
 /* How far libcurl may read ahead of the caller before it is held back. */
 #define READ_AHEAD (256 * 1024)
 
-/* A window that grew beyond this is given back when an exchange ends. */
-#define WINDOW_KEPT (1024 * 1024)
-
-/*
- * libcurl reads so much at once.  What that unpacks to can go past READ_AHEAD,
- * since libcurl has to put it somewhere: with gzip at most a thousandfold, so
- * this bounds what a hostile answer can make us hold.
- */
-#define RECEIVE_BUFFER (16 * 1024)
-
-/*
- * All headers of one answer together.  libcurl limits a single line to 100 kB,
- * but only its later versions limit how many there are.
- */
-#define MAX_HEADERS (256 * 1024)
-
 /*
  * Seconds after which an idle connection is not used again: servers and
  * balancers commonly close at 60.
@@ -72,82 +47,10 @@
 /* Sockets served at a time: one, or two while IPv6 and IPv4 race. */
 #define EVENT_BATCH 4
 
-/*
- * A channel that is DONE still holds libcurl's request, and with it the
- * headers and, if it failed, the connection; http_channel_stop() lets go.
- */
-typedef enum ChannelState
-{
-	CHANNEL_IDLE,
-	CHANNEL_RUNNING,
-	CHANNEL_DONE				/* complete or failed */
-} ChannelState;
-
-/*
- * All of it is written by the one backend it belongs to, but some of it from
- * within libcurl: those parts are plain flags, numbers and the malloc'ed
- * buffer.
- */
-struct HttpChannel
-{
-	CURLM	   *multi;
-	CURL	   *easy;
-	struct curl_slist *plain_headers;	/* of a request without a body */
-	struct curl_slist *json_headers;	/* and of one with */
-	Mux			mux;
-	HttpReach	reach;
-	int			read_timeout;
-
-	/* The first thing that libcurl did not let us set. */
-	bool		setup_failed;
-	const char *setup_option;
-	const char *setup_text;
-
-	/* The exchange. */
-	ChannelState state;
-	bool		added;			/* the easy handle is in the multi handle */
-	bool		sendable;		/* connected: it is the peer's turn or ours */
-	size_t		header_bytes;
-	int64		timer_due;		/* when libcurl wants to be called; -1 never */
-	int64		silence_since;	/* since when we wait in vain; -1 we do not */
-
-	/* What the callbacks found; they cannot do more about it than tell. */
-	bool		out_of_memory;
-	bool		too_many_headers;
-	int			watch_errno;	/* why a socket or timer is not watched */
-	bool		connecting;		/* a socket was opened */
-	bool		reach_refused;	/* an address was not allowed */
-	char		refusal[160];	/* why a socket was not opened */
-
-	/* The outcome. */
-	HttpFailure failure;
-	char		failure_text[CURL_ERROR_SIZE];
-	char		curl_text[CURL_ERROR_SIZE]; /* libcurl writes here */
-
-	/* The window lies at [start, end) of a malloc'ed buffer. */
-	char	   *buffer;
-	size_t		capacity;
-	size_t		start;
-	size_t		end;
-	size_t		mark;			/* pause when the window is so long */
-	bool		fresh;			/* it has bytes not yet reported */
-	bool		paused;
-};
-
 /* ------------------------------------------------------------------------
  * Time, signals, and libcurl as a whole
  * ------------------------------------------------------------------------
  */
-
-/* Milliseconds on a clock that nobody sets. */
-static int64
-now_ms(void)
-{
-	instr_time	now;
-
-	INSTR_TIME_SET_CURRENT(now);
-	return (int64) INSTR_TIME_GET_MILLISEC(now);
-}
 
 /*
  * Wait events are made when first waited for, not at load time: there is a
@@ -233,11 +136,11 @@ http_parse_date(const char *text)
 void
 http_sleep(int64 milliseconds)
 {
-	int64		end = now_ms() + milliseconds;
+	int64		end = http_now_ms() + milliseconds;
 	int64		left;
 
 	CHECK_FOR_INTERRUPTS();
-	while ((left = end - now_ms()) > 0)
+	while ((left = end - http_now_ms()) > 0)
 	{
 		/* WaitLatch() takes a long, but refuses more than an int. */
 		(void) WaitLatch(MyLatch,
@@ -246,309 +149,6 @@ http_sleep(int64 milliseconds)
 		ResetLatch(MyLatch);
 		CHECK_FOR_INTERRUPTS();
 	}
-}
-
-/* ------------------------------------------------------------------------
- * The window
- * ------------------------------------------------------------------------
- */
-
-/*
- * Makes room for so many bytes at the window's end.  The bytes are moved to
- * the front only if at least as many were dropped before them, so that all
- * the moving together stays linear in what was received.
- */
-static bool
-window_reserve(HttpChannel *channel, size_t bytes)
-{
-	size_t		length = channel->end - channel->start;
-	size_t		capacity = Max(channel->capacity, 2 * RECEIVE_BUFFER);
-	char	   *buffer;
-
-	if (channel->capacity - channel->end >= bytes)
-		return true;
-	if (channel->start >= length && channel->capacity - length >= bytes)
-	{
-		memmove(channel->buffer, channel->buffer + channel->start, length);
-		channel->start = 0;
-		channel->end = length;
-		return true;
-	}
-	while (capacity - channel->end < bytes)
-	{
-		if (capacity > SIZE_MAX / 2)
-			return false;
-		capacity *= 2;
-	}
-	buffer = realloc(channel->buffer, capacity);
-	if (buffer == NULL)
-		return false;
-	channel->buffer = buffer;
-	channel->capacity = capacity;
-	return true;
-}
-
-/* Empties the window, and does not let a kept channel sit on a big one. */
-static void
-window_clear(HttpChannel *channel)
-{
-	channel->start = 0;
-	channel->end = 0;
-	channel->fresh = false;
-	if (channel->capacity > WINDOW_KEPT)
-	{
-		free(channel->buffer);
-		channel->buffer = NULL;
-		channel->capacity = 0;
-	}
-}
-
-HttpWindow
-http_channel_window(const HttpChannel *channel)
-{
-	HttpWindow	window;
-
-	window.data = channel->buffer == NULL ? "" :
-		channel->buffer + channel->start;
-	window.length = channel->end - channel->start;
-	return window;
-}
-
-void
-http_channel_drop(HttpChannel *channel, size_t bytes)
-{
-	Assert(bytes <= channel->end - channel->start);
-	channel->start += bytes;
-	if (channel->start == channel->end)
-		channel->start = channel->end = 0;
-}
-
-/* ------------------------------------------------------------------------
- * Callbacks: none may raise an error, allocate by palloc, or be interrupted
- * ------------------------------------------------------------------------
- */
-
-/*
- * Takes bytes of the body.  Having been refused some, libcurl keeps them and
- * calls again with the same ones after curl_easy_pause(); it says nothing of
- * its socket to the mux meanwhile.
- */
-static size_t
-on_body(char *data, size_t size, size_t count, void *arg)
-{
-	HttpChannel *channel = arg;
-	size_t		bytes = size * count;
-
-	if (bytes == 0)
-		return 0;
-	if (channel->end - channel->start >= channel->mark)
-	{
-		channel->paused = true;
-		return CURL_WRITEFUNC_PAUSE;
-	}
-	if (!window_reserve(channel, bytes))
-	{
-		channel->out_of_memory = true;
-		return CURL_WRITEFUNC_ERROR;
-	}
-	memcpy(channel->buffer + channel->end, data, bytes);
-	channel->end += bytes;
-	channel->fresh = true;
-	return bytes;
-}
-
-/* Only counts: libcurl keeps the headers itself. */
-static size_t
-on_header(char *data, size_t size, size_t count, void *arg)
-{
-	HttpChannel *channel = arg;
-	size_t		bytes = size * count;
-
-	channel->header_bytes += bytes;
-	if (channel->header_bytes > MAX_HEADERS)
-	{
-		channel->too_many_headers = true;
-		return CURL_WRITEFUNC_ERROR;
-	}
-	return bytes;
-}
-
-/*
- * The connection stands, TLS and all, be it new or kept: from here on silence
- * counts, and no longer the connect timeout.
- */
-static int
-on_connected(void *arg, char *peer_ip, char *local_ip, int peer_port,
-			 int local_port)
-{
-	HttpChannel *channel = arg;
-
-	channel->sendable = true;
-	return CURL_PREREQFUNC_OK;
-}
-
-/*
- * libcurl wants to know of a socket, or no more.  It says so before it closes
- * one, so the mux never holds a number that has become something else.  A -1
- * makes libcurl give up the request.
- */
-static int
-on_watch(CURL *easy, curl_socket_t socket, int what, void *arg,
-		 void *socket_arg)
-{
-	HttpChannel *channel = arg;
-	bool		reading = what == CURL_POLL_IN || what == CURL_POLL_INOUT;
-	bool		writing = what == CURL_POLL_OUT || what == CURL_POLL_INOUT;
-
-	if (mux_watch(&channel->mux, socket, reading, writing))
-		return 0;
-	channel->watch_errno = errno;
-	return -1;
-}
-
-/*
- * libcurl wants to be called after this time; it has one timer at most, and
- * tells only of changes.  That is why the due time is remembered: the mux's
- * timer serves our own ends besides.  Nothing is called from in here, which
- * libcurl would not stand.
- */
-static int
-on_timer(CURLM *multi, long milliseconds, void *arg)
-{
-	HttpChannel *channel = arg;
-
-	channel->timer_due = milliseconds < 0 ? -1 : now_ms() + milliseconds;
-	if (mux_set_timer(&channel->mux, milliseconds))
-		return 0;
-	channel->watch_errno = errno;
-	return -1;
-}
-
-typedef enum AddressKind
-{
-	ADDRESS_ORDINARY,
-	ADDRESS_LOOPBACK,
-	ADDRESS_LINK_LOCAL,
-	ADDRESS_FOREIGN				/* not of the Internet family */
-} AddressKind;
-
-/* 0.0.0.0/8 counts as loopback since connecting to it arrives there. */
-static AddressKind
-kind_of_ipv4(uint32 address)
-{
-	if (address >> 24 == 127 || address >> 24 == 0)
-		return ADDRESS_LOOPBACK;
-	if (address >> 16 == 0xA9FE)	/* 169.254.0.0/16 */
-		return ADDRESS_LINK_LOCAL;
-	return ADDRESS_ORDINARY;
-}
-
-/*
- * IPv6 has two ways to write an IPv4 address that arrives as IPv4 (mapped, and
- * the outdated compatible one); they must not be a way around the rules.
- */
-static AddressKind
-kind_of_address(const struct curl_sockaddr *address)
-{
-	const struct in6_addr *ipv6;
-	uint32		ipv4;
-
-	if (address->family == AF_INET)
-		return kind_of_ipv4(ntohl(((const struct sockaddr_in *)
-								   &address->addr)->sin_addr.s_addr));
-	if (address->family != AF_INET6)
-		return ADDRESS_FOREIGN;
-
-	ipv6 = &((const struct sockaddr_in6 *) &address->addr)->sin6_addr;
-	if (IN6_IS_ADDR_LOOPBACK(ipv6) || IN6_IS_ADDR_UNSPECIFIED(ipv6))
-		return ADDRESS_LOOPBACK;
-	if (IN6_IS_ADDR_LINKLOCAL(ipv6))
-		return ADDRESS_LINK_LOCAL;
-	if (IN6_IS_ADDR_V4MAPPED(ipv6) || IN6_IS_ADDR_V4COMPAT(ipv6))
-	{
-		memcpy(&ipv4, &ipv6->s6_addr[12], sizeof(ipv4));
-		return kind_of_ipv4(ntohl(ipv4));
-	}
-	return ADDRESS_ORDINARY;
-}
-
-static bool
-address_allowed(HttpReach reach, AddressKind kind)
-{
-	switch (reach)
-	{
-		case HTTP_REACH_PUBLIC:
-			return kind == ADDRESS_ORDINARY;
-		case HTTP_REACH_LOOPBACK:
-			return kind == ADDRESS_LOOPBACK;
-		case HTTP_REACH_ANY:
-			return kind != ADDRESS_FOREIGN;
-	}
-	return false;
-}
-
-/* The name is the user's, but the address may be news, so it is named. */
-static void
-note_refused_address(HttpChannel *channel, const struct curl_sockaddr *address)
-{
-	char		text[INET6_ADDRSTRLEN] = "?";
-
-	if (address->family == AF_INET)
-		inet_ntop(AF_INET, &((const struct sockaddr_in *)
-							 &address->addr)->sin_addr, text, sizeof(text));
-	else if (address->family == AF_INET6)
-		inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)
-							  &address->addr)->sin6_addr, text, sizeof(text));
-	channel->reach_refused = true;
-	snprintf(channel->refusal, sizeof(channel->refusal),
-			 channel->reach == HTTP_REACH_LOOPBACK ?
-			 "address %s is not a loopback address" :
-			 "address %s is a loopback or link-local address", text);
-}
-
-/*
- * The one place where a name has become an address and nothing has been sent
- * to it: what is refused here cannot be reached by a clever name server.
- * libcurl may go on with the name's next address.
- */
-static curl_socket_t
-on_open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
-{
-	HttpChannel *channel = arg;
-	int			fd;
-
-	channel->sendable = false;
-	if (!address_allowed(channel->reach, kind_of_address(address)))
-	{
-		note_refused_address(channel, address);
-		return CURL_SOCKET_BAD;
-	}
-	if (!AcquireExternalFD())
-	{
-		snprintf(channel->refusal, sizeof(channel->refusal),
-				 "too many open files in this session");
-		return CURL_SOCKET_BAD;
-	}
-	fd = socket(address->family, address->socktype, address->protocol);
-	if (fd < 0)
-	{
-		snprintf(channel->refusal, sizeof(channel->refusal),
-				 "could not create socket: %m");
-		ReleaseExternalFD();
-		return CURL_SOCKET_BAD;
-	}
-	(void) fcntl(fd, F_SETFD, FD_CLOEXEC);
-	channel->connecting = true;
-	return fd;
-}
-
-/* May run while the channel is being freed, so it knows of none. */
-static int
-on_close_socket(void *arg, curl_socket_t socket)
-{
-	close(socket);
-	ReleaseExternalFD();
-	return 0;
 }
 
 /* ------------------------------------------------------------------------
@@ -632,21 +232,21 @@ make_headers(HttpChannel *channel)
 static void
 set_callbacks(HttpChannel *channel)
 {
-	SET_MULTI(channel, CURLMOPT_SOCKETFUNCTION, on_watch);
+	SET_MULTI(channel, CURLMOPT_SOCKETFUNCTION, http_on_watch);
 	SET_MULTI(channel, CURLMOPT_SOCKETDATA, channel);
-	SET_MULTI(channel, CURLMOPT_TIMERFUNCTION, on_timer);
+	SET_MULTI(channel, CURLMOPT_TIMERFUNCTION, http_on_timer);
 	SET_MULTI(channel, CURLMOPT_TIMERDATA, channel);
 	SET_MULTI(channel, CURLMOPT_MAXCONNECTS, 1L);
 
-	SET(channel, CURLOPT_WRITEFUNCTION, on_body);
+	SET(channel, CURLOPT_WRITEFUNCTION, http_on_body);
 	SET(channel, CURLOPT_WRITEDATA, channel);
-	SET(channel, CURLOPT_HEADERFUNCTION, on_header);
+	SET(channel, CURLOPT_HEADERFUNCTION, http_on_header);
 	SET(channel, CURLOPT_HEADERDATA, channel);
-	SET(channel, CURLOPT_PREREQFUNCTION, on_connected);
+	SET(channel, CURLOPT_PREREQFUNCTION, http_on_connected);
 	SET(channel, CURLOPT_PREREQDATA, channel);
-	SET(channel, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
+	SET(channel, CURLOPT_OPENSOCKETFUNCTION, http_on_open_socket);
 	SET(channel, CURLOPT_OPENSOCKETDATA, channel);
-	SET(channel, CURLOPT_CLOSESOCKETFUNCTION, on_close_socket);
+	SET(channel, CURLOPT_CLOSESOCKETFUNCTION, http_on_close_socket);
 	SET(channel, CURLOPT_ERRORBUFFER, channel->curl_text);
 }
 
@@ -950,7 +550,7 @@ set_request(HttpChannel *channel, const HttpRequest *request)
 
 /*
  * Adding the handle does no more than to ask for a call at once, by the timer;
- * the name is resolved, and all else done, from http_channel_advance().
+ * the name is resolved, and all else done, from advance().
  */
 void
 http_channel_start(HttpChannel *channel, const HttpRequest *request)
@@ -995,7 +595,7 @@ http_channel_stop(HttpChannel *channel)
 	(void) curl_easy_setopt(channel->easy, CURLOPT_USERNAME, NULL);
 	(void) curl_easy_setopt(channel->easy, CURLOPT_PASSWORD, NULL);
 	(void) curl_easy_setopt(channel->easy, CURLOPT_POSTFIELDS, NULL);
-	window_clear(channel);
+	http_window_clear(channel);
 	channel->state = CHANNEL_IDLE;
 }
 
@@ -1022,7 +622,7 @@ http_channel_reset(HttpChannel *channel)
 /*
  * Lets libcurl do what it can without waiting, and says whether a socket was
  * ready.  The timer of the mux may have been set for our own ends (see
- * http_channel_descriptor), so libcurl's due time is looked at here.
+ * waitable()), so libcurl's due time is looked at here.
  */
 static bool
 run_curl(HttpChannel *channel)
@@ -1053,7 +653,7 @@ run_curl(HttpChannel *channel)
 										(events[i].writable ?
 										 CURL_CSELECT_OUT : 0), &running);
 	if (code == CURLM_OK && channel->timer_due >= 0 &&
-		now_ms() >= channel->timer_due)
+		http_now_ms() >= channel->timer_due)
 	{
 		channel->timer_due = -1;
 		code = curl_multi_socket_action(channel->multi, CURL_SOCKET_TIMEOUT, 0,
@@ -1098,7 +698,7 @@ watch_silence(HttpChannel *channel, bool heard)
 		channel->silence_since = -1;
 		return;
 	}
-	now = now_ms();
+	now = http_now_ms();
 	if (heard || channel->silence_since < 0)
 		channel->silence_since = now;
 	else if (now - channel->silence_since >= channel->read_timeout)
@@ -1106,12 +706,13 @@ watch_silence(HttpChannel *channel, bool heard)
 }
 
 /*
- * libcurl is not called while there are bytes that nobody has seen: that is
+ * Does what can be done without sleeping, and says whether there is something
+ * to look at.  libcurl is not called while there are bytes that nobody has seen: that is
  * all there is to holding back a peer.  What a single call may bring is limited
- * by the mark, see on_body().
+ * by the mark, see http_on_body().
  */
-bool
-http_channel_advance(HttpChannel *channel)
+static bool
+advance(HttpChannel *channel)
 {
 	if (channel->state == CHANNEL_RUNNING && !channel->fresh)
 	{
@@ -1130,11 +731,12 @@ http_channel_advance(HttpChannel *channel)
 }
 
 /*
+ * The descriptor to sleep on; it becomes readable when it is worth advancing.
  * The timer is set to what comes first: when libcurl wants to be called, or
  * when the peer has been silent for too long.
  */
-int
-http_channel_descriptor(HttpChannel *channel)
+static int
+waitable(HttpChannel *channel)
 {
 	int64		due = channel->timer_due;
 
@@ -1145,7 +747,7 @@ http_channel_descriptor(HttpChannel *channel)
 		due = due < 0 ? silent : Min(due, silent);
 	}
 	if (!mux_set_timer(&channel->mux, due < 0 ? -1 :
-					   Max(due - now_ms(), 0)))
+					   Max(due - http_now_ms(), 0)))
 		fail(channel, HTTP_INTERNAL, "could not set a timer");
 	return channel->mux.descriptor;
 }
@@ -1161,9 +763,9 @@ HttpProgress
 http_channel_wait(HttpChannel *channel)
 {
 	CHECK_FOR_INTERRUPTS();
-	while (!http_channel_advance(channel))
+	while (!advance(channel))
 	{
-		int			descriptor = http_channel_descriptor(channel);
+		int			descriptor = waitable(channel);
 
 		if (channel->state != CHANNEL_RUNNING)
 			break;

@@ -101,15 +101,6 @@ extern void http_channel_start(HttpChannel *channel,
 extern HttpProgress http_channel_wait(HttpChannel *channel);
 
 /*
- * For a caller with more than this to wait for: http_channel_advance() does
- * what can be done without sleeping and says whether http_channel_wait() would
- * now return without it.  If not, the descriptor becomes readable once it is
- * worth advancing again (read_timeout included); ask for it before each sleep.
- */
-extern bool http_channel_advance(HttpChannel *channel);
-extern int	http_channel_descriptor(HttpChannel *channel);
-
-/*
  * Ends the exchange.  The connection is kept if the answer was read to its
  * end, and closed if not.  Never raises an error and does not wait, so it may
  * be called while one is being handled.  Forgets the credentials and the

@@ -1,0 +1,331 @@
+/*
+ * http_callbacks.c
+ *		What libcurl calls: bytes of an answer, sockets and timers to watch,
+ *		addresses to connect to.
+ *
+ * None of it may raise an error, allocate by palloc, or look for interrupts:
+ * a longjmp through libcurl ruins its handles for good.  What goes wrong is
+ * noted in the channel, for http.c to deal with when libcurl has returned.
+ */
+#include "postgres.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "http_channel.h"
+#include "storage/fd.h"
+
+/* A window that grew beyond this is given back when an exchange ends. */
+#define WINDOW_KEPT (1024 * 1024)
+
+/*
+ * All headers of one answer together.  libcurl limits a single line to 100 kB,
+ * but only its later versions limit how many there are.
+ */
+#define MAX_HEADERS (256 * 1024)
+
+/* ------------------------------------------------------------------------
+ * The window
+ * ------------------------------------------------------------------------
+ */
+
+/*
+ * Makes room for so many bytes at the window's end.  The bytes are moved to
+ * the front only if at least as many were dropped before them, so that all
+ * the moving together stays linear in what was received.
+ */
+static bool
+window_reserve(HttpChannel *channel, size_t bytes)
+{
+	size_t		length = channel->end - channel->start;
+	size_t		capacity = Max(channel->capacity, 2 * RECEIVE_BUFFER);
+	char	   *buffer;
+
+	if (channel->capacity - channel->end >= bytes)
+		return true;
+	if (channel->start >= length && channel->capacity - length >= bytes)
+	{
+		memmove(channel->buffer, channel->buffer + channel->start, length);
+		channel->start = 0;
+		channel->end = length;
+		return true;
+	}
+	while (capacity - channel->end < bytes)
+	{
+		if (capacity > SIZE_MAX / 2)
+			return false;
+		capacity *= 2;
+	}
+	buffer = realloc(channel->buffer, capacity);
+	if (buffer == NULL)
+		return false;
+	channel->buffer = buffer;
+	channel->capacity = capacity;
+	return true;
+}
+
+/* Empties the window, and does not let a kept channel sit on a big one. */
+void
+http_window_clear(HttpChannel *channel)
+{
+	channel->start = 0;
+	channel->end = 0;
+	channel->fresh = false;
+	if (channel->capacity > WINDOW_KEPT)
+	{
+		free(channel->buffer);
+		channel->buffer = NULL;
+		channel->capacity = 0;
+	}
+}
+
+HttpWindow
+http_channel_window(const HttpChannel *channel)
+{
+	HttpWindow	window;
+
+	window.data = channel->buffer == NULL ? "" :
+		channel->buffer + channel->start;
+	window.length = channel->end - channel->start;
+	return window;
+}
+
+void
+http_channel_drop(HttpChannel *channel, size_t bytes)
+{
+	Assert(bytes <= channel->end - channel->start);
+	channel->start += bytes;
+	if (channel->start == channel->end)
+		channel->start = channel->end = 0;
+}
+
+/* ------------------------------------------------------------------------
+ * Callbacks: none may raise an error, allocate by palloc, or be interrupted
+ * ------------------------------------------------------------------------
+ */
+
+/*
+ * Takes bytes of the body.  Having been refused some, libcurl keeps them and
+ * calls again with the same ones after curl_easy_pause(); it says nothing of
+ * its socket to the mux meanwhile.
+ */
+size_t
+http_on_body(char *data, size_t size, size_t count, void *arg)
+{
+	HttpChannel *channel = arg;
+	size_t		bytes = size * count;
+
+	if (bytes == 0)
+		return 0;
+	if (channel->end - channel->start >= channel->mark)
+	{
+		channel->paused = true;
+		return CURL_WRITEFUNC_PAUSE;
+	}
+	if (!window_reserve(channel, bytes))
+	{
+		channel->out_of_memory = true;
+		return CURL_WRITEFUNC_ERROR;
+	}
+	memcpy(channel->buffer + channel->end, data, bytes);
+	channel->end += bytes;
+	channel->fresh = true;
+	return bytes;
+}
+
+/* Only counts: libcurl keeps the headers itself. */
+size_t
+http_on_header(char *data, size_t size, size_t count, void *arg)
+{
+	HttpChannel *channel = arg;
+	size_t		bytes = size * count;
+
+	channel->header_bytes += bytes;
+	if (channel->header_bytes > MAX_HEADERS)
+	{
+		channel->too_many_headers = true;
+		return CURL_WRITEFUNC_ERROR;
+	}
+	return bytes;
+}
+
+/*
+ * The connection stands, TLS and all, be it new or kept: from here on silence
+ * counts, and no longer the connect timeout.
+ */
+int
+http_on_connected(void *arg, char *peer_ip, char *local_ip, int peer_port,
+			 int local_port)
+{
+	HttpChannel *channel = arg;
+
+	channel->sendable = true;
+	return CURL_PREREQFUNC_OK;
+}
+
+/*
+ * libcurl wants to know of a socket, or no more.  It says so before it closes
+ * one, so the mux never holds a number that has become something else.  A -1
+ * makes libcurl give up the request.
+ */
+int
+http_on_watch(CURL *easy, curl_socket_t socket, int what, void *arg,
+		 void *socket_arg)
+{
+	HttpChannel *channel = arg;
+	bool		reading = what == CURL_POLL_IN || what == CURL_POLL_INOUT;
+	bool		writing = what == CURL_POLL_OUT || what == CURL_POLL_INOUT;
+
+	if (mux_watch(&channel->mux, socket, reading, writing))
+		return 0;
+	channel->watch_errno = errno;
+	return -1;
+}
+
+/*
+ * libcurl wants to be called after this time; it has one timer at most, and
+ * tells only of changes.  That is why the due time is remembered: the mux's
+ * timer serves our own ends besides.  Nothing is called from in here, which
+ * libcurl would not stand.
+ */
+int
+http_on_timer(CURLM *multi, long milliseconds, void *arg)
+{
+	HttpChannel *channel = arg;
+
+	channel->timer_due = milliseconds < 0 ? -1 : http_now_ms() + milliseconds;
+	if (mux_set_timer(&channel->mux, milliseconds))
+		return 0;
+	channel->watch_errno = errno;
+	return -1;
+}
+
+typedef enum AddressKind
+{
+	ADDRESS_ORDINARY,
+	ADDRESS_LOOPBACK,
+	ADDRESS_LINK_LOCAL,
+	ADDRESS_FOREIGN				/* not of the Internet family */
+} AddressKind;
+
+/* 0.0.0.0/8 counts as loopback since connecting to it arrives there. */
+static AddressKind
+kind_of_ipv4(uint32 address)
+{
+	if (address >> 24 == 127 || address >> 24 == 0)
+		return ADDRESS_LOOPBACK;
+	if (address >> 16 == 0xA9FE)	/* 169.254.0.0/16 */
+		return ADDRESS_LINK_LOCAL;
+	return ADDRESS_ORDINARY;
+}
+
+/*
+ * IPv6 has two ways to write an IPv4 address that arrives as IPv4 (mapped, and
+ * the outdated compatible one); they must not be a way around the rules.
+ */
+static AddressKind
+kind_of_address(const struct curl_sockaddr *address)
+{
+	const struct in6_addr *ipv6;
+	uint32		ipv4;
+
+	if (address->family == AF_INET)
+		return kind_of_ipv4(ntohl(((const struct sockaddr_in *)
+								   &address->addr)->sin_addr.s_addr));
+	if (address->family != AF_INET6)
+		return ADDRESS_FOREIGN;
+
+	ipv6 = &((const struct sockaddr_in6 *) &address->addr)->sin6_addr;
+	if (IN6_IS_ADDR_LOOPBACK(ipv6) || IN6_IS_ADDR_UNSPECIFIED(ipv6))
+		return ADDRESS_LOOPBACK;
+	if (IN6_IS_ADDR_LINKLOCAL(ipv6))
+		return ADDRESS_LINK_LOCAL;
+	if (IN6_IS_ADDR_V4MAPPED(ipv6) || IN6_IS_ADDR_V4COMPAT(ipv6))
+	{
+		memcpy(&ipv4, &ipv6->s6_addr[12], sizeof(ipv4));
+		return kind_of_ipv4(ntohl(ipv4));
+	}
+	return ADDRESS_ORDINARY;
+}
+
+static bool
+address_allowed(HttpReach reach, AddressKind kind)
+{
+	switch (reach)
+	{
+		case HTTP_REACH_PUBLIC:
+			return kind == ADDRESS_ORDINARY;
+		case HTTP_REACH_LOOPBACK:
+			return kind == ADDRESS_LOOPBACK;
+		case HTTP_REACH_ANY:
+			return kind != ADDRESS_FOREIGN;
+	}
+	return false;
+}
+
+/* The name is the user's, but the address may be news, so it is named. */
+static void
+note_refused_address(HttpChannel *channel, const struct curl_sockaddr *address)
+{
+	char		text[INET6_ADDRSTRLEN] = "?";
+
+	if (address->family == AF_INET)
+		inet_ntop(AF_INET, &((const struct sockaddr_in *)
+							 &address->addr)->sin_addr, text, sizeof(text));
+	else if (address->family == AF_INET6)
+		inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)
+							  &address->addr)->sin6_addr, text, sizeof(text));
+	channel->reach_refused = true;
+	snprintf(channel->refusal, sizeof(channel->refusal),
+			 channel->reach == HTTP_REACH_LOOPBACK ?
+			 "address %s is not a loopback address" :
+			 "address %s is a loopback or link-local address", text);
+}
+
+/*
+ * The one place where a name has become an address and nothing has been sent
+ * to it: what is refused here cannot be reached by a clever name server.
+ * libcurl may go on with the name's next address.
+ */
+curl_socket_t
+http_on_open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
+{
+	HttpChannel *channel = arg;
+	int			fd;
+
+	channel->sendable = false;
+	if (!address_allowed(channel->reach, kind_of_address(address)))
+	{
+		note_refused_address(channel, address);
+		return CURL_SOCKET_BAD;
+	}
+	if (!AcquireExternalFD())
+	{
+		snprintf(channel->refusal, sizeof(channel->refusal),
+				 "too many open files in this session");
+		return CURL_SOCKET_BAD;
+	}
+	fd = socket(address->family, address->socktype, address->protocol);
+	if (fd < 0)
+	{
+		snprintf(channel->refusal, sizeof(channel->refusal),
+				 "could not create socket: %m");
+		ReleaseExternalFD();
+		return CURL_SOCKET_BAD;
+	}
+	(void) fcntl(fd, F_SETFD, FD_CLOEXEC);
+	channel->connecting = true;
+	return fd;
+}
+
+/* May run while the channel is being freed, so it knows of none. */
+int
+http_on_close_socket(void *arg, curl_socket_t socket)
+{
+	close(socket);
+	ReleaseExternalFD();
+	return 0;
+}

@@ -1,0 +1,113 @@
+/*
+ * http_channel.h
+ *		The inside of a channel, between http.c, which drives libcurl, and
+ *		http_callbacks.c, which libcurl calls.
+ *
+ * Nobody else includes this.
+ */
+#ifndef HTTP_CHANNEL_H
+#define HTTP_CHANNEL_H
+
+#include "postgres.h"
+
+#include <curl/curl.h>
+
+#include "http.h"
+#include "mux.h"
+#include "portability/instr_time.h"
+
+/*
+ * libcurl reads so much at once.  What that unpacks to can go past READ_AHEAD,
+ * since libcurl has to put it somewhere: with gzip at most a thousandfold, so
+ * this bounds what a hostile answer can make us hold.
+ */
+#define RECEIVE_BUFFER (16 * 1024)
+
+/*
+ * A channel that is DONE still holds libcurl's request, and with it the
+ * headers and, if it failed, the connection; http_channel_stop() lets go.
+ */
+typedef enum ChannelState
+{
+	CHANNEL_IDLE,
+	CHANNEL_RUNNING,
+	CHANNEL_DONE				/* complete or failed */
+} ChannelState;
+
+/*
+ * All of it is written by the one backend it belongs to, but some of it from
+ * within libcurl: those parts are plain flags, numbers and the malloc'ed
+ * buffer.
+ */
+struct HttpChannel
+{
+	CURLM	   *multi;
+	CURL	   *easy;
+	struct curl_slist *plain_headers;	/* of a request without a body */
+	struct curl_slist *json_headers;	/* and of one with */
+	Mux			mux;
+	HttpReach	reach;
+	int			read_timeout;
+
+	/* The first thing that libcurl did not let us set. */
+	bool		setup_failed;
+	const char *setup_option;
+	const char *setup_text;
+
+	/* The exchange. */
+	ChannelState state;
+	bool		added;			/* the easy handle is in the multi handle */
+	bool		sendable;		/* connected: it is the peer's turn or ours */
+	size_t		header_bytes;
+	int64		timer_due;		/* when libcurl wants to be called; -1 never */
+	int64		silence_since;	/* since when we wait in vain; -1 we do not */
+
+	/* What the callbacks found; they cannot do more about it than tell. */
+	bool		out_of_memory;
+	bool		too_many_headers;
+	int			watch_errno;	/* why a socket or timer is not watched */
+	bool		connecting;		/* a socket was opened */
+	bool		reach_refused;	/* an address was not allowed */
+	char		refusal[160];	/* why a socket was not opened */
+
+	/* The outcome. */
+	HttpFailure failure;
+	char		failure_text[CURL_ERROR_SIZE];
+	char		curl_text[CURL_ERROR_SIZE]; /* libcurl writes here */
+
+	/* The window lies at [start, end) of a malloc'ed buffer. */
+	char	   *buffer;
+	size_t		capacity;
+	size_t		start;
+	size_t		end;
+	size_t		mark;			/* pause when the window is so long */
+	bool		fresh;			/* it has bytes not yet reported */
+	bool		paused;
+};
+
+/* Milliseconds on a clock that nobody sets. */
+static inline int64
+http_now_ms(void)
+{
+	instr_time	now;
+
+	INSTR_TIME_SET_CURRENT(now);
+	return (int64) INSTR_TIME_GET_MILLISEC(now);
+}
+
+/* Empties the window. */
+extern void http_window_clear(HttpChannel *channel);
+
+/* What libcurl calls, as it wants to see it; "arg" is the channel. */
+extern size_t http_on_body(char *data, size_t size, size_t count, void *arg);
+extern size_t http_on_header(char *data, size_t size, size_t count, void *arg);
+extern int	http_on_connected(void *arg, char *peer_ip, char *local_ip,
+							  int peer_port, int local_port);
+extern int	http_on_watch(CURL *easy, curl_socket_t socket, int what, void *arg,
+						  void *socket_arg);
+extern int	http_on_timer(CURLM *multi, long milliseconds, void *arg);
+extern curl_socket_t http_on_open_socket(void *arg, curlsocktype purpose,
+										 struct curl_sockaddr *address);
+extern int	http_on_close_socket(void *arg, curl_socket_t socket);
+
+#endif							/* HTTP_CHANNEL_H */
