@@ -131,10 +131,10 @@ sub end_query
 {
 	my ($sql, $how, $delay) = @_;
 	my $app = 'victim' . $counter++;
-	local $ENV{PGAPPNAME} = $app;
 	my ($out, $err) = ('', '');
 	my $session = IPC::Run::start(
-		[ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-c', $sql ],
+		[ 'psql', '-XAtq', '-d',
+			$node->connstr('postgres') . " application_name=$app", '-c', $sql ],
 		'<', \undef, '>', \$out, '2>', \$err);
 
 	sleep $delay;
