@@ -116,6 +116,16 @@ SELECT number, number4, hours, hours4, hours_numeric, manager, manager_text,
 	   created FROM types WHERE number = 24;
 SELECT short FROM types WHERE number = 24;
 
+-- Arrays: of several types, nested, nulls, a scalar as an array of one.
+CREATE FOREIGN TABLE arrays (t text[] OPTIONS (field 'about.hobbies'),
+	n numeric[] OPTIONS (field 'about.numbers'),
+	j jsonb[] OPTIONS (field 'about.numbers'))
+	SERVER bob OPTIONS (resource 'people', on_missing_field 'ignore');
+\! "$HIBOB_TELL" fault '{"endpoint": "/people/search", "json": {"employees": [{"about": {"hobbies": ["a,b", "\"", null, "", 1, true, {"k": [1]}], "numbers": [1, 12345678901234567890.10, null]}}, {"about": {"hobbies": "chess", "numbers": 7}}, {"about": {"hobbies": [], "numbers": null}}]}}'
+SELECT * FROM arrays;
+\! "$HIBOB_TELL" fault '{"endpoint": "/people/search", "json": {"employees": [{"id": "5", "about": {"numbers": ["x"]}}]}}'
+SELECT n FROM arrays;
+
 -- A column that nothing says the field of.
 CREATE FOREIGN TABLE unknown_column (id text, departmnt text)
 	SERVER bob OPTIONS (resource 'people');

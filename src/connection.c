@@ -31,10 +31,6 @@
 /* Channels kept open without use; more are closed when they come back. */
 #define MAX_IDLE 4
 
-/* HiBob's own addresses: production and sandbox. */
-static const char *const own_hosts[] = {"api.hibob.com",
-	"api.sandbox.hibob.com", NULL};
-
 typedef struct EndpointLimit
 {
 	const char *endpoint;
@@ -147,10 +143,8 @@ make_table(void)
 static bool
 is_own_host(const char *host)
 {
-	for (int i = 0; own_hosts[i] != NULL; i++)
-		if (pg_strcasecmp(host, own_hosts[i]) == 0)
-			return true;
-	return false;
+	return pg_strcasecmp(host, CATALOG_HOST) == 0 ||
+		pg_strcasecmp(host, CATALOG_SANDBOX_HOST) == 0;
 }
 
 /* Splits the setting in place; false if it is not a list of names. */

@@ -13,7 +13,7 @@
 #include "row.h"
 
 /* The most values in one filter, and the most filters worth asking. */
-#define REQUEST_BATCH 200
+#define REQUEST_BATCH CATALOG_MAX_FILTER_VALUES
 #define REQUEST_MAX_BATCHES 10
 
 /* What a scan's conditions let HiBob evaluate. */

@@ -379,7 +379,7 @@ convert_value(const RowConversion *conversion, const JsonSlice *slice,
 	const char *text;
 	size_t		length;
 
-	if (conversion->kind == CONVERT_ARRAY && slice->kind == JSON_ARRAY)
+	if (conversion->kind == CONVERT_ARRAY && slice->kind != JSON_OBJECT)
 		return convert_array(conversion, slice, window);
 	if (conversion->kind == CONVERT_JSON)
 		text = row_json(slice, window, &length);
@@ -422,8 +422,9 @@ element_text(JsonbValue *value, bool as_json)
 }
 
 /*
- * A JSON array, each element through the element type's input function.  The
- * server's own parser takes it apart: arrays are small and few.
+ * Each element through the element type's input function.  The server's own
+ * parser takes the value apart: arrays are small and few.  A scalar, which
+ * HiBob sends for some lists, is an array of one.
  */
 static Datum
 convert_array(const RowConversion *conversion, const JsonSlice *slice,
