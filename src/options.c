@@ -430,8 +430,8 @@ static const struct
  * Near is what differs by at most four characters, and by no more than half of
  * the name: of a short name, everything would be near.
  */
-const char *
-options_closest(const char *name, List *valid)
+static const char *
+closest_name(const char *name, List *valid)
 {
 	int			length = strlen(name);
 	const char *closest = NULL;
@@ -486,7 +486,7 @@ static char *
 hint_from_names(const char *what, const char *name, List *valid,
 				const char *introduction)
 {
-	const char *closest = options_closest(name, valid);
+	const char *closest = closest_name(name, valid);
 	StringInfoData hint;
 
 	initStringInfo(&hint);
@@ -851,7 +851,7 @@ static void
 report_unknown_column(Oid relid, const char *attname,
 					  const CatalogResource *resource)
 {
-	const char *closest = options_closest(attname, column_names(resource));
+	const char *closest = closest_name(attname, column_names(resource));
 	char	   *schema = get_namespace_name(get_rel_namespace(relid));
 	char	   *table = get_rel_name(relid);
 	StringInfoData hint;

@@ -76,10 +76,4 @@ extern ColumnOptions *column_options(Oid relid, AttrNumber attnum,
 									 const CatalogResource *resource);
 extern MappingOptions *mapping_options(const UserMapping *mapping);
 
-/*
- * For the hint of an error: the name nearest to "name" among "valid", a list
- * of C strings; NULL if none is near.
- */
-extern const char *options_closest(const char *name, List *valid);
-
 #endif							/* OPTIONS_H */

@@ -323,14 +323,6 @@ request_next(Request *request, RequestCall *call)
 	return true;
 }
 
-void
-request_restart(Request *request)
-{
-	request->first = 0;
-	request->next = 0;
-	request->done = false;
-}
-
 bool
 request_has_batches(const Request *request)
 {

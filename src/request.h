@@ -58,9 +58,6 @@ extern Request *request_create(const RowMap *map, const RequestFilter *filter);
 /* The next request, or false after the last. */
 extern bool request_next(Request *request, RequestCall *call);
 
-/* Back to the first request. */
-extern void request_restart(Request *request);
-
 /* Whether several answers have to be put together. */
 extern bool request_has_batches(const Request *request);
 
