@@ -30,6 +30,13 @@
 #define HIBOB_MODULE_MAGIC(name_, version_) PG_MODULE_MAGIC
 #endif
 
+/* 18 has one word for it, in front of the declaration. */
+#if PG_VERSION_NUM >= 180000
+#define hibob_noreturn pg_noreturn
+#else
+#define hibob_noreturn pg_attribute_noreturn()
+#endif
+
 /* 17 has custom wait events; before it, all extensions share one name. */
 #if PG_VERSION_NUM >= 170000
 #define hibob_new_wait_event(name) WaitEventExtensionNew(name)

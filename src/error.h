@@ -12,6 +12,7 @@
 #include "postgres.h"
 
 #include "catalog.h"
+#include "compat.h"
 #include "connection.h"
 #include "json_reader.h"
 
@@ -40,25 +41,27 @@ typedef struct ErrorProgress
 } ErrorProgress;
 
 /* A status that is not a success. */
-extern void error_status(const ErrorSubject *subject,
-						 const ErrorAnswer *answer) pg_attribute_noreturn();
+hibob_noreturn extern void error_status(const ErrorSubject *subject,
+										const ErrorAnswer *answer);
 
 /* A success that is not JSON, or not with rows where they belong. */
-extern void error_body(const ErrorSubject *subject, const ErrorAnswer *answer,
-					   const JsonDefect *defect,
-					   const ErrorProgress *progress) pg_attribute_noreturn();
+hibob_noreturn extern void error_body(const ErrorSubject *subject,
+									  const ErrorAnswer *answer,
+									  const JsonDefect *defect,
+									  const ErrorProgress *progress);
 
 /* No answer, or not a whole one. */
-extern void error_transport(const ErrorSubject *subject, HttpFailure failure,
-							const char *text,
-							const ErrorProgress *progress) pg_attribute_noreturn();
+hibob_noreturn extern void error_transport(const ErrorSubject *subject,
+										   HttpFailure failure,
+										   const char *text,
+										   const ErrorProgress *progress);
 
 /* Credentials that HiBob refused, now or less than a minute ago. */
-extern void error_refused(const ErrorSubject *subject,
-						  const ErrorAnswer *answer) pg_attribute_noreturn();
+hibob_noreturn extern void error_refused(const ErrorSubject *subject,
+										 const ErrorAnswer *answer);
 
 /* Waiting for the rate limit would take longer than allowed. */
-extern void error_rate_limited(const ErrorSubject *subject,
-							   const RateLimit *limit) pg_attribute_noreturn();
+hibob_noreturn extern void error_rate_limited(const ErrorSubject *subject,
+											  const RateLimit *limit);
 
 #endif							/* HIBOB_ERROR_H */
