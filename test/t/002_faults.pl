@@ -15,7 +15,7 @@ log_min_messages = debug5
 log_statement = none
 });
 
-add_server($node, 'bob', $sim, q{max_retries '0', read_timeout '300ms'});
+add_server($node, 'bob', $sim, q{max_retries '0', read_timeout '1s'});
 query($node, 'CREATE TABLE expected AS SELECT * FROM bob.people');
 my $server_log = $node->logfile;
 
