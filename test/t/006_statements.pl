@@ -1,0 +1,217 @@
+# Prepared statements, cursors, subtransactions: what lasts longer than one
+# query of a session; and that plain errors, not caught by anybody, lose
+# nothing.
+
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use HibobTest;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $sim = start_simulator();
+my $node = new_cluster('statements');
+
+add_server($node, 'bob', $sim, q{max_retries '0', read_timeout '1s'});
+
+sub session
+{
+	my ($sql) = @_;
+	my ($status, $out, $err) = $node->psql('postgres',
+		"\\set VERBOSITY verbose\n$sql", on_error_stop => 0);
+
+	return ($out, $err);
+}
+
+# Eight times: five custom plans, then the generic one; or, where the planner
+# keeps to custom plans, the generic one from the first.
+my @people = map { [ split /\|/ ] } split /\n/, query($node,
+	q{SELECT id, lower(email), email FROM bob.people
+	   WHERE email = lower(email) ORDER BY id LIMIT 8});
+is(scalar @people, 8, 'eight people');
+
+my %PLANS = (auto => 't|5', force_generic_plan => 't|0',
+	force_custom_plan => 'f|8');
+
+sub check_prepared
+{
+	my ($name, $statement, $values, $expected, $seen, $mode) = @_;
+
+	$mode //= 'auto';
+	requests($sim);
+	my $out = query($node, "SET plan_cache_mode = $mode;\nPREPARE asked AS $statement;\n"
+		  . join('', map { "EXECUTE asked ($_);\n" } @$values)
+		  . q{SELECT generic_plans > 0, custom_plans FROM
+			pg_prepared_statements WHERE name = 'asked'});
+	my @lines = split /\n/, $out;
+	my $plans = pop @lines;
+
+	is($plans, $PLANS{$mode}, "$name: plans ($mode)");
+	is_deeply(\@lines, $expected, "$name: the rows");
+	is_deeply([ map { $seen->($_) } requests($sim) ], $values,
+		"$name: pushed down each time");
+	return;
+}
+
+sub last_of_path
+{
+	my ($of_path) = $_[0]->{path} =~ m{/people/([^/]+)$};
+	$of_path //= '';
+	return $of_path eq 'search' ? 'no identifier' : "'$of_path'";
+}
+
+sub array_of_filter
+{
+	my $values = $_[0]->{body}{filters}[0]{values} // ['no filter'];
+	return q{'} . '{' . join(',', @$values) . q(}');
+}
+
+my @ids = map { $_->[0] } @people;
+check_prepared('id', 'SELECT id FROM bob.people WHERE id = $1',
+	[ map { "'$_'" } @ids ], \@ids, \&last_of_path);
+check_prepared('email', 'SELECT id FROM bob.people WHERE email = $1',
+	[ map { "'$_->[2]'" } @people ], \@ids, \&last_of_path);
+check_prepared('ids',
+	'SELECT count(*) FROM bob.people WHERE id = ANY ($1::text[])',
+	[ map { "'{$ids[0],$ids[1],$_}'" } @ids[ 2 .. 7 ], @ids[ 2, 3 ] ],
+	[ (3) x 8 ], \&array_of_filter, $_)
+  foreach 'force_generic_plan', 'force_custom_plan';
+
+# A cursor that is closed early reads no more, and its session goes on.
+tell($sim, 'reset');
+my ($out, $err) = session(q{
+	BEGIN;
+	DECLARE c CURSOR FOR SELECT id FROM bob.people ORDER BY 1;
+	DECLARE d CURSOR FOR SELECT 'd' FROM bob.people;
+	FETCH 1 FROM d;
+	MOVE 400 FROM c;
+	SELECT count(*) FROM bob.people;
+	MOVE ALL FROM c;
+	FETCH 1 FROM d;
+	CLOSE c;
+	CLOSE d;
+	SELECT count(*) FROM bob.people;
+	COMMIT;
+	SELECT count(*) FROM bob.people;
+});
+is($err, '', 'cursors: no error');
+is($out, "d\n500\nd\n500\n500", 'cursors: the rows');
+
+# The answer behind a cursor is a stalled one: closing it does not wait.
+tell($sim, 'fault', { endpoint => '*',
+	stall => { seconds => 20, after => 20000 } });
+($out, $err) = session(q{
+	SET statement_timeout = '900ms';
+	BEGIN;
+	DECLARE c CURSOR FOR SELECT 'c' FROM bob.people;
+	FETCH 2 FROM c;
+	CLOSE c;
+	COMMIT;
+	SELECT count(*) FROM bob.people;
+});
+is($err, '', 'closed amid an answer: no error');
+is($out, "c\nc\n500", 'closed amid an answer: the session goes on');
+
+# Two of three turns of a loop fail, one of them within an answer.
+tell($sim, 'reset');
+tell($sim, 'fault', [ map { { endpoint => '*', %$_ } } (
+	{ reset => 20000 }, { status => 500, body => '' }, { framing => 'chunked' }
+) x 10 ]);
+query($node, q{
+	CREATE TABLE kept (turn int, people bigint);
+	CREATE FUNCTION loop() RETURNS text LANGUAGE plpgsql AS $$
+	DECLARE
+		failed int := 0;
+		n bigint;
+	BEGIN
+		FOR i IN 1 .. 30 LOOP
+			BEGIN
+				INSERT INTO kept VALUES (i, 0);
+				SELECT count(email) INTO n FROM bob.people;
+				UPDATE kept SET people = n WHERE turn = i;
+			EXCEPTION
+				WHEN connection_failure OR fdw_error THEN
+					failed := failed + 1;
+			END;
+		END LOOP;
+		RETURN failed;
+	END $$;
+});
+is(query($node, 'SELECT loop()'), '20', 'subtransactions: twenty failures');
+is(query($node, 'SELECT count(*), min(people), max(people) FROM kept'),
+	'10|496|496', '... of which no row is left');
+
+# An error amid the answer of one scan, while another one is open.
+tell($sim, 'reset');
+($out, $err) = session(q{
+	BEGIN;
+	DECLARE outside CURSOR FOR SELECT 'outside' FROM bob.people;
+	FETCH 1 FROM outside;
+	SAVEPOINT s;
+	DECLARE inside CURSOR FOR SELECT 1 / (row_number() OVER () - 3) FROM bob.people;
+	FETCH 10 FROM inside;
+	ROLLBACK TO s;
+	MOVE ALL FROM outside;
+	SELECT count(*) FROM bob.people;
+	COMMIT;
+});
+is_deeply([ $err =~ /ERROR:  ([0-9A-Z]{5}):/g ], ['22012'],
+	'rolled back to a savepoint: the one error');
+is($out, "outside\n500", '... and the scan outside goes on');
+
+# A name that the database cannot hold.
+query($node, q{CREATE DATABASE latin ENCODING 'LATIN1'
+	LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0});
+$node->safe_psql('latin', qq{
+	CREATE EXTENSION hibob_fdw;
+	CREATE SERVER bob FOREIGN DATA WRAPPER hibob_fdw
+		OPTIONS (base_url '$sim/v1');
+	CREATE USER MAPPING FOR CURRENT_USER SERVER bob
+		OPTIONS (service_user_id 'SERVICE-5772', token '$TOKEN');
+	CREATE FOREIGN TABLE people (full_name text) SERVER bob
+		OPTIONS (resource 'people');
+});
+(my $status, $out, $err) = $node->psql('latin', q{\set VERBOSITY verbose
+	SELECT count(full_name) FROM people}, on_error_stop => 0);
+like($err, qr/ERROR:  22P05:/, 'LATIN1: untranslatable');
+like($err, qr/CONTEXT:.*column "full_name"/, '... with its column');
+
+# Errors that nobody catches.
+SKIP:
+{
+	skip 'needs /proc', 3 unless -e '/proc/self/status';
+	query($node, q{
+		CREATE FOREIGN TABLE bob.misfit (id text,
+			name int OPTIONS (field 'root.fullName'))
+			SERVER bob OPTIONS (resource 'people')});
+	my @faults = map { { contains => '"root.email"', %$_ } } (
+		{ status => 500, body => '' }, { reset => 20000 }, { html => \1 },
+		{ truncate => { after => 9000, framing => 'chunked' } },
+		{ body => '{"employees":[{"id":1}' }, { gzip => 'corrupt' },
+		{ status => 403, body => '{"error":"no"}' },
+		{ reset => 'before_headers' });
+	my $figures = q{
+		SELECT 'figures', (regexp_match(pg_read_file('/proc/self/status'),
+			'VmRSS:\s+(\d+)'))[1], (SELECT count(*)
+			FROM pg_ls_dir('/proc/self/fd'));
+	};
+	my @failing = ((q{SELECT count(email) FROM bob.people;}) x 8,
+		'SELECT count(name) FROM bob.misfit;',
+		'SELECT 1 / (row_number() OVER () - 9) FROM bob.people;');
+
+	tell($sim, 'reset');
+	# More than enough, since libcurl repeats a request of its own accord.
+	tell($sim, 'fault', [ (@faults) x 300 ]);
+	($out, $err) = session(join("\n", @failing, '') x 10 . $figures
+		  . join("\n", @failing, '') x 100 . $figures);
+	my $failures = () = $err =~ /ERROR:  /g;
+	my ($before, $after) = map { [ split /\|/ ] } $out =~ /figures\|(.*)/g;
+	is($failures, 1100, 'plain errors: all of them');
+	note "1,000 plain errors: $before->[0] kB, then $after->[0] kB; "
+	  . "$before->[1] and $after->[1] descriptors";
+	cmp_ok($after->[0] - $before->[0], '<', 4096, '... lose no memory');
+	cmp_ok($after->[1], '<=', $before->[1], '... and no descriptor');
+}
+
+done_testing();
