@@ -1,122 +1,30 @@
-"""HiBob's endpoints: what each answers.
+"""HiBob's endpoints, and what every request goes through.
 
 ENDPOINTS is the whole interface.  One more endpoint is one more line there and
-a handler: a function of (simulator, request) that returns a Response or raises
-ApiError.  `{name}` in a path matches one segment and becomes
-request.params["name"].
+a handler in the module of its subject: a function of (simulator, request) that
+returns a Response or raises ApiError.  `{name}` in a path matches one segment
+and becomes request.params["name"].
 """
 
 import base64
 import binascii
 import re
 from dataclasses import dataclass
-from itertools import islice
+from functools import cache
 
-from messages import (JSON, ApiError, Response, json_response, json_text,
-                      login_page)
-from metadata import FIELDS, LISTS
-from permissions import sees
-from profiles import profile_maker
-from render import Renderer
-from search import Query, matching, wanted_fields
-from special import ABSENT
+import customtables
+import documents
+import jobcatalog
+import payments
+import people
+import positions
+import reports
+import tables
+import tasks
+import timeoff
+from messages import ApiError, Response, login_page
 
 BASE_PATH = "/v1"
-BLOCK = 65536
-
-
-# -- handlers ------------------------------------------------------------------
-
-def search_people(simulator, request):
-    settings, company = simulator.settings, simulator.company
-    query = Query(request.body)
-    render = Renderer(wanted_fields(query, settings), query.human, settings, company)
-    texts = map(render, matching(query, settings, company))
-    return Response(200, _blocks(texts, settings), JSON)
-
-
-def read_person(simulator, request):
-    settings, company = simulator.settings, simulator.company
-    query = Query(request.body)
-    identifier = request.params["identifier"]
-    find = company.by_email if "@" in identifier else company.by_id
-    employee = find(identifier)
-    if employee is None or not sees(settings, employee):
-        return Response(404)
-    render = Renderer(wanted_fields(query, settings), query.human, settings, company)
-    text = render(employee)
-    if settings.wrapped_single:
-        text = '{"employees":[' + text + "]}"
-    return Response(200, text.encode(), JSON)
-
-
-def read_profiles(simulator, request):
-    settings, company = simulator.settings, simulator.company
-    make = profile_maker(settings.profiles_form, company)
-    texts = (json_text(_without_absent(make(employee)), settings)
-             for employee in company.everyone()
-             if employee.active and sees(settings, employee))
-    return Response(200, _blocks(texts, settings), JSON)
-
-
-def read_fields(simulator, request):
-    fields = [field.as_json() for field in FIELDS.values()]
-    wrapped = simulator.settings.wrapped_fields
-    return json_response({"fields": fields} if wrapped else fields,
-                         settings=simulator.settings)
-
-
-def read_lists(simulator, request):
-    settings = simulator.settings
-    lists = {name: _list_json(each, request, settings)
-             for name, each in LISTS.items()}
-    as_array = settings.lists_form == "array"
-    return json_response(list(lists.values()) if as_array else lists,
-                         settings=settings)
-
-
-def read_list(simulator, request):
-    found = LISTS.get(request.params["name"])
-    if found is None:
-        return Response(404)
-    return json_response(_list_json(found, request, simulator.settings),
-                         settings=simulator.settings)
-
-
-def removed(simulator, request):
-    """GET /people, shut down in 2025."""
-    return login_page()
-
-
-def _list_json(named_list, request, settings):
-    keys = {"both": ("values", "items")}.get(settings.list_keys,
-                                             (settings.list_keys,))
-    return named_list.as_json(request.flag("includeArchived"), keys)
-
-
-def _blocks(texts, settings):
-    """{"employees":[…]} in blocks of about 64 kB."""
-    before, after = '{"employees":[', "]}"
-    if settings.envelope_extra:
-        before = '{"metadata":{"employees":[{"id":"decoy"}]},"employees":['
-        after = '],"response_metadata":{"next_cursor":null}}'
-    first = next(texts, None)
-    if first is None:
-        yield (before + after).encode()
-        return
-    block = before + first
-    many = max(1, BLOCK // len(first))
-    while batch := list(islice(texts, many)):
-        yield block.encode()
-        block = "," + ",".join(batch)
-    yield (block + after).encode()
-
-
-def _without_absent(value):
-    if isinstance(value, dict):
-        return {key: _without_absent(part) for key, part in value.items()
-                if part is not ABSENT}
-    return value
 
 
 # -- the table -----------------------------------------------------------------
@@ -127,22 +35,66 @@ class Endpoint:
     path: str
     handler: object
     people: bool = False        # needs a permission group
+    limited: bool = True        # has a rate limit
+    per_minute: int = 0         # its own usual limit
 
     def match(self, method, path):
         """The path's parameters if this endpoint is meant, else None."""
-        pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", self.path)
-        found = re.fullmatch(pattern, path) if method == self.method else None
+        found = _pattern(self.path).fullmatch(path) if method == self.method else None
         return found and found.groupdict()
 
 
+@cache
+def _pattern(path):
+    return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path))
+
+
 ENDPOINTS = (
-    Endpoint("POST", "/people/search", search_people, people=True),
-    Endpoint("POST", "/people/{identifier}", read_person, people=True),
-    Endpoint("GET", "/people", removed),
-    Endpoint("GET", "/profiles", read_profiles, people=True),
-    Endpoint("GET", "/company/people/fields", read_fields),
-    Endpoint("GET", "/company/named-lists", read_lists),
-    Endpoint("GET", "/company/named-lists/{name}", read_list),
+    Endpoint("POST", "/people/search", people.search_people, people=True),
+    Endpoint("POST", "/people/{identifier}", people.read_person, people=True),
+    Endpoint("GET", "/people", people.removed),
+    Endpoint("GET", "/profiles", people.read_profiles, people=True),
+    Endpoint("GET", "/company/people/fields", people.read_fields),
+    Endpoint("GET", "/company/named-lists", people.read_lists),
+    Endpoint("GET", "/company/named-lists/{name}", people.read_list),
+    Endpoint("GET", "/onboarding/wizards", people.read_wizards),
+    *(Endpoint("GET", "/bulk/people/" + name, tables.reader_of_all(name),
+               people=True) for name in tables.BULK),
+    *(Endpoint("GET", "/people/{id}/" + name, tables.reader_of_one(name),
+               people=True) for name in tables.BY_EMPLOYEE),
+    Endpoint("GET", "/people/custom-tables/metadata", customtables.read_tables),
+    Endpoint("GET", "/people/custom-tables/metadata/{table_id}",
+             customtables.read_table),
+    Endpoint("GET", "/people/custom-tables/{employee_id}/{table_id}",
+             customtables.read_rows, people=True),
+    Endpoint("GET", "/company/reports", reports.read_reports, per_minute=20),
+    Endpoint("GET", "/company/reports/{report_id}/download", reports.download,
+             per_minute=20),
+    Endpoint("GET", "/company/reports/{report_id}/download-async",
+             reports.download_later, per_minute=20),
+    Endpoint("GET", "/company/reports/download/{report_name}",
+             reports.download_by_name, per_minute=20),
+    Endpoint("GET", "/timeoff/whosout", timeoff.read_whos_out, people=True),
+    Endpoint("GET", "/timeoff/outtoday", timeoff.read_out_today, people=True),
+    Endpoint("GET", "/timeoff/requests/changes", timeoff.read_changes, people=True),
+    Endpoint("GET", "/timeoff/policy-types", timeoff.read_policy_types),
+    Endpoint("GET", "/tasks", tasks.read_open_tasks, people=True),
+    Endpoint("GET", "/tasks/people/{id}", tasks.read_tasks_of, people=True),
+    Endpoint("POST", "/objects/position/search", positions.search_positions,
+             people=True),
+    Endpoint("GET", "/metadata/objects/position", positions.read_fields),
+    Endpoint("POST", "/positions/position-openings/search",
+             positions.search_openings, people=True),
+    Endpoint("POST", "/positions/position-budget/search", positions.search_budgets,
+             people=True),
+    *(Endpoint("GET", "/job-catalog/" + kind, jobcatalog.reader(kind))
+      for kind in jobcatalog.KINDS),
+    Endpoint("GET", "/docs/people/{id}", documents.read_documents, people=True,
+             limited=False),
+    Endpoint("GET", "/docs/folders/metadata", documents.read_folders,
+             limited=False),
+    Endpoint("POST", "/people/actual-payments/search", payments.search_payments,
+             people=True),
 )
 # Below these, an unknown path is the login page rather than a 404.
 KNOWN_PREFIXES = ("/people/", "/company/", "/profiles/")
@@ -189,7 +141,10 @@ def answer(simulator, request, endpoint):
     """The response to a request, rate-limit headers included."""
     settings = simulator.settings
     user = credentials(request)[0]
-    headers, exceeded = simulator.limiter.take(settings, request.endpoint, user)
+    headers, exceeded = {}, False
+    if endpoint is None or endpoint.limited:
+        headers, exceeded = simulator.limiter.take(
+            settings, request.endpoint, user, endpoint.per_minute if endpoint else 0)
     try:
         _check(settings, request, endpoint, exceeded)
         response = _handle(simulator, request, endpoint)
@@ -212,6 +167,14 @@ def _check(settings, request, endpoint, exceeded):
     if settings.ungrouped and endpoint and endpoint.people:
         raise ApiError(403, "missingPermission",
                        "The service user belongs to no permission group")
+    if _module_off(settings, request):
+        raise ApiError(404, "moduleNotActive",
+                       "The module is not active in this account")
+
+
+def _module_off(settings, request):
+    path = request.path.removeprefix(BASE_PATH)
+    return path.startswith(tuple(settings.modules_off))
 
 
 def _handle(simulator, request, endpoint):

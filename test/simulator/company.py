@@ -17,6 +17,7 @@ ID_LENGTH = 19
 ID_STEP = 37        # ids this close are one and the same as a double
 LEVELS = 5
 CACHED_COMPANY = 20000
+OFTEN = 100
 
 DEPARTMENTS = tuple(ORGANISATION)
 TITLES = tuple(ORGANISATION.values())
@@ -152,7 +153,7 @@ class Employee:
     def manager(self):
         if self.number == 1:
             return None
-        return self.company.employee((self.number - 2) // self.company.span + 1)
+        return self.company.manager((self.number - 2) // self.company.span + 1)
 
     @lazy
     def direct_reports(self):
@@ -214,6 +215,8 @@ class Company:
         self.overrides = overrides or {}
         self.span = _span(size)
         self._known = {}
+        self._often = {}
+        self._last_manager = None
 
     def employee(self, number):
         """The employee with a number from 1 to size."""
@@ -223,6 +226,22 @@ class Company:
             if self.size <= CACHED_COMPANY:
                 self._known[number] = employee
         return employee
+
+    def known(self, number):
+        """The same, remembered in any company: for a few numbers asked for often."""
+        employee = self._often.get(number)
+        if employee is None:
+            employee = self.employee(number)
+            if len(self._often) < OFTEN:
+                self._often[number] = employee
+        return employee
+
+    def manager(self, number):
+        """The same, for a number asked for many times in a row."""
+        last = self._last_manager
+        if last is None or last.number != number:
+            last = self._last_manager = self.employee(number)
+        return last
 
     def everyone(self):
         return map(self.employee, range(1, self.size + 1))

@@ -4,7 +4,11 @@
 null) to text.
 """
 
+import re
+
 from metadata import LISTS
+
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 SYMBOLS = {"USD": "$", "GBP": "£", "EUR": "€", "ILS": "₪", "JPY": "¥"}
 
@@ -63,6 +67,25 @@ _SIMPLE = {
 }
 _BY_FIELD = {"list": _item, "list_id": _item, "hierarchy-list": _item,
              "multi-list": _items, "employee-reference": _reference}
+
+
+def plain_human(value):
+    """The human form of a value whose type only its looks tell."""
+    if isinstance(value, bool):
+        return "Yes" if value else "No"
+    if isinstance(value, dict):
+        return _human_object(value)
+    if isinstance(value, str) and _DATE.fullmatch(value):
+        return _date(value)
+    return str(value)
+
+
+def _human_object(value):
+    if "currency" in value:
+        return _currency(value)
+    if "displayName" in value:
+        return value["displayName"]
+    return _pattern(value) if "days" in value else str(value["workingPatternType"])
 
 
 def humaniser(field, company):

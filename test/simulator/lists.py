@@ -184,6 +184,13 @@ _ITEMS = {
     "jobRole_entity_list": _integers(6000, "Engineer", "Designer", "Seller"),
     "jobFamily_entity_list": _integers(6100, "Software", "Commercial"),
     "jobFamilyGroup_entity_list": _integers(6200, "Technology", "Business"),
+    # Columns of custom tables, by table and column.
+    "root__table_1791380280851.column_1791380300005": _opaque(
+        261000010, "Basic", "Advanced", "Trainer"),
+    "root__table_1791380280851.column_1791380300006": _opaque(
+        262000010, "Safety", "Data, privacy", "Cloud", "Traffic"),
+    "root__table_1791380280851.column_1791380300011": _tree(
+        371300, EMEA=("North", "South"), APAC=("Tokyo",)),
     "jobProfile_entity_list": _tree(6300, Software=("SE-1", "SE-2"),
                                     Commercial=("AE-1",)),
 }

@@ -2,10 +2,12 @@
 
 import json
 from dataclasses import dataclass, field
+from itertools import islice
 from urllib.parse import parse_qs, unquote, urlsplit
 
 JSON = "application/json;charset=utf-8"
 HTML = "text/html; charset=UTF-8"
+BLOCK = 65536
 
 LOGIN_PAGE = ("<!DOCTYPE html>\n<html lang=\"en\"><head><title>Bob</title></head>"
               "<body><div id=\"login\">Sign in to Bob</div></body></html>\n")
@@ -74,3 +76,24 @@ def json_response(value, status=200, settings=None):
 
 def login_page():
     return Response(200, LOGIN_PAGE.encode(), HTML)
+
+
+def stream(texts, before, after, between=","):
+    """`before`, the texts and `after` in blocks of about 64 kB."""
+    first = next(texts, None)
+    if first is None:
+        yield (before + after).encode()
+        return
+    block = before + first
+    many = max(1, BLOCK // max(1, len(first)))
+    while batch := list(islice(texts, many)):
+        yield block.encode()
+        block = between + between.join(batch)
+    yield (block + after).encode()
+
+
+def stream_json(values, name, settings):
+    """{name: [values]} as a response in blocks; a bare array without a name."""
+    before, after = ("{" + json.dumps(name) + ":[", "]}") if name else ("[", "]")
+    texts = (json_text(value, settings) for value in values)
+    return Response(200, stream(texts, before, after), JSON)

@@ -5,6 +5,7 @@ added.  A field knows its id, its place in the JSON, its type and its list.
 """
 
 import csv
+import functools
 import pathlib
 
 from lists import named_lists
@@ -37,7 +38,25 @@ CUSTOM = (
      ""),
     (EQUIPMENT + ".field_1730210998069", EQUIPMENT, "Laptop handed out", "date",
      ""),
+    # Names that make bad column names, and types that are rare.
+    ("work.custom.field_1700000000010", "work", "★★★", "text", ""),
+    ("work.custom.field_1700000000011", "work", "Email", "text", ""),
+    (EQUIPMENT + ".field_1700000000012", EQUIPMENT, "Cost centre", "text", ""),
+    ("work.custom.field_1700000000013", "work",
+     "従業員の緊急連絡先として登録された親族の氏名と続柄に関する補足説明", "text", ""),
+    ("work.custom.field_1700000000014", "work", "Time in role", "period", ""),
+    ("work.custom.field_1700000000015", "work", "Deputy", "employee-reference",
+     ""),
+    ("work.custom.field_1700000000016", "work", "Name day", "short-date", ""),
+    ("work.custom.field_1700000000017", "work", "Badge last seen", "time", ""),
+    ("work.custom.field_1700000000018", "work", "Salary (gross) / month",
+     "currency", ""),
+    ("work.custom.field_1700000000019", "work", "T-Shirt  size ", "text", ""),
+    ("work.custom.field_1700000000020", "work", " t-shirt / size", "text", ""),
 )
+
+# With the setting extra_custom_fields; a number follows.
+EXTRA = "work.custom.field_18000000"
 
 DEFAULT_CATEGORIES = {"root", "about", "work"}
 
@@ -95,10 +114,29 @@ LISTS = named_lists(field.list_id for field in FIELDS.values()
                     if field.list_id)
 
 
-def find_field(id):
+@functools.lru_cache(maxsize=2000)
+def extra_field(number):
+    """One of those that the setting extra_custom_fields adds."""
+    id = f"{EXTRA}{number:05}"
+    return Field(id, "work", "Work", f"Extra {number}", "text", "", False, id,
+                 custom=True)
+
+
+def account_fields(settings):
+    """Every field of the account, in the order of the metadata."""
+    return [*FIELDS.values(),
+            *map(extra_field, range(1, settings.extra_custom_fields + 1))]
+
+
+def find_field(id, settings):
     """The field with an id in dot form or, as some clients send it, slash form."""
     if id.startswith("/"):
         id = id[1:].replace("/", ".")
+    if settings.extra_custom_fields and id.startswith(EXTRA):
+        number = id.removeprefix(EXTRA)
+        if (number.isdigit() and len(number) == 5
+                and 1 <= int(number) <= settings.extra_custom_fields):
+            return extra_field(int(number))
     return FIELDS.get(id)
 
 

@@ -14,4 +14,6 @@ def field_readable(settings, field):
 
 def sees(settings, employee):
     """Whether an employee is in the audience ("Access data for")."""
+    if employee.number in settings.hidden_employees:
+        return False
     return settings.audience == "everyone" or employee.lifecycle in EMPLOYED

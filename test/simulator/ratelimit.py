@@ -4,6 +4,7 @@ import math
 import threading
 import time
 
+USUAL = 50      # an endpoint with a limit of its own has it beside this only
 
 class RateLimiter:
     """Counts requests; a window starts with the first request in it."""
@@ -16,9 +17,13 @@ class RateLimiter:
         with self._lock:
             self._windows.clear()
 
-    def take(self, settings, endpoint, user):
-        """Count a request: (headers to send, whether it is one too many)."""
-        limit = settings.rate_limits.get(endpoint, settings.rate_limit)
+    def take(self, settings, endpoint, user, own=0):
+        """Count a request: (headers to send, whether it is one too many).
+
+        `own` is what the endpoint has unless the settings say otherwise.
+        """
+        usual = own if own and settings.rate_limit == USUAL else settings.rate_limit
+        limit = settings.rate_limits.get(endpoint, usual)
         if limit <= 0:
             return {}, False
         now = time.time()

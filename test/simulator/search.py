@@ -14,7 +14,7 @@ class Query:
     """A checked search body."""
 
     def __init__(self, body):
-        body = _object(body)
+        body = json_object(body)
         self.fields = _field_ids(body.get("fields"))
         self.filter = _filter(body["filters"]) if "filters" in body else None
         self.show_inactive = body.get("showInactive") is True
@@ -22,7 +22,8 @@ class Query:
         self.human = human if human in ("APPEND", "REPLACE") else ""
 
 
-def _object(text):
+def json_object(text):
+    """The object that a request's body is."""
     try:
         body = json.loads(text)
     except ValueError:
@@ -65,10 +66,10 @@ def _filter(filters):
 def wanted_fields(query, settings):
     """The fields that an answer has: those asked for and readable."""
     if query.fields:
-        fields = [find_field(id) for id in query.fields]
+        fields = [find_field(id, settings) for id in query.fields]
     else:
         fields = default_fields()
-    fields += [find_field(id) for id in settings.extra_fields]
+    fields += [find_field(id, settings) for id in settings.extra_fields]
     return [field for field in dict.fromkeys(fields)
             if field is not None and field_readable(settings, field)]
 

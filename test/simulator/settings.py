@@ -41,6 +41,26 @@ class Settings:
     list_keys: str = "both"
     profiles_form: str = "names"
     email_filter_ignores_case: bool = False
+    # what the account has
+    modules_off: list = ()
+    extra_custom_fields: int = 0
+    shuffle_fields: bool = False
+    # tables and pages
+    hidden_employees: list = ()
+    restricted_columns: dict = dataclasses.field(default_factory=dict)
+    bulk_form: str = "plain"
+    cursor_key: str = "next_cursor"
+    errors_key: str = "id"
+    repeat_cursor: bool = False
+    page_entries: int = 0
+    entries_form: str = "flat"
+    # reports
+    report_polls: int = 2
+    report_async_only: bool = False
+    report_columns: dict = dataclasses.field(default_factory=dict)
+    csv_delimiter: str = ","
+    csv_bom: bool = True
+    csv_newline: str = "crlf"
 
 
 CHOICES = {
@@ -49,7 +69,14 @@ CHOICES = {
     "lists_form": ("object", "array"),
     "list_keys": ("both", "values", "items"),
     "profiles_form": ("names", "machine", "spec"),
+    "bulk_form": ("plain", "wrapped"),
+    "cursor_key": ("next_cursor", "cursor"),
+    "errors_key": ("id", "word"),
+    "entries_form": ("flat", "nested"),
+    "csv_newline": ("crlf", "lf"),
 }
+RESTRICTIONS = {"no_view_permission", "no_view_history_permission"}
+_NOT_NEGATIVE = {"employees", "page_entries", "report_polls", "extra_custom_fields"}
 _TYPES = {
     "int": int, "float": (int, float), "bool": bool, "str": str, "dict": dict,
     "list": (list, tuple), "list | None": (list, type(None)),
@@ -80,6 +107,27 @@ def _checked(key, type_name, value):
         raise ValueError(f"setting {key!r} takes {type_name}, not {value!r}")
     if key in CHOICES and value not in CHOICES[key]:
         raise ValueError(f"setting {key!r} is one of {', '.join(CHOICES[key])}")
-    if key == "employees" and value < 0:
-        raise ValueError("setting 'employees' is not negative")
+    if key in _NOT_NEGATIVE and value < 0:
+        raise ValueError(f"setting {key!r} is not negative")
+    _check_parts(key, value)
     return value
+
+
+def _check_parts(key, value):
+    """What is in a list or a dictionary; ValueError if it cannot be used."""
+    if key == "hidden_employees" and not all(type(each) is int for each in value):
+        raise ValueError("setting 'hidden_employees' is a list of numbers")
+    if key == "modules_off" and not all(
+            isinstance(each, str) and each.startswith("/") for each in value):
+        raise ValueError("setting 'modules_off' is a list of paths")
+    if key == "restricted_columns" and not all(
+            isinstance(kinds, dict) and set(kinds) <= RESTRICTIONS
+            and all(isinstance(names, list) for names in kinds.values())
+            for kinds in value.values()):
+        raise ValueError("setting 'restricted_columns' is {table: {restriction: "
+                         "[columns]}}")
+    if key == "report_columns" and not all(isinstance(labels, list)
+                                           for labels in value.values()):
+        raise ValueError("setting 'report_columns' is {report: [labels]}")
+    if key == "csv_delimiter" and len(value) != 1:
+        raise ValueError("setting 'csv_delimiter' is one character")

@@ -6,6 +6,7 @@ from company import Company
 from faults import Faults
 from ratelimit import RateLimiter
 from recorder import Recorder
+from reports import Jobs
 from settings import changed
 
 
@@ -20,6 +21,7 @@ class Simulator:
         self.faults = Faults()
         self.recorder = Recorder()
         self.limiter = RateLimiter()
+        self.jobs = Jobs()
 
     def configure(self, changes):
         """Change some settings; ValueError if one is not valid."""
@@ -35,6 +37,7 @@ class Simulator:
         self.faults.reset()
         self.recorder.reset()
         self.limiter.reset()
+        self.jobs.reset()
 
     def _use(self, settings):
         before, self.settings = self.settings, settings

@@ -11,7 +11,7 @@ from operator import attrgetter
 from company import DEPARTMENTS
 from draws import draw, salt
 from lists import COST_CENTRES, SITES
-from metadata import LISTS
+from metadata import EXTRA, LISTS
 
 COMPANY_ID = 636192
 CURRENCIES = ("GBP", "USD", "EUR", "ILS", "EUR", "BRL", "JPY", "EUR")
@@ -95,7 +95,7 @@ def _period_left(e):
 
 # -- people --------------------------------------------------------------------
 
-def _brief(person):
+def brief(person):
     """The object that stands for a manager in work.reportsTo."""
     if person is None:
         return None
@@ -137,9 +137,9 @@ def _creation_time(e):
 
 # -- work and pay ----------------------------------------------------------------
 
-_DEPARTMENT_IDS = [by_name("department")[name] for name in DEPARTMENTS]
-_TITLE_IDS = by_name("title")
-_SITE_IDS = [by_name("site")[name] for name in SITES]
+DEPARTMENT_IDS = [by_name("department")[name] for name in DEPARTMENTS]
+TITLE_IDS = by_name("title")
+SITE_IDS = [by_name("site")[name] for name in SITES]
 _COST_IDS = [by_name("field_1667499206086")[name] for name in COST_CENTRES]
 
 
@@ -158,11 +158,11 @@ def _currency(e):
     return CURRENCIES[e.site]
 
 
-def _money(amount):
+def money(amount):
     return lambda e: {"value": amount(e), "currency": _currency(e)}
 
 
-def _week(hours):
+def week(hours):
     days = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday",
             "saturday")
     return {"workingPatternType": "hourly",
@@ -199,10 +199,10 @@ RULES = {
     "personal.shortBirthDate": short_day("birth_day"),
     "personal.age": _birth_age,
     "work.employeeIdInCompany": attrgetter("number"),
-    "work.title": lambda e: _TITLE_IDS[e.title],
-    "work.department": lambda e: _DEPARTMENT_IDS[e.department],
+    "work.title": lambda e: TITLE_IDS[e.title],
+    "work.department": lambda e: DEPARTMENT_IDS[e.department],
     "work.site": lambda e: SITES[e.site],
-    "work.siteId": lambda e: _SITE_IDS[e.site],
+    "work.siteId": lambda e: SITE_IDS[e.site],
     "work.startDate": day("start_day"),
     "work.activeEffectiveDate": day("start_day"),
     "work.shortStartDate": short_day("start_day"),
@@ -213,7 +213,7 @@ RULES = {
     "work.yearsOfService": lambda e: _years(_served(e)),
     "work.tenureYears": lambda e: int(_served(e) / 365.25),
     "work.daysOfPreviousService": lambda e: e.start_day - e.original_start_day,
-    "work.reportsTo": lambda e: _brief(e.manager),
+    "work.reportsTo": lambda e: brief(e.manager),
     "work.reportsTo.email": _manager_email,
     "work.reportsToIdInCompany": _of_manager("number"),
     "work.manager": _of_manager("id"),
@@ -257,15 +257,15 @@ RULES = {
     "payroll.employment.fte": lambda e: round(100 * _hours(e) / FULL_TIME_HOURS, 2),
     "payroll.employment.contract": lambda e: (
         "Full time" if _hours(e) > 35 else "Part time"),
-    "payroll.salary.payment": _money(lambda e: e.salary),
-    "payroll.salary.yearlyPayment": _money(lambda e: e.salary),
-    "payroll.salary.monthlyPayment": _money(lambda e: round(e.salary / 12, 2)),
+    "payroll.salary.payment": money(lambda e: e.salary),
+    "payroll.salary.yearlyPayment": money(lambda e: e.salary),
+    "payroll.salary.monthlyPayment": money(lambda e: round(e.salary / 12, 2)),
     "payroll.salary.payment.currency": _currency,
     "payroll.salary.payPeriod": lambda e: "Annual",
     "payroll.salary.payFrequency": lambda e: "Monthly",
-    "payroll.employment.standardWorkingPattern": lambda e: _week(8),
+    "payroll.employment.standardWorkingPattern": lambda e: week(8),
     "payroll.employment.standardWorkingPattern.workingPatternId": lambda e: 5100,
-    "payroll.employment.workingPattern": lambda e: _week(_hours(e) / 5),
+    "payroll.employment.workingPattern": lambda e: week(_hours(e) / 5),
     "work.custom.field_1667499206086": _cost_centre,
     "work.custom.field_1700000000001": lambda e: (
         "XS S M L XL XXL".split()[draw(e.number, _SHIRT, 6)]),
@@ -332,12 +332,12 @@ TYPES = {
     "time": lambda field, subject: _creation_time,
     "list": _item, "list_id": _item, "hierarchy-list": _item,
     "multi-list": _items,
-    "currency": lambda field, subject: _money(
+    "currency": lambda field, subject: money(
         lambda e: draw(e.number, subject, 500000) / 100),
     "employee-reference": lambda field, subject: _colleague(field.id),
     "period": lambda field, subject: lambda e: period(
         draw(e.number, subject, 900), e.company.today),
-    "working_pattern": lambda field, subject: lambda e: _week(8),
+    "working_pattern": lambda field, subject: lambda e: week(8),
 }
 
 
@@ -353,4 +353,6 @@ def _by_type(field):
 
 def getter(field):
     """The function that gives a field's value for an employee."""
+    if field.id.startswith(EXTRA):
+        return _text(field, salt(field.id))
     return RULES.get(field.id) or _by_type(field)

@@ -1,0 +1,89 @@
+"""Pages: limits, cursors, and how long a run of entries is cut.
+
+A cursor says where the next page begins, (item, entry), so that a page costs
+the same wherever it lies.  It is base64 that has '+', '/' and '=' in it: sent
+back without URL-encoding it is not valid any more.
+"""
+
+import base64
+import binascii
+import re
+from itertools import islice
+
+from messages import ApiError
+
+_MARK = b"\xfb\xff\xbf"     # "+/+/"
+
+
+def cursor_for(position):
+    text = "{}:{}".format(*position).encode()
+    padding = b" " if len(text) % 3 == 0 else b""
+    return base64.b64encode(_MARK + text + padding).decode()
+
+
+def position_of(cursor):
+    """(item, entry) where a page begins; None stands for the beginning."""
+    if cursor is None:
+        return 0, 0
+    try:
+        data = base64.b64decode(cursor, validate=True)
+    except (binascii.Error, ValueError, TypeError):
+        data = b""
+    found = re.fullmatch(rb"(\d{1,9}):(\d{1,9}) ?", data.removeprefix(_MARK))
+    if not data.startswith(_MARK) or not found:
+        raise ApiError(400, "invalidCursor", "The cursor is not valid")
+    return int(found[1]), int(found[2])
+
+
+def query_limit(request, usual=50, most=200):
+    """The query's `limit`."""
+    text = request.query.get("limit", str(usual))
+    if not re.fullmatch(r"\d{1,6}", text) or not 1 <= int(text) <= most:
+        raise _bad_limit(most)
+    return int(text)
+
+
+def body_page(body, usual, most, needs_limit=False):
+    """(limit, cursor) of the body's `pagination`."""
+    told = body.get("pagination")
+    if told is None:
+        return usual, None
+    if not isinstance(told, dict):
+        raise ApiError(400, "invalidPagination", "pagination is not an object")
+    if needs_limit and "limit" not in told:
+        raise ApiError(400, "missingLimit", "Missing required field: limit")
+    limit = told.get("limit", usual)
+    if type(limit) is not int or not 1 <= limit <= most:
+        raise _bad_limit(most)
+    return limit, told.get("cursor") or None
+
+
+def _bad_limit(most):
+    return ApiError(400, "invalidLimit", f"limit is a number from 1 to {most}", most)
+
+
+def cut(entries, limit, cursor, settings):
+    """(a page, the next cursor or None).
+
+    `entries` yields (position, entry) from the cursor's position on.
+    """
+    if settings.page_entries:
+        limit = min(limit, settings.page_entries)
+    found = list(islice(entries, limit + 1))
+    following = cursor_for(found[limit][0]) if len(found) > limit else None
+    if settings.repeat_cursor:
+        following = cursor or following
+    return [entry for _, entry in found[:limit]], following
+
+
+def from_list(entries, cursor):
+    """A short list as `cut` wants it."""
+    first, _ = position_of(cursor)
+    return (((n, 0), entries[n]) for n in range(first, len(entries)))
+
+
+def arranged(entries, settings):
+    """Entries as the settings want them: flat, or in arrays of ten."""
+    if settings.entries_form == "flat":
+        return entries
+    return [entries[n:n + 10] for n in range(0, len(entries), 10)]
