@@ -153,6 +153,21 @@ SELECT attempt('ALTER FOREIGN TABLE p
 				OPTIONS (SET resource ''profiles'', DROP batch_size)');
 SELECT attempt('ALTER FOREIGN TABLE p OPTIONS (DROP resource)');
 
+-- What only some resources have.
+SELECT table_option('work_history', 'include_archived', 'true', 'perhaps');
+SELECT table_option('people', 'include_archived', 'true');
+SELECT table_option('time_off', 'include_private', 'true');
+SELECT table_option('time_off_changes', 'include_private', 'true');
+SELECT table_option('time_off_changes', 'include_pending', 'no');
+SELECT table_option('report', 'report_id', '71001', '');
+SELECT table_option('custom_table', 'table_id', 'root__table_1');
+SELECT table_option('custom_table', 'report_id', '71001');
+SELECT table_option('people', 'table_id', 'root__table_1');
+SELECT attempt('CREATE FOREIGN TABLE t (id text) SERVER bob
+				OPTIONS (resource ''custom_table'')');
+SELECT attempt('CREATE FOREIGN TABLE t (id text) SERVER bob
+				OPTIONS (resource ''report'', report_async ''true'')');
+
 --
 -- Columns
 --
@@ -161,6 +176,14 @@ SELECT column_option('field', 'work.department', '*', 'root.id',
 	'identification.custom.Payroll Integration ID_1RNhIIf',
 	'', '.', '.id', 'work.', 'work..title', 'work.*', '**',
 	'work.' || chr(9) || 'title');
+-- A report's label may look like this, a path of keys may not.
+CREATE FOREIGN TABLE keys (a text OPTIONS (field 'work..title'),
+	b text OPTIONS (field '.id'), c text OPTIONS (field 'work.'))
+	SERVER bob OPTIONS (resource 'people');
+SELECT attempt('EXPLAIN SELECT a FROM keys');
+SELECT attempt('EXPLAIN SELECT b FROM keys');
+SELECT attempt('EXPLAIN SELECT c FROM keys');
+DROP FOREIGN TABLE keys;
 SELECT column_option('path', 'currency', 'a.b', '', '*', 'a..b');
 SELECT column_option('value', 'machine', 'human', 'humane', 'robot', '');
 SELECT column_option('feild', 'work.title');

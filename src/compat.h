@@ -20,6 +20,7 @@
 #include "commands/explain_state.h"
 #include "storage/waiteventset.h"
 #endif
+#include "utils/resowner.h"
 #include "utils/wait_event.h"
 
 /* 18 lets a module say its name and version. */
@@ -42,6 +43,15 @@
 #define hibob_new_wait_event(name) WaitEventExtensionNew(name)
 #else
 #define hibob_new_wait_event(name) PG_WAIT_EXTENSION
+#endif
+
+/* 17 has the resource owner, not the memory context, look after the set. */
+#if PG_VERSION_NUM >= 170000
+#define hibob_create_wait_event_set(nevents) \
+	CreateWaitEventSet(CurrentResourceOwner, nevents)
+#else
+#define hibob_create_wait_event_set(nevents) \
+	CreateWaitEventSet(CurrentMemoryContext, nevents)
 #endif
 
 /* 17 added the restriction clauses of a pushed-down join, 18 disabled nodes. */

@@ -58,6 +58,12 @@ printable(const char *bytes, size_t length, size_t limit)
 	return buf.data;
 }
 
+char *
+error_printable(const char *words)
+{
+	return printable(words, strlen(words), MAX_WORDS);
+}
+
 /*
  * HiBob's own words in an error body, or NULL if it has none that can be read.
  */
@@ -74,11 +80,11 @@ words_of(JsonDoc *doc)
 		const char *text = json_doc_text(doc, keys[i]);
 
 		if (text != NULL)
-			result = printable(text, strlen(text), MAX_WORDS);
+			result = error_printable(text);
 	}
 	if (key == NULL)
 		return result;
-	key = printable(key, strlen(key), MAX_WORDS);
+	key = error_printable(key);
 	return result == NULL ? psprintf("(key \"%s\")", key) :
 		psprintf("%s (key \"%s\")", result, key);
 }
@@ -140,13 +146,46 @@ error_forbidden(const ErrorSubject *subject, const char *words)
 					subject->resource->name,
 					connection_server_name(subject->connection)),
 			 detail_words(words),
+			 subject->resource->permission == NULL ?
+			 errhint("If the account restricts API access by IP address, add the address of this database.") :
 			 errhint("In HiBob, give the permission group of the service user view access to %s. If the account restricts API access by IP address, add the address of this database.",
 					 subject->resource->permission)));
 }
 
+/* A list, report or custom table that is not there. */
 static void
-error_not_found(const ErrorSubject *subject, const char *words)
+error_no_thing(const ErrorSubject *subject, const char *words,
+			   const char *thing)
 {
+	const char *option = subject->resource->id_option;
+	bool		report = subject->resource->form == ROW_CSV;
+
+	if (option == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_TABLE_NOT_FOUND),
+				 errmsg("HiBob has no list \"%s\"", thing),
+				 detail_words(words),
+				 errhint("Names of lists are case-sensitive; without the condition on the list, foreign table \"%s\" shows them all.",
+						 subject->table)));
+	ereport(ERROR,
+			(errcode(ERRCODE_FDW_TABLE_NOT_FOUND),
+			 report ?
+			 errmsg("HiBob has no report \"%s\" for foreign table \"%s\"",
+					thing, subject->table) :
+			 errmsg("HiBob has no custom table \"%s\", or not for the employee, for foreign table \"%s\"",
+					thing, subject->table),
+			 detail_words(words),
+			 report ?
+			 errhint("Share the report with the service user in HiBob, or correct the table option report_id; a foreign table with the resource \"reports\" shows the ids.") :
+			 errhint("Correct the table option table_id; a foreign table with the resource \"custom_tables\" shows the ids.")));
+}
+
+static void
+error_not_found(const ErrorSubject *subject, const char *words,
+				const char *thing)
+{
+	if (thing != NULL)
+		error_no_thing(subject, words, thing);
 	ereport(ERROR,
 			(errcode(ERRCODE_FDW_TABLE_NOT_FOUND),
 			 errmsg("HiBob has no resource for foreign table \"%s\"",
@@ -203,13 +242,18 @@ error_other_status(const ErrorSubject *subject, const ErrorAnswer *answer,
 			 errdetail_internal("%s", describe_body(answer)),
 			 answer->status >= 500 ?
 			 errhint("HiBob has a problem of its own. Try again later; the server option max_retries says how often this is done unasked.") :
+			 answer->status == 400 && subject->resource->max_months > 0 ?
+			 errhint("HiBob shows \"%s\" of the last %d months. Add a condition, such as: WHERE %s.",
+					 subject->resource->name, subject->resource->max_months,
+					 subject->resource->example) :
 			 answer->status >= 300 && answer->status < 400 ?
 			 errhint("Redirects are not followed. Correct base_url of server \"%s\".",
 					 connection_server_name(subject->connection)) : 0));
 }
 
 void
-error_status(const ErrorSubject *subject, const ErrorAnswer *answer)
+error_status(const ErrorSubject *subject, const ErrorAnswer *answer,
+			 const char *thing)
 {
 	char	   *words = answer_words(answer);
 
@@ -222,7 +266,7 @@ error_status(const ErrorSubject *subject, const ErrorAnswer *answer)
 			error_forbidden(subject, words);
 			break;
 		case 404:
-			error_not_found(subject, words);
+			error_not_found(subject, words, thing);
 			break;
 		default:
 			error_other_status(subject, answer, words);

@@ -40,9 +40,13 @@ typedef struct ErrorProgress
 	uint64		rows;
 } ErrorProgress;
 
-/* A status that is not a success. */
+/*
+ * A status that is not a success.  "thing" is the list, report or custom table
+ * that was asked for, or NULL.
+ */
 hibob_noreturn extern void error_status(const ErrorSubject *subject,
-										const ErrorAnswer *answer);
+										const ErrorAnswer *answer,
+										const char *thing);
 
 /* A success that is not JSON, or not with rows where they belong. */
 hibob_noreturn extern void error_body(const ErrorSubject *subject,
@@ -59,6 +63,9 @@ hibob_noreturn extern void error_transport(const ErrorSubject *subject,
 /* Credentials that HiBob refused, now or less than a minute ago. */
 hibob_noreturn extern void error_refused(const ErrorSubject *subject,
 										 const ErrorAnswer *answer);
+
+/* HiBob's words, fit to be shown: bounded, in one line; palloc'd. */
+extern char *error_printable(const char *words);
 
 /* Waiting for the rate limit would take longer than allowed. */
 hibob_noreturn extern void error_rate_limited(const ErrorSubject *subject,

@@ -7,13 +7,15 @@
  * again for as long as the time slept for the rate limit stays within
  * max_rate_limit_wait, however often that is.
  *
+ * Nothing in here sleeps but exchange_wait_any(): where a try has to wait, its
+ * exchange is HELD, with a time to wake up at.
+ *
  * Knows HTTP's status codes and headers, but neither HiBob nor what a body
  * means.
  */
 #include "postgres.h"
 
 #include <limits.h>
-#include <time.h>
 #include <time.h>
 
 #include "common/pg_prng.h"
@@ -32,6 +34,9 @@
  * are by the minute, and a wrong header must not silence a session for days.
  */
 #define RESET_HORIZON (60 * 60 * INT64CONST(1000))
+
+/* By how much the end of one window may differ between answers; in s. */
+#define WINDOW_TOLERANCE 2
 
 /* A body not wanted is read away up to here, to keep the connection. */
 #define DISCARD_LIMIT (64 * 1024)
@@ -81,19 +86,17 @@ milliseconds_until(HttpChannel *channel, int64 epoch_seconds)
 		Min(epoch_seconds - now, RESET_HORIZON) * 1000;
 }
 
-/* Until the window of the rate limit ends; -1 if not told, or not credibly. */
+/* The end of the rate limit's window, in seconds since 1970; -1 likewise. */
 static int64
-reset_wait(HttpChannel *channel)
+window_end(HttpChannel *channel)
 {
-	int64		reset = header_number(channel, "X-RateLimit-Reset");
-	int64		wait;
+	int64		end = header_number(channel, "X-RateLimit-Reset");
 
-	if (reset < 0)
-		return -1;
-	if (reset > INT64CONST(100000000000))
-		reset /= 1000;			/* that far ahead it must be milliseconds */
-	wait = milliseconds_until(channel, reset);
-	return wait > RESET_HORIZON ? -1 : wait;
+	if (end > INT64CONST(100000000000))
+		end /= 1000;			/* that far ahead it must be milliseconds */
+	if (end >= 0 && milliseconds_until(channel, end) > RESET_HORIZON)
+		return -1;				/* not credible */
+	return end;
 }
 
 /* Retry-After, in seconds or as a date; -1 likewise. */
@@ -114,21 +117,165 @@ retry_after(HttpChannel *channel)
 	return wait > RESET_HORIZON ? -1 : wait;
 }
 
-/* Remembers what an answer says about the limit; not all of them do. */
-static void
-note_rate_limit(RateLimit *rate_limit, HttpChannel *channel)
-{
-	int64		limit = header_number(channel, "X-RateLimit-Limit");
-	int64		remaining = header_number(channel, "X-RateLimit-Remaining");
-	int64		wait = reset_wait(channel);
+/* ------------------------------------------------------------------------
+ * The rate limit
+ * ------------------------------------------------------------------------
+ */
 
-	if (limit < 0 && remaining < 0 && wait < 0)
+/*
+ * When that window ends by our own clock.  The server's clock says how long it
+ * is from the answer on, but the answer may have lain here for a while; where
+ * our clock agrees with the server's, it tells.  A second goes to rounding.
+ */
+static TimestampTz
+local_reset(const Exchange *exchange, int64 end)
+{
+	int64		wait = milliseconds_until(exchange->channel, end);
+	TimestampTz earliest = TimestampTzPlusMilliseconds(exchange->sent_at, wait);
+	TimestampTz latest = TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
+													 wait);
+	TimestampTz ours = time_t_to_timestamptz((pg_time_t) end + 1);
+
+	return Max(earliest, Min(ours, latest));
+}
+
+/*
+ * Is an answer about a window that has passed?  Answers come in any order.  A
+ * server that works the window's end out anew each time may be a little off.
+ */
+static bool
+is_stale(const RateLimit *limit, int64 end)
+{
+	if (!limit->known || limit->window < 0 || end < 0)
+		return false;
+	return limit->rolled ? end <= limit->window :
+		end < limit->window - WINDOW_TOLERANCE;
+}
+
+/*
+ * An answer said how many requests were left when the server wrote it.  That is
+ * too many now by those the server had not counted then: those sent after this
+ * one, and perhaps those that were under way when it was sent.  Our own count
+ * knows better, unless others are using up the limit, too.
+ */
+static void
+note_remaining(const Exchange *exchange, int remaining)
+{
+	RateLimit  *limit = exchange->policy.rate_limit;
+	int64		least;
+
+	if (remaining < limit->remaining)
+		least = remaining - limit->under_way;
+	else
+		least = Max(limit->remaining, remaining - exchange->rivals -
+					(int64) (limit->sent - exchange->serial));
+	limit->remaining = (int) Max(least, 0);
+}
+
+static void
+note_reset(RateLimit *limit, int64 window, TimestampTz reset)
+{
+	limit->window = window;
+	limit->reset = reset;
+	limit->rolled = false;
+}
+
+/*
+ * Remembers what an answer says about the limit; not all of them do.  A refusal
+ * says so by itself, and may name the time in another header.
+ */
+static void
+note_rate_limit(const Exchange *exchange)
+{
+	HttpChannel *channel = exchange->channel;
+	RateLimit  *limit = exchange->policy.rate_limit;
+	int64		requests = header_number(channel, "X-RateLimit-Limit");
+	int64		remaining = header_number(channel, "X-RateLimit-Remaining");
+	int64		end = window_end(channel);
+	bool		refused = http_channel_status(channel) == 429;
+
+	if (!refused && requests < 0 && remaining < 0 && end < 0)
 		return;
-	rate_limit->known = true;
-	rate_limit->limit = limit > INT_MAX ? -1 : (int) limit;
-	rate_limit->remaining = remaining > INT_MAX ? -1 : (int) remaining;
-	rate_limit->reset = wait < 0 ? 0 :
-		TimestampTzPlusMilliseconds(GetCurrentTimestamp(), wait);
+	if (!limit->known)
+	{
+		limit->known = true;
+		limit->limit = limit->remaining = -1;
+		limit->window = -1;
+	}
+	if (is_stale(limit, end))
+	{
+		if (!refused || retry_after(channel) < 0)
+			return;
+		end = -1;
+	}
+	if (requests >= 0)
+		limit->limit = requests > INT_MAX ? -1 : (int) requests;
+	if (refused)
+		limit->remaining = 0;
+	else if (remaining >= 0 && remaining <= INT_MAX)
+		note_remaining(exchange, (int) remaining);
+	if (end >= 0)
+		note_reset(limit, end, local_reset(exchange, end));
+	else if (refused && retry_after(channel) >= 0)
+		note_reset(limit, limit->window,
+				   TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
+											   retry_after(channel)));
+}
+
+/*
+ * The window has ended.  The next one is taken to have as many requests as this
+ * one; the answer to the first of them will tell.
+ */
+static void
+begin_window(RateLimit *limit)
+{
+	limit->rolled = true;
+	limit->turns++;
+	limit->under_way = 0;
+	limit->remaining = limit->limit > 0 ? limit->limit : -1;
+}
+
+/* For how long, in ms, no request may be sent. */
+static int64
+limit_wait(RateLimit *limit)
+{
+	int64		wait;
+
+	if (!limit->known)
+		return 0;
+	wait = limit->reset == 0 ? 0 :
+		TimestampDifferenceMilliseconds(GetCurrentTimestamp(), limit->reset);
+	if (wait > 0)
+		return limit->remaining == 0 ? wait : 0;
+	if (limit->reset != 0 && !limit->rolled)
+		begin_window(limit);
+	else if (limit->remaining == 0)
+		limit->remaining = -1;	/* nobody said until when */
+	return 0;
+}
+
+/* A request goes out. */
+static void
+limit_sent(Exchange *exchange)
+{
+	RateLimit  *limit = exchange->policy.rate_limit;
+
+	exchange->serial = ++limit->sent;
+	exchange->turn = limit->turns;
+	exchange->rivals = limit->under_way++;
+	exchange->sent_at = GetCurrentTimestamp();
+	if (limit->known && limit->remaining > 0)
+		limit->remaining--;
+}
+
+/* Its answer is here, or not waited for any more. */
+static void
+limit_answered(Exchange *exchange)
+{
+	RateLimit  *limit = exchange->policy.rate_limit;
+
+	if (exchange->turn == limit->turns && limit->under_way > 0)
+		limit->under_way--;
 }
 
 /* ------------------------------------------------------------------------
@@ -162,56 +309,112 @@ rate_limit_left(const Exchange *exchange)
 			   0);
 }
 
+/* What is not booked yet of the time until then. */
+static int64
+unbooked(const Exchange *exchange, int64 wake)
+{
+	return Max(wake - Max(http_now_ms(),
+						  exchange->policy.counters->booked_until), 0);
+}
+
 /*
- * Sleeps on account of the rate limit, if that is within its budget.  Booked
- * beforehand, so that a cancelled sleep has been spent too.
+ * Books what an exchange will sleep on account of the rate limit; beforehand,
+ * so that a cancelled sleep has been spent too.  What another exchange sleeps
+ * meanwhile is the same time.
+ */
+static void
+book(Exchange *exchange)
+{
+	ExchangeCounters *counters = exchange->policy.counters;
+
+	counters->rate_limit_wait += unbooked(exchange, exchange->wake);
+	counters->booked_until = Max(counters->booked_until, exchange->wake);
+}
+
+/*
+ * Holds an exchange on account of the rate limit for so long, if that is within
+ * the budget.
  */
 static bool
-sleep_for_limit(Exchange *exchange, int64 milliseconds)
+hold_for_limit(Exchange *exchange, int64 milliseconds)
 {
-	if (milliseconds > rate_limit_left(exchange))
+	int64		wake = http_now_ms() + milliseconds;
+
+	if (unbooked(exchange, wake) > rate_limit_left(exchange))
 		return false;
-	exchange->policy.counters->rate_limit_wait += milliseconds;
-	http_sleep(milliseconds);
+	exchange->wake = wake;
+	exchange->booked = true;
+	book(exchange);
 	return true;
 }
 
 /*
- * After a 429: what the server says, or else a back-off.  The spread comes on
- * top; without it a server that names a time already past would be asked again
- * at once, and again.
+ * Ends it early: another exchange has seen the new window, or an answer left
+ * more requests than there seemed to be.  What was not slept is given back, for
+ * all; whoever still sleeps books it again when asked.
  */
-static int64
-refusal_wait(Exchange *exchange)
+static void
+end_hold(Exchange *exchange)
 {
-	int64		wait = reset_wait(exchange->channel);
+	ExchangeCounters *counters = exchange->policy.counters;
+	int64		left = counters->booked_until - http_now_ms();
+
+	if (left > 0)
+	{
+		counters->rate_limit_wait -= left;
+		counters->booked_until -= left;
+	}
+	exchange->wake = 0;
+}
+
+/* Whether it is too early to send anything. */
+static bool
+is_held(Exchange *exchange)
+{
+	if (exchange->wake <= http_now_ms())
+		return false;
+	if (exchange->for_window && exchange->policy.rate_limit->remaining != 0)
+	{
+		end_hold(exchange);
+		return false;
+	}
+	if (exchange->booked)
+		book(exchange);
+	return true;
+}
+
+/*
+ * After a 429: until the server says, or else for a back-off.  The spread comes
+ * on top; without it a server that names a time already past would be asked
+ * again at once, and again.  False if that lasts too long.
+ */
+static bool
+hold_after_refusal(Exchange *exchange)
+{
+	int64		wait = limit_wait(exchange->policy.rate_limit);
 	int64		backoff = backoff_limit(exchange->refusals);
 
-	if (wait < 0)
-		wait = retry_after(exchange->channel);
-	if (wait <= 0)
-		return backoff / 2 + random_ms(backoff / 2);
-	return wait + random_ms(SPREAD);
+	exchange->for_window = wait > 0;
+	if (wait > 0)
+		wait += random_ms(SPREAD);
+	else
+		wait = backoff / 2 + random_ms(backoff / 2);
+	return hold_for_limit(exchange, wait);
 }
 
 /*
  * Before a request: nothing is sent while an earlier answer says that there is
- * nothing left to ask.  Returns false if that lasts too long.
+ * nothing left to ask.  False likewise.
  */
 static bool
-wait_for_window(Exchange *exchange)
+hold_for_window(Exchange *exchange)
 {
-	RateLimit  *rate_limit = exchange->policy.rate_limit;
-	int64		wait;
+	int64		wait = limit_wait(exchange->policy.rate_limit);
 
-	if (!rate_limit->known || rate_limit->remaining != 0)
+	if (wait == 0)
 		return true;
-	wait = TimestampDifferenceMilliseconds(GetCurrentTimestamp(),
-										   rate_limit->reset);
-	if (wait > 0 && !sleep_for_limit(exchange, wait + random_ms(SPREAD)))
-		return false;
-	rate_limit->remaining = -1; /* a new window has begun */
-	return true;
+	exchange->for_window = true;
+	return hold_for_limit(exchange, wait + random_ms(SPREAD));
 }
 
 /* ------------------------------------------------------------------------
@@ -233,9 +436,11 @@ exchange_init(Exchange *exchange, HttpChannel *channel,
 void
 exchange_stop(Exchange *exchange)
 {
-	if (!exchange->started)
+	if (exchange->stage == STAGE_HELD)
 		return;
-	exchange->started = false;
+	exchange->stage = STAGE_HELD;
+	if (!exchange->judged)
+		limit_answered(exchange);
 	exchange->policy.counters->bytes_received +=
 		http_channel_received(exchange->channel);
 	http_channel_stop(exchange->channel);
@@ -251,8 +456,10 @@ send_request(Exchange *exchange)
 	exchange->policy.counters->requests++;
 	if (exchange->attempt > 0)
 		exchange->policy.counters->retries++;
+	limit_sent(exchange);
+	exchange->wake = 0;
 	exchange->judged = false;
-	exchange->started = true;
+	exchange->stage = STAGE_SENT;
 	http_channel_start(exchange->channel, &exchange->request);
 }
 
@@ -291,7 +498,10 @@ judge(Exchange *exchange, HttpProgress progress)
 
 	exchange->judged = true;
 	if (first)
-		note_rate_limit(exchange->policy.rate_limit, exchange->channel);
+	{
+		limit_answered(exchange);
+		note_rate_limit(exchange);
+	}
 	if (first && status == 429)
 		return VERDICT_REFUSED;
 	if (progress == HTTP_FAILED)
@@ -302,22 +512,30 @@ judge(Exchange *exchange, HttpProgress progress)
 	return VERDICT_FINAL;
 }
 
-/* Ends a try of which nothing is wanted, and keeps its connection if cheap. */
+/*
+ * Goes on ending a try of which nothing is wanted: its connection is kept if
+ * that is cheap.
+ */
 static void
 discard(Exchange *exchange, HttpProgress progress)
 {
 	HttpChannel *channel = exchange->channel;
-	size_t		discarded = 0;
+	size_t		length = http_channel_window(channel).length;
 
-	while (progress == HTTP_BYTES && discarded <= DISCARD_LIMIT)
-	{
-		size_t		length = http_channel_window(channel).length;
+	http_channel_drop(channel, length);
+	exchange->discarded += length;
+	if (progress != HTTP_BYTES || exchange->discarded > DISCARD_LIMIT)
+		exchange_stop(exchange);
+}
 
-		http_channel_drop(channel, length);
-		discarded += length;
-		progress = http_channel_wait(channel);
-	}
-	exchange_stop(exchange);
+/* Gives up a try in favour of another, which may be held back already. */
+static void
+begin_discard(Exchange *exchange, HttpProgress progress)
+{
+	exchange->attempt++;
+	exchange->discarded = 0;
+	exchange->stage = STAGE_DISCARDING;
+	discard(exchange, progress);
 }
 
 /*
@@ -328,36 +546,28 @@ static void
 prepare_retry(Exchange *exchange, HttpProgress progress)
 {
 	int64		asked = -1;
-	int64		backoff;
+	int64		backoff = random_ms(backoff_limit(exchange->failures));
 
 	if (http_channel_status(exchange->channel) == 503)
-		asked = retry_after(exchange->channel);
-	backoff = random_ms(backoff_limit(exchange->failures));
-	discard(exchange, progress);
+		asked = Min(retry_after(exchange->channel), rate_limit_left(exchange));
+	exchange->for_window = false;
+	if (asked <= backoff || !hold_for_limit(exchange, asked))
+	{
+		exchange->wake = http_now_ms() + backoff;
+		exchange->booked = false;
+	}
 	exchange->failures++;
-	exchange->attempt++;
-	asked = Min(asked, rate_limit_left(exchange));
-	if (asked > backoff)
-		(void) sleep_for_limit(exchange, asked);
-	else
-		http_sleep(backoff);
+	begin_discard(exchange, progress);
 }
 
 /* After a 429; false, with all left as it is, if there is no time for it. */
 static bool
 prepare_after_refusal(Exchange *exchange, HttpProgress progress)
 {
-	int64		wait = refusal_wait(exchange);
-
-	if (wait > rate_limit_left(exchange))
+	if (!hold_after_refusal(exchange))
 		return false;
-	discard(exchange, progress);
 	exchange->refusals++;
-	exchange->attempt++;
-	(void) sleep_for_limit(exchange, wait);
-
-	/* What that answer said of its window has been waited for. */
-	exchange->policy.rate_limit->remaining = -1;
+	begin_discard(exchange, progress);
 	return true;
 }
 
@@ -372,35 +582,99 @@ result_of(const Exchange *exchange, HttpProgress progress)
 	return EXCHANGE_END;
 }
 
+/* Sends what may be sent; EXCHANGE_BYTES if that is so. */
+static ExchangeResult
+poll_held(Exchange *exchange)
+{
+	if (is_held(exchange))
+		return EXCHANGE_WAITING;
+	exchange->wake = 0;
+	if (!hold_for_window(exchange))
+		return EXCHANGE_RATE_LIMITED;
+	if (exchange->wake > 0)
+		return EXCHANGE_WAITING;
+	send_request(exchange);
+	return EXCHANGE_BYTES;
+}
+
 /*
- * An interrupt may leave this anywhere.  Between tries nothing is under way;
- * within one, exchange_stop() cleans up.
+ * What has come of the present try; false if the next one has to tell.
+ */
+static bool
+poll_sent(Exchange *exchange, HttpProgress progress, ExchangeResult *result)
+{
+	switch (judge(exchange, progress))
+	{
+		case VERDICT_FINAL:
+			*result = result_of(exchange, progress);
+			return true;
+		case VERDICT_FAILED:
+			prepare_retry(exchange, progress);
+			return false;
+		case VERDICT_REFUSED:
+			*result = EXCHANGE_RATE_LIMITED;
+			return !prepare_after_refusal(exchange, progress);
+	}
+	pg_unreachable();
+}
+
+/*
+ * An interrupt may leave this anywhere.  While an exchange is held nothing is
+ * under way; else exchange_stop() cleans up.
  */
 ExchangeResult
-exchange_wait(Exchange *exchange)
+exchange_poll(Exchange *exchange)
 {
 	for (;;)
 	{
+		ExchangeResult result;
 		HttpProgress progress;
 
-		if (!exchange->started)
+		if (exchange->stage == STAGE_HELD)
 		{
-			if (!wait_for_window(exchange))
-				return EXCHANGE_RATE_LIMITED;
-			send_request(exchange);
+			result = poll_held(exchange);
+			if (result != EXCHANGE_BYTES)
+				return result;
 		}
+		if (!http_channel_poll(exchange->channel))
+			return EXCHANGE_WAITING;
 		progress = http_channel_wait(exchange->channel);
-		switch (judge(exchange, progress))
-		{
-			case VERDICT_FINAL:
-				return result_of(exchange, progress);
-			case VERDICT_FAILED:
-				prepare_retry(exchange, progress);
-				break;
-			case VERDICT_REFUSED:
-				if (!prepare_after_refusal(exchange, progress))
-					return EXCHANGE_RATE_LIMITED;
-				break;
-		}
+		if (exchange->stage == STAGE_DISCARDING)
+			discard(exchange, progress);
+		else if (poll_sent(exchange, progress, &result))
+			return result;
 	}
+}
+
+/* Sleeps for the channels of those under way and the first to wake up. */
+void
+exchange_wait_any(Exchange *const *exchanges, int n)
+{
+	HttpChannel **channels = palloc(Max(n, 1) * sizeof(HttpChannel *));
+	int			nchannels = 0;
+	int64		wake = -1;
+
+	Assert(n > 0);
+	for (int i = 0; i < n; i++)
+	{
+		const Exchange *exchange = exchanges[i];
+
+		if (exchange->stage != STAGE_HELD)
+			channels[nchannels++] = exchange->channel;
+		else if (wake < 0 || exchange->wake < wake)
+			wake = exchange->wake;
+	}
+	http_wait_any(channels, nchannels,
+				  wake < 0 ? -1 : Max(wake - http_now_ms(), 0));
+	pfree(channels);
+}
+
+ExchangeResult
+exchange_wait(Exchange *exchange)
+{
+	ExchangeResult result;
+
+	while ((result = exchange_poll(exchange)) == EXCHANGE_WAITING)
+		exchange_wait_any(&exchange, 1);
+	return result;
 }

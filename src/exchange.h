@@ -3,6 +3,10 @@
  *		One request until it has an answer: tried again when it failed before
  *		anything of it was used, held back when the rate limit says so.
  *
+ * Any number of exchanges may be under way at once, each on a channel of its
+ * own.  They go on when they are polled, or waited for, and only then: a
+ * back-off that has ended while nobody asked has done no more than to end.
+ *
  * Knows HTTP's status codes and headers, but neither HiBob nor what a body
  * means.  It raises no error of its own (only that of a cancel, and those of
  * http_channel_wait()): what came out of the exchange is for the caller to
@@ -17,16 +21,23 @@
 #include "http.h"
 
 /*
- * What the last answer of an endpoint said about its rate limit.  It lives as
- * long as the connection, so that a later exchange does not ask in vain.  The
- * reset is by our own clock, whatever the server's shows.
+ * What the answers of an endpoint said about its rate limit.  It lives as long
+ * as the connection, so that a later exchange does not ask in vain, and is
+ * shared by all exchanges of the endpoint.  The reset is by our own clock,
+ * whatever the server's shows.  All zero is where it starts from.
  */
 typedef struct RateLimit
 {
 	bool		known;
 	int			limit;			/* requests a window; -1 unknown */
-	int			remaining;		/* -1 unknown */
+	int			remaining;		/* less what was sent since; -1 unknown */
 	TimestampTz reset;			/* when the window ends; 0 unknown */
+	/* private */
+	int64		window;			/* its end as the server wrote it; -1 unknown */
+	bool		rolled;			/* that has passed, and nothing came since */
+	uint64		turns;			/* how often it has */
+	uint64		sent;			/* requests so far */
+	int			under_way;		/* of them, those without an answer */
 } RateLimit;
 
 typedef struct ExchangeCounters
@@ -34,7 +45,8 @@ typedef struct ExchangeCounters
 	uint64		requests;
 	uint64		bytes_received; /* over the wire */
 	uint64		retries;		/* of the requests, those sent again */
-	int64		rate_limit_wait;	/* ms slept */
+	int64		rate_limit_wait;	/* ms slept; once, where several did */
+	int64		booked_until;	/* private: on the clock of http_now_ms() */
 } ExchangeCounters;
 
 typedef struct ExchangePolicy
@@ -51,8 +63,17 @@ typedef enum ExchangeResult
 	EXCHANGE_BYTES,				/* the window has bytes that were not there */
 	EXCHANGE_END,				/* the answer is complete */
 	EXCHANGE_FAILED,			/* no (whole) answer: see the channel's failure */
-	EXCHANGE_RATE_LIMITED		/* waiting for the limit would take too long */
+	EXCHANGE_RATE_LIMITED,		/* waiting for the limit would take too long */
+	EXCHANGE_WAITING			/* only from exchange_poll(): there is nothing
+								 * new without sleeping */
 } ExchangeResult;
+
+typedef enum ExchangeStage
+{
+	STAGE_HELD,					/* nothing under way, nor before "wake" */
+	STAGE_SENT,					/* a request is under way, or answered */
+	STAGE_DISCARDING			/* the rest of a try that comes to nothing */
+} ExchangeStage;
 
 typedef struct Exchange
 {
@@ -64,17 +85,25 @@ typedef struct Exchange
 	bool		committed;		/* set by the caller: something of the answer
 								 * was used, so no retry */
 	/* private */
-	bool		started;		/* a request is under way or answered */
+	ExchangeStage stage;
+	int64		wake;			/* by http_now_ms(); 0: nothing holds it back */
+	bool		booked;			/* ... and that is booked */
+	bool		for_window;		/* ... and over when the rate limit allows */
 	bool		judged;			/* the answer's head was looked at */
+	size_t		discarded;		/* bytes of the present answer */
 	int			failures;		/* tries that failed, other than by 429 */
 	int			refusals;		/* tries that were answered 429 */
+	TimestampTz sent_at;
+	uint64		serial;			/* of the try among the endpoint's requests */
+	uint64		turn;			/* RateLimit.turns when it was sent */
+	int			rivals;			/* requests that were under way then */
 } Exchange;
 
 /*
  * The request's strings, and what the policy points to, must live as long as
  * the exchange; exchange_stop() in the clean-up after an error still uses the
- * counters, so none of it may lie on the stack.  Nothing is sent yet; what the
- * channel knew of an exchange before is gone.
+ * counters and the rate limit, so none of it may lie on the stack.  Nothing is
+ * sent yet; what the channel knew of an exchange before is gone.
  */
 extern void exchange_init(Exchange *exchange, HttpChannel *channel,
 						  const HttpRequest *request,
@@ -95,8 +124,27 @@ extern void exchange_init(Exchange *exchange, HttpChannel *channel,
 extern ExchangeResult exchange_wait(Exchange *exchange);
 
 /*
+ * As exchange_wait(), but where that would sleep it returns EXCHANGE_WAITING,
+ * having sent what there is to send.  It handles interrupts, too.
+ *
+ * After EXCHANGE_WAITING the attempt may have changed as after any other
+ * result, and the window's bytes count only if it has not.  Each call reads on,
+ * at most about 256 kB beyond what the window holds: whoever has enough for now
+ * does not call, and the server has to wait.
+ */
+extern ExchangeResult exchange_poll(Exchange *exchange);
+
+/*
+ * Sleeps until at least one of them is worth polling again; each has returned
+ * EXCHANGE_WAITING before.  Handles interrupts.  May return earlier.
+ */
+extern void exchange_wait_any(Exchange *const *exchanges, int n);
+
+/*
  * Ends the exchange, wherever it is, and books the bytes received.  Never
- * raises an error; harmless when repeated, or when nothing was sent.
+ * raises an error; harmless when repeated, or when nothing was sent.  If it is
+ * never called, after an error, the rate limit takes the request for one under
+ * way until the window ends, and is the more cautious.
  */
 extern void exchange_stop(Exchange *exchange);
 

@@ -30,6 +30,17 @@ filter_expression(ForeignScanState *node, ExplainState *es)
 							  false);
 }
 
+/* What a request says beside its endpoint: body or query string, or NULL. */
+static const char *
+request_shown(const RequestCall *call)
+{
+	const char *query = call->path != NULL ? strchr(call->path, '?') : NULL;
+
+	if (call->body != NULL)
+		return call->body;
+	return query != NULL ? query + 1 : NULL;
+}
+
 static void
 explain_request(ForeignScanState *node, ExplainState *es)
 {
@@ -40,12 +51,15 @@ explain_request(ForeignScanState *node, ExplainState *es)
 	{
 		call.method = resource->method;
 		call.endpoint = resource->path;
+		call.path = NULL;
 		call.body = NULL;
 	}
 	ExplainPropertyText("HiBob Endpoint",
 						psprintf("%s %s", call.method, call.endpoint), es);
-	if (es->verbose && call.body != NULL)
-		ExplainPropertyText("HiBob Request", call.body, es);
+	if (scan_needs_ids(node))
+		ExplainPropertyText("HiBob Employees", "POST /people/search", es);
+	if (es->verbose && request_shown(&call) != NULL)
+		ExplainPropertyText("HiBob Request", request_shown(&call), es);
 }
 
 /* A counter that is worth a line only if it is not zero, or not for people. */

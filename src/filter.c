@@ -18,7 +18,11 @@
 #include "optimizer/optimizer.h"
 #include "options.h"
 #include "utils/array.h"
+#include "utils/date.h"
+#include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
+#include "utils/timestamp.h"
+#include "utils/typcache.h"
 
 /* The btree families whose equality of two values is that of their texts. */
 static bool
@@ -57,8 +61,7 @@ plain_column(Node *node, RelOptInfo *rel)
 	if (node == NULL || !IsA(node, Var))
 		return NULL;
 	if ((Index) ((Var *) node)->varno != rel->relid ||
-		((Var *) node)->varlevelsup != 0 || ((Var *) node)->varattno <= 0 ||
-		!is_plain_type(((Var *) node)->vartype))
+		((Var *) node)->varlevelsup != 0 || ((Var *) node)->varattno <= 0)
 		return NULL;
 	return (Var *) node;
 }
@@ -71,93 +74,169 @@ is_row_independent(Node *node, RelOptInfo *rel)
 		!contain_volatile_functions(node) && !contain_subplans(node);
 }
 
-/* The filterable field that a column takes as HiBob has it, or NULL. */
-static const char *
-filterable_field(Oid relid, AttrNumber attnum,
+/* A clause taken apart, the column on the left. */
+typedef struct Comparison
+{
+	Var		   *column;
+	Expr	   *value;
+	Oid			opno;
+	Oid			collation;
+	bool		any;			/* the value is an array of them */
+} Comparison;
+
+static bool
+split_operator(OpExpr *op, RelOptInfo *rel, Comparison *result)
+{
+	if (list_length(op->args) != 2)
+		return false;
+	result->opno = op->opno;
+	result->collation = op->inputcollid;
+	result->any = false;
+	result->column = plain_column(linitial(op->args), rel);
+	result->value = lsecond(op->args);
+	if (result->column != NULL)
+		return true;
+	result->opno = get_commutator(op->opno);
+	result->column = plain_column(lsecond(op->args), rel);
+	result->value = linitial(op->args);
+	return result->column != NULL && OidIsValid(result->opno);
+}
+
+static bool
+split_array_operator(ScalarArrayOpExpr *op, RelOptInfo *rel,
+					 Comparison *result)
+{
+	if (!op->useOr)
+		return false;
+	result->opno = op->opno;
+	result->collation = op->inputcollid;
+	result->any = true;
+	result->column = plain_column(linitial(op->args), rel);
+	result->value = lsecond(op->args);
+	return result->column != NULL;
+}
+
+static bool
+split_clause(Expr *clause, RelOptInfo *rel, Comparison *result)
+{
+	bool		split = false;
+
+	if (IsA(clause, OpExpr))
+		split = split_operator((OpExpr *) clause, rel, result);
+	else if (IsA(clause, ScalarArrayOpExpr))
+		split = split_array_operator((ScalarArrayOpExpr *) clause, rel, result);
+	return split && is_row_independent((Node *) result->value, rel);
+}
+
+/* field = value, bytewise */
+static bool
+compares_values(const Comparison *parts, FilterComparison *comparison)
+{
+	Oid			type = exprType((Node *) parts->value);
+
+	if (parts->any)
+		type = get_base_element_type(type);
+	if (!OidIsValid(type) || !is_plain_type(type) ||
+		!is_plain_type(parts->column->vartype) ||
+		!is_bytewise_operator(parts->opno, parts->collation))
+		return false;
+	*comparison = parts->any ? COMPARE_ANY : COMPARE_EQUAL;
+	return true;
+}
+
+static bool
+is_time_type(Oid type)
+{
+	type = getBaseType(type);
+	return type == DATEOID || type == TIMESTAMPOID || type == TIMESTAMPTZOID;
+}
+
+/*
+ * field >= value and its like, for dates and times in any mixture: their
+ * btree operators are of one family.
+ */
+static bool
+compares_time(const Comparison *parts, FilterComparison *comparison)
+{
+	static const FilterComparison comparisons[] = {
+		[BTLessStrategyNumber] = COMPARE_BELOW,
+		[BTLessEqualStrategyNumber] = COMPARE_UPPER,
+		[BTEqualStrategyNumber] = COMPARE_EQUAL,
+		[BTGreaterEqualStrategyNumber] = COMPARE_LOWER,
+		[BTGreaterStrategyNumber] = COMPARE_ABOVE,
+	};
+	Oid			family;
+	int			strategy;
+
+	if (parts->any || !is_time_type(parts->column->vartype) ||
+		!is_time_type(exprType((Node *) parts->value)))
+		return false;
+	family = lookup_type_cache(DATEOID, TYPECACHE_BTREE_OPFAMILY)->btree_opf;
+	strategy = get_op_opfamily_strategy(parts->opno, family);
+	if (strategy == 0)
+		return false;
+	*comparison = comparisons[strategy];
+	return true;
+}
+
+/* Whether a comparison tells HiBob something about a field with that role. */
+static bool
+fits_role(FilterRole role, const Comparison *parts,
+		  FilterComparison *comparison)
+{
+	bool		lower;
+	bool		upper;
+
+	if (role == FILTER_VALUES)
+		return compares_values(parts, comparison);
+	if (role == FILTER_STATUS)
+		return compares_values(parts, comparison) &&
+			*comparison == COMPARE_EQUAL;
+	if (!compares_time(parts, comparison))
+		return false;
+	lower = *comparison == COMPARE_LOWER || *comparison == COMPARE_ABOVE;
+	upper = *comparison == COMPARE_UPPER || *comparison == COMPARE_BELOW;
+	return *comparison == COMPARE_EQUAL || role == FILTER_BOUNDS ||
+		(lower && role == FILTER_LOWER) || (upper && role == FILTER_UPPER);
+}
+
+/* The filter for the field that a column takes as HiBob has it, or -1. */
+static int
+filter_of_column(Oid relid, AttrNumber attnum,
 				 const CatalogResource *resource)
 {
-	static const char *const fields[] = {CATALOG_FIELD_ID,
-		CATALOG_FIELD_EMAIL, CATALOG_FIELD_STATUS};
 	ColumnOptions *options = column_options(relid, attnum,
 											get_attname(relid, attnum, false),
 											resource);
 
 	if (options->path != NULL || options->form != FORM_MACHINE)
-		return NULL;
-	for (size_t i = 0; i < lengthof(fields); i++)
-		if (strcmp(options->field, fields[i]) == 0)
-			return fields[i];
-	return NULL;
-}
-
-/*
- * A clause's parts, the column on the left.
- */
-static bool
-split_clause(Expr *clause, RelOptInfo *rel, Var **column, Expr **value,
-			 FilterKind *kind)
-{
-	List	   *args;
-	Oid			opno;
-	Oid			collation;
-
-	if (IsA(clause, OpExpr))
-	{
-		OpExpr	   *op = (OpExpr *) clause;
-
-		*kind = FILTER_EQUALS;
-		args = op->args;
-		opno = op->opno;
-		collation = op->inputcollid;
-	}
-	else if (IsA(clause, ScalarArrayOpExpr) &&
-			 ((ScalarArrayOpExpr *) clause)->useOr)
-	{
-		ScalarArrayOpExpr *op = (ScalarArrayOpExpr *) clause;
-
-		*kind = FILTER_ANY;
-		args = op->args;
-		opno = op->opno;
-		collation = op->inputcollid;
-	}
-	else
-		return false;
-
-	if (list_length(args) != 2 || !is_bytewise_operator(opno, collation))
-		return false;
-	*column = plain_column(linitial(args), rel);
-	*value = lsecond(args);
-	if (*column == NULL && *kind == FILTER_EQUALS)
-	{
-		*column = plain_column(lsecond(args), rel);
-		*value = linitial(args);
-	}
-	return *column != NULL && is_row_independent((Node *) *value, rel);
+		return -1;
+	for (int i = 0; i < resource->nfilters; i++)
+		if (strcmp(options->field, resource->filters[i].field) == 0)
+			return i;
+	return -1;
 }
 
 FilterClause *
 filter_recognize(Expr *clause, RelOptInfo *rel, Oid relid,
 				 const CatalogResource *resource)
 {
-	FilterClause result;
-	FilterClause *copy;
-	Var		   *column;
-	Oid			type;
+	Comparison	parts;
+	FilterComparison comparison;
+	FilterClause *result;
+	int			filter;
 
-	if (!resource->has_fields ||
-		!split_clause(clause, rel, &column, &result.value, &result.kind))
+	if (resource->nfilters == 0 || !split_clause(clause, rel, &parts))
 		return NULL;
-	type = exprType((Node *) result.value);
-	if (result.kind == FILTER_ANY)
-		type = get_base_element_type(type);
-	if (!OidIsValid(type) || !is_plain_type(type))
+	filter = filter_of_column(relid, parts.column->varattno, resource);
+	if (filter < 0 ||
+		!fits_role(resource->filters[filter].role, &parts, &comparison))
 		return NULL;
-	result.field = filterable_field(relid, column->varattno, resource);
-	if (result.field == NULL)
-		return NULL;
-	copy = palloc(sizeof(FilterClause));
-	*copy = result;
-	return copy;
+	result = palloc(sizeof(FilterClause));
+	result->filter = filter;
+	result->comparison = comparison;
+	result->value = parts.value;
+	return result;
 }
 
 int
@@ -165,7 +244,7 @@ filter_estimate_values(const FilterClause *clause)
 {
 	const int	unknown = 10;
 
-	if (clause->kind == FILTER_EQUALS)
+	if (clause->comparison == COMPARE_EQUAL)
 		return 1;
 	if (IsA(clause->value, Const) &&
 		!((Const *) clause->value)->constisnull)
@@ -206,7 +285,8 @@ array_texts(Datum datum)
 }
 
 List *
-filter_evaluate(ExprState *state, ExprContext *econtext, FilterKind kind)
+filter_evaluate(ExprState *state, ExprContext *econtext,
+				FilterComparison comparison)
 {
 	bool		null;
 	Datum		datum = ExecEvalExpr(state, econtext, &null);
@@ -215,10 +295,35 @@ filter_evaluate(ExprState *state, ExprContext *econtext, FilterKind kind)
 
 	if (null)
 		return NIL;
-	if (kind == FILTER_ANY)
+	if (comparison == COMPARE_ANY)
 		return array_texts(datum);
 	getTypeOutputInfo(exprType((Node *) state->expr), &output, &varlena);
 	return list_make1(OidOutputFunctionCall(output, datum));
+}
+
+/* Dates are midnights by the session's time zone, as their operators say. */
+bool
+filter_evaluate_time(ExprState *state, ExprContext *econtext,
+					 TimestampTz *result)
+{
+	bool		null;
+	Datum		datum = ExecEvalExpr(state, econtext, &null);
+
+	if (null)
+		return false;
+	switch (getBaseType(exprType((Node *) state->expr)))
+	{
+		case DATEOID:
+			datum = DirectFunctionCall1(date_timestamptz, datum);
+			break;
+		case TIMESTAMPOID:
+			datum = DirectFunctionCall1(timestamp_timestamptz, datum);
+			break;
+		default:
+			break;
+	}
+	*result = DatumGetTimestampTz(datum);
+	return true;
 }
 
 static bool

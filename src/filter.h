@@ -12,20 +12,26 @@
 #include "postgres.h"
 
 #include "catalog.h"
+#include "datatype/timestamp.h"
 #include "nodes/execnodes.h"
 #include "nodes/pathnodes.h"
 
-typedef enum FilterKind
+/* How a clause compares a field with its value. */
+typedef enum FilterComparison
 {
-	FILTER_EQUALS,				/* field = value */
-	FILTER_ANY					/* field = ANY (array) */
-} FilterKind;
+	COMPARE_EQUAL,				/* field = value */
+	COMPARE_ANY,				/* field = ANY (array) */
+	COMPARE_LOWER,				/* field >= value */
+	COMPARE_ABOVE,				/* field > value */
+	COMPARE_UPPER,				/* field <= value */
+	COMPARE_BELOW				/* field < value */
+} FilterComparison;
 
 /* A clause that HiBob can evaluate. */
 typedef struct FilterClause
 {
-	const char *field;
-	FilterKind	kind;
+	int			filter;			/* index in the resource's filters */
+	FilterComparison comparison;
 	Expr	   *value;			/* has no variable of the table */
 } FilterClause;
 
@@ -43,11 +49,15 @@ extern FilterClause *filter_recognize(Expr *clause, RelOptInfo *rel,
 extern int	filter_estimate_values(const FilterClause *clause);
 
 /*
- * Evaluates a clause's value: a list of C strings in the database's encoding,
- * without nulls.
+ * Evaluates the value of a clause with COMPARE_EQUAL or COMPARE_ANY: a list of
+ * C strings in the database's encoding, without nulls.
  */
 extern List *filter_evaluate(ExprState *state, ExprContext *econtext,
-							 FilterKind kind);
+							 FilterComparison comparison);
+
+/* Evaluates a value that is a date or a time.  False if it is null. */
+extern bool filter_evaluate_time(ExprState *state, ExprContext *econtext,
+								 TimestampTz *result);
 
 /*
  * Whether a value can be evaluated before the query runs: EXPLAIN shows it

@@ -16,6 +16,7 @@
 #include "foreign/fdwapi.h"
 #include "funcapi.h"
 #include "http.h"
+#include "import.h"
 #include "json_doc.h"
 #include "plan.h"
 #include "scan.h"
@@ -51,6 +52,7 @@ hibob_fdw_handler(PG_FUNCTION_ARGS)
 	routine->ReScanForeignScan = scan_rescan;
 	routine->EndForeignScan = scan_end;
 	routine->ExplainForeignScan = explain_scan;
+	routine->ImportForeignSchema = import_foreign_schema;
 	PG_RETURN_POINTER(routine);
 }
 

@@ -129,28 +129,6 @@ http_parse_date(const char *text)
 	return (int64) curl_getdate(text, NULL);
 }
 
-/*
- * The latch may be set for reasons of others, so the time left is worked out
- * anew after each wake-up.
- */
-void
-http_sleep(int64 milliseconds)
-{
-	int64		end = http_now_ms() + milliseconds;
-	int64		left;
-
-	CHECK_FOR_INTERRUPTS();
-	while ((left = end - http_now_ms()) > 0)
-	{
-		/* WaitLatch() takes a long, but refuses more than an int. */
-		(void) WaitLatch(MyLatch,
-						 WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-						 (long) Min(left, PG_INT32_MAX), backoff_event());
-		ResetLatch(MyLatch);
-		CHECK_FOR_INTERRUPTS();
-	}
-}
-
 /* ------------------------------------------------------------------------
  * Opening and closing
  * ------------------------------------------------------------------------
@@ -214,14 +192,19 @@ add_header(HttpChannel *channel, struct curl_slist **list, const char *header)
 static void
 make_headers(HttpChannel *channel)
 {
-	add_header(channel, &channel->plain_headers, "Accept: application/json");
-	add_header(channel, &channel->plain_headers, "Expect:");
-	add_header(channel, &channel->plain_headers, "Content-Type:");
+	for (int any = 0; any < 2; any++)
+	{
+		for (int body = 0; body < 2; body++)
+		{
+			struct curl_slist **list = &channel->headers[any][body];
 
-	add_header(channel, &channel->json_headers, "Accept: application/json");
-	add_header(channel, &channel->json_headers, "Expect:");
-	add_header(channel, &channel->json_headers,
-			   "Content-Type: application/json");
+			add_header(channel, list,
+					   any ? "Accept: */*" : "Accept: application/json");
+			add_header(channel, list, "Expect:");
+			add_header(channel, list, body ? "Content-Type: application/json" :
+					   "Content-Type:");
+		}
+	}
 }
 
 /*
@@ -380,8 +363,8 @@ http_channel_close(HttpChannel *channel)
 	(void) curl_multi_cleanup(channel->multi);
 	restore_signals(&saved);
 
-	curl_slist_free_all(channel->plain_headers);
-	curl_slist_free_all(channel->json_headers);
+	for (int i = 0; i < 4; i++)
+		curl_slist_free_all(channel->headers[i / 2][i % 2]);
 	mux_close(&channel->mux);
 	free(channel->buffer);
 	pfree(channel);
@@ -544,13 +527,13 @@ set_request(HttpChannel *channel, const HttpRequest *request)
 	}
 	else
 		SET(channel, CURLOPT_HTTPGET, 1L);
-	SET(channel, CURLOPT_HTTPHEADER, request->body != NULL ?
-		channel->json_headers : channel->plain_headers);
+	SET(channel, CURLOPT_HTTPHEADER,
+		channel->headers[request->any_type][request->body != NULL]);
 }
 
 /*
  * Adding the handle does no more than to ask for a call at once, by the timer;
- * the name is resolved, and all else done, from advance().
+ * the name is resolved, and all else done, from http_channel_poll().
  */
 void
 http_channel_start(HttpChannel *channel, const HttpRequest *request)
@@ -622,7 +605,7 @@ http_channel_reset(HttpChannel *channel)
 /*
  * Lets libcurl do what it can without waiting, and says whether a socket was
  * ready.  The timer of the mux may have been set for our own ends (see
- * waitable()), so libcurl's due time is looked at here.
+ * prepare_sleep()), so libcurl's due time is looked at here.
  */
 static bool
 run_curl(HttpChannel *channel)
@@ -665,11 +648,34 @@ run_curl(HttpChannel *channel)
 }
 
 /*
+ * libcurl counts its time to connect by the clock on the wall, whether it was
+ * called or not, and looks at the clock first.  If the peer did its part while
+ * nobody called, the time was ours: nothing has been sent yet, so the request
+ * begins anew.
+ */
+static void
+begin_anew(HttpChannel *channel)
+{
+	CURLMcode	code;
+
+	code = curl_multi_remove_handle(channel->multi, channel->easy);
+	channel->added = false;
+	channel->connecting = false;
+	channel->curl_text[0] = '\0';
+	if (code == CURLM_OK)
+		code = curl_multi_add_handle(channel->multi, channel->easy);
+	if (code == CURLM_OK)
+		channel->added = true;
+	else
+		finish_multi(channel, code);
+}
+
+/*
  * Has libcurl said that it is done?  It does so in a message that it owns, and
  * that goes with the next call.
  */
 static void
-take_result(HttpChannel *channel)
+take_result(HttpChannel *channel, bool heard)
 {
 	CURLMsg    *message;
 	int			left;
@@ -677,8 +683,14 @@ take_result(HttpChannel *channel)
 	while (channel->state == CHANNEL_RUNNING &&
 		   (message = curl_multi_info_read(channel->multi, &left)) != NULL)
 	{
-		if (message->msg == CURLMSG_DONE)
-			finish(channel, message->data.result);
+		CURLcode	code = message->data.result;
+
+		if (message->msg != CURLMSG_DONE)
+			continue;
+		if (code == CURLE_OPERATION_TIMEDOUT && !channel->sendable && heard)
+			begin_anew(channel);
+		else
+			finish(channel, code);
 	}
 }
 
@@ -706,13 +718,12 @@ watch_silence(HttpChannel *channel, bool heard)
 }
 
 /*
- * Does what can be done without sleeping, and says whether there is something
- * to look at.  libcurl is not called while there are bytes that nobody has seen: that is
- * all there is to holding back a peer.  What a single call may bring is limited
- * by the mark, see http_on_body().
+ * libcurl is not called while there are bytes that nobody has seen: that is all
+ * there is to holding back a peer.  What a single call may bring is limited by
+ * the mark, see http_on_body().
  */
-static bool
-advance(HttpChannel *channel)
+bool
+http_channel_poll(HttpChannel *channel)
 {
 	if (channel->state == CHANNEL_RUNNING && !channel->fresh)
 	{
@@ -722,8 +733,8 @@ advance(HttpChannel *channel)
 		channel->mark = channel->end - channel->start + READ_AHEAD;
 		block_signals(&saved);
 		heard = run_curl(channel);
+		take_result(channel, heard);
 		restore_signals(&saved);
-		take_result(channel);
 		if (channel->state == CHANNEL_RUNNING && !channel->fresh)
 			watch_silence(channel, heard);
 	}
@@ -731,25 +742,89 @@ advance(HttpChannel *channel)
 }
 
 /*
- * The descriptor to sleep on; it becomes readable when it is worth advancing.
- * The timer is set to what comes first: when libcurl wants to be called, or
- * when the peer has been silent for too long.
+ * Prepares to sleep on the mux's descriptor, which becomes readable when the
+ * channel is worth polling.  The timer is set to what comes first: when libcurl
+ * wants to be called, or when the peer has been silent for too long.  False if
+ * there is something to look at already.
  */
-static int
-waitable(HttpChannel *channel)
+static bool
+prepare_sleep(HttpChannel *channel)
 {
 	int64		due = channel->timer_due;
 
+	if (channel->fresh || channel->state != CHANNEL_RUNNING)
+		return false;
 	if (channel->silence_since >= 0)
 	{
 		int64		silent = channel->silence_since + channel->read_timeout;
 
 		due = due < 0 ? silent : Min(due, silent);
 	}
-	if (!mux_set_timer(&channel->mux, due < 0 ? -1 :
-					   Max(due - http_now_ms(), 0)))
-		fail(channel, HTTP_INTERNAL, "could not set a timer");
-	return channel->mux.descriptor;
+	if (mux_set_timer(&channel->mux, due < 0 ? -1 :
+					  Max(due - http_now_ms(), 0)))
+		return true;
+	fail(channel, HTTP_INTERNAL, "could not set a timer");
+	return false;
+}
+
+/* At most one channel: the server has a function for that. */
+static void
+sleep_on_one(HttpChannel *const *channels, int n, long milliseconds)
+{
+	int			events = WL_LATCH_SET | WL_EXIT_ON_PM_DEATH;
+
+	if (n > 0)
+		events |= WL_SOCKET_READABLE;
+	if (milliseconds >= 0)
+		events |= WL_TIMEOUT;
+	(void) WaitLatchOrSocket(MyLatch, events,
+							 n > 0 ? channels[0]->mux.descriptor :
+							 PGINVALID_SOCKET, milliseconds,
+							 n > 0 ? response_event() : backoff_event());
+}
+
+/*
+ * Making the set and freeing it again costs less than the wake-up, and a set
+ * that is kept would have to be told of each channel that comes and goes.
+ */
+static void
+sleep_on_many(HttpChannel *const *channels, int n, long milliseconds)
+{
+	WaitEventSet *set = hibob_create_wait_event_set(n + 2);
+	WaitEvent	event;
+
+	(void) AddWaitEventToSet(set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch,
+							 NULL);
+	if (IsUnderPostmaster)
+		(void) AddWaitEventToSet(set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET,
+								 NULL, NULL);
+	for (int i = 0; i < n; i++)
+		(void) AddWaitEventToSet(set, WL_SOCKET_READABLE,
+								 channels[i]->mux.descriptor, NULL, NULL);
+	(void) WaitEventSetWait(set, milliseconds, &event, 1, response_event());
+	FreeWaitEventSet(set);
+}
+
+/*
+ * The latch may be set for reasons of others: then this is one of the early
+ * returns that callers are told of.
+ */
+void
+http_wait_any(HttpChannel *const *channels, int n, int64 milliseconds)
+{
+	/* The server takes a long, but refuses more than an int. */
+	long		limit = (long) Min(milliseconds, PG_INT32_MAX);
+
+	CHECK_FOR_INTERRUPTS();
+	for (int i = 0; i < n; i++)
+		if (!prepare_sleep(channels[i]))
+			return;
+	if (n <= 1)
+		sleep_on_one(channels, n, limit);
+	else
+		sleep_on_many(channels, n, limit);
+	ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
 }
 
 /*
@@ -763,18 +838,8 @@ HttpProgress
 http_channel_wait(HttpChannel *channel)
 {
 	CHECK_FOR_INTERRUPTS();
-	while (!advance(channel))
-	{
-		int			descriptor = waitable(channel);
-
-		if (channel->state != CHANNEL_RUNNING)
-			break;
-		(void) WaitLatchOrSocket(MyLatch, WL_LATCH_SET | WL_SOCKET_READABLE |
-								 WL_EXIT_ON_PM_DEATH, descriptor, -1,
-								 response_event());
-		ResetLatch(MyLatch);
-		CHECK_FOR_INTERRUPTS();
-	}
+	while (!http_channel_poll(channel))
+		http_wait_any(&channel, 1, -1);
 	if (channel->out_of_memory)
 		ereport(ERROR,
 				(errcode(ERRCODE_OUT_OF_MEMORY),

@@ -1,12 +1,17 @@
 /*
  * http.h
- *		One HTTP exchange at a time over a kept connection, driven by libcurl,
- *		in a backend that stays cancellable in every phase.
+ *		HTTP exchanges over kept connections, driven by libcurl, in a backend
+ *		that stays cancellable in every phase.
  *
  * A channel is an easy handle in a multi handle of its own, with all its
- * sockets and its timer gathered in one descriptor.  What one channel reads
- * never waits for, or fills the memory of, another: if the caller does not ask
- * for more, libcurl is not called and the kernel holds the peer back.
+ * sockets and its timer gathered in one descriptor.  It has one exchange at a
+ * time; for several at once there are several channels.  What one channel
+ * reads never waits for, or fills the memory of, another: if the caller does
+ * not ask for more, libcurl is not called and the kernel holds the peer back.
+ *
+ * Who has one channel calls http_channel_wait().  Who has several, or something
+ * better to do than to sleep, calls http_channel_poll() for each, and
+ * http_wait_any() when there is nothing left to do.
  *
  * Knows nothing of HiBob, of user mappings, or of what a body means.
  */
@@ -14,6 +19,8 @@
 #define HTTP_H
 
 #include "postgres.h"
+
+#include "portability/instr_time.h"
 
 typedef struct HttpChannel HttpChannel;
 
@@ -45,6 +52,7 @@ typedef struct HttpRequest
 	const char *user;			/* Basic credentials; NULL for none */
 	const char *password;
 	const char *body;			/* JSON, or NULL: then no Content-Type is sent */
+	bool		any_type;		/* accept any content type, not only JSON */
 } HttpRequest;
 
 typedef enum HttpFailure
@@ -81,9 +89,10 @@ extern HttpChannel *http_channel_open(const HttpSettings *settings);
 extern void http_channel_close(HttpChannel *channel);
 
 /*
- * Sends a request, in place of one under way.  Returns at once and raises no
- * error; failures show in http_channel_wait().  The body must stay where it is
- * until http_channel_stop(); the other strings may go.
+ * Begins with a request, in place of one under way.  Returns at once and raises
+ * no error; failures show in http_channel_wait().  It is the next poll or wait
+ * that sends it: over a kept connection the first poll does.  The body must
+ * stay where it is until http_channel_stop(); the other strings may go.
  */
 extern void http_channel_start(HttpChannel *channel,
 							   const HttpRequest *request);
@@ -99,6 +108,25 @@ extern void http_channel_start(HttpChannel *channel,
  * body can tell whether it is whole.
  */
 extern HttpProgress http_channel_wait(HttpChannel *channel);
+
+/*
+ * Does what can be done without sleeping; true if http_channel_wait() would
+ * return at once, which is then the way to learn why.  Raises no error and
+ * looks for no interrupts.  True for a channel without a request, too.
+ *
+ * A channel may be left alone for any time between two polls: the peer is not
+ * blamed for what it did meanwhile and nobody looked at.
+ */
+extern bool http_channel_poll(HttpChannel *channel);
+
+/*
+ * Sleeps until one of the channels is worth polling, or for so many
+ * milliseconds (-1: no limit).  Handles interrupts like http_channel_wait().
+ * May return earlier, so it belongs in a loop around the polls.  Without any
+ * channel (n is 0) it is what a back-off sleeps by.
+ */
+extern void http_wait_any(HttpChannel *const *channels, int n,
+						  int64 milliseconds);
 
 /*
  * Ends the exchange.  The connection is kept if the answer was read to its
@@ -128,8 +156,15 @@ extern bool http_channel_refused(const HttpChannel *channel);
 /* Bytes of the present body as they came over the wire. */
 extern uint64 http_channel_received(HttpChannel *channel);
 
-/* Sleeps, cancellably. */
-extern void http_sleep(int64 milliseconds);
+/* Milliseconds on a clock that nobody sets. */
+static inline int64
+http_now_ms(void)
+{
+	instr_time	now;
+
+	INSTR_TIME_SET_CURRENT(now);
+	return (int64) INSTR_TIME_GET_MILLISEC(now);
+}
 
 /* A date as HTTP writes it, in seconds since 1970; -1 if it is none. */
 extern int64 http_parse_date(const char *text);

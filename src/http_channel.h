@@ -14,7 +14,6 @@
 
 #include "http.h"
 #include "mux.h"
-#include "portability/instr_time.h"
 
 /*
  * libcurl reads so much at once.  What that unpacks to can go past READ_AHEAD,
@@ -43,8 +42,7 @@ struct HttpChannel
 {
 	CURLM	   *multi;
 	CURL	   *easy;
-	struct curl_slist *plain_headers;	/* of a request without a body */
-	struct curl_slist *json_headers;	/* and of one with */
+	struct curl_slist *headers[2][2];	/* by any_type, and with a body or not */
 	Mux			mux;
 	HttpReach	reach;
 	int			read_timeout;
@@ -84,16 +82,6 @@ struct HttpChannel
 	bool		fresh;			/* it has bytes not yet reported */
 	bool		paused;
 };
-
-/* Milliseconds on a clock that nobody sets. */
-static inline int64
-http_now_ms(void)
-{
-	instr_time	now;
-
-	INSTR_TIME_SET_CURRENT(now);
-	return (int64) INSTR_TIME_GET_MILLISEC(now);
-}
 
 /* Empties the window. */
 extern void http_window_clear(HttpChannel *channel);

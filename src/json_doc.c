@@ -12,7 +12,7 @@
 #include <limits.h>
 #include <string.h>
 
-/* Error answers are shallow; the limit only keeps the parser's stack small. */
+/* What is read is shallow; the limit only keeps the parser's stack small. */
 #define MAX_DEPTH 32
 
 #define AS_JSON(doc) ((json_object *) (doc))
@@ -64,6 +64,18 @@ json_doc_put_flag(JsonDoc *object, const char *key, bool flag)
 	return attach(object, key, json_object_new_boolean(flag)) != NULL;
 }
 
+bool
+json_doc_put_number(JsonDoc *object, const char *key, long long number)
+{
+	return attach(object, key, json_object_new_int64(number)) != NULL;
+}
+
+JsonDoc *
+json_doc_put_object(JsonDoc *object, const char *key)
+{
+	return AS_DOC(attach(object, key, json_object_new_object()));
+}
+
 JsonDoc *
 json_doc_put_array(JsonDoc *object, const char *key)
 {
@@ -112,11 +124,12 @@ parse(const char *text, size_t length, int depth)
 }
 
 JsonDoc *
-json_doc_parse(const char *text, size_t length)
+json_doc_parse_any(const char *text, size_t length)
 {
 	json_object *value = parse(text, length, MAX_DEPTH);
 
-	if (value != NULL && !json_object_is_type(value, json_type_object))
+	if (value != NULL && !json_object_is_type(value, json_type_object) &&
+		!json_object_is_type(value, json_type_array))
 	{
 		json_object_put(value);
 		value = NULL;
@@ -124,15 +137,67 @@ json_doc_parse(const char *text, size_t length)
 	return AS_DOC(value);
 }
 
-const char *
-json_doc_text(JsonDoc *object, const char *key)
+JsonDoc *
+json_doc_parse(const char *text, size_t length)
+{
+	JsonDoc    *doc = json_doc_parse_any(text, length);
+
+	if (doc != NULL && !json_object_is_type(AS_JSON(doc), json_type_object))
+	{
+		json_doc_free(doc);
+		doc = NULL;
+	}
+	return doc;
+}
+
+JsonDoc *
+json_doc_value(JsonDoc *object, const char *key)
 {
 	json_object *value;
 
-	if (!json_object_object_get_ex(AS_JSON(object), key, &value) ||
-		value == NULL)
+	if (!json_object_is_type(AS_JSON(object), json_type_object) ||
+		!json_object_object_get_ex(AS_JSON(object), key, &value))
 		return NULL;
-	return json_object_get_string(value);
+	return AS_DOC(value);
+}
+
+JsonDoc *
+json_doc_first_value(JsonDoc *object)
+{
+	struct json_object_iterator first;
+	struct json_object_iterator end;
+
+	if (!json_object_is_type(AS_JSON(object), json_type_object))
+		return NULL;
+	first = json_object_iter_begin(AS_JSON(object));
+	end = json_object_iter_end(AS_JSON(object));
+	return json_object_iter_equal(&first, &end) ? NULL :
+		AS_DOC(json_object_iter_peek_value(&first));
+}
+
+size_t
+json_doc_length(JsonDoc *array)
+{
+	return json_object_is_type(AS_JSON(array), json_type_array) ?
+		json_object_array_length(AS_JSON(array)) : 0;
+}
+
+JsonDoc *
+json_doc_element(JsonDoc *array, size_t index)
+{
+	return AS_DOC(json_object_array_get_idx(AS_JSON(array), index));
+}
+
+const char *
+json_doc_element_text(JsonDoc *array, size_t index)
+{
+	return json_object_get_string(AS_JSON(json_doc_element(array, index)));
+}
+
+const char *
+json_doc_text(JsonDoc *object, const char *key)
+{
+	return json_object_get_string(AS_JSON(json_doc_value(object, key)));
 }
 
 long

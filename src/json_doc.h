@@ -23,8 +23,11 @@ extern void json_doc_free(JsonDoc *doc);
 extern bool json_doc_put_text(JsonDoc *object, const char *key,
 							  const char *text);
 extern bool json_doc_put_flag(JsonDoc *object, const char *key, bool flag);
+extern bool json_doc_put_number(JsonDoc *object, const char *key,
+								long long number);
 
-/* A new array in an object, a new object in an array; NULL without memory. */
+/* What is new in an object or an array; NULL without memory. */
+extern JsonDoc *json_doc_put_object(JsonDoc *object, const char *key);
 extern JsonDoc *json_doc_put_array(JsonDoc *object, const char *key);
 extern JsonDoc *json_doc_append_object(JsonDoc *array);
 extern bool json_doc_append_text(JsonDoc *array, const char *text);
@@ -34,6 +37,19 @@ extern const char *json_doc_print(JsonDoc *doc);
 
 /* NULL if it is not exactly one JSON object. */
 extern JsonDoc *json_doc_parse(const char *text, size_t length);
+
+/* NULL if it is not exactly one JSON object or array. */
+extern JsonDoc *json_doc_parse_any(const char *text, size_t length);
+
+/*
+ * Looking around.  NULL, which counts as an empty array, where there is no such
+ * thing.  Parts belong to the document.
+ */
+extern JsonDoc *json_doc_value(JsonDoc *object, const char *key);
+extern JsonDoc *json_doc_first_value(JsonDoc *object);
+extern size_t json_doc_length(JsonDoc *array);
+extern JsonDoc *json_doc_element(JsonDoc *array, size_t index);
+extern const char *json_doc_element_text(JsonDoc *array, size_t index);
 
 /*
  * A key's value: a string's text, anything else as JSON.  NULL if the key is

@@ -8,10 +8,11 @@
  * looked at.
  *
  * What is looked for is two trees of JsonNodes: the shape, from the document's
- * value down to the rows, and the wanted paths, from a row down.  A node can
- * be entered at one place at a time only, so the trees' own parent links serve
- * as the stack of the containers that matter; for all the others one byte a
- * level is enough to know what closes them.
+ * value down to the rows and to wanted values outside of them, and the wanted
+ * paths, from a row down.  A node can be entered at one place at a time only,
+ * so the trees' own parent links serve as the stack of the containers that
+ * matter; for all the others one byte a level is enough to know what closes
+ * them.
  *
  * A token is read as a whole.  Where the window ends inside one, the reader
  * stays at the token's start and remembers how far it has looked, so that no
@@ -24,11 +25,18 @@
 
 #include <string.h>
 
+#include "json_outside.h"
 #include "json_scan.h"
+#include "json_tree.h"
 
-#define NODE_CHAINS_BITS 6
-#define NODE_CHAINS (1 << NODE_CHAINS_BITS)
 #define LEAST_MAX_ROW 16		/* so that any word fits */
+
+/* Inlined, what is rare would slow down what is done for every token. */
+#ifdef __GNUC__
+#define RARE __attribute__((noinline))
+#else
+#define RARE
+#endif
 
 /* What the grammar allows at the next byte that is not white space. */
 typedef enum ReaderState
@@ -43,34 +51,6 @@ typedef enum ReaderState
 	AT_END,						/* nothing more */
 	AT_DEFECT					/* nothing is read any more */
 } ReaderState;
-
-/*
- * A place in the shape or in a row.  A node of the shape leads on by keys, by
- * "each element", or both, and may be a row as well; a node in a row leads on
- * by keys only, and has a value.
- */
-typedef struct JsonNode
-{
-	struct JsonNode *parent;
-	struct JsonNode **children; /* chains, see key_chain(); or NULL */
-	struct JsonNode *neighbour; /* next in its chain */
-
-	/* shape only */
-	struct JsonNode *element;
-	bool		is_row;
-	bool		led_on;			/* its present object has one of its keys */
-
-	/* row only */
-	int			slot;			/* or -1 */
-	bool		carried;		/* a row had it */
-	bool		was_leaf;		/* a row had it, and it was not an object */
-	bool		listed;			/* is in the reader's list of values */
-	struct JsonNode *next_listed;
-	JsonSlice	value;			/* relative to the row until that is complete */
-
-	size_t		key_length;
-	char		key[];			/* not terminated */
-} JsonNode;
 
 struct JsonReader
 {
@@ -116,6 +96,12 @@ struct JsonReader
 
 	JsonDefectKind defect_kind; /* of the scan's defect */
 	JsonDefect	defect;			/* once reported */
+
+	/* wanted values outside of rows; behind what every token needs */
+	JsonCopies	copies;
+	JsonNode   *nowhere;		/* where those are that never come */
+	const JsonCopy *copied;		/* the outermost container that is being read
+								 * for one, or NULL */
 };
 
 /*
@@ -146,8 +132,8 @@ defect(JsonReader *reader, JsonDefectKind kind, const char *message,
 }
 
 /*
- * A row, or a token outside of rows, has not ended where it has to at the
- * latest.  stop_reading() puts the defect at its start.
+ * A row, or a token or wanted container outside of rows, has not ended where
+ * it has to at the latest.  stop_reading() puts the defect at its start.
  */
 static const char *
 too_large(JsonReader *reader, const char *where)
@@ -156,62 +142,8 @@ too_large(JsonReader *reader, const char *where)
 }
 
 /*
- * Keys
+ * Values and rows
  */
-
-/*
- * Spreads keys over a node's chains.  There are so many of these that most
- * unwanted keys find an empty one, and need no comparison.  What tells long
- * keys of one object apart is their ends: they tend to start alike.
- */
-static inline unsigned int
-key_chain(const char *key, size_t length)
-{
-	uint32_t	tail = 0;
-
-	if (length >= sizeof(tail))
-		memcpy(&tail, key + length - sizeof(tail), sizeof(tail));
-	else if (length > 0)
-		tail = (uint32_t) (unsigned char) key[0] << 8 |
-			(unsigned char) key[length - 1];
-	tail ^= (uint32_t) length * UINT32_C(0x9e3779b1);
-	return (tail * UINT32_C(0x85ebca6b)) >> (32 - NODE_CHAINS_BITS);
-}
-
-/* The node that a key without escapes leads to, or NULL. */
-static inline JsonNode *
-find_child(const JsonNode *node, const char *key, size_t length)
-{
-	JsonNode   *child;
-
-	if (node->children == NULL)
-		return NULL;
-	child = node->children[key_chain(key, length)];
-	while (child != NULL && (child->key_length != length ||
-							 memcmp(child->key, key, length) != 0))
-		child = child->neighbour;
-	return child;
-}
-
-/* Likewise with escapes.  No API writes such keys, so this may take long. */
-static JsonNode *
-find_escaped_child(const JsonNode *node, const char *key, const char *quote)
-{
-	JsonNode   *child;
-	int			i;
-
-	if (node->children == NULL)
-		return NULL;
-	for (i = 0; i < NODE_CHAINS; i++)
-	{
-		for (child = node->children[i]; child != NULL; child = child->neighbour)
-		{
-			if (json_key_equals(key, quote, child->key, child->key_length))
-				return child;
-		}
-	}
-	return NULL;
-}
 
 /* What the key just read, from "key" to its quote, leads to, or NULL. */
 static inline JsonNode *
@@ -219,13 +151,9 @@ follow_key(const JsonReader *reader, const JsonNode *node, const char *key,
 		   const char *quote)
 {
 	if (reader->scan.flags != 0)
-		return find_escaped_child(node, key, quote);
-	return find_child(node, key, (size_t) (quote - key));
+		return json_node_find_escaped(node, key, quote);
+	return json_node_find(node, key, (size_t) (quote - key));
 }
-
-/*
- * Values and rows
- */
 
 static inline bool
 in_row(const JsonReader *reader)
@@ -269,14 +197,10 @@ static void
 forget_below(JsonReader *reader, const JsonNode *node)
 {
 	JsonNode   *other;
-	const JsonNode *up;
 
 	for (other = reader->listed; other != NULL; other = other->next_listed)
 	{
-		up = other->parent;
-		while (up != NULL && up != node)
-			up = up->parent;
-		if (up == node)
+		if (other != node && json_node_within(other, node))
 			memset(&other->value, 0, sizeof(other->value));
 	}
 }
@@ -346,21 +270,39 @@ complete_row(JsonReader *reader)
 }
 
 /*
- * A scalar in a container on the way.  Where the shape goes on there should
+ * A scalar at a node of the shape.  Where that leads to the rows, there should
  * have been a container, unless a row around it can do without.
  */
-static bool
-take_scalar(JsonReader *reader, JsonKind kind, const char *start,
-			const char *end)
+static RARE bool
+take_shape_scalar(JsonReader *reader, const JsonNode *node, JsonKind kind,
+				  const char *start, const char *end)
 {
-	JsonNode   *want = want_of_value(reader);
+	uint8_t		flags = (kind == JSON_STRING) ? reader->scan.flags : 0;
 
-	if (shape_of_value(reader) != NULL && !in_row(reader))
+	if (node->to_rows && !in_row(reader))
 	{
 		defect(reader, JSON_DEFECT_SHAPE, "expected an object or an array",
 			   reader->token);
 		return false;
 	}
+	if (node->has_outside)
+		json_copies_forget(&reader->copies, node, false);
+	if (node->copy != NULL)
+		json_copy_set(node->copy, reader->alloc, kind, flags, start,
+					  (size_t) (end - start));
+	return true;
+}
+
+/* A scalar in a container on the way. */
+static bool
+take_scalar(JsonReader *reader, JsonKind kind, const char *start,
+			const char *end)
+{
+	JsonNode   *want = want_of_value(reader);
+	JsonNode   *shape = shape_of_value(reader);
+
+	if (shape != NULL && !take_shape_scalar(reader, shape, kind, start, end))
+		return false;
 	if (want != NULL)
 		set_value(reader, want, kind, start, end);
 	return true;
@@ -397,39 +339,92 @@ give_up_row(JsonReader *reader, const char *p)
 	return true;
 }
 
+static void
+begin_row(JsonReader *reader, const char *p)
+{
+	forget_row(reader);			/* the last one */
+	reader->row_start = (size_t) (p - reader->window);
+	enter_want(reader, reader->row, p);
+}
+
 /*
- * Steps into a container at a node of the shape, and begins a row where that
- * is one.
+ * A wanted container outside of rows begins: its bytes have to stay until it
+ * ends.  There are no rows in it, but it may be in what is a row so far, which
+ * stays anyway, or in another one that is wanted.
+ */
+static void
+begin_copy(JsonReader *reader, JsonCopy *copy, const char *p)
+{
+	copy->start = reader->window_start + (size_t) (p - reader->window);
+	if (reader->copied == NULL)
+		reader->copied = copy;
+}
+
+/* It ends at "p". */
+static bool
+end_copy(JsonReader *reader, JsonCopy *copy, const char *p)
+{
+	const char *start = reader->window + (copy->start - reader->window_start);
+	size_t		size = (size_t) (p + 1 - start);
+
+	if (size > reader->max_row)
+	{
+		too_large(reader, p);
+		return false;
+	}
+	json_copy_set(copy, reader->alloc, *p == '}' ? JSON_OBJECT : JSON_ARRAY, 0,
+				  start, size);
+	if (reader->copied == copy)
+		reader->copied = NULL;
+	return true;
+}
+
+/*
+ * Whether an object or an array at a node of the shape is a row or leads on to
+ * the rows.
  */
 static bool
+leads_to_rows(const JsonNode *node, bool is_object)
+{
+	if (is_object)
+		return node->is_row || node->keys_lead;
+	return node->element != NULL;
+}
+
+/*
+ * A container at a node of the shape: steps into it, if there is something to
+ * be found, and begins a row where that is one.
+ */
+static RARE bool
 enter_shape(JsonReader *reader, JsonNode *node, const char *p)
 {
 	bool		is_object = (*p == '{');
+	bool		leads = leads_to_rows(node, is_object);
 	bool		is_row = is_object && node->is_row;
-	bool		is_rows = !is_object && node->element != NULL;
+	bool		is_rows = !is_object && leads;
 
-	if (!is_row && !is_rows && !(is_object && node->children != NULL))
+	if (node->has_outside)
+		json_copies_forget(&reader->copies, node, false);
+	if (!leads && node->to_rows && !in_row(reader))
 	{
-		if (in_row(reader))
-			return true;
 		defect(reader, JSON_DEFECT_SHAPE,
 			   is_object ? "expected an array" : "expected an object", p);
 		return false;
 	}
+	if (!leads && node->copy == NULL && !(is_object && node->children != NULL))
+		return true;
 	if ((is_row || is_rows) && in_row(reader) && !give_up_row(reader, p))
 		return false;
 
-	if (reader->shape != NULL)
+	if (leads && reader->shape != NULL)
 		reader->shape->led_on = true;
-	node->led_on = false;
+	node->led_on = !leads;
 	reader->shape = node;
 	reader->shape_depth = reader->depth + 1;
+	if (node->copy != NULL)
+		begin_copy(reader, node->copy, p);
 	if (is_row)
-	{
-		forget_row(reader);		/* the last one */
-		reader->row_start = (size_t) (p - reader->window);
-		enter_want(reader, reader->row, p);
-	}
+		begin_row(reader, p);
 	return true;
 }
 
@@ -473,17 +468,27 @@ leave_want(JsonReader *reader, const char *p)
 	return true;
 }
 
-/* The container that ends at "p" should have led to the rows. */
-static bool
+/*
+ * The container that ends at "p" may be wanted itself; else it should have led
+ * to the rows.  An array takes along what belongs to its last element, and a
+ * row all that might have been outside of it.
+ */
+static RARE bool
 leave_shape(JsonReader *reader, const char *p)
 {
 	JsonNode   *node = reader->shape;
+	bool		is_object = (*p == '}');
 
-	if (*p == '}' && !node->is_row && !node->led_on && !in_row(reader))
+	if (is_object && !node->is_row && !node->led_on && !in_row(reader))
 	{
 		defect(reader, JSON_DEFECT_SHAPE, "the key of the rows is missing", p);
 		return false;
 	}
+	if (node->copy != NULL && !end_copy(reader, node->copy, p))
+		return false;
+	if (node->has_outside &&
+		(is_object ? reader->row_complete : node->element != NULL))
+		json_copies_forget(&reader->copies, node, is_object);
 	reader->shape = node->parent;
 	reader->shape_depth--;
 	return true;
@@ -730,9 +735,10 @@ read_next(JsonReader *reader, const char *p, const char *end)
 /*
  * Reading cannot go on from the present token.
  *
- * A row, or a token outside of rows, is too large as soon as max_row bytes of
- * it have been seen without its end.  From there on nothing else counts, so
- * that it makes no difference how much more the window happened to hold.
+ * What has to be kept is too large as soon as max_row bytes of it have been
+ * seen without its end.  From there on nothing else counts, so that it makes
+ * no difference how much more the window happened to hold.  Nor may anything
+ * be left of what was found in there.
  */
 static JsonResult
 stop_reading(JsonReader *reader)
@@ -761,6 +767,7 @@ stop_reading(JsonReader *reader)
 	reader->defect.message = reader->scan.message;
 	reader->defect.position = reader->window_start + where;
 	reader->state = AT_DEFECT;
+	json_copies_forget(&reader->copies, reader->document, true);
 	return JSON_BAD;
 }
 
@@ -803,13 +810,18 @@ json_reader_next(JsonReader *reader, const char *window, size_t length,
  */
 
 /*
- * A row is kept as a whole, for its slices have to lie in one window.  Outside
- * of rows the present token is enough: a key that is cut has to be compared.
+ * A row is kept as a whole, for its slices have to lie in one window, and so
+ * is a container that will be copied.  Otherwise, outside of rows, the present
+ * token is enough: a key that is cut has to be compared.
  */
 size_t
 json_reader_keep_from(const JsonReader *reader)
 {
-	return in_row(reader) ? reader->row_start : reader->position;
+	if (in_row(reader))
+		return reader->row_start;
+	if (reader->copied != NULL)
+		return (size_t) (reader->copied->start - reader->window_start);
+	return reader->position;
 }
 
 void
@@ -825,67 +837,6 @@ json_reader_dropped(JsonReader *reader, size_t bytes)
  * What to look for
  */
 
-static JsonNode *
-make_node(JsonReader *reader, JsonNode *parent, const char *key, size_t length)
-{
-	JsonNode   *node = reader->alloc(offsetof(JsonNode, key) + length);
-
-	node->parent = parent;
-	node->slot = -1;
-	node->key_length = length;
-	memcpy(node->key, key, length);
-	return node;
-}
-
-/* The node that a key leads to, made if there is none. */
-static JsonNode *
-make_child(JsonReader *reader, JsonNode *node, const char *key, size_t length)
-{
-	JsonNode   *child = find_child(node, key, length);
-	JsonNode  **chain;
-
-	if (child != NULL)
-		return child;
-	if (node->children == NULL)
-		node->children = reader->alloc(NODE_CHAINS * sizeof(JsonNode *));
-	chain = &node->children[key_chain(key, length)];
-	child = make_node(reader, node, key, length);
-	child->neighbour = *chain;
-	*chain = child;
-	return child;
-}
-
-/*
- * Adds a pattern, as JsonShape describes it, to the shape.  Patterns are the
- * program's own, so a malformed one gets no message: it finds nothing.
- */
-static void
-add_pattern(JsonReader *reader, const char *pattern)
-{
-	JsonNode   *node = reader->document;
-	size_t		length;
-
-	while (*pattern != '\0')
-	{
-		if (pattern[0] == '[' && pattern[1] == ']')
-		{
-			length = 2;
-			if (node->element == NULL)
-				node->element = make_node(reader, node, "", 0);
-			node = node->element;
-		}
-		else
-		{
-			length = 1 + strcspn(pattern + 1, ".[");
-			node = make_child(reader, node, pattern, length);
-		}
-		pattern += length;
-		if (*pattern == '.')
-			pattern++;
-	}
-	node->is_row = true;
-}
-
 JsonReader *
 json_reader_create(const JsonShape *shape, JsonReaderAlloc alloc)
 {
@@ -898,10 +849,11 @@ json_reader_create(const JsonShape *shape, JsonReaderAlloc alloc)
 		reader->max_row = LEAST_MAX_ROW;
 	reader->max_depth = (shape->max_depth > 0) ? (size_t) shape->max_depth : 0;
 	reader->closers = alloc(reader->max_depth + 1);
-	reader->document = make_node(reader, NULL, "", 0);
-	reader->row = make_node(reader, NULL, "", 0);
+	reader->document = json_node_make(alloc, NULL, "", 0);
+	reader->row = json_node_make(alloc, NULL, "", 0);
+	reader->nowhere = json_node_make(alloc, NULL, "", 0);
 	for (pattern = shape->rows; *pattern != NULL; pattern++)
-		add_pattern(reader, *pattern);
+		json_node_add_rows(alloc, reader->document, *pattern);
 	json_reader_restart(reader);
 	return reader;
 }
@@ -932,16 +884,46 @@ json_reader_want(JsonReader *reader, const char *const *keys, int nkeys)
 	int			i;
 
 	for (i = 0; i < nkeys; i++)
-		node = make_child(reader, node, keys[i], strlen(keys[i]));
+		node = json_node_make_child(reader->alloc, node, keys[i],
+									strlen(keys[i]));
 	if (node->slot < 0)
 		node->slot = add_slot(reader, node);
 	return node->slot;
+}
+
+static int
+want_outside(JsonReader *reader, const char *pattern, bool lasting)
+{
+	JsonNode   *node = json_node_add_outside(reader->alloc, reader->document,
+											 pattern);
+
+	if (node == NULL)
+		node = json_node_make_child(reader->alloc, reader->nowhere, pattern,
+									strlen(pattern));
+	if (node->copy == NULL)
+		json_copies_add(&reader->copies, reader->alloc, node);
+	node->copy->lasting |= lasting;
+	return json_copies_find(&reader->copies, node);
+}
+
+int
+json_reader_want_outside(JsonReader *reader, const char *pattern)
+{
+	return want_outside(reader, pattern, false);
+}
+
+int
+json_reader_want_lasting(JsonReader *reader, const char *pattern)
+{
+	return want_outside(reader, pattern, true);
 }
 
 void
 json_reader_restart(JsonReader *reader)
 {
 	forget_row(reader);
+	json_copies_forget(&reader->copies, reader->document, true);
+	reader->copied = NULL;
 	reader->window_start = 0;
 	reader->position = 0;
 	reader->state = AT_START;
@@ -974,6 +956,12 @@ json_reader_carried(const JsonReader *reader, int slot)
 	for (node = node->parent; node != NULL && !carried; node = node->parent)
 		carried = node->was_leaf;
 	return carried;
+}
+
+const JsonOutside *
+json_reader_outside(const JsonReader *reader, int number)
+{
+	return &reader->copies.list[number]->found;
 }
 
 const JsonDefect *

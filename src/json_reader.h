@@ -1,13 +1,13 @@
 /*
  * json_reader.h
- *		Finds the rows of a JSON document, and the wanted values in each row,
- *		in one pass over bytes that arrive in pieces.
+ *		Finds the rows of a JSON document, and the wanted values in each row
+ *		and around them, in one pass over bytes that arrive in pieces.
  *
  * The caller keeps a window of the document's bytes.  It calls
  * json_reader_next() with the window as it is, and gets a row, the wish for
  * more bytes, the end, or a defect.  Bytes before json_reader_keep_from() are
  * never looked at again: the caller may drop them and says so with
- * json_reader_dropped().  So nothing is copied, and what has been read is read
+ * json_reader_dropped().  So no row is copied, and what has been read is read
  * once, however small the pieces are.
  *
  * This module knows neither PostgreSQL nor HTTP and builds alone.
@@ -26,7 +26,7 @@ typedef void *(*JsonReaderAlloc) (size_t size);
 
 typedef enum JsonKind
 {
-	JSON_ABSENT = 0,			/* the row has no such value */
+	JSON_ABSENT = 0,			/* there is no such value */
 	JSON_NULL,
 	JSON_FALSE,
 	JSON_TRUE,
@@ -53,6 +53,21 @@ typedef struct JsonSlice
 	uint8_t		flags;
 } JsonSlice;
 
+/*
+ * A value outside of rows: a copy, made when the value is complete.  A string
+ * is without its quotes, its escapes as they are; an array or object is its
+ * JSON text.  The text lasts until the next value at its place, the next
+ * element around that, a defect or a restart.
+ */
+typedef struct JsonOutside
+{
+	const char *text;			/* NUL-terminated; NULL if absent */
+	size_t		length;
+	uint8_t		kind;			/* JsonKind */
+	uint8_t		flags;
+	uint32_t	times;			/* how often the place has had one by now */
+} JsonOutside;
+
 typedef enum JsonResult
 {
 	JSON_ROW,					/* a row: see json_reader_slice() */
@@ -65,8 +80,8 @@ typedef enum JsonDefectKind
 {
 	JSON_DEFECT_SYNTAX,			/* not JSON */
 	JSON_DEFECT_DEPTH,			/* nested deeper than max_depth */
-	JSON_DEFECT_ROW_SIZE,		/* a row, or a value outside of rows, is
-								 * larger than max_row */
+	JSON_DEFECT_ROW_SIZE,		/* a row, or outside of rows a key, a scalar or
+								 * a wanted container, is larger than max_row */
 	JSON_DEFECT_SHAPE,			/* JSON, but its rows are not where they
 								 * belong */
 	JSON_DEFECT_TRUNCATED		/* the last byte was not the document's end */
@@ -108,6 +123,34 @@ extern JsonReader *json_reader_create(const JsonShape *shape,
 extern int	json_reader_want(JsonReader *reader, const char *const *keys,
 							 int nkeys);
 
+/*
+ * Asks for a value outside of rows, at a place written like a pattern:
+ * "response_metadata.next_cursor", "results[].employeeId", "errors".  Returns
+ * its number; the same pattern gives the same one.  Only before the first
+ * json_reader_next().
+ *
+ * The value may be of any kind.  If on the way to it there is null or anything
+ * else that does not lead on, it is absent, and no defect.  The last of equal
+ * keys wins.
+ *
+ * Below an element of an array the value belongs to that element, and is
+ * forgotten when the next one begins or the array ends.  So only arrays on the
+ * way to the rows have any; and a place that leads to the rows, or has rows,
+ * is none where a value could be.
+ *
+ * A place in what may be a row has a value only if that is none: with the rows
+ * "values[]" and "values[].values[]", "values[].id" is found in an element
+ * that has an array of rows, and in no other.
+ */
+extern int	json_reader_want_outside(JsonReader *reader, const char *pattern);
+
+/*
+ * Likewise, but the value outlives its element: it is there until the next one
+ * at its place, so that what comes behind an element's last row is seen with
+ * the next element's first, or at the end.
+ */
+extern int	json_reader_want_lasting(JsonReader *reader, const char *pattern);
+
 /* Back to the start of a document, keeping what is wanted. */
 extern void json_reader_restart(JsonReader *reader);
 
@@ -129,6 +172,15 @@ extern void json_reader_dropped(JsonReader *reader, size_t bytes);
 
 /* The present row's value; a slot that the row lacks has kind JSON_ABSENT. */
 extern const JsonSlice *json_reader_slice(const JsonReader *reader, int slot);
+
+/*
+ * The value outside of rows as found so far, of kind JSON_ABSENT if it was not
+ * (yet).  At JSON_ROW those are there that precede the row, so that what comes
+ * behind an element's last row is never seen; at JSON_END those that belong to
+ * no element; at JSON_BAD none.
+ */
+extern const JsonOutside *json_reader_outside(const JsonReader *reader,
+											  int number);
 
 /*
  * Whether any row since json_reader_create() carried the slot: with a value,

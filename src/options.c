@@ -11,7 +11,7 @@
  */
 #include "postgres.h"
 
-#include "options.h"
+#include "option_rules.h"
 
 #include "access/reloptions.h"
 #include "catalog/pg_attribute.h"
@@ -21,21 +21,14 @@
 #include "catalog/pg_user_mapping.h"
 #include "commands/defrem.h"
 #include "fmgr.h"
+#include "hints.h"
 #include "lib/stringinfo.h"
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "nodes/pg_list.h"
-#include "url.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/lsyscache.h"
-#include "utils/varlena.h"
 
 #define SECOND		1000		/* in milliseconds */
-#define HOUR		(3600 * SECOND)
-#define DAY			(24 * HOUR)
-
-#define MAX_COST	1000000000
 
 /*
  * Costs are in the planner's unit, the read of a page in sequence, taken as a
@@ -47,367 +40,8 @@
 #define DEFAULT_TUPLE_COST		1.0
 
 #define DEFAULT_BASE_URL	"https://" CATALOG_HOST CATALOG_API_VERSION
-#define SANDBOX_BASE_URL	"https://" CATALOG_SANDBOX_HOST CATALOG_API_VERSION
-
-#define MAPPING_HINT \
-	"Use CREATE USER MAPPING FOR role_name SERVER server_name OPTIONS " \
-	"(service_user_id 'SERVICE-1234', token 'service user token');"
-
-#define RESOURCE_HINT \
-	"Say which of HiBob's resources the table shows: CREATE FOREIGN TABLE " \
-	"table_name (...) SERVER server_name OPTIONS (resource 'people');"
-
-typedef struct OptionRule OptionRule;
-
-/*
- * Parses a value and stores it.  Returns NULL if it is valid, else a sentence
- * for the message's detail, which may be empty and never repeats the value.
- */
-typedef const char *(*OptionParser) (const OptionRule *rule,
-									 const char *value, void *place);
-
-#define NO_DETAIL	""
-
-struct OptionRule
-{
-	const char *name;
-	Oid			catalog;		/* of the objects that it belongs to */
-	OptionParser parse;
-	size_t		offset;			/* of its place in the result of a lookup */
-	const char *valid;			/* for a hint: goes on after "Valid is " */
-	int			min;
-	int			max;
-	const char *const *words;	/* the valid values, in their enum's order */
-	const char *missing_hint;	/* not NULL: the option is required */
-	bool		superuser;		/* only superusers may set it */
-	bool		search_only;	/* only for resources that can be searched */
-	bool		secret;			/* messages must not repeat the value */
-};
 
 PG_FUNCTION_INFO_V1(hibob_fdw_validator);
-
-/*
- * Parsers
- */
-
-static bool
-has_control_character(const char *value)
-{
-	for (const unsigned char *c = (const unsigned char *) value; *c; c++)
-	{
-		if (*c < ' ' || *c == 0x7f)
-			return true;
-	}
-	return false;
-}
-
-/*
- * Any line of text that is not empty.  No control characters, since the text
- * goes into headers, addresses or messages; a line break at the end is what a
- * careless copy of a token brings along.
- */
-static const char *
-parse_text(const OptionRule *rule pg_attribute_unused(), const char *value,
-		   void *place)
-{
-	if (value[0] == '\0')
-		return "The value is empty.";
-	if (has_control_character(value))
-		return "The value has a control character.";
-	*(const char **) place = pstrdup(value);
-	return NULL;
-}
-
-/* HTTP's Basic credentials are "user:password", so a user has no colon. */
-static const char *
-parse_user_id(const OptionRule *rule, const char *value, void *place)
-{
-	if (strchr(value, ':') != NULL)
-		return "The value has a colon, after which the token would begin.";
-	return parse_text(rule, value, place);
-}
-
-/* Absolute, since a relative path would depend on the server's directory. */
-static const char *
-parse_file(const OptionRule *rule, const char *value, void *place)
-{
-	if (!is_absolute_path(value))
-		return "The path is not absolute.";
-	return parse_text(rule, value, place);
-}
-
-/* Stored without slashes at its end, so that a path can be put after it. */
-static const char *
-parse_url(const OptionRule *rule pg_attribute_unused(), const char *value,
-		  void *place)
-{
-	UrlParts	parts;
-	size_t		length = strlen(value);
-
-	if (!url_parse(value, &parts))
-		return parts.defect;
-	while (length > 0 && value[length - 1] == '/')
-		length--;
-	*(const char **) place = pnstrdup(value, length);
-	return NULL;
-}
-
-/* An integer in the unit that flags say, within the rule's range. */
-static bool
-parse_in_range(const OptionRule *rule, const char *value, int flags,
-			   int *result)
-{
-	return parse_int(value, result, flags, NULL) &&
-		*result >= rule->min && *result <= rule->max;
-}
-
-/*
- * What a setting in milliseconds takes: '500ms', '10s', '2min', or a bare
- * number.  Fractions are rounded as there.
- */
-static const char *
-parse_duration(const OptionRule *rule, const char *value, void *place)
-{
-	return parse_in_range(rule, value, GUC_UNIT_MS, place) ? NULL : NO_DETAIL;
-}
-
-static const char *
-parse_count(const OptionRule *rule, const char *value, void *place)
-{
-	return parse_in_range(rule, value, 0, place) ? NULL : NO_DETAIL;
-}
-
-/* An employee count: wider in its struct than what can be set. */
-static const char *
-parse_count64(const OptionRule *rule, const char *value, void *place)
-{
-	int			count;
-
-	if (!parse_in_range(rule, value, 0, &count))
-		return NO_DETAIL;
-	*(int64 *) place = count;
-	return NULL;
-}
-
-/* The upper bound also keeps infinity out; parse_real() refuses NaN. */
-static const char *
-parse_cost(const OptionRule *rule, const char *value, void *place)
-{
-	double		cost;
-
-	if (!parse_real(value, &cost, 0, NULL) ||
-		cost < rule->min || cost > rule->max)
-		return NO_DETAIL;
-	*(double *) place = cost;
-	return NULL;
-}
-
-static const char *
-parse_boolean(const OptionRule *rule pg_attribute_unused(), const char *value,
-			  void *place)
-{
-	return parse_bool(value, place) ? NULL : NO_DETAIL;
-}
-
-StaticAssertDecl(sizeof(MissingField) == sizeof(int) &&
-				 sizeof(ValueForm) == sizeof(int),
-				 "parse_word() stores an enum as an int");
-
-/* A word's place in its list is the value of its enum. */
-static const char *
-parse_word(const OptionRule *rule, const char *value, void *place)
-{
-	for (int i = 0; rule->words[i] != NULL; i++)
-	{
-		if (strcmp(rule->words[i], value) == 0)
-		{
-			*(int *) place = i;
-			return NULL;
-		}
-	}
-	return NO_DETAIL;
-}
-
-/* The catalogue says what there is, so that it can grow alone. */
-static const char *
-parse_resource(const OptionRule *rule pg_attribute_unused(), const char *value,
-			   void *place)
-{
-	const CatalogResource *resource = catalog_resource(value);
-
-	if (resource == NULL)
-		return NO_DETAIL;
-	*(const CatalogResource **) place = resource;
-	return NULL;
-}
-
-/*
- * Keys with dots between them.  A key may have spaces, as HiBob's own have
- * where an account named them.  An asterisk is refused, or 'work.*' would look
- * as if it meant all fields of a category.
- */
-static const char *
-parse_keys(const OptionRule *rule, const char *value, void *place)
-{
-	size_t		length = strlen(value);
-
-	if (length > 0 &&
-		(value[0] == '.' || value[length - 1] == '.' ||
-		 strstr(value, "..") != NULL))
-		return "The value has an empty key.";
-	if (strchr(value, '*') != NULL)
-		return "The value has an asterisk.";
-	return parse_text(rule, value, place);
-}
-
-static const char *
-parse_field(const OptionRule *rule, const char *value, void *place)
-{
-	if (strcmp(value, CATALOG_WHOLE_ROW) == 0)
-		return parse_text(rule, value, place);
-	return parse_keys(rule, value, place);
-}
-
-/*
- * The options.  Their order is the one in which hints list them.
- */
-
-/* In the order of the enums in options.h and catalog.h. */
-static const char *const missing_field_words[] = {
-	"warn", "error", "ignore", NULL
-};
-static const char *const value_form_words[] = {"machine", "human", NULL};
-
-/* What a rule says first: its name, where its value goes, and how. */
-#define SERVER(option, field, parser) \
-	.name = option, .catalog = ForeignServerRelationId, \
-	.parse = parser, .offset = offsetof(ServerOptions, field)
-#define TABLE(option, field, parser) \
-	.name = option, .catalog = ForeignTableRelationId, \
-	.parse = parser, .offset = offsetof(TableOptions, field)
-#define COLUMN(option, field, parser) \
-	.name = option, .catalog = AttributeRelationId, \
-	.parse = parser, .offset = offsetof(ColumnOptions, field)
-#define MAPPING(option, field, parser) \
-	.name = option, .catalog = UserMappingRelationId, \
-	.parse = parser, .offset = offsetof(MappingOptions, field)
-
-static const OptionRule rules[] = {
-	{
-		SERVER("base_url", base_url, parse_url),
-		.secret = true,
-		.valid = "an https URL without user, query and fragment, such as '"
-		SANDBOX_BASE_URL "'; plain http only to a loopback address",
-	},
-	{
-		SERVER("connect_timeout", connect_timeout, parse_duration),
-		.min = 1, .max = HOUR,
-		.valid = "a duration from 1ms to 1h, such as '10s'",
-	},
-	{
-		SERVER("read_timeout", read_timeout, parse_duration),
-		.min = 1, .max = HOUR,
-		.valid = "a duration from 1ms to 1h, such as '2min'",
-	},
-	{
-		SERVER("max_retries", max_retries, parse_count),
-		.min = 0, .max = 10,
-		.valid = "an integer from 0 to 10, such as '3'",
-	},
-	{
-		SERVER("max_rate_limit_wait", max_rate_limit_wait, parse_duration),
-		.min = 0, .max = DAY,
-		.valid = "a duration from 0 to 1d, such as '90s'",
-	},
-	{
-		SERVER("proxy", proxy, parse_text),
-		.superuser = true, .secret = true,
-		.valid = "a proxy's URL, such as 'http://proxy.example.com:3128'",
-	},
-	{
-		SERVER("ca_file", ca_file, parse_file),
-		.superuser = true,
-		.valid = "the absolute path of a file with PEM certificates, such as "
-		"'/etc/ssl/certs/ca-certificates.crt'",
-	},
-	{
-		SERVER("fdw_startup_cost", fdw_startup_cost, parse_cost),
-		.min = 0, .max = MAX_COST,
-		.valid = "a number from 0 to 1e9, such as '2000'",
-	},
-	{
-		SERVER("fdw_tuple_cost", fdw_tuple_cost, parse_cost),
-		.min = 0, .max = MAX_COST,
-		.valid = "a number from 0 to 1e9, such as '0.5'",
-	},
-	{
-		SERVER("cache_ttl", cache_ttl, parse_duration),
-		.min = 0, .max = DAY,
-		.valid = "a duration from 0 (off) to 1d, such as '10min'",
-	},
-	{
-		SERVER("on_missing_field", on_missing_field, parse_word),
-		.words = missing_field_words,
-	},
-
-	{
-		TABLE("resource", resource, parse_resource),
-		.missing_hint = RESOURCE_HINT,
-	},
-	{
-		TABLE("show_inactive", show_inactive, parse_boolean),
-		.search_only = true,
-		.valid = "a boolean, such as 'false'",
-	},
-	{
-		TABLE("min_rows", min_rows, parse_count64),
-		.min = 0, .max = INT_MAX,
-		.valid = "an integer from 0 (off) to 2147483647, such as '500'",
-	},
-	{
-		/* a batch is one filter */
-		TABLE("batch_size", batch_size, parse_count),
-		.search_only = true,
-		.min = 0, .max = CATALOG_MAX_FILTER_VALUES,
-		.valid = "an integer from 0 (off) to "
-		CppAsString2(CATALOG_MAX_FILTER_VALUES) ", such as '100'",
-	},
-	{
-		TABLE("cache_ttl", cache_ttl, parse_duration),
-		.min = 0, .max = DAY,
-		.valid = "a duration from 0 (off) to 1d, such as '10min'",
-	},
-	{
-		TABLE("on_missing_field", on_missing_field, parse_word),
-		.words = missing_field_words,
-	},
-
-	{
-		COLUMN("field", field, parse_field),
-		.valid = "a field id or a path of keys, such as 'work.department', "
-		"or '" CATALOG_WHOLE_ROW "' for the whole row",
-	},
-	{
-		COLUMN("value", form, parse_word),
-		.words = value_form_words,
-	},
-	{
-		COLUMN("path", path, parse_keys),
-		.valid = "a path of keys, such as 'currency'",
-	},
-
-	{
-		/* secret, since the token is easily put into it too */
-		MAPPING("service_user_id", service_user_id, parse_user_id),
-		.secret = true, .missing_hint = MAPPING_HINT,
-		.valid = "the id as HiBob shows it, such as 'SERVICE-1234'",
-	},
-	{
-		MAPPING("token", token, parse_text),
-		.secret = true, .missing_hint = MAPPING_HINT,
-		.valid = "the token as HiBob shows it, without line breaks",
-	},
-};
 
 /* What the catalogs' objects are called in messages. */
 static const struct
@@ -422,105 +56,39 @@ static const struct
 	{UserMappingRelationId, "user mappings"},
 };
 
-/*
- * Errors
- */
-
-/*
- * Near is what differs by at most four characters, and by no more than half of
- * the name: of a short name, everything would be near.
- */
-static const char *
-closest_name(const char *name, List *valid)
-{
-	int			length = strlen(name);
-	const char *closest = NULL;
-	int			allowed = Min(4, length / 2);
-	ListCell   *cell;
-
-	/* the distance takes time and space by the product of the lengths */
-	if (length >= NAMEDATALEN * MAX_MULTIBYTE_CHAR_LEN)
-		return NULL;
-
-	foreach(cell, valid)
-	{
-		const char *candidate = lfirst(cell);
-		int			distance;
-
-		distance = varstr_levenshtein_less_equal(name, length, candidate,
-												 strlen(candidate), 1, 1, 1,
-												 allowed, true);
-		if (distance <= allowed)
-		{
-			closest = candidate;
-			allowed = distance - 1; /* only a nearer one replaces it */
-		}
-		if (allowed < 0)
-			break;
-	}
-	return closest;
-}
-
-/* "a, b, c" */
-static char *
-join_names(List *names)
-{
-	StringInfoData buffer;
-	ListCell   *cell;
-
-	initStringInfo(&buffer);
-	foreach(cell, names)
-	{
-		if (buffer.len > 0)
-			appendStringInfoString(&buffer, ", ");
-		appendStringInfoString(&buffer, lfirst(cell));
-	}
-	return buffer.data;
-}
-
-/*
- * A hint out of a list: what was perhaps meant, and what there is.  "what"
- * names the kind of thing; the introduction goes before the list.
- */
-static char *
-hint_from_names(const char *what, const char *name, List *valid,
-				const char *introduction)
-{
-	const char *closest = closest_name(name, valid);
-	StringInfoData hint;
-
-	initStringInfo(&hint);
-	if (closest != NULL)
-		appendStringInfo(&hint, "Perhaps you meant the %s \"%s\". ", what,
-						 closest);
-	appendStringInfo(&hint, "%s: %s.", introduction, join_names(valid));
-	return hint.data;
-}
-
 /* The names of the rules of a catalog. */
 static List *
 option_names(Oid catalog)
 {
 	List	   *names = NIL;
 
-	for (size_t i = 0; i < lengthof(rules); i++)
+	for (size_t i = 0; i < (size_t) option_nrules; i++)
 	{
-		if (rules[i].catalog == catalog)
-			names = lappend(names, unconstify(char *, rules[i].name));
+		if (option_rules[i].catalog == catalog)
+			names = lappend(names, unconstify(char *, option_rules[i].name));
 	}
 	return names;
 }
 
-/* The names of all resources, or of those alone that can be searched. */
+/* Whether a table of a resource can have one of the particular options. */
+static bool
+resource_has_option(const CatalogResource *resource, const char *option)
+{
+	return catalog_option(resource, option) != NULL ||
+		(resource->id_option != NULL &&
+		 strcmp(resource->id_option, option) == 0);
+}
+
+/* The names of all resources, or of those alone that have an option. */
 static List *
-resource_names(bool search_only)
+resource_names(const char *option)
 {
 	List	   *names = NIL;
 	const CatalogResource *resource;
 
 	for (int i = 0; (resource = catalog_resource_at(i)) != NULL; i++)
 	{
-		if (resource->has_fields || !search_only)
+		if (option == NULL || resource_has_option(resource, option))
 			names = lappend(names, unconstify(char *, resource->name));
 	}
 	return names;
@@ -532,8 +100,8 @@ valid_values(const OptionRule *rule)
 {
 	List	   *values = NIL;
 
-	if (rule->parse == parse_resource)
-		return resource_names(false);
+	if (option_is_resource(rule))
+		return resource_names(NULL);
 	for (int i = 0; rule->words != NULL && rule->words[i] != NULL; i++)
 		values = lappend(values, unconstify(char *, rule->words[i]));
 	return values;
@@ -543,13 +111,13 @@ valid_values(const OptionRule *rule)
 static const char *
 option_objects(const char *name)
 {
-	for (size_t i = 0; i < lengthof(rules); i++)
+	for (size_t i = 0; i < (size_t) option_nrules; i++)
 	{
-		if (strcmp(rules[i].name, name) != 0)
+		if (strcmp(option_rules[i].name, name) != 0)
 			continue;
 		for (size_t j = 0; j < lengthof(catalog_objects); j++)
 		{
-			if (catalog_objects[j].catalog == rules[i].catalog)
+			if (catalog_objects[j].catalog == option_rules[i].catalog)
 				return catalog_objects[j].objects;
 		}
 	}
@@ -600,10 +168,10 @@ report_invalid_value(const OptionRule *rule, const char *value,
 static const OptionRule *
 find_rule(const char *name, Oid catalog)
 {
-	for (size_t i = 0; i < lengthof(rules); i++)
+	for (size_t i = 0; i < (size_t) option_nrules; i++)
 	{
-		if (rules[i].catalog == catalog && strcmp(rules[i].name, name) == 0)
-			return &rules[i];
+		if (option_rules[i].catalog == catalog && strcmp(option_rules[i].name, name) == 0)
+			return &option_rules[i];
 	}
 	report_unknown_option(name, catalog);
 	return NULL;				/* keep the compiler quiet */
@@ -633,21 +201,21 @@ option_value(List *options, const char *name)
 static void
 check_required(List *options, Oid catalog)
 {
-	for (size_t i = 0; i < lengthof(rules); i++)
+	for (size_t i = 0; i < (size_t) option_nrules; i++)
 	{
 		const char *value;
 
-		if (rules[i].catalog != catalog || rules[i].missing_hint == NULL)
+		if (option_rules[i].catalog != catalog || option_rules[i].missing_hint == NULL)
 			continue;
 
-		value = option_value(options, rules[i].name);
+		value = option_value(options, option_rules[i].name);
 		if (value == NULL || value[0] == '\0')
 			ereport(ERROR,
 					(errcode(ERRCODE_FDW_OPTION_NAME_NOT_FOUND),
 					 value == NULL ?
-					 errmsg("option \"%s\" is missing", rules[i].name) :
-					 errmsg("option \"%s\" is empty", rules[i].name),
-					 errhint("%s", rules[i].missing_hint)));
+					 errmsg("option \"%s\" is missing", option_rules[i].name) :
+					 errmsg("option \"%s\" is empty", option_rules[i].name),
+					 errhint("%s", option_rules[i].missing_hint)));
 	}
 }
 
@@ -704,21 +272,55 @@ check_resource_options(List *options, const CatalogResource *resource)
 {
 	ListCell   *cell;
 
-	if (resource->has_fields)
-		return;
-
 	foreach(cell, options)
 	{
 		const char *name = lfirst_node(DefElem, cell)->defname;
 
-		if (find_rule(name, ForeignTableRelationId)->search_only)
+		if (find_rule(name, ForeignTableRelationId)->particular &&
+			!resource_has_option(resource, name))
 			ereport(ERROR,
 					(errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
 					 errmsg("option \"%s\" is not valid for resource \"%s\"",
 							name, resource->name),
 					 errhint("It is valid only for resource: %s.",
-							 join_names(resource_names(true)))));
+							 hint_join_names(resource_names(name)))));
 	}
+}
+
+/* A resource that is one of many such things has to be told which. */
+static void
+check_id_option(const CatalogResource *resource, const char *id)
+{
+	const char *many = resource->form == ROW_CSV ? "reports" : "custom_tables";
+
+	if (resource->id_option == NULL || id != NULL)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_FDW_OPTION_NAME_NOT_FOUND),
+			 errmsg("option \"%s\" is missing", resource->id_option),
+			 errhint("SELECT id, name FROM a foreign table with the resource '%s' shows the ids; then: CREATE FOREIGN TABLE table_name (...) SERVER server_name OPTIONS (resource '%s', %s 'id');",
+					 many, resource->name, resource->id_option)));
+}
+
+/* What the resource's own options add to the query string. */
+static const char *
+join_parameters(List *options, const CatalogResource *resource)
+{
+	char	   *result = NULL;
+
+	for (int i = 0; i < resource->noptions; i++)
+	{
+		const CatalogOption *option = &resource->options[i];
+		const char *value = option_value(options, option->name);
+		bool		flag;
+
+		if (option->parameter == NULL || value == NULL ||
+			!parse_bool(value, &flag) || !flag)
+			continue;
+		result = result == NULL ? pstrdup(option->parameter) :
+			psprintf("%s&%s", result, option->parameter);
+	}
+	return result;
 }
 
 /* The result must hold the server's defaults, or zeros. */
@@ -728,6 +330,8 @@ read_table(List *options, TableOptions *result)
 	result->show_inactive = true;
 	read_options(options, ForeignTableRelationId, result);
 	check_resource_options(options, result->resource);
+	check_id_option(result->resource, result->id);
+	result->parameters = join_parameters(options, result->resource);
 }
 
 /*
@@ -823,6 +427,16 @@ table_options(const ForeignTable *table, const ForeignServer *server)
 	return result;
 }
 
+ImportOptions *
+import_options(List *options)
+{
+	ImportOptions *result = palloc0(sizeof(ImportOptions));
+
+	result->custom_fields = true;
+	read_options(options, OPTION_IMPORT, result);
+	return result;
+}
+
 MappingOptions *
 mapping_options(const UserMapping *mapping)
 {
@@ -851,7 +465,7 @@ static void
 report_unknown_column(Oid relid, const char *attname,
 					  const CatalogResource *resource)
 {
-	const char *closest = closest_name(attname, column_names(resource));
+	const char *closest = hint_closest_name(attname, column_names(resource));
 	char	   *schema = get_namespace_name(get_rel_namespace(relid));
 	char	   *table = get_rel_name(relid);
 	StringInfoData hint;
@@ -872,6 +486,18 @@ report_unknown_column(Oid relid, const char *attname,
 			 errdetail("Resource \"%s\" has no column of this name, and the "
 					   "column has no option \"field\".", resource->name),
 			 errhint("%s", hint.data)));
+}
+
+/* A path of keys, unless it is a label or the whole row. */
+static void
+check_keys(const CatalogResource *resource, const char *field)
+{
+	const char *defect = option_key_defect(field);
+
+	if (defect != NULL && resource->form != ROW_CSV &&
+		strcmp(field, CATALOG_WHOLE_ROW) != 0)
+		report_invalid_value(find_rule("field", AttributeRelationId), field,
+							 defect);
 }
 
 /*
@@ -900,6 +526,8 @@ column_options(Oid relid, AttrNumber attnum, const char *attname,
 		result->path = entry->path;
 	}
 	read_options(options, AttributeRelationId, result);
+	check_keys(resource, result->field);
 	result->category = catalog_category(resource, result->field);
+	result->entry = entry;
 	return result;
 }

@@ -42,6 +42,11 @@ typedef struct TableOptions
 	bool		show_inactive;
 	int64		min_rows;
 	int			batch_size;		/* 0: off */
+	const char *id;				/* of the report or custom table, or NULL */
+	const char *parameters;		/* what the resource's own options that are true
+								 * add to the query string, or NULL */
+	bool		report_async;
+	bool		scratch;		/* of those: where parsers put them */
 	int			cache_ttl;		/* ms; 0: off */
 	MissingField on_missing_field;
 } TableOptions;
@@ -52,6 +57,7 @@ typedef struct ColumnOptions
 	ValueForm	form;
 	const char *path;			/* or NULL */
 	const char *category;		/* or NULL: not known */
+	const CatalogColumn *entry; /* the catalogue's, or NULL */
 } ColumnOptions;
 
 typedef struct MappingOptions
@@ -59,6 +65,14 @@ typedef struct MappingOptions
 	const char *service_user_id;
 	const char *token;
 } MappingOptions;
+
+typedef struct ImportOptions
+{
+	int			all_fields;		/* not only those of the catalogue */
+	bool		custom_fields;
+	bool		reports;
+	bool		custom_tables;
+} ImportOptions;
 
 /* Results are palloc'd in the current memory context. */
 extern ServerOptions *server_options(const ForeignServer *server);
@@ -74,6 +88,9 @@ extern TableOptions *table_options(const ForeignTable *table,
 extern ColumnOptions *column_options(Oid relid, AttrNumber attnum,
 									 const char *attname,
 									 const CatalogResource *resource);
+
+/* The options of IMPORT FOREIGN SCHEMA, from its statement. */
+extern ImportOptions *import_options(List *options);
 extern MappingOptions *mapping_options(const UserMapping *mapping);
 
 #endif							/* OPTIONS_H */

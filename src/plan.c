@@ -25,29 +25,29 @@
 #include "request.h"
 #include "utils/rel.h"
 
-/* Employees of a company that nobody has counted yet. */
-#define DEFAULT_ROWS 1000
-
-/* The share of them that has one status: most companies keep their leavers. */
+/* The share of employees that has one status: most companies keep leavers. */
 #define DEFAULT_STATUS_SHARE 0.5
+
+/* Rows of an employee in the tables that have some for each. */
+#define ROWS_AN_EMPLOYEE 3
 
 /* What planning of one table goes by. */
 typedef struct RelPlan
 {
 	const CatalogResource *resource;
 	ServerOptions *server;
-	FilterClause *filter;		/* NULL: none */
-	FilterClause *status;		/* NULL: none */
-	RestrictInfo *status_clause;	/* where it comes from */
+	List	   *clauses;		/* of FilterClause: what HiBob gets */
+	FilterClause *values;		/* the one of them that names values, or NULL */
+	RestrictInfo *status;		/* where the one on the status comes from */
 } RelPlan;
 
 /* Order of fdw_private. */
 enum
 {
 	PRIVATE_ATTNUMS,
-	PRIVATE_FIELD,
-	PRIVATE_KIND,
-	PRIVATE_STATUS
+	PRIVATE_FILTERS,
+	PRIVATE_COMPARISONS,
+	PRIVATE_LIMIT
 };
 
 /* One value is better than many, an id as good as an address. */
@@ -70,16 +70,18 @@ choose_filters(RelPlan *plan, RelOptInfo *rel, Oid relid)
 
 		if (clause == NULL)
 			continue;
-		if (strcmp(clause->field, CATALOG_FIELD_STATUS) == 0)
+		if (plan->resource->filters[clause->filter].role == FILTER_VALUES)
 		{
-			if (clause->kind != FILTER_EQUALS)
-				continue;
-			plan->status = clause;
-			plan->status_clause = info;
+			if (is_better(clause, plan->values))
+				plan->values = clause;
+			continue;
 		}
-		else if (is_better(clause, plan->filter))
-			plan->filter = clause;
+		if (plan->resource->filters[clause->filter].role == FILTER_STATUS)
+			plan->status = info;
+		plan->clauses = lappend(plan->clauses, clause);
 	}
+	if (plan->values != NULL)
+		plan->clauses = lcons(plan->values, plan->clauses);
 }
 
 /*
@@ -97,6 +99,16 @@ guess_rows(PlannerInfo *root, RelOptInfo *rel, RestrictInfo *status)
 												JOIN_INNER, NULL));
 }
 
+/* The rows that so many values can have at most. */
+static double
+rows_of_values(const RelPlan *plan)
+{
+	bool		one_each = plan->resource->form == ROW_EMPLOYEE;
+
+	return filter_estimate_values(plan->values) *
+		(one_each ? 1 : ROWS_AN_EMPLOYEE);
+}
+
 void
 plan_get_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 {
@@ -112,12 +124,40 @@ plan_get_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 
 	counted = rel->tuples > 0;
 	if (!counted)
-		rel->tuples = DEFAULT_ROWS;
+		rel->tuples = plan->resource->typical_rows;
 	set_baserel_size_estimates(root, rel);
 	if (!counted && plan->status != NULL)
-		rel->rows = guess_rows(root, rel, plan->status_clause);
-	if (plan->filter != NULL)
-		rel->rows = Min(rel->rows, filter_estimate_values(plan->filter));
+		rel->rows = guess_rows(root, rel, plan->status);
+	if (plan->values != NULL)
+		rel->rows = Min(rel->rows, rows_of_values(plan));
+}
+
+/*
+ * How many requests a scan makes, and how many rows they bring.
+ */
+static double
+estimate_requests(const RelPlan *plan, double *transferred)
+{
+	const CatalogResource *resource = plan->resource;
+	double		requests = 1;
+	bool		by_path = resource->nfilters > 0 &&
+		resource->filters[0].place == PLACE_PATH;
+
+	if (plan->values != NULL)
+	{
+		double		values = filter_estimate_values(plan->values);
+
+		requests = by_path ? values : ceil(values / REQUEST_BATCH);
+		if (requests > REQUEST_MAX_BATCHES && !resource->needs_employees)
+			requests = 1;
+		else
+			*transferred = Min(*transferred, rows_of_values(plan));
+	}
+	else if (resource->needs_employees && by_path)
+		requests = *transferred;
+	if (resource->paging != PAGING_NONE)
+		requests = Max(requests, ceil(*transferred / resource->page_limit));
+	return requests;
 }
 
 /*
@@ -129,20 +169,10 @@ plan_get_paths(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 {
 	RelPlan    *plan = rel->fdw_private;
 	double		transferred = rel->tuples;
-	double		requests = 1;
+	double		requests = estimate_requests(plan, &transferred);
 	Cost		startup;
 	Cost		total;
 
-	if (plan->filter != NULL)
-	{
-		double		values = filter_estimate_values(plan->filter);
-
-		requests = ceil(values / REQUEST_BATCH);
-		if (requests > REQUEST_MAX_BATCHES)
-			requests = 1;
-		else
-			transferred = Min(transferred, values);
-	}
 	startup = plan->server->fdw_startup_cost + rel->baserestrictcost.startup +
 		rel->reltarget->cost.startup;
 	total = startup + (requests - 1) * plan->server->fdw_startup_cost +
@@ -185,24 +215,42 @@ wanted_columns(RelOptInfo *rel, Oid relid)
 	return result;
 }
 
+/*
+ * How many rows the query wants at most, if it is of this table alone, takes
+ * them as they come, and has no condition that would drop some; 0: all.
+ */
+static int
+wanted_rows(PlannerInfo *root, RelOptInfo *rel, const RelPlan *plan)
+{
+	if (root->limit_tuples <= 0 || root->limit_tuples > INT_MAX ||
+		bms_membership(root->all_baserels) != BMS_SINGLETON ||
+		root->query_pathkeys != NIL ||
+		list_length(rel->baserestrictinfo) > list_length(plan->clauses))
+		return 0;
+	return (int) ceil(root->limit_tuples);
+}
+
 ForeignScan *
 plan_get_plan(PlannerInfo *root, RelOptInfo *rel, Oid relid,
 			  ForeignPath *path, List *tlist, List *clauses, Plan *outer_plan)
 {
 	RelPlan    *plan = rel->fdw_private;
 	List	   *exprs = NIL;
+	List	   *filters = NIL;
+	List	   *comparisons = NIL;
 	List	   *private;
+	ListCell   *lc;
 
-	if (plan->filter != NULL)
-		exprs = lappend(exprs, plan->filter->value);
-	if (plan->status != NULL)
-		exprs = lappend(exprs, plan->status->value);
-	private = list_make4(wanted_columns(rel, relid),
-						 makeString(pstrdup(plan->filter != NULL ?
-											plan->filter->field : "")),
-						 makeInteger(plan->filter != NULL ?
-									 plan->filter->kind : 0),
-						 makeInteger(plan->status != NULL));
+	foreach(lc, plan->clauses)
+	{
+		FilterClause *clause = lfirst(lc);
+
+		exprs = lappend(exprs, clause->value);
+		filters = lappend_int(filters, clause->filter);
+		comparisons = lappend_int(comparisons, clause->comparison);
+	}
+	private = list_make4(wanted_columns(rel, relid), filters, comparisons,
+						 makeInteger(wanted_rows(root, rel, plan)));
 	return make_foreignscan(tlist, extract_actual_clauses(clauses, false),
 							rel->relid, exprs, private, NIL, NIL, outer_plan);
 }
@@ -212,12 +260,10 @@ scan_plan_of(const ForeignScan *plan)
 {
 	List	   *private = plan->fdw_private;
 	ScanPlan   *result = palloc0(sizeof(ScanPlan));
-	const char *field = strVal(list_nth(private, PRIVATE_FIELD));
 
 	result->attnums = list_nth(private, PRIVATE_ATTNUMS);
-	if (field[0] != '\0')
-		result->filter_field = field;
-	result->filter_kind = intVal(list_nth(private, PRIVATE_KIND));
-	result->has_status = intVal(list_nth(private, PRIVATE_STATUS)) != 0;
+	result->filters = list_nth(private, PRIVATE_FILTERS);
+	result->comparisons = list_nth(private, PRIVATE_COMPARISONS);
+	result->limit = intVal(list_nth(private, PRIVATE_LIMIT));
 	return result;
 }

@@ -17,12 +17,13 @@
 typedef struct ScanPlan
 {
 	List	   *attnums;		/* of the wanted columns, ascending */
-	const char *filter_field;	/* NULL: no filter */
-	FilterKind	filter_kind;
-	bool		has_status;		/* a condition on the status has a value */
+	List	   *filters;		/* of the pushed-down clauses: the index in the
+								 * resource's filters, */
+	List	   *comparisons;	/* and a FilterComparison */
+	int64		limit;			/* the most rows that are wanted; 0: all */
 } ScanPlan;
 
-/* fdw_exprs: the filter's value, if any, then the status', if any. */
+/* fdw_exprs: the values of the clauses. */
 extern ScanPlan *scan_plan_of(const ForeignScan *plan);
 
 extern void plan_get_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid relid);

@@ -1,20 +1,26 @@
 /*
  * request.c
- *		A scan's columns and filter values become HTTP requests.
+ *		A scan's columns and conditions become HTTP requests, one after the
+ *		other.
  *
- * Source: HiBob's contract for reading people.  At most one filter, on root.id
- * or root.email with "equals"; an empty filter list is refused, so the key is
- * left out; showInactive is false by default; humanReadable "APPEND" adds the
- * forms for people.  A single employee has an endpoint of its own, which also
- * finds inactive ones.
+ * What is asked for is cut along two edges: values, of which one request can
+ * name so many, and the range of time, of which one request can span so much.
+ * How a request is spelled is in request_text.c.
  */
 #include "postgres.h"
 
-#include "json_doc.h"
-#include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
-#include "request.h"
-#include "url.h"
+#include "pgtime.h"
+#include "request_text.h"
+#include "utils/date.h"
+#include "utils/datetime.h"
+#include "utils/fmgrprotos.h"
+#include "utils/timestamp.h"
+
+/* ------------------------------------------------------------------------
+ * Fields
+ * ------------------------------------------------------------------------
+ */
 
 static bool
 list_has(const List *list, const char *text)
@@ -33,19 +39,35 @@ add_distinct(List *list, const char *text)
 	return list_has(list, text) ? list : lappend(list, (char *) text);
 }
 
-static bool
-is_default_field(const CatalogResource *resource, const char *field)
+/* All that the catalogue's columns take. */
+static List *
+catalog_fields(const CatalogResource *resource)
 {
+	List	   *fields = NIL;
+
+	for (int i = 0; i < resource->ncolumns; i++)
+		fields = add_distinct(fields, resource->columns[i].field);
+	return fields;
+}
+
+/* What stands for a row as a whole. */
+static List *
+whole_row_fields(const CatalogResource *resource)
+{
+	List	   *fields = NIL;
+
+	if (resource->default_fields == NULL)
+		return catalog_fields(resource);
 	for (const char *const *f = resource->default_fields; *f != NULL; f++)
-		if (strcmp(*f, field) == 0)
-			return true;
-	return false;
+		fields = add_distinct(fields, *f);
+	return fields;
 }
 
 /*
  * The fields to ask for: the row's identity, which messages name, and those of
  * the columns.  A column that takes the whole row wants what HiBob sends by
- * itself, and that has to be spelled out only beside fields that it does not.
+ * itself, and where that has a name, it has to be spelled out only beside
+ * fields that it does not have.
  */
 static List *
 wanted_fields(const RowMap *map)
@@ -53,26 +75,28 @@ wanted_fields(const RowMap *map)
 	const CatalogResource *resource = map->resource;
 	List	   *fields = list_make1((char *) resource->identity_field);
 	bool		whole_row = false;
-	bool		beyond_default = false;
+	bool		beyond = false;
+	List	   *whole = whole_row_fields(resource);
+	ListCell   *lc;
 
 	for (int i = 0; i < map->ncolumns; i++)
 	{
-		const char *field = map->columns[i].options->field;
+		const char *field = map->columns[i].field;
 
 		if (strcmp(field, CATALOG_WHOLE_ROW) == 0)
 			whole_row = true;
 		else
 		{
-			beyond_default |= !is_default_field(resource, field);
+			beyond |= !list_has(whole, field);
 			fields = add_distinct(fields, field);
 		}
 	}
 	if (!whole_row)
 		return fields;
-	if (!beyond_default)
+	if (!beyond && resource->default_fields != NULL)
 		return NIL;
-	for (const char *const *f = resource->default_fields; *f != NULL; f++)
-		fields = add_distinct(fields, *f);
+	foreach(lc, whole)
+		fields = add_distinct(fields, lfirst(lc));
 	return fields;
 }
 
@@ -84,6 +108,25 @@ wants_human(const RowMap *map)
 			return true;
 	return false;
 }
+
+static void
+check_number_of_fields(const RowMap *map, const List *fields)
+{
+	int			max = map->resource->max_fields;
+
+	if (list_length(fields) > max)
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_TOO_MANY_HANDLES),
+				 errmsg("too many fields for one request to HiBob"),
+				 errdetail("The query needs %d fields of foreign table \"%s\"; one request may name %d.",
+						   list_length(fields), map->table, max),
+				 errhint("Name the columns that you need instead of selecting all.")));
+}
+
+/* ------------------------------------------------------------------------
+ * Values
+ * ------------------------------------------------------------------------
+ */
 
 static int
 compare_values(const void *a, const void *b)
@@ -107,15 +150,14 @@ to_utf8(char *value)
 }
 
 static void
-set_values(Request *request, const RequestFilter *filter)
+set_values(Request *request, const List *values)
 {
 	ListCell   *lc;
 	int			n = 0;
 	int			distinct = 0;
 
-	request->values = palloc(sizeof(char *) *
-							 Max(list_length(filter->values), 1));
-	foreach(lc, filter->values)
+	request->values = palloc(sizeof(char *) * Max(list_length(values), 1));
+	foreach(lc, values)
 		request->values[n++] = to_utf8(lfirst(lc));
 	qsort(request->values, n, sizeof(char *), compare_values);
 	for (int i = 0; i < n; i++)
@@ -126,43 +168,224 @@ set_values(Request *request, const RequestFilter *filter)
 	request->nothing |= distinct == 0;
 }
 
+/*
+ * How many values go into a request; and beyond some of those, asking for
+ * everything is cheaper, where that is possible.
+ */
 static void
-check_number_of_fields(const RowMap *map, const List *fields)
+set_batches(Request *request, const RequestFilter *filter)
 {
-	if (list_length(fields) > CATALOG_MAX_FIELDS)
-		ereport(ERROR,
-				(errcode(ERRCODE_FDW_TOO_MANY_HANDLES),
-				 errmsg("too many fields for one request to HiBob"),
-				 errdetail("The query needs %d fields of foreign table \"%s\"; one request may name %d.",
-						   list_length(fields), map->table,
-						   CATALOG_MAX_FIELDS),
-				 errhint("Name the columns that you need instead of selecting all.")));
+	bool		everything = request->resource->needs_employees ||
+		filter->batch_size > 0;
+
+	request->found_values = filter->found_values;
+	request->batch_size = filter->batch_size > 0 ? filter->batch_size :
+		filter->filter->place == PLACE_PATH ? 1 : REQUEST_BATCH;
+	set_values(request, filter->values);
+	if (everything ||
+		request->nvalues <= request->batch_size * REQUEST_MAX_BATCHES)
+		request->filter = filter->filter;
 }
 
+/* ------------------------------------------------------------------------
+ * Ranges of time
+ * ------------------------------------------------------------------------
+ */
+
+/* A time by UTC, with so many digits after the second, cut off. */
+static char *
+time_text(TimestampTz time, int digits)
+{
+	struct pg_tm tm;
+	fsec_t		fsec;
+
+	if (timestamp2tm(time, NULL, &tm, &fsec, NULL, NULL) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				 errmsg("timestamp out of range")));
+	for (int i = digits; i < 6; i++)
+		fsec /= 10;
+	return psprintf("%04d-%02d-%02dT%02d:%02d:%02d.%0*dZ", tm.tm_year,
+					tm.tm_mon, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
+					digits, (int) fsec);
+}
+
+/* The day of a time by the session's time zone. */
+static char *
+day_text(TimestampTz time)
+{
+	DateADT		date =
+		DatumGetDateADT(DirectFunctionCall1(timestamptz_date,
+											TimestampTzGetDatum(time)));
+	int			year;
+	int			month;
+	int			day;
+
+	j2date(date + POSTGRES_EPOCH_JDATE, &year, &month, &day);
+	return psprintf("%04d-%02d-%02d", year, month, day);
+}
+
+/* Whether a field is a date: the others have a time of day. */
+static bool
+is_date_field(const CatalogResource *resource, const char *field)
+{
+	for (int i = 0; i < resource->ncolumns; i++)
+		if (strcmp(resource->columns[i].field, field) == 0)
+			return strcmp(resource->columns[i].type, "date") == 0;
+	return false;
+}
+
+/* A bound as HiBob has it. */
+static char *
+bound_text(const Request *request, const CatalogFilter *filter,
+		   TimestampTz time)
+{
+	return is_date_field(request->resource, filter->field) ? day_text(time) :
+		time_text(time, 3);
+}
+
+/* By UTC, as HiBob counts: no summer time makes a month longer. */
+static TimestampTz
+add_months(TimestampTz time, int months)
+{
+	Interval	interval = {.month = months};
+
+	return DatumGetTimestamp(DirectFunctionCall2(timestamp_pl_interval,
+												 TimestampGetDatum(time),
+												 IntervalPGetDatum(&interval)));
+}
+
+/* How many ranges of the longest allowed kind it takes. */
+static int
+count_ranges(int months, TimestampTz lower, TimestampTz upper)
+{
+	int			n = 1;
+
+	while (add_months(lower, n * months) < upper)
+		n++;
+	return n;
+}
+
+/* The lower bounds: each range begins where the one before it ends. */
+static void
+set_lowers(Request *request, const RequestFilter *filter, TimestampTz lower)
+{
+	const CatalogFilter *bound = filter->lower_filter;
+
+	request->lower_name = bound->parameter;
+	request->bounds_place = bound->place;
+	for (int i = 0; i < request->nranges; i++)
+		request->lowers[i] =
+			bound_text(request, bound,
+					   add_months(lower, i * request->resource->max_months));
+}
+
+static void
+set_uppers(Request *request, const RequestFilter *filter, TimestampTz lower,
+		   TimestampTz upper)
+{
+	const CatalogFilter *bound = filter->upper_filter;
+	int			last = request->nranges - 1;
+
+	request->upper_name = bound->role == FILTER_BOUNDS ? bound->upper :
+		bound->parameter;
+	request->bounds_place = bound->place;
+	for (int i = 0; i < last; i++)
+		request->uppers[i] =
+			bound_text(request, bound,
+					   add_months(lower,
+								  (i + 1) * request->resource->max_months));
+	request->uppers[last] = bound_text(request, bound, upper);
+}
+
+/* The millisecond that a time is in. */
+static TimestampTz
+to_milliseconds(TimestampTz time)
+{
+	TimestampTz rest = time % 1000;
+
+	return time - (rest < 0 ? rest + 1000 : rest);
+}
+
+/*
+ * HiBob's times have milliseconds: the bounds are rather too wide.  Its dates
+ * have no such problem.
+ */
+static void
+set_ranges(Request *request, const RequestFilter *filter)
+{
+	TimestampTz lower = to_milliseconds(filter->lower);
+	TimestampTz upper = filter->upper;
+	int			months = request->resource->max_months;
+
+	if (filter->has_upper &&
+		!is_date_field(request->resource, filter->upper_filter->field))
+		upper = to_milliseconds(upper + 999);
+	request->nranges = months > 0 && filter->has_lower && filter->has_upper ?
+		count_ranges(months, lower, upper) : 1;
+	request->lowers = palloc0(request->nranges * sizeof(char *));
+	request->uppers = palloc0(request->nranges * sizeof(char *));
+	if (filter->has_lower)
+		set_lowers(request, filter, lower);
+	if (filter->has_upper)
+		set_uppers(request, filter, lower, upper);
+}
+
+static RowGiven
+given_text(const char *text)
+{
+	RowGiven	given = {text, text != NULL ? strlen(text) : 0};
+
+	return given;
+}
+
+/* The bounds as rows show them. */
+static void
+set_given_bounds(Request *request, const RequestFilter *filter)
+{
+	for (int i = 0; i < CATALOG_MAX_GIVEN; i++)
+	{
+		GivenSource source = request->resource->given[i].source;
+
+		if (source == GIVEN_LOWER && filter->has_lower)
+			request->given[i] = given_text(time_text(filter->lower, 6));
+		if (source == GIVEN_UPPER && filter->has_upper)
+			request->given[i] = given_text(time_text(filter->upper, 6));
+	}
+}
+
+/* ------------------------------------------------------------------------
+ * The sequence
+ * ------------------------------------------------------------------------
+ */
+
 Request *
-request_create(const RowMap *map, const RequestFilter *filter)
+request_create(const RowMap *map, const TableOptions *options,
+			   const RequestFilter *filter)
 {
 	Request    *request = palloc0(sizeof(Request));
+	const CatalogResource *resource = map->resource;
 
-	request->resource = map->resource;
+	request->resource = resource;
+	request->options = options;
 	request->nothing = filter->nothing;
 	request->show_inactive = !filter->active_only;
-	request->batch_size = filter->batch_size > 0 ? filter->batch_size :
-		REQUEST_BATCH;
-	if (map->resource->has_fields)
+	request->human = wants_human(map);
+	if (resource->max_fields > 0)
 	{
 		request->fields = wanted_fields(map);
 		check_number_of_fields(map, request->fields);
-		request->human = wants_human(map);
 	}
-	if (filter->field != NULL)
+	if (filter->filter != NULL)
+		set_batches(request, filter);
+	set_ranges(request, filter);
+	set_given_bounds(request, filter);
+	if (resource->paging != PAGING_NONE)
 	{
-		set_values(request, filter);
-
-		/* Beyond some batches, asking for everybody is cheaper. */
-		if (filter->batch_size > 0 ||
-			request->nvalues <= REQUEST_BATCH * REQUEST_MAX_BATCHES)
-			request->filter_field = filter->field;
+		request->is_short = filter->limit > 0 &&
+			filter->limit <= resource->page_limit;
+		request->limit = request->is_short ? (int) filter->limit :
+			resource->page_limit;
 	}
 	return request;
 }
@@ -199,142 +422,152 @@ is_email(const char *value)
 }
 
 /*
- * Whether the one value can be looked up by the endpoint for one employee.
- * Each field only by its own kind of identifier: an e-mail column is not
- * searched by an id.
+ * Whether the values have a call of their own: one by one in its path, or the
+ * only one, if it has the form of its field and people of any status are
+ * wanted.  An e-mail column is not searched by an id.
  */
 static bool
 is_single(const Request *request)
 {
-	if (request->resource->single_path == NULL ||
-		request->filter_field == NULL || request->nvalues != 1 ||
-		!request->show_inactive)
+	if (request->resource->single_path == NULL || request->filter == NULL)
 		return false;
-	return strcmp(request->filter_field, CATALOG_FIELD_ID) == 0 ?
+	if (request->filter->place == PLACE_PATH)
+		return true;
+	if (request->nvalues != 1 || !request->show_inactive)
+		return false;
+	return strcmp(request->filter->field, CATALOG_FIELD_ID) == 0 ?
 		is_id(request->values[0]) : is_email(request->values[0]);
 }
 
-/* Puts an identifier into "/people/{identifier}". */
-static char *
-single_path(const Request *request)
+/* Takes the next values, or those of the next range from the first one on. */
+static void
+take_part(Request *request, RequestCall *call)
 {
-	const char *pattern = request->resource->single_path;
-	const char *brace = strchr(pattern, '{');
-
-	return psprintf("%.*s%s", (int) (brace - pattern), pattern,
-					url_escape_segment(request->values[0]));
-}
-
-static bool
-put_texts(JsonDoc *object, const char *key, const List *texts)
-{
-	JsonDoc    *array = json_doc_put_array(object, key);
-	ListCell   *lc;
-	bool		ok = array != NULL;
-
-	foreach(lc, texts)
-		ok = ok && json_doc_append_text(array, lfirst(lc));
-	return ok;
-}
-
-static bool
-put_filter(JsonDoc *body, const Request *request)
-{
-	JsonDoc    *filters = json_doc_put_array(body, "filters");
-	JsonDoc    *filter = json_doc_append_object(filters);
-	JsonDoc    *values;
-	bool		ok;
-
-	ok = json_doc_put_text(filter, "fieldPath", request->filter_field) &&
-		json_doc_put_text(filter, "operator", "equals");
-	values = json_doc_put_array(filter, "values");
-	for (int i = request->first; i < request->next; i++)
-		ok = ok && json_doc_append_text(values, request->values[i]);
-	return ok && values != NULL;
-}
-
-static bool
-fill_body(JsonDoc *body, const Request *request, bool single)
-{
-	bool		ok = true;
-
-	if (request->fields != NIL)
-		ok = put_texts(body, "fields", request->fields);
-	if (!single)
+	call->range = request->range;
+	if (request->filter != NULL)
 	{
-		if (request->filter_field != NULL)
-			ok = ok && put_filter(body, request);
-		ok = ok && json_doc_put_flag(body, "showInactive",
-									 request->show_inactive);
+		call->first = request->next;
+		call->next = Min(call->first + request->batch_size, request->nvalues);
+		request->next = call->next;
 	}
-	if (request->human)
-		ok = ok && json_doc_put_text(body, "humanReadable", "APPEND");
-	return ok;
+	if (request->filter == NULL || request->next == request->nvalues)
+	{
+		request->next = 0;
+		request->range++;
+		request->done = request->range == request->nranges;
+	}
 }
 
-static char *
-make_body(const Request *request, bool single)
+/* The report that is prepared first, where the table wants it so. */
+static const char *
+endpoint_of(const Request *request, bool single)
 {
-	JsonDoc    *body = json_doc_new();
-	char	   *volatile result = NULL;
+	if (single)
+		return request->resource->single_path;
+	return request->options->report_async ? CATALOG_REPORT_ASYNC :
+		request->resource->path;
+}
 
-	PG_TRY();
-	{
-		const char *text = NULL;
+/* What the call's rows do not tell. */
+static void
+set_given(const Request *request, RequestCall *call)
+{
+	memcpy(call->given, request->given, sizeof(call->given));
+	for (int i = 0; i < CATALOG_MAX_GIVEN; i++)
+		if (request->resource->given[i].source == GIVEN_VALUE &&
+			request->nvalues > 0)
+			call->given[i] = given_text(request->values[call->first]);
+}
 
-		if (body != NULL && fill_body(body, request, single))
-			text = json_doc_print(body);
-		if (text == NULL)
-			ereport(ERROR,
-					(errcode(ERRCODE_OUT_OF_MEMORY),
-					 errmsg("out of memory")));
-		result = pstrdup(text);
-	}
-	PG_FINALLY();
-	{
-		json_doc_free(body);
-	}
-	PG_END_TRY();
-	return result;
+/*
+ * What status 404 is about: one of several such things, or an employee, who
+ * then has no rows.  Of a custom table it does not say which of the two, but
+ * HiBob itself has just named the employees if the query does not.
+ */
+static void
+set_absence(const Request *request, RequestCall *call)
+{
+	const CatalogResource *resource = request->resource;
+	bool		by_value = call->single ||
+		(request->filter != NULL && request->filter->place == PLACE_PATH);
+
+	call->absence = ABSENT_REFUSED;
+	if (resource->id_option != NULL)
+		call->thing = request->options->id;
+	if (resource->is_lists && call->single)
+		call->thing = request->values[call->first];
+	else if (by_value && request->found_values)
+		call->absence = ABSENT_GONE;
+	else if (by_value && resource->id_option == NULL)
+		call->absence = ABSENT_EMPTY;
 }
 
 bool
 request_next(Request *request, RequestCall *call)
 {
 	const CatalogResource *resource = request->resource;
-	bool		single = is_single(request);
 
 	if (request->done || request->nothing)
 		return false;
 	memset(call, 0, sizeof(*call));
-	request->first = request->next;
-	request->next = request->filter_field == NULL ? 0 :
-		Min(request->first + request->batch_size, request->nvalues);
-	request->done = request->filter_field == NULL ||
-		request->next == request->nvalues;
-
+	take_part(request, call);
+	call->single = is_single(request);
 	call->method = resource->method;
-	call->endpoint = single ? resource->single_path : resource->path;
-	call->path = single ? single_path(request) : resource->path;
-	call->rows = single ? resource->single_rows : resource->rows;
-	call->absent_is_empty = single;
-	if (resource->has_fields)
-		call->body = make_body(request, single);
+	call->endpoint = endpoint_of(request, call->single);
+	call->rows = call->single ? resource->single_rows : resource->rows;
+	set_given(request, call);
+	set_absence(request, call);
+	call->path = request_path(request, call, NULL);
+	call->body = request_body(request, call, NULL);
 	return true;
+}
+
+void
+request_turn_page(const Request *request, RequestCall *call,
+				  const char *cursor)
+{
+	call->path = request_path(request, call, cursor);
+	call->body = request_body(request, call, cursor);
+}
+
+bool
+request_has_more(const Request *request)
+{
+	return !request->done && !request->nothing;
 }
 
 bool
 request_has_batches(const Request *request)
 {
-	return request->filter_field != NULL &&
+	return request->filter != NULL && request->filter->place == PLACE_BODY &&
 		request->nvalues > request->batch_size;
 }
 
 bool
-request_covers(const Request *request, const char *value, size_t length)
+request_is_scattered(const Request *request)
 {
-	int			low = request->first;
-	int			high = request->next;
+	return request->resource->paging != PAGING_NONE ||
+		request->resource->needs_employees;
+}
+
+bool
+request_is_short(const Request *request)
+{
+	return request->is_short;
+}
+
+const char *
+request_filter_field(const Request *request)
+{
+	return request->filter->field;
+}
+
+bool
+request_covers(const Request *request, const RequestCall *call,
+			   const char *value, size_t length)
+{
+	int			low = call->first;
+	int			high = call->next;
 
 	while (low < high)
 	{

@@ -6,9 +6,14 @@
  * more, what it has done with is dropped and the exchange is asked to go on;
  * when an exchange starts anew, so does the reader.  As soon as one row has
  * been handed out, the exchange may not start anew any more.
+ *
+ * What stands around the rows (cursors, groups, errors) is in envelope.c.
  */
 #include "postgres.h"
 
+#include "envelope.h"
+#include "lists.h"
+#include "report.h"
 #include "response.h"
 
 /* How much of the body of an answer that is an error is looked at. */
@@ -17,12 +22,17 @@
 struct Response
 {
 	MemoryContext context;		/* of what lasts longer than a row */
+	MemoryContext call_context; /* of the present call */
 	const ErrorSubject *subject;
 	ConnectionLease *lease;
 	Request    *request;
 	RowMap	   *map;
 	ExchangeCounters *counters;
-	JsonReader *reader;
+	ResponseFindings *findings;
+	bool		prefetch;
+	RowReader	reader;
+	Envelope	envelope;
+	RowRecord	record;
 	int			filter_slot;	/* the filter's field in a row */
 
 	/* The present answer. */
@@ -31,30 +41,47 @@ struct Response
 	bool		open;
 	bool		whole;			/* its last byte has come */
 	bool		dropped;		/* its first byte is not there any more */
+	bool		answered;		/* some byte has come, of any answer */
 	int			attempt;		/* which one the reader is reading */
-	uint64		rows_before;	/* rows of the answers before */
-	uint64		rows;
-};
+	uint64		rows;			/* of it */
+	char	   *page;			/* the cursor of a page not yet asked for */
+	ReportWait	report;
 
-static void *
-reader_alloc(size_t size)
-{
-	return palloc0(size);
-}
+	/* A document that is read as a whole, in other words; NULL: none. */
+	char	   *text;
+	size_t		text_length;
+};
 
 Response *
 response_create(const ErrorSubject *subject, ConnectionLease *lease,
-				Request *request, RowMap *map, ExchangeCounters *counters)
+				Request *request, RowMap *map, ExchangeCounters *counters,
+				ResponseFindings *findings, bool prefetch)
 {
 	Response   *response = palloc0(sizeof(Response));
 
 	response->context = CurrentMemoryContext;
+	response->call_context =
+		AllocSetContextCreate(CurrentMemoryContext, "hibob_fdw call",
+							  ALLOCSET_SMALL_SIZES);
 	response->subject = subject;
 	response->lease = lease;
 	response->request = request;
 	response->map = map;
 	response->counters = counters;
+	response->findings = findings;
+	response->prefetch = prefetch;
 	return response;
+}
+
+/* ------------------------------------------------------------------------
+ * Opening and closing
+ * ------------------------------------------------------------------------
+ */
+
+static void *
+reader_alloc(size_t size)
+{
+	return palloc0(size);
 }
 
 /*
@@ -63,42 +90,42 @@ response_create(const ErrorSubject *subject, ConnectionLease *lease,
 static void
 create_reader(Response *response)
 {
+	const CatalogResource *resource = response->map->resource;
 	const JsonShape shape = {.rows = response->call.rows,
 		.max_row = RESPONSE_MAX_ROW, .max_depth = RESPONSE_MAX_DEPTH};
 
-	response->reader = json_reader_create(&shape, reader_alloc);
-	row_map_register(response->map, response->reader);
+	if (resource->form == ROW_CSV)
+		response->reader.csv = csv_reader_create(RESPONSE_MAX_ROW,
+												 reader_alloc);
+	else
+	{
+		response->reader.json = json_reader_create(&shape, reader_alloc);
+		envelope_register(&response->envelope, resource,
+						  response->reader.json);
+	}
+	row_map_register(response->map, &response->reader);
+	response->record.reader = &response->reader;
 	if (request_has_batches(response->request))
 		response->filter_slot =
-			row_map_want_field(response->reader,
-							   response->request->filter_field);
+			row_map_want_field(&response->reader,
+							   request_filter_field(response->request));
 }
 
-/*
- * Prepares the next exchange.  False if there is none.
- */
-static bool
-open_next(Response *response)
+/* Prepares the exchange for the present call. */
+static void
+start_exchange(Response *response)
 {
 	Connection *connection = response->lease->connection;
-	const ServerOptions *options;
+	const ServerOptions *options = connection_options(connection);
 	HttpRequest http;
 	ExchangePolicy policy;
 
-	if (!request_next(response->request, &response->call))
-		return false;
 	if (connection_was_refused(connection))
 		error_refused(response->subject, NULL);
-
-	if (response->reader == NULL)
-		create_reader(response);
-	else
-		json_reader_restart(response->reader);
-
 	connection_request(connection, response->call.method,
 					   response->call.path, &http);
 	http.body = response->call.body;
-	options = connection_options(connection);
+	http.any_type = response->map->resource->form == ROW_CSV;
 	policy.max_retries = options->max_retries;
 	policy.max_rate_limit_wait = options->max_rate_limit_wait;
 	policy.rate_limit = connection_rate_limit(connection,
@@ -106,12 +133,55 @@ open_next(Response *response)
 	policy.counters = response->counters;
 	exchange_init(&response->exchange, response->lease->channel, &http,
 				  &policy);
-	response->attempt = 0;
 	response->open = true;
 	response->whole = false;
 	response->dropped = false;
-	response->rows_before = response->rows;
+	response->attempt = 0;
+	response->rows = 0;
+	if (response->reader.json != NULL || response->reader.csv != NULL)
+		row_reader_restart(&response->reader);
+}
+
+/*
+ * Takes the next request of the sequence.  False if there is none.
+ */
+static bool
+open_next(Response *response)
+{
+	MemoryContext old;
+
+	MemoryContextReset(response->call_context);
+	response->text = NULL;
+	old = MemoryContextSwitchTo(response->call_context);
+	if (!request_next(response->request, &response->call))
+	{
+		MemoryContextSwitchTo(old);
+		return false;
+	}
+	start_exchange(response);
+	MemoryContextSwitchTo(response->context);
+	if (response->reader.json == NULL && response->reader.csv == NULL)
+		create_reader(response);
+	MemoryContextSwitchTo(old);
+	envelope_begin(&response->envelope);
+	memcpy(response->record.given, response->call.given,
+		   sizeof(response->record.given));
 	return true;
+}
+
+/*
+ * Asks for the next page of the same rows.  The call's texts stay until the
+ * last page: a cursor, some ids.
+ */
+static void
+open_page(Response *response)
+{
+	MemoryContext old = MemoryContextSwitchTo(response->call_context);
+
+	request_turn_page(response->request, &response->call, response->page);
+	response->page = NULL;
+	start_exchange(response);
+	MemoryContextSwitchTo(old);
 }
 
 static void
@@ -128,13 +198,18 @@ response_stop(Response *response)
 		close_answer(response);
 }
 
+/* ------------------------------------------------------------------------
+ * Errors
+ * ------------------------------------------------------------------------
+ */
+
 static ErrorProgress
 progress_of(const Response *response)
 {
 	ErrorProgress progress;
 
 	progress.bytes = http_channel_received(response->lease->channel);
-	progress.rows = response->rows - response->rows_before;
+	progress.rows = response->rows;
 	return progress;
 }
 
@@ -153,17 +228,51 @@ answer_of(const Response *response)
 	return answer;
 }
 
-/*
- * Lets the exchange go on, and raises its errors.
- */
 static void
-await(Response *response)
+raise_defect(Response *response, const JsonDefect *defect)
+{
+	ErrorAnswer answer = answer_of(response);
+	ErrorProgress progress = progress_of(response);
+
+	error_body(response->subject, &answer, defect, &progress);
+}
+
+/* The answer is JSON, but not as it should be. */
+static void
+raise_shape(Response *response, const char *message)
+{
+	JsonDefect	defect = {JSON_DEFECT_SHAPE, message, 0};
+
+	raise_defect(response, &defect);
+}
+
+/* ------------------------------------------------------------------------
+ * Bytes
+ * ------------------------------------------------------------------------
+ */
+
+/*
+ * Lets the exchange go on, and raises its errors.  False if there is nothing
+ * new without sleeping.
+ */
+static bool
+await(Response *response, bool sleep)
 {
 	HttpChannel *channel = response->lease->channel;
+	ExchangeResult result = sleep ? exchange_wait(&response->exchange) :
+		exchange_poll(&response->exchange);
 	ErrorProgress progress;
 
-	switch (exchange_wait(&response->exchange))
+	if (response->exchange.attempt != response->attempt)
 	{
+		response->attempt = response->exchange.attempt;
+		response->dropped = false;
+		row_reader_restart(&response->reader);
+	}
+	switch (result)
+	{
+		case EXCHANGE_WAITING:
+			return false;
 		case EXCHANGE_BYTES:
 			break;
 		case EXCHANGE_END:
@@ -177,12 +286,8 @@ await(Response *response)
 			error_rate_limited(response->subject,
 							   response->exchange.policy.rate_limit);
 	}
-	if (response->exchange.attempt != response->attempt)
-	{
-		response->attempt = response->exchange.attempt;
-		response->dropped = false;
-		json_reader_restart(response->reader);
-	}
+	response->answered = true;
+	return true;
 }
 
 static bool
@@ -193,55 +298,147 @@ is_web_page(const ErrorAnswer *answer)
 }
 
 /*
- * Deals with a status that is no success: an error, but for the one row that
- * is not there.
+ * Whether status 404 is no error.  One of the people that HiBob has just named
+ * may have gone; if it knows none of a few of them, it is the resource that is
+ * not there.
  */
-static void
-read_refusal(Response *response)
+static bool
+may_be_absent(Response *response)
+{
+	const uint64 few = 3;
+	ResponseFindings *findings = response->findings;
+
+	if (response->call.absence != ABSENT_GONE)
+		return response->call.absence == ABSENT_EMPTY;
+	findings->absent++;
+	return findings->answers > 0 ||
+		(findings->absent < few && request_has_more(response->request));
+}
+
+/*
+ * Deals with a status that is no success: an error, but for the one thing that
+ * is not there.  True when that is dealt with.
+ */
+static bool
+read_refusal(Response *response, bool sleep)
 {
 	ErrorAnswer answer = answer_of(response);
 
 	while (!response->whole && answer.length < MAX_ERROR_BODY)
 	{
-		await(response);
+		if (!await(response, sleep))
+			return false;
 		answer = answer_of(response);
 	}
-	if (answer.status != 404 || !response->call.absent_is_empty ||
-		is_web_page(&answer))
-		error_status(response->subject, &answer);
+	if (answer.status != 404 || is_web_page(&answer) ||
+		!may_be_absent(response))
+		error_status(response->subject, &answer, response->call.thing);
 	close_answer(response);
-}
-
-static void
-raise_defect(Response *response)
-{
-	ErrorAnswer answer = answer_of(response);
-	ErrorProgress progress = progress_of(response);
-
-	error_body(response->subject, &answer,
-			   json_reader_defect(response->reader), &progress);
+	return true;
 }
 
 /*
- * Gets more of the present answer into the window.
+ * A report that is still being prepared is asked for again where HiBob says
+ * that it will be.
  */
 static void
-read_on(Response *response)
+wait_for_report(Response *response)
+{
+	MemoryContext old = MemoryContextSwitchTo(response->call_context);
+	HttpChannel *channel = response->lease->channel;
+
+	report_note_answer(&response->report, response->subject,
+					   http_channel_status(channel),
+					   http_channel_header(channel, "Location"),
+					   &response->call);
+	close_answer(response);
+	report_sleep(&response->report, response->subject);
+	start_exchange(response);
+	MemoryContextSwitchTo(old);
+}
+
+/*
+ * Gets more of the present answer into the window, or deals with an answer
+ * that is not one with rows.  False if that needs sleep.
+ */
+static bool
+read_on(Response *response, bool sleep)
 {
 	HttpChannel *channel = response->lease->channel;
-	size_t		done = json_reader_keep_from(response->reader);
+	size_t		done = row_reader_keep_from(&response->reader);
 	int			status;
 
 	if (done > 0)
 	{
 		http_channel_drop(channel, done);
-		json_reader_dropped(response->reader, done);
+		row_reader_dropped(&response->reader, done);
 		response->dropped = true;
 	}
-	await(response);
+	if (!await(response, sleep))
+		return false;
 	status = http_channel_status(channel);
 	if (status < 200 || status > 299)
-		read_refusal(response);
+		return read_refusal(response, sleep);
+	if (response->reader.csv != NULL && report_is_pending(status))
+		wait_for_report(response);
+	return true;
+}
+
+/*
+ * Reads named lists, which are not rows yet, to their end, and puts them into
+ * rows: the one kind of answer that is small enough to be held as a whole.
+ */
+static bool
+read_lists(Response *response, bool sleep)
+{
+	HttpChannel *channel = response->lease->channel;
+	HttpWindow	window;
+	const char *defect;
+	char	   *text;
+
+	while (!response->whole)
+	{
+		if (http_channel_window(channel).length > RESPONSE_MAX_ROW)
+			raise_shape(response, "the named lists are larger than allowed");
+		if (!read_on(response, sleep))
+			return false;
+		if (!response->open)
+			return true;
+	}
+	window = http_channel_window(channel);
+	text = lists_flatten(window.data, window.length, &response->text_length,
+						 &defect);
+	if (text == NULL)
+		raise_shape(response, defect);
+	response->text = MemoryContextAllocExtended(response->call_context,
+												response->text_length + 1,
+												MCXT_ALLOC_NO_OOM);
+	if (response->text != NULL)
+		memcpy(response->text, text, response->text_length);
+	free(text);
+	if (response->text == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OUT_OF_MEMORY),
+				 errmsg("out of memory")));
+	return true;
+}
+
+/* ------------------------------------------------------------------------
+ * Rows
+ * ------------------------------------------------------------------------
+ */
+
+/* The bytes that the reader works on. */
+static HttpWindow
+window_of(const Response *response)
+{
+	HttpWindow	window;
+
+	if (response->text == NULL)
+		return http_channel_window(response->lease->channel);
+	window.data = response->text;
+	window.length = response->text_length;
+	return window;
 }
 
 /* Whether the present row belongs to the batch that was asked for. */
@@ -254,79 +451,149 @@ is_covered(const Response *response)
 
 	if (!request_has_batches(response->request))
 		return true;
-	slice = json_reader_slice(response->reader, response->filter_slot);
+	slice = row_reader_slice(&response->reader, response->filter_slot);
 	if (slice->kind == JSON_ABSENT || slice->kind == JSON_NULL)
 		return false;
-	value = row_utf8(slice, response_window(response), &length);
-	return request_covers(response->request, value, length);
+	value = row_utf8(slice, response->record.window, &length);
+	return request_covers(response->request, &response->call, value, length);
+}
+
+/* A row is there.  Whether it is one of those that were asked for. */
+static bool
+take_row(Response *response, const HttpWindow *window)
+{
+	const char *defect;
+
+	response->exchange.committed = true;
+	response->rows++;
+	response->record.window = window->data;
+	defect = response->reader.csv != NULL ? NULL :
+		envelope_take_row(&response->envelope, response->findings,
+						  response->record.given);
+	if (defect != NULL)
+		raise_shape(response, defect);
+	if (!is_covered(response))
+		return false;
+	response->findings->rows++;
+	return true;
 }
 
 /*
- * Reads the present answer up to its next row.  False at its end.
+ * An answer has ended.  What it says beside its rows is noted, and if there is
+ * a next page, it is asked for.
  */
-static bool
-next_in_answer(Response *response)
+static ResponseResult
+finish_answer(Response *response)
+{
+	const char *defect = NULL;
+
+	response->text = NULL;
+	if (response->reader.json != NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(response->call_context);
+
+		defect = envelope_end(&response->envelope, response->findings,
+							  &response->page);
+		MemoryContextSwitchTo(old);
+	}
+	if (defect != NULL)
+		raise_shape(response, defect);
+	response->findings->answers++;
+	close_answer(response);
+	if (response->page == NULL)
+		return RESPONSE_END;
+	if (response->prefetch)
+	{
+		open_page(response);
+		(void) await(response, false);
+	}
+	return RESPONSE_PAGE;
+}
+
+/*
+ * Reads the present answer.  RESPONSE_END is the end of that.
+ */
+static ResponseResult
+read_answer(Response *response, bool sleep)
 {
 	while (response->open)
 	{
-		HttpWindow	window = http_channel_window(response->lease->channel);
+		HttpWindow	window = window_of(response);
+		bool		last = response->whole || response->text != NULL;
 
-		switch (json_reader_next(response->reader, window.data, window.length,
-								 response->whole))
+		switch (row_reader_next(&response->reader, window.data, window.length,
+								last))
 		{
 			case JSON_ROW:
-				response->exchange.committed = true;
-				response->rows++;
-				if (is_covered(response))
-					return true;
+				if (take_row(response, &window))
+					return RESPONSE_ROW;
 				break;
 			case JSON_END:
-				close_answer(response);
-				break;
+				return finish_answer(response);
 			case JSON_MORE:
-				read_on(response);
+				if (!read_on(response, sleep))
+					return RESPONSE_WAIT;
 				break;
 			case JSON_BAD:
-				raise_defect(response);
+				raise_defect(response, row_reader_defect(&response->reader));
 		}
 	}
-	return false;
+	return RESPONSE_END;
+}
+
+ResponseResult
+response_advance(Response *response, bool sleep)
+{
+	ResponseResult result;
+
+	for (;;)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (!response->open && response->page != NULL)
+			open_page(response);
+		else if (!response->open && !open_next(response))
+			return RESPONSE_END;
+		if (response->map->resource->is_lists && response->text == NULL &&
+			!read_lists(response, sleep))
+			return RESPONSE_WAIT;
+		result = read_answer(response, sleep);
+		if (result != RESPONSE_END)
+			return result;
+	}
 }
 
 bool
 response_next(Response *response)
 {
-	MemoryContext old;
-	bool		more;
+	ResponseResult result;
 
-	for (;;)
-	{
-		if (response->open && next_in_answer(response))
-			return true;
-		old = MemoryContextSwitchTo(response->context);
-		more = open_next(response);
-		MemoryContextSwitchTo(old);
-		if (!more)
-			return false;
-	}
+	do
+		result = response_advance(response, true);
+	while (result == RESPONSE_PAGE);
+	return result == RESPONSE_ROW;
 }
 
-const JsonReader *
-response_reader(const Response *response)
+/* ------------------------------------------------------------------------
+ * What can be asked
+ * ------------------------------------------------------------------------
+ */
+
+const RowRecord *
+response_record(const Response *response)
 {
-	return response->reader;
+	return &response->record;
 }
 
-const char *
-response_window(const Response *response)
+Exchange *
+response_exchange(Response *response)
 {
-	return http_channel_window(response->lease->channel).data;
+	return &response->exchange;
 }
 
-uint64
-response_rows(const Response *response)
+bool
+response_was_answered(const Response *response)
 {
-	return response->rows;
+	return response->answered;
 }
 
 uint64
@@ -339,8 +606,16 @@ response_unbooked_bytes(const Response *response)
 bool
 response_carried(const Response *response, const RowColumn *column)
 {
+	if (response->reader.json == NULL && response->reader.csv == NULL)
+		return false;
 	for (int i = 0; i < column->nwitnesses; i++)
-		if (json_reader_carried(response->reader, column->witnesses[i]))
+		if (row_reader_carried(&response->reader, column->witnesses[i]))
 			return true;
 	return column->nwitnesses == 0;
+}
+
+const CsvReader *
+response_csv(const Response *response)
+{
+	return response->reader.csv;
 }

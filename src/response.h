@@ -3,7 +3,9 @@
  *		The rows of a request's answers, out of bytes that are still coming.
  *
  * Puts together the request, the exchange and the reader, and sees to it that
- * an answer is either whole or an error.  Knows nothing of datums.
+ * an answer is either whole or an error.  Knows nothing of datums.  Several
+ * responses can share one request: each takes the next part of it when it is
+ * done with one.
  */
 #ifndef RESPONSE_H
 #define RESPONSE_H
@@ -12,37 +14,63 @@
 
 #include "error.h"
 #include "exchange.h"
-#include "json_reader.h"
 #include "request.h"
 #include "row.h"
 
-/* The largest row, and the deepest nesting in it. */
+/* The largest row or small document, and the deepest nesting. */
 #define RESPONSE_MAX_ROW (16 * 1024 * 1024)
 #define RESPONSE_MAX_DEPTH 256
 
 typedef struct Response Response;
 
+typedef enum ResponseResult
+{
+	RESPONSE_ROW,				/* see response_record() */
+	RESPONSE_PAGE,				/* a page has ended, and there is another one */
+	RESPONSE_WAIT,				/* there is nothing more without sleeping */
+	RESPONSE_END				/* every answer was complete */
+} ResponseResult;
+
 /*
- * Starts with the first request of the sequence, at the first response_next().
- * It lives in the present memory context, and all that is given has to live as
- * long.
+ * What the answers of a scan said beside their rows.  HiBob leaves out what
+ * the service user may not see, and in some places says so.
+ */
+typedef struct ResponseFindings
+{
+	MemoryContext context;		/* of the lists */
+	uint64		rows;
+	uint64		answers;		/* that were complete */
+	uint64		absent;			/* answers 404 with ABSENT_GONE */
+	List	   *refusals;		/* its words on employees that were named; each
+								 * once, and only the first few */
+	List	   *hidden;			/* names of fields of which nothing is shown, */
+	List	   *hidden_history; /* and those without their history */
+} ResponseFindings;
+
+/*
+ * Starts with the next request of the sequence, at the first advance.  It lives
+ * in the present memory context, and all that is given has to live as long.
+ * With "prefetch" the next page is asked for as soon as it can be named.
  */
 extern Response *response_create(const ErrorSubject *subject,
 								 ConnectionLease *lease, Request *request,
-								 RowMap *map, ExchangeCounters *counters);
+								 RowMap *map, ExchangeCounters *counters,
+								 ResponseFindings *findings, bool prefetch);
 
-/*
- * Goes to the next row.  False after the last row of the last answer; every
- * answer was complete then.
- */
+/* Goes on.  Only if it may "sleep" it never returns RESPONSE_WAIT. */
+extern ResponseResult response_advance(Response *response, bool sleep);
+
+/* Goes to the next row, sleeping where it has to.  False after the last one. */
 extern bool response_next(Response *response);
 
-/* The present row, until the next response_next(). */
-extern const JsonReader *response_reader(const Response *response);
-extern const char *response_window(const Response *response);
+/* The present row, until the response goes on. */
+extern const RowRecord *response_record(const Response *response);
 
-/* Rows that came. */
-extern uint64 response_rows(const Response *response);
+/* What to sleep for after RESPONSE_WAIT: see exchange_wait_any(). */
+extern Exchange *response_exchange(Response *response);
+
+/* Whether HiBob has answered anything yet. */
+extern bool response_was_answered(const Response *response);
 
 /* Bytes of an answer that is still coming, which no counter has yet. */
 extern uint64 response_unbooked_bytes(const Response *response);
@@ -56,5 +84,8 @@ extern void response_stop(Response *response);
  */
 extern bool response_carried(const Response *response,
 							 const RowColumn *column);
+
+/* The reader of CSV, if that is what comes; NULL before the first answer. */
+extern const CsvReader *response_csv(const Response *response);
 
 #endif							/* RESPONSE_H */

@@ -11,7 +11,8 @@
  *
  * The nested one counts; the slash key is the fallback where it is absent; a
  * human column takes the third, and the machine's form where there is none.
- * Rows of other resources have one place for each value.
+ * Rows of other resources have one place for each value, and some another one
+ * for its human form.
  */
 #include "postgres.h"
 
@@ -52,16 +53,16 @@ typedef struct ConversionContext
 {
 	const RowMap *map;
 	const RowColumn *column;
-	const JsonReader *reader;
-	const char *window;
+	const RowRecord *record;
 } ConversionContext;
 
 /*
  * How a type takes values.  Text is stored without a detour; a domain, or a
- * type with a length, goes through its input function, which checks.
+ * type with a length, goes through its input function, which checks.  What
+ * does not come as JSON is text for any type.
  */
 static RowConversion *
-conversion_create(Oid type, int32 typmod)
+conversion_create(Oid type, int32 typmod, bool is_json)
 {
 	RowConversion *conversion = palloc0(sizeof(RowConversion));
 	Oid			base = getBaseType(type);
@@ -70,14 +71,16 @@ conversion_create(Oid type, int32 typmod)
 
 	conversion->type = type;
 	conversion->typmod = typmod;
-	if (OidIsValid(element))
+	if ((type == TEXTOID || type == VARCHAROID) && typmod < 0)
+		conversion->kind = CONVERT_TEXT;
+	else if (!is_json)
+		conversion->kind = CONVERT_INPUT;
+	else if (OidIsValid(element))
 	{
 		conversion->kind = CONVERT_ARRAY;
 		conversion->element_type = element;
-		conversion->element = conversion_create(element, typmod);
+		conversion->element = conversion_create(element, typmod, true);
 	}
-	else if ((type == TEXTOID || type == VARCHAROID) && typmod < 0)
-		conversion->kind = CONVERT_TEXT;
 	else if (base == JSONOID || base == JSONBOID)
 		conversion->kind = CONVERT_JSON;
 	else
@@ -102,6 +105,25 @@ can_be_human(Oid type)
 	return category == TYPCATEGORY_STRING || category == TYPCATEGORY_ENUM;
 }
 
+/* NULL stays. */
+static const char *
+to_utf8(const char *text)
+{
+	return text == NULL ? NULL :
+		pg_server_to_any(text, (int) strlen(text), PG_UTF8);
+}
+
+/* Which of the fields that a row does not have itself, or -1. */
+static int
+given_index(const CatalogResource *resource, const char *field)
+{
+	for (int i = 0; i < CATALOG_MAX_GIVEN; i++)
+		if (resource->given[i].field != NULL &&
+			strcmp(resource->given[i].field, field) == 0)
+			return i;
+	return -1;
+}
+
 RowMap *
 row_map_create(Relation rel, const List *attnums,
 			   const CatalogResource *resource)
@@ -122,11 +144,15 @@ row_map_create(Relation rel, const List *attnums,
 		column->name = NameStr(attr->attname);
 		column->options = column_options(RelationGetRelid(rel), attr->attnum,
 										 column->name, resource);
-		column->human = resource->has_fields &&
+		column->field = to_utf8(column->options->field);
+		column->path = to_utf8(column->options->path);
+		column->human = resource->human != NULL &&
 			column->options->form == FORM_HUMAN &&
 			column->options->path == NULL && can_be_human(attr->atttypid);
-		column->conversion = conversion_create(attr->atttypid,
-											   attr->atttypmod);
+		column->given = given_index(resource, column->options->field);
+		column->conversion =
+			conversion_create(attr->atttypid, attr->atttypmod,
+							  resource->form != ROW_CSV && column->given < 0);
 	}
 	return map;
 }
@@ -187,87 +213,150 @@ slash_key(const char *field)
 }
 
 static int
-want(JsonReader *reader, const KeyPath *path)
+want(RowReader *reader, const KeyPath *path)
 {
-	return json_reader_want(reader, path->keys, path->nkeys);
+	return json_reader_want(reader->json, path->keys, path->nkeys);
 }
 
 static void
-add_place(RowColumn *column, JsonReader *reader, const KeyPath *path)
+add_place(RowColumn *column, RowReader *reader, const KeyPath *path)
 {
 	Assert(column->nplaces < ROW_MAX_PLACES);
 	column->places[column->nplaces++] = want(reader, path);
 }
 
+static void
+add_human_place(RowColumn *column, RowReader *reader, const KeyPath *path)
+{
+	add_place(column, reader, path);
+	column->nhuman++;
+}
+
+static void
+add_witness(RowColumn *column, RowReader *reader, const KeyPath *path)
+{
+	column->witnesses[column->nwitnesses++] = want(reader, path);
+}
+
 /*
- * The human form: nested as HiBob's guide and a live capture have it, or by
- * slash key as others have met it.
+ * The human form of an employee's field: nested as HiBob's guide and a live
+ * capture have it, or by slash key as others have met it.
  */
 static void
-add_human_places(RowColumn *column, JsonReader *reader)
+add_employee_human(RowColumn *column, RowReader *reader)
 {
 	KeyPath		nested = {0};
 	KeyPath		slash = {0};
 
 	key_path_add(&nested, "humanReadable");
-	key_path_add_field(&nested, column->options->field);
-	add_place(column, reader, &nested);
+	key_path_add_field(&nested, column->field);
+	add_human_place(column, reader, &nested);
 
 	key_path_add(&slash, "humanReadable");
-	key_path_add(&slash, slash_key(column->options->field));
-	add_place(column, reader, &slash);
+	key_path_add(&slash, slash_key(column->field));
+	add_human_place(column, reader, &slash);
 	key_path_add(&slash, "value");
-	add_place(column, reader, &slash);
+	add_human_place(column, reader, &slash);
 }
 
 static void
-add_machine_places(RowColumn *column, JsonReader *reader)
+add_employee_places(RowColumn *column, RowReader *reader)
 {
 	KeyPath		nested = {0};
 	KeyPath		slash = {0};
 
-	key_path_add_field(&nested, column->options->field);
-	column->witnesses[column->nwitnesses++] = want(reader, &nested);
-	key_path_add_dotted(&nested, column->options->path);
+	if (column->human)
+		add_employee_human(column, reader);
+
+	key_path_add_field(&nested, column->field);
+	add_witness(column, reader, &nested);
+	key_path_add_dotted(&nested, column->path);
 	add_place(column, reader, &nested);
 
-	key_path_add(&slash, slash_key(column->options->field));
-	column->witnesses[column->nwitnesses++] = want(reader, &slash);
+	key_path_add(&slash, slash_key(column->field));
+	add_witness(column, reader, &slash);
 	key_path_add(&slash, "value");
-	key_path_add_dotted(&slash, column->options->path);
+	key_path_add_dotted(&slash, column->path);
 	add_place(column, reader, &slash);
 }
 
 static void
-register_column(RowColumn *column, JsonReader *reader, bool has_fields)
+add_key_places(RowColumn *column, RowReader *reader)
 {
-	const ColumnOptions *options = column->options;
+	KeyPath		human = {0};
 	KeyPath		path = {0};
 
+	if (column->human)
+	{
+		key_path_add(&human, "humanReadable");
+		key_path_add_dotted(&human, column->field);
+		add_human_place(column, reader, &human);
+	}
+	key_path_add_dotted(&path, column->field);
+	add_witness(column, reader, &path);
+	key_path_add_dotted(&path, column->path);
+	add_place(column, reader, &path);
+}
+
+/* "/position/name": {"value": ..., "humanReadable": ...} */
+static void
+add_object_places(RowColumn *column, RowReader *reader)
+{
+	KeyPath		human = {0};
+	KeyPath		path = {0};
+
+	key_path_add(&human, column->field);
+	add_witness(column, reader, &human);
+	key_path_add(&human, "humanReadable");
+	if (column->human)
+		add_human_place(column, reader, &human);
+
+	key_path_add(&path, column->field);
+	key_path_add(&path, "value");
+	key_path_add_dotted(&path, column->path);
+	add_place(column, reader, &path);
+}
+
+static void
+add_label(RowColumn *column, RowReader *reader)
+{
+	int			slot = csv_reader_want(reader->csv, column->field);
+
+	column->witnesses[column->nwitnesses++] = slot;
+	column->places[column->nplaces++] = slot;
+}
+
+static void
+add_whole_row(RowColumn *column, RowReader *reader)
+{
+	KeyPath		path = {0};
+
+	key_path_add_dotted(&path, column->path);
+	add_place(column, reader, &path);
+}
+
+static void
+register_column(RowColumn *column, RowReader *reader, RowForm form)
+{
 	column->nplaces = 0;
+	column->nhuman = 0;
 	column->nwitnesses = 0;
-	if (strcmp(options->field, CATALOG_WHOLE_ROW) == 0)
-	{
-		key_path_add_dotted(&path, options->path);
-		add_place(column, reader, &path);
-	}
-	else if (!has_fields)
-	{
-		key_path_add_dotted(&path, options->field);
-		column->witnesses[column->nwitnesses++] = want(reader, &path);
-		key_path_add_dotted(&path, options->path);
-		add_place(column, reader, &path);
-	}
+	if (column->given >= 0)
+		return;
+	if (form == ROW_CSV)
+		add_label(column, reader);
+	else if (strcmp(column->field, CATALOG_WHOLE_ROW) == 0)
+		add_whole_row(column, reader);
+	else if (form == ROW_EMPLOYEE)
+		add_employee_places(column, reader);
+	else if (form == ROW_OBJECTS)
+		add_object_places(column, reader);
 	else
-	{
-		if (column->human)
-			add_human_places(column, reader);
-		add_machine_places(column, reader);
-	}
+		add_key_places(column, reader);
 }
 
 int
-row_map_want_field(JsonReader *reader, const char *field)
+row_map_want_field(RowReader *reader, const char *field)
 {
 	KeyPath		path = {0};
 
@@ -275,12 +364,28 @@ row_map_want_field(JsonReader *reader, const char *field)
 	return want(reader, &path);
 }
 
+/* Where a row has what tells it from others. */
+static int
+want_identity(const CatalogResource *resource, RowReader *reader)
+{
+	KeyPath		path = {0};
+
+	if (resource->identity_field == NULL)
+		return -1;
+	if (resource->form == ROW_EMPLOYEE)
+		return row_map_want_field(reader, resource->identity_field);
+	key_path_add(&path, resource->identity_field);
+	if (resource->form == ROW_OBJECTS)
+		key_path_add(&path, "value");
+	return want(reader, &path);
+}
+
 void
-row_map_register(RowMap *map, JsonReader *reader)
+row_map_register(RowMap *map, RowReader *reader)
 {
 	for (int i = 0; i < map->ncolumns; i++)
-		register_column(&map->columns[i], reader, map->resource->has_fields);
-	map->identity = row_map_want_field(reader, map->resource->identity_field);
+		register_column(&map->columns[i], reader, map->resource->form);
+	map->identity = want_identity(map->resource, reader);
 }
 
 /*
@@ -331,6 +436,13 @@ to_server(const char *text, size_t *length)
 const char *
 row_utf8(const JsonSlice *slice, const char *window, size_t *length)
 {
+	if (slice->flags & CSV_DOUBLED_QUOTES)
+	{
+		char	   *out = palloc(slice->length + 1);
+
+		*length = csv_unquote(window + slice->start, slice->length, out);
+		return out;
+	}
 	if (slice->flags & JSON_ESCAPED)
 		return unescape(slice, window, length);
 	*length = slice->length;
@@ -462,19 +574,41 @@ convert_array(const RowConversion *conversion, const JsonSlice *slice,
 	return result;
 }
 
-/* The row's identity for a message: HiBob's ids are digits. */
+/* A text for a message: HiBob's ids are digits, and nothing else is shown. */
+static const char *
+shown_id(const char *text, size_t length)
+{
+	char	   *id = pnstrdup(text, Min(length, 64));
+
+	return id[0] != '\0' && strspn(id, "0123456789") == strlen(id) ? id : NULL;
+}
+
+/* Whose row it is, or which one, as far as that can be told. */
 static const char *
 identity_text(const ConversionContext *context)
 {
-	const JsonSlice *slice = json_reader_slice(context->reader,
-											   context->map->identity);
-	char	   *text = pnstrdup(context->window + slice->start,
-								Min(slice->length, 64));
+	const RowMap *map = context->map;
+	const RowRecord *record = context->record;
+	const char *employee = NULL;
+	const char *id = NULL;
 
-	if (slice->kind <= JSON_NULL || text[0] == '\0' ||
-		strspn(text, "0123456789") != strlen(text))
-		return "unknown";
-	return text;
+	for (int i = 0; i < CATALOG_MAX_GIVEN; i++)
+		if (map->resource->given[i].source <= GIVEN_VALUE &&
+			record->given[i].text != NULL)
+			employee = shown_id(record->given[i].text,
+								record->given[i].length);
+	if (map->identity >= 0)
+	{
+		const JsonSlice *slice = row_reader_slice(record->reader,
+												  map->identity);
+
+		if (slice->kind > JSON_NULL)
+			id = shown_id(record->window + slice->start, slice->length);
+	}
+	if (employee != NULL)
+		return psprintf("employee %s", employee);
+	return psprintf(map->resource->form == ROW_EMPLOYEE ? "employee %s" :
+					"id %s", id != NULL ? id : "unknown");
 }
 
 /* Says which column of whom could not be converted, but not its value. */
@@ -483,7 +617,7 @@ conversion_callback(void *arg)
 {
 	ConversionContext *context = arg;
 
-	errcontext("column \"%s\" of foreign table \"%s\", field \"%s\", employee %s",
+	errcontext("column \"%s\" of foreign table \"%s\", field \"%s\", %s",
 			   context->column->name, context->map->table,
 			   context->column->options->field, identity_text(context));
 }
@@ -493,26 +627,63 @@ conversion_callback(void *arg)
  * that is null counts as none.
  */
 static const JsonSlice *
-find_value(const RowColumn *column, const JsonReader *reader)
+find_value(const RowColumn *column, const RowReader *reader)
 {
 	const JsonSlice *slice = NULL;
-	int			human = column->human ? column->nplaces - 2 : 0;
 
 	for (int i = 0; i < column->nplaces; i++)
 	{
-		slice = json_reader_slice(reader, column->places[i]);
+		slice = row_reader_slice(reader, column->places[i]);
 		if (slice->kind > JSON_NULL ||
-			(slice->kind == JSON_NULL && i >= human))
+			(slice->kind == JSON_NULL && i >= column->nhuman))
 			break;
 	}
 	return slice;
 }
 
-void
-row_map_store(const RowMap *map, const JsonReader *reader,
-			  const char *window, TupleTableSlot *slot)
+/* A given value, as if the row had it: a string without escapes. */
+static JsonSlice
+given_slice(const RowGiven *given)
 {
-	ConversionContext context = {map, map->columns, reader, window};
+	JsonSlice	slice = {0};
+
+	slice.kind = given->text != NULL ? JSON_STRING : JSON_NULL;
+	slice.length = given->length;
+	return slice;
+}
+
+static void
+store_column(const RowColumn *column, const RowRecord *record,
+			 TupleTableSlot *slot)
+{
+	int			index = column->attnum - 1;
+	const char *window = record->window;
+	const JsonSlice *slice;
+	JsonSlice	given;
+
+	if (column->given >= 0)
+	{
+		given = given_slice(&record->given[column->given]);
+		window = record->given[column->given].text;
+		slice = &given;
+	}
+	else
+		slice = find_value(column, record->reader);
+	if (slice->kind <= JSON_NULL)
+		convert_null(column->conversion);
+	else
+	{
+		slot->tts_values[index] = convert_value(column->conversion, slice,
+												window);
+		slot->tts_isnull[index] = false;
+	}
+}
+
+void
+row_map_store(const RowMap *map, const RowRecord *record,
+			  TupleTableSlot *slot)
+{
+	ConversionContext context = {map, map->columns, record};
 	ErrorContextCallback callback;
 
 	callback.callback = conversion_callback;
@@ -525,19 +696,8 @@ row_map_store(const RowMap *map, const JsonReader *reader,
 		   slot->tts_tupleDescriptor->natts * sizeof(bool));
 	for (int i = 0; i < map->ncolumns; i++)
 	{
-		const RowColumn *column = &map->columns[i];
-		const JsonSlice *slice = find_value(column, reader);
-		int			index = column->attnum - 1;
-
-		context.column = column;
-		if (slice->kind <= JSON_NULL)
-			convert_null(column->conversion);
-		else
-		{
-			slot->tts_values[index] = convert_value(column->conversion, slice,
-													window);
-			slot->tts_isnull[index] = false;
-		}
+		context.column = &map->columns[i];
+		store_column(context.column, record, slot);
 	}
 	ExecStoreVirtualTuple(slot);
 	error_context_stack = callback.previous;

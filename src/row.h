@@ -13,8 +13,8 @@
 
 #include "catalog.h"
 #include "executor/tuptable.h"
-#include "json_reader.h"
 #include "options.h"
+#include "row_reader.h"
 #include "utils/rel.h"
 
 /* A value's places in a row, best first, as slots of the reader. */
@@ -25,9 +25,13 @@ typedef struct RowColumn
 	AttrNumber	attnum;
 	const char *name;
 	ColumnOptions *options;
+	const char *field;			/* of the options, and */
+	const char *path;			/* as HiBob writes them: in UTF-8 */
 	bool		human;			/* wants the form for people */
+	int			given;			/* index in the resource's given fields, or -1 */
 	int			places[ROW_MAX_PLACES];
 	int			nplaces;
+	int			nhuman;			/* the first of them, which may be null */
 	int			witnesses[2];	/* slots that tell whether the field was sent */
 	int			nwitnesses;
 	struct RowConversion *conversion;
@@ -39,26 +43,44 @@ typedef struct RowMap
 	const char *table;
 	RowColumn  *columns;
 	int			ncolumns;
-	int			identity;		/* slot of what tells a row from others */
+	int			identity;		/* slot of what tells a row from others, or -1 */
 } RowMap;
+
+/* A value that the row itself does not have, in UTF-8; NULL is null. */
+typedef struct RowGiven
+{
+	const char *text;
+	size_t		length;
+} RowGiven;
+
+/* A row as it was read; lasts until the reader goes on. */
+typedef struct RowRecord
+{
+	const RowReader *reader;
+	const char *window;
+	RowGiven	given[CATALOG_MAX_GIVEN];
+} RowRecord;
 
 /* Resolves the wanted columns' options and types. */
 extern RowMap *row_map_create(Relation rel, const List *attnums,
 							  const CatalogResource *resource);
 
-/* Asks a new reader for all that the columns need. */
-extern void row_map_register(RowMap *map, JsonReader *reader);
+/*
+ * Asks a new reader for all that the columns need.  Several readers of one map
+ * give the same slots.
+ */
+extern void row_map_register(RowMap *map, RowReader *reader);
 
 /*
- * Stores the reader's present row in a virtual slot; what is not wanted is
- * null.  Allocates in the current memory context.  A value that does not fit
- * raises its type's error, with a context line.
+ * Stores a row in a virtual slot; what is not wanted is null.  Allocates in
+ * the current memory context.  A value that does not fit raises its type's
+ * error, with a context line.
  */
-extern void row_map_store(const RowMap *map, const JsonReader *reader,
-						  const char *window, TupleTableSlot *slot);
+extern void row_map_store(const RowMap *map, const RowRecord *record,
+						  TupleTableSlot *slot);
 
-/* Asks a reader for a field's value, nested or, elsewhere, by its key path. */
-extern int	row_map_want_field(JsonReader *reader, const char *field);
+/* Asks a reader for an employee's field, where it is nested. */
+extern int	row_map_want_field(RowReader *reader, const char *field);
 
 /* A scalar's text in UTF-8, palloc'd or in the window. */
 extern const char *row_utf8(const JsonSlice *slice, const char *window,

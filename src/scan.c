@@ -12,16 +12,19 @@
 
 #include "cache.h"
 #include "compat.h"
+#include "complete.h"
+#include "conditions.h"
 #include "error.h"
 #include "executor/executor.h"
-#include "filter.h"
 #include "foreign/foreign.h"
+#include "gather.h"
 #include "options.h"
 #include "plan.h"
 #include "response.h"
 #include "scan.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "wide.h"
 
 typedef struct HibobScan
 {
@@ -31,8 +34,7 @@ typedef struct HibobScan
 	TableOptions *options;
 	ScanPlan   *plan;
 	RowMap	   *map;
-	ExprState  *filter_value;	/* NULL: none */
-	ExprState  *status_value;	/* NULL: none */
+	Conditions	conditions;
 	ExchangeCounters counters;
 	ConnectionLease lease;
 	MemoryContext context;		/* of this scan */
@@ -45,12 +47,18 @@ typedef struct HibobScan
 	RequestFilter filter;		/* with the values of this run */
 	bool		narrowed;		/* by a condition of the query */
 	Request    *request;
-	Response   *response;
+	RequestFilter asked;		/* the filter that the requests are made with */
+	Response   *response;		/* NULL if the answers are put together: */
+	Wide	   *wide;			/* as parts of rows; or else */
+	RowGather	gather;			/* as rows */
+	ResponseFindings findings;
 
 	/* Rows kept for a rescan, or for a time. */
 	bool		keep_rows;
 	CacheReader kept;
 	TupleTableSlot *kept_slot;
+	TupleTableSlot *gather_slot;
+	TupleTableSlot *gathered_slot;
 	const char *cache_key;		/* NULL: not kept for a time */
 	uint64		cache_hits;
 } HibobScan;
@@ -62,6 +70,7 @@ clean_up(void *arg)
 	HibobScan  *scan = arg;
 
 	connection_return(&scan->lease);
+	gather_release(&scan->gather);
 	cache_close(&scan->kept);
 }
 
@@ -75,20 +84,6 @@ may_rescan(ForeignScan *plan, int eflags)
 {
 	return (eflags & EXEC_FLAG_REWIND) != 0 ||
 		!bms_is_empty(plan->scan.plan.allParam);
-}
-
-static void
-init_values(HibobScan *scan, ForeignScanState *node, List *exprs)
-{
-	ListCell   *lc = list_head(exprs);
-
-	if (scan->plan->filter_field != NULL)
-	{
-		scan->filter_value = ExecInitExpr(lfirst(lc), &node->ss.ps);
-		lc = lnext(exprs, lc);
-	}
-	if (scan->plan->has_status)
-		scan->status_value = ExecInitExpr(lfirst(lc), &node->ss.ps);
 }
 
 /*
@@ -134,105 +129,93 @@ scan_begin(ForeignScanState *node, int eflags)
 	scan->keep_rows = may_rescan(plan, eflags);
 	scan->subject.resource = scan->options->resource;
 	scan->subject.table = pstrdup(RelationGetRelationName(rel));
-	init_values(scan, node, plan->fdw_exprs);
-	scan->kept_slot = ExecInitExtraTupleSlot(estate, RelationGetDescr(rel),
-											  &TTSOpsMinimalTuple);
+	scan->conditions.resource = scan->options->resource;
+	scan->conditions.plan = scan->plan;
+	scan->conditions.values = ExecInitExprList(plan->fdw_exprs, &node->ss.ps);
+	scan->conditions.active_only = !scan->options->show_inactive;
 	MemoryContextSwitchTo(old);
+
+	/* The executor's own, which it looks at after the scan's end. */
+	scan->kept_slot = ExecInitExtraTupleSlot(estate, RelationGetDescr(rel),
+											 &TTSOpsMinimalTuple);
+	scan->gathered_slot = ExecInitExtraTupleSlot(estate, RelationGetDescr(rel),
+												 &TTSOpsMinimalTuple);
+	scan->gather_slot = ExecInitExtraTupleSlot(estate, RelationGetDescr(rel),
+											   &TTSOpsVirtual);
 	node->fdw_state = scan;
 }
 
 /*
- * What the conditions come to with the present values.
- */
-static RequestFilter
-evaluate_filter(HibobScan *scan, ExprContext *econtext)
-{
-	RequestFilter filter = {0};
-	List	   *status;
-
-	filter.active_only = !scan->options->show_inactive;
-	if (scan->filter_value != NULL)
-	{
-		filter.field = scan->plan->filter_field;
-		filter.values = filter_evaluate(scan->filter_value, econtext,
-										scan->plan->filter_kind);
-	}
-	if (scan->status_value != NULL)
-	{
-		status = filter_evaluate(scan->status_value, econtext, FILTER_EQUALS);
-		if (status == NIL)
-			filter.nothing = true;
-		else if (strcmp(linitial(status), CATALOG_STATUS_ACTIVE) == 0)
-			filter.active_only = true;
-	}
-	return filter;
-}
-
-static bool
-same_values(const List *a, const List *b)
-{
-	ListCell   *la;
-	ListCell   *lb;
-
-	if (list_length(a) != list_length(b))
-		return false;
-	forboth(la, a, lb, b)
-		if (strcmp(lfirst(la), lfirst(lb)) != 0)
-			return false;
-	return true;
-}
-
-static bool
-same_filter(const RequestFilter *a, const RequestFilter *b)
-{
-	return a->nothing == b->nothing && a->active_only == b->active_only &&
-		same_values(a->values, b->values);
-}
-
-/*
- * Reads the ids of all employees, so that they can be asked for in batches:
- * HiBob's own advice for companies whose people do not fit into one answer.
- * Each id comes once, whoever joins or leaves in between.
+ * Reads the ids of all employees, so that they can be asked for one by one or
+ * in batches: the latter is HiBob's own advice for companies whose people do
+ * not fit into one answer.  Each id comes once, whoever joins or leaves in
+ * between.
  */
 static List *
-read_ids(HibobScan *scan)
+read_ids(HibobScan *scan, const RequestFilter *filter)
 {
-	RowMap		map = {.resource = scan->map->resource,
-		.table = scan->map->table};
-	Request    *request = request_create(&map, &scan->filter);
-	Response   *response = response_create(&scan->subject, &scan->lease,
-										   request, &map, &scan->counters);
+	static const TableOptions plain = {.show_inactive = true};
+	RowMap	   *map = palloc0(sizeof(RowMap));
+	ErrorSubject *subject = palloc(sizeof(ErrorSubject));
+	ResponseFindings findings = {.context = CurrentMemoryContext};
+	Response   *response;
 	List	   *ids = NIL;
 
+	*subject = scan->subject;
+	subject->resource = catalog_resource(CATALOG_PEOPLE);
+	map->resource = subject->resource;
+	map->table = scan->map->table;
+	response = response_create(subject, &scan->lease,
+							   request_create(map, &plain, filter), map,
+							   &scan->counters, &findings, false);
 	while (response_next(response))
 	{
-		const JsonSlice *id = json_reader_slice(response_reader(response),
-												map.identity);
+		const RowRecord *record = response_record(response);
+		const JsonSlice *id = row_reader_slice(record->reader, map->identity);
 
-		CHECK_FOR_INTERRUPTS();
 		if (id->kind > JSON_NULL)
-			ids = lappend(ids, pnstrdup(response_window(response) + id->start,
+			ids = lappend(ids, pnstrdup(record->window + id->start,
 										id->length));
 	}
 	return ids;
 }
 
+/* The filter that takes ids of employees. */
+static const CatalogFilter *
+employee_filter(const CatalogResource *resource)
+{
+	for (int i = 0; i < resource->nfilters; i++)
+		if (resource->filters[i].role == FILTER_VALUES)
+			return &resource->filters[i];
+	return NULL;
+}
+
 /*
- * The filter that the requests are made with: the conditions', or, where the
- * table wants batches and nothing else narrows it, everybody's ids.
+ * Whether everybody's ids have to be known first: where requests have to name
+ * employees, or the table wants batches, or a row is put together from parts,
+ * and the conditions do not say whose.
  */
+static bool
+needs_ids(const HibobScan *scan, const RequestFilter *filter)
+{
+	return filter->filter == NULL &&
+		(scan->options->resource->needs_employees ||
+		 scan->options->batch_size > 0 || wide_is_needed(scan->map));
+}
+
+/* The filter that the requests are made with. */
 static RequestFilter
 request_filter(HibobScan *scan)
 {
 	RequestFilter filter = scan->filter;
+	RequestFilter everybody = {.active_only = filter.active_only};
 
-	if (scan->options->batch_size > 0 && !filter.nothing &&
-		filter.field == NULL)
-	{
-		filter.values = read_ids(scan);
-		filter.field = CATALOG_FIELD_ID;
-		filter.batch_size = scan->options->batch_size;
-	}
+	if (!needs_ids(scan, &filter))
+		return filter;
+	filter.values = read_ids(scan, &everybody);
+	filter.filter = employee_filter(scan->options->resource);
+	filter.batch_size = scan->options->batch_size;
+	filter.found_values = true;
 	return filter;
 }
 
@@ -241,7 +224,37 @@ static bool
 needs_request(const RequestFilter *filter)
 {
 	return !filter->nothing &&
-		(filter->field == NULL || filter->values != NIL);
+		(filter->filter == NULL || filter->values != NIL);
+}
+
+/* A resource that HiBob shows only for a range of time. */
+static void
+check_bounds(const HibobScan *scan)
+{
+	const CatalogResource *resource = scan->options->resource;
+
+	if ((!resource->needs_lower || scan->filter.has_lower) &&
+		(!resource->needs_upper || scan->filter.has_upper))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_FDW_UNABLE_TO_CREATE_EXECUTION),
+			 errmsg("foreign table \"%s\" cannot be read without a range of time",
+					scan->map->table),
+			 resource->needs_upper ?
+			 errdetail("HiBob shows \"%s\" only from one day to another.",
+					   resource->name) :
+			 errdetail("HiBob shows \"%s\" only since a time, which may be %d months ago at most.",
+					   resource->name, resource->max_months),
+			 errhint("Add a condition, such as: WHERE %s.", resource->example)));
+}
+
+/* The requests for a filter; of wide rows, those for their first part. */
+static Request *
+requests_of(const HibobScan *scan, const RequestFilter *filter)
+{
+	return request_create(wide_is_needed(scan->map) ?
+						  wide_first_part(scan->map) : scan->map,
+						  scan->options, filter);
 }
 
 /*
@@ -252,7 +265,7 @@ needs_request(const RequestFilter *filter)
 static const char *
 make_cache_key(HibobScan *scan)
 {
-	Request    *request = request_create(scan->map, &scan->filter);
+	Request    *request = requests_of(scan, &scan->filter);
 	UserMapping *mapping = GetUserMapping(scan->userid, scan->serverid);
 	RequestCall call;
 	StringInfoData key;
@@ -281,18 +294,52 @@ start_from_cache(HibobScan *scan)
 	return true;
 }
 
+/* Reads from several answers at once. */
+static void
+start_gathering(HibobScan *scan)
+{
+	RowGather  *gather = &scan->gather;
+
+	memset(gather, 0, sizeof(RowGather));
+	gather->subject = &scan->subject;
+	gather->request = scan->request;
+	gather->map = scan->map;
+	gather->counters = &scan->counters;
+	gather->findings = &scan->findings;
+	gather->userid = scan->userid;
+	gather->serverid = scan->serverid;
+	gather_start(gather, &scan->lease, scan->gather_slot);
+}
+
+/* Chooses how the answers become rows. */
+static void
+start_answers(HibobScan *scan)
+{
+	if (wide_is_needed(scan->map))
+	{
+		scan->wide = wide_create(&scan->subject, &scan->lease, scan->map,
+								 scan->options, &scan->asked, &scan->counters,
+								 &scan->findings);
+		return;
+	}
+	scan->request = request_create(scan->map, scan->options, &scan->asked);
+	if (request_is_scattered(scan->request))
+		start_gathering(scan);
+	else
+		scan->response = response_create(&scan->subject, &scan->lease,
+										 scan->request, scan->map,
+										 &scan->counters, &scan->findings,
+										 false);
+}
+
 static void
 start_requests(HibobScan *scan)
 {
-	RequestFilter filter;
-
 	connection_borrow(scan->userid, scan->serverid, &scan->lease);
 	scan->subject.connection = scan->lease.connection;
-	filter = request_filter(scan);
-	scan->request = request_create(scan->map, &filter);
-	scan->response = response_create(&scan->subject, &scan->lease,
-									 scan->request, scan->map,
-									 &scan->counters);
+	scan->findings = (ResponseFindings) {.context = scan->run_context};
+	scan->asked = request_filter(scan);
+	start_answers(scan);
 	if (scan->keep_rows || scan->cache_key != NULL)
 		cache_create(&scan->kept, scan->relid);
 }
@@ -306,91 +353,28 @@ start_run(HibobScan *scan, ExprContext *econtext)
 {
 	MemoryContext old = MemoryContextSwitchTo(scan->run_context);
 
-	scan->filter = evaluate_filter(scan, econtext);
-	scan->narrowed = scan->filter.nothing || scan->filter.field != NULL ||
+	scan->filter = conditions_evaluate(&scan->conditions, econtext);
+	scan->narrowed = scan->filter.nothing || scan->filter.filter != NULL ||
+		scan->filter.has_lower || scan->filter.has_upper ||
 		(scan->filter.active_only && scan->options->show_inactive);
 	scan->running = true;
-	if (!needs_request(&scan->filter))
-		scan->finished = true;
-	else if (!start_from_cache(scan))
+	scan->finished = !needs_request(&scan->filter);
+	if (!scan->finished)
+		check_bounds(scan);
+	if (!scan->finished && !start_from_cache(scan))
 		start_requests(scan);
 	MemoryContextSwitchTo(old);
 }
 
-/* The columns whose field no employee carried, and what to grant for them. */
 static bool
-missing_columns(const HibobScan *scan, StringInfo columns, StringInfo categories)
+is_carried(const RowColumn *column, const void *arg)
 {
-	List	   *named = NIL;
+	const HibobScan *scan = arg;
 
-	for (int i = 0; i < scan->map->ncolumns; i++)
-	{
-		const RowColumn *column = &scan->map->columns[i];
-		const char *category = column->options->category;
-		ListCell   *lc;
-
-		if (response_carried(scan->response, column))
-			continue;
-		appendStringInfo(columns, "%s%s (field %s)",
-						 columns->len > 0 ? ", " : "", column->name,
-						 column->options->field);
-		foreach(lc, named)
-			if (category != NULL && strcmp(category, lfirst(lc)) == 0)
-				category = NULL;
-		if (category != NULL)
-		{
-			appendStringInfo(categories, "%s\"%s\"",
-							 categories->len > 0 ? ", " : "", category);
-			named = lappend(named, (char *) category);
-		}
-	}
-	return columns->len > 0;
-}
-
-/*
- * HiBob leaves out, without a word, a field that does not exist or that the
- * service user may not see.
- */
-static void
-report_missing(const HibobScan *scan)
-{
-	StringInfoData columns;
-	StringInfoData categories;
-
-	if (scan->options->on_missing_field == MISSING_FIELD_IGNORE ||
-		!scan->options->resource->has_fields ||
-		response_rows(scan->response) == 0)
-		return;
-	initStringInfo(&columns);
-	initStringInfo(&categories);
-	if (!missing_columns(scan, &columns, &categories))
-		return;
-	ereport(scan->options->on_missing_field == MISSING_FIELD_ERROR ?
-			ERROR : WARNING,
-			(errcode(ERRCODE_FDW_COLUMN_NAME_NOT_FOUND),
-			 errmsg("HiBob sent no employee with some of the requested fields for foreign table \"%s\"",
-					scan->map->table),
-			 errdetail_internal("Columns: %s.", columns.data),
-			 categories.len > 0 ?
-			 errhint("In HiBob, give the permission group of the service user view access to the categories %s, or correct the column option \"field\".",
-					 categories.data) :
-			 errhint("In HiBob, give the permission group of the service user view access to the category of the field, or correct the column option \"field\".")));
-}
-
-static void
-check_min_rows(const HibobScan *scan)
-{
-	uint64		rows = response_rows(scan->response);
-
-	if (scan->narrowed || rows >= (uint64) scan->options->min_rows)
-		return;
-	ereport(ERROR,
-			(errcode(ERRCODE_FDW_ERROR),
-			 errmsg("HiBob sent fewer rows for foreign table \"%s\" than its option min_rows demands",
-					scan->map->table),
-			 errdetail(UINT64_FORMAT " came, " INT64_FORMAT " are demanded.",
-					   rows, scan->options->min_rows),
-			 errhint("Check \"Access data for\" of the permission group of the service user in HiBob; if the company did shrink, lower min_rows.")));
+	if (scan->wide != NULL)
+		return wide_carried(scan->wide, column);
+	return scan->response != NULL ? response_carried(scan->response, column) :
+		gather_carried(&scan->gather, column);
 }
 
 /* After the last row: what can only be said now. */
@@ -399,29 +383,54 @@ finish_run(HibobScan *scan)
 {
 	scan->finished = true;
 	connection_return(&scan->lease);
-	report_missing(scan);
-	check_min_rows(scan);
+	gather_release(&scan->gather);
+	complete_report_missing(scan->options, scan->map, &scan->findings,
+							is_carried, scan);
+	if (!scan->narrowed)
+		complete_check_min_rows(scan->options, scan->map, scan->findings.rows);
 	if (scan->cache_key != NULL)
 		cache_publish(&scan->kept, scan->cache_key,
 					  scan->options->cache_ttl);
 }
 
-static bool
+/* Reads the next row into one of two slots; NULL after the last. */
+static TupleTableSlot *
+read_row(HibobScan *scan, TupleTableSlot *slot)
+{
+	bool		first = scan->findings.rows == 0;
+	bool		found;
+
+	if (scan->wide != NULL)
+		return wide_next(scan->wide, slot) ? slot : NULL;
+	if (scan->response == NULL)
+		return gather_next(&scan->gather, scan->gathered_slot) ?
+			scan->gathered_slot : NULL;
+	found = response_next(scan->response);
+	if (first && response_csv(scan->response) != NULL)
+		complete_check_labels(scan->map, response_csv(scan->response));
+	if (!found)
+		return NULL;
+	row_map_store(scan->map, response_record(scan->response), slot);
+	return slot;
+}
+
+static TupleTableSlot *
 fetch(HibobScan *scan, TupleTableSlot *slot)
 {
+	TupleTableSlot *row;
+
 	CHECK_FOR_INTERRUPTS();
 	if (scan->finished)
-		return false;
-	if (!response_next(scan->response))
+		return ExecClearTuple(slot);
+	row = read_row(scan, slot);
+	if (row == NULL)
 	{
 		finish_run(scan);
-		return false;
+		return ExecClearTuple(slot);
 	}
-	row_map_store(scan->map, response_reader(scan->response),
-				  response_window(scan->response), slot);
 	if (scan->kept.entry != NULL)
-		cache_add(&scan->kept, slot);
-	return true;
+		cache_add(&scan->kept, row);
+	return row;
 }
 
 TupleTableSlot *
@@ -436,9 +445,7 @@ scan_iterate(ForeignScanState *node)
 	/* Rows kept from before come first; those read now are put behind them. */
 	if (scan->kept.entry != NULL && cache_read(&scan->kept, scan->kept_slot))
 		return scan->kept_slot;
-	if (!fetch(scan, slot))
-		return ExecClearTuple(slot);
-	return slot;
+	return fetch(scan, slot);
 }
 
 /* Forgets a run, its answer and its rows. */
@@ -448,10 +455,13 @@ reset_run(HibobScan *scan)
 	if (scan->response != NULL && !scan->finished)
 		response_stop(scan->response);
 	ExecClearTuple(scan->kept_slot);
+	ExecClearTuple(scan->gathered_slot);
 	connection_return(&scan->lease);
+	gather_stop(&scan->gather);
 	cache_close(&scan->kept);
 	scan->cache_key = NULL;
 	scan->response = NULL;
+	scan->wide = NULL;
 	scan->request = NULL;
 	scan->running = false;
 	scan->finished = false;
@@ -464,8 +474,8 @@ filter_is_unchanged(HibobScan *scan, ExprContext *econtext)
 {
 	MemoryContext old =
 		MemoryContextSwitchTo(econtext->ecxt_per_tuple_memory);
-	RequestFilter filter = evaluate_filter(scan, econtext);
-	bool		result = same_filter(&filter, &scan->filter);
+	RequestFilter filter = conditions_evaluate(&scan->conditions, econtext);
+	bool		result = conditions_same(&filter, &scan->filter);
 
 	MemoryContextSwitchTo(old);
 	return result;
@@ -482,7 +492,8 @@ scan_rescan(ForeignScanState *node)
 
 	if (!scan->running)
 		return;
-	if ((scan->kept.entry != NULL || scan->response == NULL) &&
+	if ((scan->kept.entry != NULL ||
+		 (scan->request == NULL && scan->wide == NULL)) &&
 		filter_is_unchanged(scan, node->ss.ps.ps_ExprContext))
 	{
 		if (scan->kept.entry != NULL)
@@ -505,26 +516,15 @@ scan_end(ForeignScanState *node)
 	node->fdw_state = NULL;
 }
 
-/* What is known of the conditions before the query runs. */
+/* The conditions, as far as they are known by now. */
 static RequestFilter
-planned_filter(HibobScan *scan, ExprContext *econtext, const char *unknown)
+known_filter(ForeignScanState *node, const char *unknown)
 {
-	HibobScan	known = *scan;
-	RequestFilter filter;
+	HibobScan  *scan = node->fdw_state;
 
-	if (known.filter_value != NULL &&
-		!filter_is_known(known.filter_value->expr))
-		known.filter_value = NULL;
-	if (known.status_value != NULL &&
-		!filter_is_known(known.status_value->expr))
-		known.status_value = NULL;
-	filter = evaluate_filter(&known, econtext);
-	if (known.filter_value != scan->filter_value)
-	{
-		filter.field = scan->plan->filter_field;
-		filter.values = list_make1(pstrdup(unknown));
-	}
-	return filter;
+	return scan->running ? scan->filter :
+		conditions_foresee(&scan->conditions, node->ss.ps.ps_ExprContext,
+						   unknown);
 }
 
 bool
@@ -532,10 +532,19 @@ scan_first_call(ForeignScanState *node, const char *unknown,
 				RequestCall *call)
 {
 	HibobScan  *scan = node->fdw_state;
-	RequestFilter filter = scan->running ? scan->filter :
-		planned_filter(scan, node->ss.ps.ps_ExprContext, unknown);
+	RequestFilter filter = known_filter(node, unknown);
 
-	return request_next(request_create(scan->map, &filter), call);
+	if (scan->options->resource->needs_employees && filter.filter == NULL)
+		return false;
+	return request_next(requests_of(scan, &filter), call);
+}
+
+bool
+scan_needs_ids(ForeignScanState *node)
+{
+	RequestFilter filter = known_filter(node, "");
+
+	return !filter.nothing && needs_ids(node->fdw_state, &filter);
 }
 
 const CatalogResource *
@@ -556,7 +565,11 @@ scan_counters(ForeignScanState *node)
 	HibobScan  *scan = node->fdw_state;
 	ExchangeCounters counters = scan->counters;
 
-	if (scan->response != NULL && !scan->finished)
+	if (scan->finished)
+		return counters;
+	if (scan->response != NULL)
 		counters.bytes_received += response_unbooked_bytes(scan->response);
+	else
+		counters.bytes_received += gather_unbooked_bytes(&scan->gather);
 	return counters;
 }

@@ -23,6 +23,9 @@ extern void scan_end(ForeignScanState *node);
  */
 extern bool scan_first_call(ForeignScanState *node, const char *unknown,
 							RequestCall *call);
+
+/* For EXPLAIN: whether the scan starts with a search for everybody's ids. */
+extern bool scan_needs_ids(ForeignScanState *node);
 extern const CatalogResource *scan_resource(ForeignScanState *node);
 
 /* What the scan took so far, over all its runs. */

@@ -83,13 +83,25 @@ builds() {
     done
 }
 
-# The reader builds without PostgreSQL.
+# The readers build without PostgreSQL.
+unit_test() {
+    local name=test/unit/$1
+    shift
+    check "build $name" gcc -O1 -g -Wall -Wextra -Werror -Isrc \
+        -o "$name" "$name.c" "${@/#/src/}" || return 0
+    check_tap "$name" -e '' "$name"
+}
+
 unit_tests() {
-    [ -f test/unit/json_reader_test.c ] || return 0
-    check "build the unit test" gcc -O1 -g -Wall -Wextra -Werror -Isrc \
-        -o test/unit/json_reader_test test/unit/json_reader_test.c \
-        src/json_reader.c src/json_scan.c || return 0
-    check_tap "test/unit/json_reader_test" -e '' test/unit/json_reader_test
+    unit_test json_reader_test json_reader.c json_tree.c json_outside.c \
+        json_scan.c
+    unit_test csv_reader_test csv_reader.c
+}
+
+# The manual's part on resources is what the catalogue says.
+manual_test() {
+    check "doc/reference.md" env "PG_CONFIG=$PG_BIN/pg_config" \
+        doc/generate.sh --check || true
 }
 
 simulator_tests() {
@@ -145,6 +157,7 @@ summary() {
 prepare
 builds
 unit_tests
+manual_test
 simulator_tests
 if install_extension; then
     regression_tests

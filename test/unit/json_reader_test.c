@@ -21,7 +21,9 @@
 typedef struct Case
 {
 	const char *name;
-	const char *rows;			/* patterns, separated by '|' */
+	const char *rows;			/* patterns, separated by '|'; behind '>' those
+								 * of values outside of rows, by ',', with a '!'
+								 * before those of lasting ones */
 	const char *wants;			/* paths, separated by ','; '@' is the row */
 	const char *document;
 	const char *expected;
@@ -32,6 +34,8 @@ typedef struct Setup
 	JsonReader *reader;
 	int			slots[MAX_WANTS];
 	int			nslots;
+	int			outsides[MAX_WANTS];
+	int			noutsides;
 } Setup;
 
 /* How a document is cut: the length of the next piece, of "left" bytes. */
@@ -43,6 +47,7 @@ static size_t cut_at;
 static unsigned int seed = 1;
 static void *blocks[4096];
 static int	nblocks = 0;
+static size_t allocated = 0;
 
 static void
 check(bool good, const char *name, const char *how, const char *got,
@@ -65,6 +70,7 @@ test_alloc(size_t size)
 	if (block == NULL || nblocks == 4096)
 		abort();
 	blocks[nblocks++] = block;
+	allocated += size;
 	return block;
 }
 
@@ -146,6 +152,29 @@ append_slice(Text *text, const JsonSlice *slice, const char *window)
 		append_string(text, "(stray flags)");
 }
 
+/* Behind a colon, and only if any is wanted. */
+static void
+append_outsides(Text *text, const Setup *setup)
+{
+	const JsonOutside *outside;
+	JsonSlice	slice;
+	int			i;
+
+	for (i = 0; i < setup->noutsides; i++)
+	{
+		outside = json_reader_outside(setup->reader, setup->outsides[i]);
+		slice.start = 0;
+		slice.length = outside->length;
+		slice.kind = outside->kind;
+		slice.flags = outside->flags;
+		append_string(text, i == 0 ? " : " : " ");
+		append_slice(text, &slice, outside->text);
+		if (outside->kind == JSON_ABSENT ? outside->text != NULL :
+			outside->text[outside->length] != '\0')
+			append_string(text, "(stray text)");
+	}
+}
+
 static void
 append_row(Text *text, const Setup *setup, const char *window)
 {
@@ -158,6 +187,7 @@ append_row(Text *text, const Setup *setup, const char *window)
 		append_slice(text, json_reader_slice(setup->reader, setup->slots[i]),
 					 window);
 	}
+	append_outsides(text, setup);
 	append_string(text, "; ");
 }
 
@@ -188,6 +218,7 @@ append_end(Text *text, const Setup *setup, JsonResult result)
 		carried = json_reader_carried(setup->reader, setup->slots[i]);
 		append_string(text, carried ? "+" : ".");
 	}
+	append_outsides(text, setup);
 }
 
 /*
@@ -207,6 +238,10 @@ set_up(Setup *setup, const char *rows, const char *wants, size_t max_row,
 	char	   *path;
 	int			n = 0;
 
+	setup->noutsides = 0;
+	path = strchr(patterns, '>');
+	if (path != NULL)
+		*path++ = '\0';
 	for (next = patterns; next != NULL;)
 	{
 		list[n++] = next;
@@ -219,6 +254,16 @@ set_up(Setup *setup, const char *rows, const char *wants, size_t max_row,
 	shape.max_row = max_row;
 	shape.max_depth = max_depth;
 	setup->reader = json_reader_create(&shape, test_alloc);
+	for (; path != NULL; path = next)
+	{
+		next = strchr(path, ',');
+		if (next != NULL)
+			*next++ = '\0';
+		setup->outsides[setup->noutsides++] =
+			path[0] == '!' ?
+			json_reader_want_lasting(setup->reader, path + 1) :
+			json_reader_want_outside(setup->reader, path);
+	}
 	setup->nslots = 0;
 	for (path = strtok(paths, ","); path != NULL; path = strtok(NULL, ","))
 	{
@@ -652,6 +697,284 @@ static const Case limits[] = {
 	{"the array found too late", "r[]|", "a", "{\"b\":\"01234567\",\"r\":[{}]}", "size@0 ."},
 };
 
+/* Values outside of rows. */
+static const Case outsides[] = {
+	{"lasting, behind the rows of their element", "r[].v[]>!r[].k,r[].k2", "a",
+		"{\"r\":[{\"v\":[{\"a\":1}],\"k\":1,\"k2\":1},"
+		"{\"v\":[{\"a\":2}]},{\"v\":[{\"a\":3}],\"k\":3}]}",
+	"row #1 : - -; row #2 : #1 -; row #3 : #1 -; end + : #3 -"},
+	{"lasting, in what is no row", "v[]|v[].v[]>!v[].k", "a",
+		"{\"v\":[{\"v\":[{\"a\":1}],\"k\":1},{\"k\":2,\"v\":[{\"a\":2}]}]}",
+	"row #1 : -; row #2 : #2; end + : #2"},
+	{"lasting, in a row", "v[]|v[].v[]>!v[].k", "a",
+		"{\"v\":[{\"a\":1,\"k\":1},{\"a\":2}]}",
+	"row #1 : -; row #2 : -; end + : -"},
+	{"like HiBob", "results[].values[]|results[].values[].values[]>results[].employeeId,response_metadata.next_cursor,errors", "id",
+		"{\"results\":[{\"employeeId\":\"33\",\"values\":[{\"id\":1},"
+		"{\"id\":2}]},{\"employeeId\":\"34\",\"values\":[{\"id\":3}]}],"
+		"\"response_metadata\":{\"next_cursor\":\"abc\"},"
+		"\"errors\":[{\"33\":{\"error\":\"MISSING_PERMISSION\","
+		"\"message\":\"x\"}}]}",
+	"row #1 : \"33\" - -; row #2 : \"33\" - -; row #3 : \"34\" - -; end "
+	"+ : - \"abc\" A[{\"33\":{\"error\":\"MISSING_PERMISSION\","
+	"\"message\":\"x\"}}]"},
+	{"before the rows", "e[]>c", "a",
+		"{\"c\":\"x\",\"e\":[{\"a\":1},{}]}",
+	"row #1 : \"x\"; row - : \"x\"; end + : \"x\""},
+	{"after the rows", "e[]>c", "a",
+		"{\"e\":[{\"a\":1},{}],\"c\":\"x\"}",
+	"row #1 : -; row - : -; end + : \"x\""},
+	{"between rows", "x[]|y[]>c", "a",
+		"{\"x\":[{\"a\":1}],\"c\":\"x\",\"y\":[{\"a\":2}]}",
+	"row #1 : -; row #2 : \"x\"; end + : \"x\""},
+	{"without rows", "e[]>c", "a",
+		"{\"e\":[],\"c\":\"x\"}",
+	"end . : \"x\""},
+	{"every kind", "e[]>n,f,t,i,s,z,a,o,x", "a",
+		"{\"n\":null,\"f\":false,\"t\":true,\"i\":-1.5e3,\"s\":\"s\",\"z\":\"\","
+		"\"a\":[],\"o\":{},\"e\":[]}",
+	"end . : null !false ?true #-1.5e3 \"s\" \"\" A[] O{} -"},
+	{"null cursor", "r[].v[]>r[].id,meta.cursor", "a",
+		"{\"r\":[],\"meta\":{\"cursor\":null}}",
+	"end . : - null"},
+	{"a cursor that is a number", "r[].v[]>r[].id,meta.cursor", "a",
+		"{\"r\":[],\"meta\":{\"cursor\": 12 }}",
+	"end . : - #12"},
+	{"a cursor that is an object", "r[].v[]>r[].id,meta.cursor", "a",
+		"{\"r\":[],\"meta\":{\"cursor\": { \"a\" : \"}\" } }}",
+	"end . : - O{ \"a\" : \"}\" }"},
+	{"escapes in a cursor", "r[].v[]>r[].id,meta.cursor", "a",
+		"{\"r\":[],\"meta\":{\"cursor\":\"a\\\"b\\u0000\\/\\ud83d\"}}",
+	"end . : - \"a\\\"b\\u0000\\/\\ud83d\"e0s"},
+	{"flags are a string's own", "e[]>p,q", "a",
+		"{\"e\":[],\"p\":\"\\n\",\"q\":[\"\\n\"]}",
+	"end . : \"\\n\"e A[\"\\n\"]"},
+	{"flags are the last value's", "e[]>p", "a",
+		"{\"e\":[],\"p\":\"\\n\",\"p\":\"n\",\"q\":\"\\n\"}",
+	"end . : \"n\""},
+	{"escaped keys", "e[]>p.q", "a",
+		"{\"e\":[],\"\\u0070\":{\"\\u0071\":1}}",
+	"end . : #1"},
+	{"no metadata", "r[].v[]>r[].id,meta.cursor", "a",
+		"{\"r\":[]}",
+	"end . : - -"},
+	{"metadata without a cursor", "r[].v[]>r[].id,meta.cursor", "a",
+		"{\"meta\":{\"x\":{\"cursor\":1}},\"cursor\":2,\"r\":[]}",
+	"end . : - -"},
+	{"metadata null", "r[].v[]>r[].id,meta.cursor", "a",
+		"{\"meta\":null,\"r\":[]}",
+	"end . : - -"},
+	{"metadata a string", "r[].v[]>r[].id,meta.cursor", "a",
+		"{\"meta\":\"cursor\",\"r\":[]}",
+	"end . : - -"},
+	{"metadata an array", "r[].v[]>r[].id,meta.cursor", "a",
+		"{\"meta\":[{\"cursor\":1},\"cursor\"],\"r\":[]}",
+	"end . : - -"},
+	{"keys on a way of their own", "e[]>a.b.c.d", "a",
+		"{\"a\":{\"b\":{\"c\":{\"d\":1},\"x\":[]},\"c\":{\"d\":2}},\"e\":[],"
+		"\"b\":{\"c\":{\"d\":3}}}",
+	"end . : #1"},
+	{"a value and one in it", "e[]>m,m.c,m.d.e", "a",
+		"{\"m\":{\"c\":\"x\",\"d\":{\"e\":[1]}},\"e\":[]}",
+	"end . : O{\"c\":\"x\",\"d\":{\"e\":[1]}} \"x\" A[1]"},
+	{"a value in it, of another kind", "e[]>m,m.c", "a",
+		"{\"m\":[{\"c\":1}],\"e\":[]}",
+	"end . : A[{\"c\":1}] -"},
+	{"the same place twice", "e[]>c,c", "a",
+		"{\"c\":1,\"e\":[]}",
+	"end . : #1 #1"},
+	{"kept as it is", "e[]>errors", "a",
+		"{\"e\":[{\"a\":1}],\"errors\": [ { \"]\" : \"[{\\\"\" } ,\n\t[ [ ] , { } ] "
+		", \"}\" , null ] }",
+	"row #1 : -; end + : A[ { \"]\" : \"[{\\\"\" } ,\n\t[ [ ] , { } ] , "
+	"\"}\" , null ]"},
+	{"the last of two keys wins", "e[]>c", "a",
+		"{\"c\":\"long\",\"e\":[{\"a\":1}],\"c\":[2],\"c\":3}",
+	"row #1 : \"long\"; end + : #3"},
+	{"also if it is null", "e[]>c", "a",
+		"{\"c\":[1],\"c\":null,\"e\":[]}",
+	"end . : null"},
+	{"the last of two objects wins", "r[].v[]>r[].id,meta.cursor", "a",
+		"{\"meta\":{\"cursor\":1},\"meta\":{},\"r\":[]}",
+	"end . : - -"},
+	{"the last one wins, null", "e[]>m.c,m", "a",
+		"{\"m\":{\"c\":1},\"m\":null,\"e\":[]}",
+	"end . : - null"},
+	{"the last one wins, an array", "e[]>m.c", "a",
+		"{\"m\":{\"c\":1},\"m\":[],\"e\":[]}",
+	"end . : -"},
+	{"the last one wins, within", "e[]>m.c,m.d,m", "a",
+		"{\"m\":{\"c\":1,\"d\":1},\"m\":{\"d\":2},\"e\":[]}",
+	"end . : - #2 O{\"d\":2}"},
+	{"groups", "r[].v[]>r[].id,meta.cursor", "a",
+		"{\"r\":[{\"id\":\"1\",\"v\":[{\"a\":1},{\"a\":2}]},{\"id\":2,\"v\":[]},"
+		"{\"id\":[\"3\"],\"v\":[{\"a\":3}]}]}",
+	"row #1 : \"1\" -; row #2 : \"1\" -; row #3 : A[\"3\"] -; end + : - "
+	"-"},
+	{"a group without an id", "r[].v[]>r[].id,meta.cursor", "a",
+		"{\"r\":[{\"id\":\"1\",\"v\":[{\"a\":1}]},{\"v\":[{\"a\":2}]},{\"id\":\"3\","
+		"\"v\":[{\"a\":3}]}]}",
+	"row #1 : \"1\" -; row #2 : - -; row #3 : \"3\" -; end + : - -"},
+	{"the id after the rows", "r[].v[]>r[].id,meta.cursor", "a",
+		"{\"r\":[{\"v\":[{\"a\":1}],\"id\":\"1\"},{\"v\":[{\"a\":2}],\"id\":\"2\"}]}",
+	"row #1 : - -; row #2 : - -; end + : - -"},
+	{"the id between the rows", "r[].v[]>r[].id,meta.cursor", "a",
+		"{\"r\":[{\"v\":[{\"a\":1}],\"id\":\"1\",\"v\":[{\"a\":2}]}]}",
+	"row #1 : - -; row #2 : \"1\" -; end + : - -"},
+	{"an id elsewhere", "r[].v[]>r[].id,meta.cursor", "a",
+		"{\"id\":0,\"r\":[{\"x\":{\"id\":1},\"y\":[{\"id\":2}],\"v\":[{\"id\":3,"
+		"\"a\":1}]}]}",
+	"row #1 : - -; end + : - -"},
+	{"below a group", "r[].v[]>r[].who.id,r[].who", "a",
+		"{\"r\":[{\"who\":{\"id\":1},\"v\":[{\"a\":1}]},{\"who\":null,\"v\":[{}]},"
+		"{\"who\":{},\"v\":[{}]}]}",
+	"row #1 : #1 O{\"id\":1}; row - : - null; row - : - O{}; end + : "
+	"- -"},
+	{"groups of groups", "x[].y[].z[]>x[].i,x[].y[].i,i", "a",
+		"{\"i\":0,\"x\":[{\"i\":1,\"y\":[{\"i\":2,\"z\":[{\"a\":1}]},"
+		"{\"z\":[{\"a\":2}]}]},{\"y\":[{\"i\":3,\"z\":[{}]}]}]}",
+	"row #1 : #1 #2 #0; row #2 : #1 - #0; row - : - #3 #0; end + : "
+	"- - #0"},
+	{"arrays of arrays", "[].v[]>[].i", "a",
+		"[{\"i\":1,\"v\":[{\"a\":1}]},{\"v\":[{}]}]",
+	"row #1 : #1; row - : -; end + : -"},
+	{"an object around the rows", "x.v[]>x.i,x", "a",
+		"{\"x\":{\"i\":1,\"v\":[{\"a\":1}]}}",
+	"row #1 : #1 -; end + : #1 -"},
+	{"that object twice", "x.v[]>x.i", "a",
+		"{\"x\":{\"i\":1,\"v\":[]},\"x\":{\"v\":[{\"a\":1}]}}",
+	"row #1 : -; end + : -"},
+	{"wrapped", "r[].v[]|r[].v[].v[]>r[].id,r[].v[].no,cursor", "a",
+		"{\"r\":[{\"id\":\"1\",\"v\":[{\"no\":[\"x\"],\"v\":[{\"a\":1},{\"a\":2}]}]}],"
+		"\"cursor\":\"c\"}",
+	"row #1 : \"1\" A[\"x\"] -; row #2 : \"1\" A[\"x\"] -; end + : - - "
+	"\"c\""},
+	{"wrapped, after the rows", "r[].v[]|r[].v[].v[]>r[].id,r[].v[].no,cursor", "a",
+		"{\"r\":[{\"id\":\"1\",\"v\":[{\"v\":[{\"a\":1}],\"no\":{},"
+		"\"v\":[{\"a\":2}]}]}]}",
+	"row #1 : \"1\" - -; row #2 : \"1\" O{} -; end + : - - -"},
+	{"wrapped, before and after", "r[].v[]|r[].v[].v[]>r[].id,r[].v[].no,cursor", "a",
+		"{\"r\":[{\"id\":\"1\",\"v\":[{\"no\":1,\"v\":[{\"a\":1}],\"no\":2,"
+		"\"v\":[{\"a\":2}]}]}]}",
+	"row #1 : \"1\" #1 -; row #2 : \"1\" #2 -; end + : - - -"},
+	{"two wrappers", "r[].v[]|r[].v[].v[]>r[].id,r[].v[].no,cursor", "a",
+		"{\"r\":[{\"id\":1,\"v\":[{\"no\":[\"x\"],\"v\":[{\"a\":1}]},"
+		"{\"v\":[{\"a\":2}],\"no\":3},{\"no\":{\"y\":[]},\"v\":[{\"a\":3}]},"
+		"{\"v\":[{\"a\":4}]}]}]}",
+	"row #1 : #1 A[\"x\"] -; row #2 : #1 - -; row #3 : #1 O{\"y\":[]} "
+	"-; row #4 : #1 - -; end + : - - -"},
+	{"rows and wrappers", "r[].v[]|r[].v[].v[]>r[].id,r[].v[].no,cursor", "a,no",
+		"{\"r\":[{\"id\":1,\"v\":[{\"no\":[1],\"a\":1},{\"no\":2,\"v\":[{\"no\":3,"
+		"\"a\":2},{\"a\":3}]},{\"a\":4,\"v\":null,\"no\":4},{\"a\":5}]}]}",
+	"row #1 A[1] : #1 - -; row #2 #3 : #1 #2 -; row #3 - : #1 #2 "
+	"-; row #4 #4 : #1 - -; row #5 - : #1 - -; end ++ : - - -"},
+	{"wrapped in groups without an id", "r[].v[]|r[].v[].v[]>r[].id,r[].v[].no,cursor", "a",
+		"{\"r\":[{\"id\":1,\"v\":[{\"no\":1,\"v\":[]}]},"
+		"{\"v\":[{\"v\":[{\"a\":1}]}]}]}",
+	"row #1 : - - -; end + : - - -"},
+	{"wanted in the row too", "r[].v[]|r[].v[].v[]>r[].v[].no,r[].v[].no.x", "no.x",
+		"{\"r\":[{\"v\":[{\"no\":{\"x\":1}},{\"no\":{\"x\":2},"
+		"\"v\":[{\"no\":{\"x\":3}}]}]}]}",
+	"row #1 : - -; row #3 : O{\"x\":2} #2; end + : - -"},
+	{"in the document's object", "|>x,y.z", "x",
+		"{\"x\":1,\"y\":{\"z\":2}}",
+	"row #1 : - -; end + : - -"},
+	{"in a row of the array", "[]>[].x,x,[]", "x",
+		"[{\"x\":1},{\"x\":2}]",
+	"row #1 : - - -; row #2 : - - -; end + : - - -"},
+	{"beside the array, not the object", "e[]|>x,y", "a",
+		"{\"x\":[1],\"e\":[{\"a\":1}],\"y\":2}",
+	"row #1 : A[1] -; end + : A[1] #2"},
+	{"in the object, not beside the array", "e[]|>x,y", "a",
+		"{\"x\":[1],\"e\":null,\"a\":1}",
+	"row #1 : - -; end + : - -"},
+	{"half the way", "a.b[]|c[]|>a.x,a", "a.x",
+		"{\"a\":{\"x\":1},\"c\":[{\"a\":{\"x\":2}}]}",
+	"row #2 : #1 -; end + : #1 -"},
+	{"half the way, no object", "a.b[]|c[]|>a.x,a", "a",
+		"{\"a\":{\"x\":1},\"a\":5,\"c\":[{\"a\":2}]}",
+	"row #2 : - -; end + : - -"},
+	{"where there could be an array", "a[]|c[]|>a.x", "a",
+		"{\"a\":{\"x\":1},\"c\":[{\"a\":2}]}",
+	"row #2 : #1; end + : #1"},
+	{"beside an object", "e>x,e.x", "x",
+		"{\"x\":1,\"e\":{\"x\":2},\"y\":3}",
+	"row #2 : #1 -; end + : #1 -"},
+	{"places where no value is", "r[].v[]>,r,r[],r[].v,r[].v[],x[],x[].y,r.x[].y,x[],.,[", "a",
+		"{\"x\":[{\"y\":1}],\"r\":[{\"v\":[{}]}]}",
+	"row - : - - - - - - - - - - -; end . : - - - - - - - - - - -"},
+	{"no key of the rows, but a wanted one", "e[]>c", "a",
+		"{\"c\":1}",
+	"shape@6 . : -"},
+	{"no key of the rows in a group", "r[].v[]>r[].id", "a",
+		"{\"r\":[{\"id\":{}}]}",
+	"shape@14 . : -"},
+	{"no array but an object with a wanted key", "[]>c", "a",
+		"{\"c\":1}",
+	"shape@0 . : -"},
+	{"no array but a wanted object", "e[]>e.c", "a",
+		"{\"e\":{\"c\":1}}",
+	"shape@5 . : -"},
+	{"no array but null, wanted", "e[]>e", "a",
+		"{\"e\":null}",
+	"shape@5 . : -"},
+	{"no object but null, with a wanted value in it", "x.v[]>x.i", "a",
+		"{\"x\":null}",
+	"shape@5 . : -"},
+	{"no group but a number, with a wanted value in it", "r[].v[]>r[].i", "a",
+		"{\"r\":[{\"i\":1,\"v\":[]},7]}",
+	"shape@21 . : -"},
+	{"nothing after a defect", "e[]>c", "a",
+		"{\"c\":1,\"e\":[{}]]",
+	"row - : #1; syntax@15 . : -"},
+	{"broken in a wanted array", "e[]>c", "a",
+		"{\"c\":[1,{\"x\":tru}],\"e\":[]}",
+	"syntax@16 . : -"},
+	{"the wrong bracket of a wanted array", "e[]>c", "a",
+		"{\"c\":[1},\"e\":[]}",
+	"syntax@7 . : -"},
+	{"broken off in a wanted array", "e[]>c", "a",
+		"{\"e\":[{}],\"c\":[1,",
+	"row - : -; truncated@17 . : -"},
+};
+
+/* Likewise, with max_row 20 and max_depth 3. */
+static const Case outside_limits[] = {
+	{"a wanted container as large as allowed", "r[]>b", "a",
+		"{\"b\": [1,2,3,4,5,6,7,8,90],\"r\":[]}",
+	"end . : A[1,2,3,4,5,6,7,8,90]"},
+	{"a wanted container too large", "r[]>b", "a",
+		"{\"b\": [1,2,3,4,5,6,7,8,901],\"r\":[]}",
+	"size@6 . : -"},
+	{"behind the rows too large", "r[]>b", "a",
+		"{\"r\":[{}],\"b\":{              \"c\":1}}",
+	"row - : -; size@14 . : -"},
+	{"in a wanted container too large", "r[]>b,b.c", "a",
+		"{\"b\":{\"c\":[1,2,3,4,5,6,7]},\"r\":[]}",
+	"size@5 . : - -"},
+	{"wanted, too large before it is broken", "r[]>b", "a",
+		"{\"b\":[\"0123456789abcdefgh\n\"]}",
+	"size@5 . : -"},
+	{"wanted, broken before it is too large", "r[]>b", "a",
+		"{\"b\":[\"0123456789abcdef\n\"]}",
+	"syntax@23 . : -"},
+	{"wanted, too large before it breaks off", "r[]>b", "a",
+		"{\"b\":[1,2,3,4,5,6,7,8,9,0",
+	"size@5 . : -"},
+	{"a wanted string as large as allowed", "r[]>b", "a",
+		"{\"b\":\"0123456789abcdefgh\",\"r\":[]}",
+	"end . : \"0123456789abcdefgh\""},
+	{"a large container in one on the way", "r[]>b.c", "a",
+		"{\"b\":{\"d\":[1,2,3,4,5,6,7,8,9,10],\"c\":[2]},\"r\":[]}",
+	"end . : A[2]"},
+	{"wanted in what may be a row, too large", "v[]|>b", "a",
+		"{\"b\":[1,2,3,4,5,6,7,8]}",
+	"size@0 . : -"},
+	{"a wanted array too deep", "r[]>b", "a",
+		"{\"b\":[[[]]],\"r\":[]}",
+	"depth@7 . : -"},
+};
+
 /*
  * What is no case
  */
@@ -768,7 +1091,7 @@ test_linear(const char *name, const char *head, const char *unit, size_t n,
 	for (i = 0; i < n; i++)
 		memcpy(document + head_length + i * unit_length, unit, unit_length);
 	strcpy(document + head_length + n * unit_length, tail);
-	set_up(&setup, "r[]", "a", length + 1, 10);
+	set_up(&setup, "r[]>o", "a", length + 1, 10);
 	start = clock();
 	for (to = 1; to <= length; to++)
 	{
@@ -809,6 +1132,10 @@ test_all_linear(void)
 				"\\u0061", n / 6, "\":1}]}");
 	test_linear("much white space", "{\"r\":[{\"a\":", "\n", n, "1}]}");
 	test_linear("many values", "{\"r\":[{\"a\":[", "1,", n / 2, "1]}]}");
+	test_linear("a large wanted array outside", "{\"o\":[",
+				"1,", n / 2, "1],\"r\":[{}]}");
+	test_linear("many values outside", "{",
+				"\"o\":[1],", n / 8, "\"r\":[{}]}");
 	test_linear("many equal keys", "{\"r\":[{", "\"a\":1,", n / 6, "\"a\":1}]}");
 }
 
@@ -873,6 +1200,77 @@ test_restart(void)
 	release_all();
 }
 
+/* A restart forgets what was found outside of rows, wherever it comes. */
+static void
+test_outside_restart(void)
+{
+	static const char document[] =
+		"{\"c\":\"1\",\"r\":[{\"i\":[2],\"v\":[{\"a\":1},{\"x\":[3],\"v\":[{}]}]}]}";
+	const size_t length = sizeof(document) - 1;
+	Setup		setup;
+	char	   *got = NULL;
+	size_t		cut;
+	bool		good = true;
+
+	set_up(&setup, "r[].v[]|r[].v[].v[]>c,r[].i,r[].v[].x", "a", 1000, 10);
+	for (cut = 0; cut <= length && good; cut++)
+	{
+		json_reader_restart(setup.reader);
+		json_reader_next(setup.reader, document, cut, false);
+		json_reader_restart(setup.reader);
+		good = json_reader_outside(setup.reader, 0)->kind == JSON_ABSENT;
+		free(got);
+		got = transcribe(&setup, "{\"r\":[{\"v\":[{}]}]}", 18, cut_nowhere,
+						 false);
+		/* carried() remembers, so it does not count */
+		good = good && strncmp(got, "row - : - - -; end ", 19) == 0 &&
+			strcmp(got + 20, " : - - -") == 0;
+	}
+	check(good, "restart", "values outside", got, "row - : - - -; end . : - - -");
+	free(got);
+	release_all();
+}
+
+/* How many bytes a reader needs for "n" groups with values of all lengths. */
+static size_t
+memory_of_groups(int n)
+{
+	static const char head[] = "{\"r\":[{\"v\":[]}";
+	const size_t before = allocated;
+	char		group[300];
+	Setup		setup;
+	size_t		length;
+	int			good = 0;
+	int			i;
+
+	set_up(&setup, "r[].v[]|r[].v[].v[]>r[].i,r[].v[].x", "a", 1000, 10);
+	json_reader_next(setup.reader, head, sizeof(head) - 1, false);
+	json_reader_dropped(setup.reader, json_reader_keep_from(setup.reader));
+	for (i = 0; i < n; i++)
+	{
+		length = (size_t) sprintf(group, ",{\"i\":\"%0*d\",\"v\":[{\"x\":[\"%0*d\"],"
+								  "\"v\":[{}]}]}", i % 100 + 1, i,
+								  i % 90 + 1, i);
+		good += json_reader_next(setup.reader, group, length, false) == JSON_ROW;
+		good += json_reader_next(setup.reader, group, length, false) == JSON_MORE;
+		json_reader_dropped(setup.reader, length);
+	}
+	release_all();
+	return (good == 2 * n) ? allocated - before : 0;
+}
+
+static void
+test_outside_memory(void)
+{
+	const size_t few = memory_of_groups(100);
+	const size_t many = memory_of_groups(1000000);
+
+	check(few > 0, "a hundred groups", "rows", "", "");
+	check(few == many, "a million groups", "no more memory", "", "");
+	printf("# %lu bytes for a hundred groups, %lu for a million\n",
+		   (unsigned long) few, (unsigned long) many);
+}
+
 static void
 test_odd_calls(void)
 {
@@ -907,12 +1305,16 @@ main(void)
 	RUN(shapes, 1000, 10);
 	RUN(defects, 1000, 10);
 	RUN(limits, 20, 3);
+	RUN(outsides, 1000, 10);
+	RUN(outside_limits, 20, 3);
 	test_nul_bytes();
 	test_every_byte();
 	test_string_bytes();
 	test_all_linear();
 	test_many_wants();
 	test_restart();
+	test_outside_restart();
+	test_outside_memory();
 	test_odd_calls();
 	printf("1..%d\n", checks);
 	return failures > 0;

@@ -1,0 +1,54 @@
+#!/bin/bash
+# Writes the part of doc/reference.md that the catalogue of resources makes;
+# with --check it only says whether that part is as it should be.
+#
+#   doc/generate.sh [--check]
+#
+# Needs a C compiler (CC) and the server's headers (PG_CONFIG).
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+PAGE=doc/reference.md
+BEGIN='<!-- The catalogue begins; doc/generate.sh writes what follows. -->'
+END='<!-- The catalogue ends. -->'
+
+case $# in
+    0) MODE="write" ;;
+    *) [ "$*" = --check ] || { echo "usage: $0 [--check]" >&2; exit 2; }
+       MODE="check" ;;
+esac
+
+WORK=$(mktemp -d)
+trap 'rm -rf "$WORK"' EXIT
+
+batches=$(sed -n 's/^#define REQUEST_MAX_BATCHES //p' src/request.h)
+"${CC:-gcc}" -O1 -Wall -Wextra -Wno-unused-parameter -D_GNU_SOURCE \
+    -DMAX_BATCHES="$batches" -Isrc \
+    -isystem "$("${PG_CONFIG:-pg_config}" --includedir-server)" \
+    -o "$WORK/print_catalog" test/catalog/print_catalog.c src/catalog*.c
+"$WORK/print_catalog" >"$WORK/part"
+
+# Each marker is there once, or nothing may be replaced.
+for marker in "$BEGIN" "$END"; do
+    [ "$(grep -c -x -F -e "$marker" "$PAGE")" = 1 ] || {
+        echo "$PAGE does not have this line, once: $marker" >&2
+        exit 1
+    }
+done
+
+awk -v begin="$BEGIN" -v end="$END" -v part="$WORK/part" '
+    $0 == end { inside = 0; print "" }
+    !inside { print }
+    $0 == begin {
+        print ""
+        while ((getline line <part) > 0) print line
+        inside = 1
+    }' "$PAGE" >"$WORK/page"
+
+if [ "$MODE" = write ]; then
+    cat "$WORK/page" >"$PAGE"
+elif ! diff -u --label "$PAGE" --label "$PAGE by the catalogue" \
+    "$PAGE" "$WORK/page"; then
+    echo "$PAGE is not what src/catalog*.c say: run doc/generate.sh" >&2
+    exit 1
+fi

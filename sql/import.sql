@@ -1,0 +1,125 @@
+--
+-- IMPORT FOREIGN SCHEMA: tables, columns, names.
+--
+\getenv base HIBOB_SIM_BASE
+\! "$HIBOB_TELL" reset
+SET client_min_messages = warning;
+CREATE EXTENSION hibob_fdw;
+CREATE SERVER bob FOREIGN DATA WRAPPER hibob_fdw OPTIONS (base_url :'base');
+CREATE USER MAPPING FOR CURRENT_USER SERVER bob
+	OPTIONS (service_user_id 'SERVICE-5772', token 's3cret-canary-token');
+CREATE SCHEMA hr;
+CREATE SCHEMA again;
+
+CREATE VIEW tables AS
+SELECT relnamespace::regnamespace AS schema, relname AS name,
+	   (SELECT count(*) FROM pg_attribute
+		 WHERE attrelid = c.oid AND attnum > 0) AS columns, ftoptions AS options
+  FROM pg_class c JOIN pg_foreign_table ON ftrelid = c.oid;
+CREATE VIEW columns AS
+SELECT relnamespace::regnamespace AS schema, relname AS table, attnum AS no,
+	   attname AS name, format_type(atttypid, atttypmod) AS type,
+	   attnotnull AS not_null, attfdwoptions AS options
+  FROM pg_attribute JOIN pg_class c ON attrelid = c.oid
+ WHERE relkind = 'f' AND attnum > 0;
+
+-- As a new user does it.
+IMPORT FOREIGN SCHEMA hibob FROM SERVER bob INTO hr;
+SELECT name, columns FROM tables ORDER BY name COLLATE "C";
+SELECT no, name, type, not_null, options FROM columns
+ WHERE "table" = 'people' ORDER BY no;
+SELECT count(*), count(equipment_cost_centre) > 0 AS equipment,
+	   count(laptop_price) > 0 AS price, count(time_in_role) > 0 AS period
+  FROM hr.people;
+SELECT full_name, cost_centre, languages, business_unit, laptop_price,
+	   laptop_price_currency, time_in_role, name_day, badge_last_seen
+  FROM hr.people WHERE employee_number IN (2, 3) ORDER BY id;
+DROP SCHEMA hr CASCADE;
+
+-- Everything.
+CREATE SCHEMA hr;
+IMPORT FOREIGN SCHEMA hibob FROM SERVER bob INTO hr
+	OPTIONS (fields 'all', reports 'true', custom_tables 'true');
+SELECT name, columns, options FROM tables
+ WHERE options::text ~ '_id=' ORDER BY name COLLATE "C";
+SELECT count(*), count(DISTINCT name), max(octet_length(name::text)),
+	   bool_and(name ~ '^[^A-Z[:punct:] ]+(_[^A-Z[:punct:] ]+)*$') AS snake_case
+  FROM columns WHERE "table" = 'people';
+SELECT name, type, options FROM columns
+ WHERE "table" = 'people' AND options::text ~ 'work\.(site|manager|report|tenure)'
+ ORDER BY no;
+SELECT name, type, options FROM columns
+ WHERE "table" IN ('same_label_twice', 'úř_čů_report') ORDER BY "table", no;
+SELECT count(people) FROM hr.people;
+
+-- Twice the same, whatever order HiBob's metadata has.
+\! "$HIBOB_TELL" config '{"shuffle_fields": true}'
+IMPORT FOREIGN SCHEMA hibob FROM SERVER bob INTO again
+	OPTIONS (fields 'all', reports 'true', custom_tables 'true');
+SELECT count(*) FROM (
+	(SELECT "table", name, type, options FROM columns WHERE schema = 'hr'::regnamespace
+	 EXCEPT SELECT "table", name, type, options FROM columns WHERE schema = 'again'::regnamespace)
+	UNION ALL
+	(SELECT "table", name, type, options FROM columns WHERE schema = 'again'::regnamespace
+	 EXCEPT SELECT "table", name, type, options FROM columns WHERE schema = 'hr'::regnamespace)) d;
+\! "$HIBOB_TELL" reset
+DROP SCHEMA again CASCADE;
+DROP SCHEMA hr CASCADE;
+
+-- Some of it, and what is asked for that.
+CREATE SCHEMA hr;
+\! "$HIBOB_TELL" requests --clear >/dev/null
+IMPORT FOREIGN SCHEMA hibob LIMIT TO (people, work_history) FROM SERVER bob INTO hr
+	OPTIONS (custom_fields 'false');
+\! "$HIBOB_TELL" requests --clear
+IMPORT FOREIGN SCHEMA hibob LIMIT TO (profiles, nobody) FROM SERVER bob INTO hr
+	OPTIONS (reports 'true');
+\! "$HIBOB_TELL" requests --clear
+SELECT name, columns FROM tables ORDER BY name;
+IMPORT FOREIGN SCHEMA hibob EXCEPT (people, profiles, work_history)
+	FROM SERVER bob INTO hr OPTIONS (custom_tables 'true');
+\! "$HIBOB_TELL" requests --clear
+SELECT count(*) FROM tables;
+
+-- Mistakes.
+IMPORT FOREIGN SCHEMA public FROM SERVER bob INTO hr;
+IMPORT FOREIGN SCHEMA hibob LIMIT TO (peoples) FROM SERVER bob INTO hr;
+IMPORT FOREIGN SCHEMA hibob LIMIT TO (headcount) FROM SERVER bob INTO hr;
+IMPORT FOREIGN SCHEMA hibob FROM SERVER bob INTO hr OPTIONS (field 'all');
+IMPORT FOREIGN SCHEMA hibob FROM SERVER bob INTO hr OPTIONS (fields 'most');
+IMPORT FOREIGN SCHEMA hibob FROM SERVER bob INTO hr OPTIONS (reports 'maybe');
+IMPORT FOREIGN SCHEMA hibob FROM SERVER bob INTO hr OPTIONS (token 'x');
+DROP SCHEMA hr CASCADE;
+CREATE SCHEMA hr;
+\! "$HIBOB_TELL" config '{"token": "regenerated"}'
+IMPORT FOREIGN SCHEMA hibob FROM SERVER bob INTO hr;
+\! "$HIBOB_TELL" reset
+ALTER USER MAPPING FOR CURRENT_USER SERVER bob OPTIONS (SET token 's3cret-canary-token');
+\! "$HIBOB_TELL" fault '[{"json": [{"name": "no id"}]}, {"json": {"people": []}}, {"html": true}, {"reset": 1000}]'
+ALTER SERVER bob OPTIONS (ADD max_retries '0');
+IMPORT FOREIGN SCHEMA hibob FROM SERVER bob INTO hr;
+IMPORT FOREIGN SCHEMA hibob FROM SERVER bob INTO hr;
+IMPORT FOREIGN SCHEMA hibob FROM SERVER bob INTO hr;
+\set VERBOSITY sqlstate
+IMPORT FOREIGN SCHEMA hibob FROM SERVER bob INTO hr;
+\set VERBOSITY default
+SELECT count(*) FROM tables;
+
+-- More fields than one request can name, and than a table can have columns.
+\! "$HIBOB_TELL" config '{"extra_custom_fields": 500}'
+IMPORT FOREIGN SCHEMA hibob LIMIT TO (people) FROM SERVER bob INTO hr;
+SELECT count(*) FROM columns WHERE "table" = 'people';
+EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT * FROM hr.people;
+SELECT count(extra_1), count(extra_500), count(p) FROM hr.people p;
+SELECT full_name, extra_1 IS NOT NULL AS first, extra_500 IS NOT NULL AS last
+  FROM (SELECT * FROM hr.people WHERE id = '3332883884017713312' OFFSET 0) p;
+\! "$HIBOB_TELL" config '{"extra_custom_fields": 1700}'
+DROP FOREIGN TABLE hr.people;
+IMPORT FOREIGN SCHEMA hibob LIMIT TO (people) FROM SERVER bob INTO hr;
+\! "$HIBOB_TELL" reset
+
+DROP VIEW tables, columns;
+DROP SCHEMA hr CASCADE;
+DROP USER MAPPING FOR CURRENT_USER SERVER bob;
+DROP SERVER bob;
+DROP EXTENSION hibob_fdw;

@@ -1,0 +1,38 @@
+/*
+ * complete.h
+ *		What can be said of an answer only when it is whole: what HiBob left
+ *		out, and whether there are as many rows as the table demands.
+ */
+#ifndef COMPLETE_H
+#define COMPLETE_H
+
+#include "postgres.h"
+
+#include "options.h"
+#include "response.h"
+#include "row.h"
+
+/* Tells whether any row carried a column's field. */
+typedef bool (*CompleteCarried) (const RowColumn *column, const void *arg);
+
+/*
+ * Warns of, or refuses, what HiBob withheld, as the table's on_missing_field
+ * says.
+ */
+extern void complete_report_missing(const TableOptions *options,
+									const RowMap *map,
+									const ResponseFindings *findings,
+									CompleteCarried carried,
+									const void *arg);
+
+/*
+ * Refuses a report that does not have the columns of the table any more.  The
+ * reader knows its header.
+ */
+extern void complete_check_labels(const RowMap *map, const CsvReader *reader);
+
+/* Refuses fewer rows than the table's min_rows demands. */
+extern void complete_check_min_rows(const TableOptions *options,
+									const RowMap *map, uint64 rows);
+
+#endif							/* COMPLETE_H */

@@ -1,0 +1,163 @@
+/*
+ * conditions.c
+ *		A scan's conditions, with the values that they have in one run.
+ *
+ * Knows expressions and what a resource can filter by; nothing of requests.
+ */
+#include "postgres.h"
+
+#include "conditions.h"
+#include "utils/timestamp.h"
+
+static void
+add_values(RequestFilter *filter, const CatalogFilter *entry, List *values)
+{
+	filter->filter = entry;
+	filter->values = values;
+}
+
+static void
+add_status(RequestFilter *filter, List *values)
+{
+	if (values == NIL)
+		filter->nothing = true;
+	else if (strcmp(linitial(values), CATALOG_STATUS_ACTIVE) == 0)
+		filter->active_only = true;
+}
+
+static void
+raise_lower(RequestFilter *filter, const CatalogFilter *entry, TimestampTz time)
+{
+	if (TIMESTAMP_IS_NOBEGIN(time) ||
+		(filter->has_lower && filter->lower >= time))
+		return;
+	filter->has_lower = true;
+	filter->lower = time;
+	filter->lower_filter = entry;
+}
+
+static void
+lower_upper(RequestFilter *filter, const CatalogFilter *entry, TimestampTz time)
+{
+	if (TIMESTAMP_IS_NOEND(time) ||
+		(filter->has_upper && filter->upper <= time))
+		return;
+	filter->has_upper = true;
+	filter->upper = time;
+	filter->upper_filter = entry;
+}
+
+/*
+ * Narrows the range of time by a comparison.  Times have microseconds, so what
+ * is past one begins with the next.  Nothing is past the end of time.
+ */
+static void
+add_bound(RequestFilter *filter, const CatalogFilter *entry,
+		  FilterComparison comparison, TimestampTz time)
+{
+	bool		is_lower = entry->role != FILTER_UPPER &&
+		(comparison == COMPARE_LOWER || comparison == COMPARE_ABOVE ||
+		 comparison == COMPARE_EQUAL);
+	bool		is_upper = entry->role != FILTER_LOWER &&
+		(comparison == COMPARE_UPPER || comparison == COMPARE_BELOW ||
+		 comparison == COMPARE_EQUAL);
+
+	if ((is_lower && TIMESTAMP_IS_NOEND(time)) ||
+		(is_upper && TIMESTAMP_IS_NOBEGIN(time)))
+	{
+		filter->nothing = true;
+		return;
+	}
+	if (is_lower)
+		raise_lower(filter, entry,
+					comparison == COMPARE_ABOVE ? time + 1 : time);
+	if (is_upper)
+		lower_upper(filter, entry,
+					comparison == COMPARE_BELOW ? time - 1 : time);
+}
+
+static const CatalogFilter *
+conditions_entry(const Conditions *conditions, int index)
+{
+	return &conditions->resource->filters[list_nth_int(conditions->plan->filters,
+													   index)];
+}
+
+/* What one clause comes to.  Nothing compares with null. */
+static void
+evaluate_clause(const Conditions *conditions, int index,
+				ExprContext *econtext, RequestFilter *filter)
+{
+	const CatalogFilter *entry = conditions_entry(conditions, index);
+	FilterComparison comparison =
+		list_nth_int(conditions->plan->comparisons, index);
+	ExprState  *value = list_nth(conditions->values, index);
+	TimestampTz time;
+
+	if (entry->role == FILTER_VALUES)
+		add_values(filter, entry,
+				   filter_evaluate(value, econtext, comparison));
+	else if (entry->role == FILTER_STATUS)
+		add_status(filter, filter_evaluate(value, econtext, comparison));
+	else if (filter_evaluate_time(value, econtext, &time))
+		add_bound(filter, entry, comparison, time);
+	else
+		filter->nothing = true;
+}
+
+static RequestFilter
+evaluate(const Conditions *conditions, ExprContext *econtext,
+		 const char *unknown)
+{
+	RequestFilter filter = {0};
+
+	filter.active_only = conditions->active_only;
+	filter.limit = conditions->plan->limit;
+	for (int i = 0; i < list_length(conditions->values); i++)
+	{
+		const CatalogFilter *entry = conditions_entry(conditions, i);
+		ExprState  *value = list_nth(conditions->values, i);
+
+		if (unknown == NULL || filter_is_known(value->expr))
+			evaluate_clause(conditions, i, econtext, &filter);
+		else if (entry->role == FILTER_VALUES)
+			add_values(&filter, entry, list_make1(pstrdup(unknown)));
+	}
+	return filter;
+}
+
+RequestFilter
+conditions_evaluate(const Conditions *conditions, ExprContext *econtext)
+{
+	return evaluate(conditions, econtext, NULL);
+}
+
+RequestFilter
+conditions_foresee(const Conditions *conditions, ExprContext *econtext,
+				   const char *unknown)
+{
+	return evaluate(conditions, econtext, unknown);
+}
+
+static bool
+same_values(const List *a, const List *b)
+{
+	ListCell   *la;
+	ListCell   *lb;
+
+	if (list_length(a) != list_length(b))
+		return false;
+	forboth(la, a, lb, b)
+		if (strcmp(lfirst(la), lfirst(lb)) != 0)
+			return false;
+	return true;
+}
+
+bool
+conditions_same(const RequestFilter *a, const RequestFilter *b)
+{
+	return a->nothing == b->nothing && a->active_only == b->active_only &&
+		a->has_lower == b->has_lower && a->lower == b->lower &&
+		a->has_upper == b->has_upper && a->upper == b->upper &&
+		same_values(a->values, b->values);
+}

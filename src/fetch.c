@@ -1,0 +1,152 @@
+/*
+ * fetch.c
+ *		What IMPORT reads of HiBob.
+ */
+#include "postgres.h"
+
+#include "fetch.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "response.h"
+#include "utils/memutils.h"
+
+/* A reading outside of a scan; it lies in a memory context of its own. */
+typedef struct Fetch
+{
+	MemoryContext context;
+	ErrorSubject subject;
+	ConnectionLease lease;
+	RowMap		map;
+	TableOptions options;
+	RequestFilter filter;
+	ExchangeCounters counters;
+	ResponseFindings findings;
+	Response   *response;
+} Fetch;
+
+static void
+clean_up(void *arg)
+{
+	connection_return(&((Fetch *) arg)->lease);
+}
+
+/*
+ * Starts to read a resource.  The current memory context is the fetch's own
+ * then.
+ */
+static Fetch *
+open_fetch(Oid serverid, const char *resource, const char *id)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
+												  "hibob_fdw fetch",
+												  ALLOCSET_DEFAULT_SIZES);
+	Fetch	   *fetch = MemoryContextAllocZero(context, sizeof(Fetch));
+	MemoryContextCallback *callback =
+		MemoryContextAllocZero(context, sizeof(MemoryContextCallback));
+
+	callback->func = clean_up;
+	callback->arg = fetch;
+	MemoryContextRegisterResetCallback(context, callback);
+	MemoryContextSwitchTo(context);
+
+	fetch->context = context;
+	fetch->map.resource = catalog_resource(resource);
+	fetch->map.table = resource;
+	fetch->options.resource = fetch->map.resource;
+	fetch->options.id = id;
+	fetch->subject.resource = fetch->map.resource;
+	fetch->subject.table = resource;
+	fetch->findings.context = context;
+	connection_borrow(GetUserId(), serverid, &fetch->lease);
+	fetch->subject.connection = fetch->lease.connection;
+	fetch->response =
+		response_create(&fetch->subject, &fetch->lease,
+						request_create(&fetch->map, &fetch->options,
+									   &fetch->filter),
+						&fetch->map, &fetch->counters, &fetch->findings,
+						false);
+	return fetch;
+}
+
+static void
+close_fetch(Fetch *fetch, MemoryContext caller)
+{
+	response_stop(fetch->response);
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(fetch->context);
+}
+
+/* A column that takes the whole row. */
+static RowColumn *
+whole_row_column(void)
+{
+	RowColumn  *column = palloc0(sizeof(RowColumn));
+
+	column->field = CATALOG_WHOLE_ROW;
+	column->given = -1;
+	return column;
+}
+
+char *
+fetch_document(Oid serverid, const char *resource, size_t *length)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	Fetch	   *fetch = open_fetch(serverid, resource, NULL);
+	StringInfoData document;
+
+	fetch->map.columns = whole_row_column();
+	fetch->map.ncolumns = 1;
+	MemoryContextSwitchTo(caller);
+	initStringInfo(&document);
+	while (response_next(fetch->response))
+	{
+		const RowRecord *record = response_record(fetch->response);
+		const JsonSlice *row =
+			row_reader_slice(record->reader, fetch->map.columns->places[0]);
+
+		appendStringInfoChar(&document, document.len == 0 ? '[' : ',');
+		appendBinaryStringInfo(&document, record->window + row->start,
+							   (int) row->length);
+	}
+	appendStringInfoString(&document, document.len == 0 ? "[]" : "]");
+	close_fetch(fetch, caller);
+	*length = document.len;
+	return document.data;
+}
+
+/* How many labels before this one are the same. */
+static int
+count_before(const CsvReader *reader, int index)
+{
+	int			n = 0;
+
+	for (int i = 0; i < index; i++)
+		if (strcmp(csv_reader_label(reader, i),
+				   csv_reader_label(reader, index)) == 0)
+			n++;
+	return n;
+}
+
+List *
+fetch_report_labels(Oid serverid, const char *report_id)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	Fetch	   *fetch = open_fetch(serverid, "report", report_id);
+	const CsvReader *reader;
+	List	   *labels = NIL;
+
+	(void) response_next(fetch->response);
+	reader = response_csv(fetch->response);
+	MemoryContextSwitchTo(caller);
+	for (int i = 0; i < csv_reader_nlabels(reader); i++)
+	{
+		const char *label = csv_reader_label(reader, i);
+		int			before = count_before(reader, i);
+
+		labels = lappend(labels, before == 0 && label[0] != '\0' ?
+						 pstrdup(label) :
+						 psprintf("%s#%d", label, before + 1));
+	}
+	close_fetch(fetch, caller);
+	return labels;
+}

@@ -1,0 +1,212 @@
+/*
+ * gather.c
+ *		Rows out of many answers.
+ *
+ * A page is read to its end before its first row is handed out: then the next
+ * one is already asked for while the query still works on this one.  A page
+ * has at most 200 entries, so that is little to hold.
+ *
+ * Until HiBob has answered once, only one lane asks: its answer tells how many
+ * requests are left, and whether asking makes sense at all.
+ */
+#include "postgres.h"
+
+#include "executor/executor.h"
+#include "gather.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+void
+gather_start(RowGather *gather, ConnectionLease *lease, TupleTableSlot *slot)
+{
+	gather->context = CurrentMemoryContext;
+	gather->row_context = AllocSetContextCreate(CurrentMemoryContext,
+												"hibob_fdw gathered row",
+												ALLOCSET_DEFAULT_SIZES);
+	gather->slot = slot;
+	gather->rows = tuplestore_begin_heap(false, false, work_mem);
+	gather->leases[0] = *lease;
+	lease->connection = NULL;
+	lease->channel = NULL;
+}
+
+/* A further lane; the first one has its lease already. */
+static void
+add_lane(RowGather *gather)
+{
+	MemoryContext old = MemoryContextSwitchTo(gather->context);
+	ConnectionLease *lease = &gather->leases[gather->nlanes];
+
+	if (lease->connection == NULL)
+		connection_borrow(gather->userid, gather->serverid, lease);
+	gather->lanes[gather->nlanes] =
+		response_create(gather->subject, lease, gather->request, gather->map,
+						gather->counters, gather->findings,
+						!request_is_short(gather->request));
+	gather->ended[gather->nlanes] = false;
+	gather->nlanes++;
+	MemoryContextSwitchTo(old);
+}
+
+static void
+add_lanes(RowGather *gather)
+{
+	if (gather->nlanes == 0)
+		add_lane(gather);
+	else if (response_was_answered(gather->lanes[0]) &&
+			 gather->nlanes < GATHER_LANES &&
+			 request_has_more(gather->request))
+		add_lane(gather);
+}
+
+static void
+keep_row(RowGather *gather, const Response *lane)
+{
+	MemoryContext old = MemoryContextSwitchTo(gather->row_context);
+
+	row_map_store(gather->map, response_record(lane), gather->slot);
+	tuplestore_puttupleslot(gather->rows, gather->slot);
+	ExecClearTuple(gather->slot);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(gather->row_context);
+	gather->has_rows = true;
+}
+
+/*
+ * Reads what has come for a lane.  Returns how that ended: at a page's end it
+ * stops, so that the page's rows are handed out before the next one is read.
+ */
+static ResponseResult
+read_lane(RowGather *gather, Response *lane)
+{
+	ResponseResult result;
+
+	while ((result = response_advance(lane, false)) == RESPONSE_ROW)
+		keep_row(gather, lane);
+	return result;
+}
+
+/* How reading what has come for all lanes ended. */
+typedef struct Round
+{
+	bool		paged;			/* some lane is at the end of a page */
+	Exchange   *waiting[GATHER_LANES];	/* of the lanes that have to sleep */
+	int			nwaiting;
+} Round;
+
+static void
+read_lanes(RowGather *gather, Round *round)
+{
+	round->paged = false;
+	round->nwaiting = 0;
+	for (int i = 0; i < gather->nlanes; i++)
+	{
+		if (gather->ended[i])
+			continue;
+		switch (read_lane(gather, gather->lanes[i]))
+		{
+			case RESPONSE_WAIT:
+				round->waiting[round->nwaiting++] =
+					response_exchange(gather->lanes[i]);
+				break;
+			case RESPONSE_END:
+				gather->ended[i] = true;
+				break;
+			default:
+				round->paged = true;
+				break;
+		}
+	}
+}
+
+/* Takes a row that was read ahead. */
+static bool
+take_row(RowGather *gather, TupleTableSlot *slot)
+{
+	MemoryContext old;
+	bool		found;
+
+	if (!gather->has_rows)
+		return false;
+
+	/* The slot frees the row it has: it must not lie in a row's memory. */
+	old = MemoryContextSwitchTo(slot->tts_mcxt);
+	found = tuplestore_gettupleslot(gather->rows, true, true, slot);
+	MemoryContextSwitchTo(old);
+	if (!found)
+	{
+		tuplestore_clear(gather->rows);
+		gather->has_rows = false;
+	}
+	return found;
+}
+
+/*
+ * Reads until rows can be handed out: at the end of a page, or whenever there
+ * are any if several lanes read.  False if there are no more.
+ */
+static bool
+read_ahead(RowGather *gather)
+{
+	for (;;)
+	{
+		Round		round;
+
+		CHECK_FOR_INTERRUPTS();
+		add_lanes(gather);
+		read_lanes(gather, &round);
+		if (gather->has_rows && (round.paged || gather->nlanes > 1))
+			return true;
+		if (round.nwaiting == 0 && !round.paged)
+			return gather->has_rows;
+		if (!round.paged)
+			exchange_wait_any(round.waiting, round.nwaiting);
+	}
+}
+
+bool
+gather_next(RowGather *gather, TupleTableSlot *slot)
+{
+	while (!take_row(gather, slot))
+		if (!read_ahead(gather))
+			return false;
+	return true;
+}
+
+bool
+gather_carried(const RowGather *gather, const RowColumn *column)
+{
+	for (int i = 0; i < gather->nlanes; i++)
+		if (response_carried(gather->lanes[i], column))
+			return true;
+	return false;
+}
+
+uint64
+gather_unbooked_bytes(const RowGather *gather)
+{
+	uint64		bytes = 0;
+
+	for (int i = 0; i < gather->nlanes; i++)
+		bytes += response_unbooked_bytes(gather->lanes[i]);
+	return bytes;
+}
+
+void
+gather_stop(RowGather *gather)
+{
+	for (int i = 0; i < gather->nlanes; i++)
+		response_stop(gather->lanes[i]);
+	gather->nlanes = 0;
+	if (gather->rows != NULL)
+		tuplestore_end(gather->rows);
+	gather->rows = NULL;
+	gather_release(gather);
+}
+
+void
+gather_release(RowGather *gather)
+{
+	for (int i = 0; i < GATHER_LANES; i++)
+		connection_return(&gather->leases[i]);
+}

@@ -1,0 +1,240 @@
+/*
+ * lists.c
+ *		Named lists become rows.
+ *
+ * Source: HiBob's specification, and what others measured.  All lists come as
+ * an object by their names, or as an array; one list comes by itself.  Its
+ * items are under "values", under "items", or the same under both; items below
+ * an item are its "children".
+ */
+#include "lists.h"
+
+#include <json-c/json.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Lists, items, and children of children. */
+#define MAX_DEPTH 64
+
+/* What HiBob puts between the names of a path. */
+#define PATH_SEPARATOR " \\ "
+
+typedef struct Flattening
+{
+	json_object *rows;
+	const char *list;			/* the present one's name */
+	const char *defect;
+} Flattening;
+
+static bool
+fail(Flattening *flattening, const char *defect)
+{
+	flattening->defect = defect;
+	return false;
+}
+
+/* A key's value, or NULL if it is absent or null. */
+static json_object *
+value_of(json_object *object, const char *key)
+{
+	json_object *value;
+
+	return json_object_is_type(object, json_type_object) &&
+		json_object_object_get_ex(object, key, &value) ? value : NULL;
+}
+
+/* Adds a value, which may be NULL for null; it is released if that fails. */
+static bool
+put(json_object *object, const char *key, json_object *value, bool is_null)
+{
+	if (value == NULL && !is_null)
+		return false;
+	if (json_object_object_add(object, key, value) == 0)
+		return true;
+	json_object_put(value);
+	return false;
+}
+
+static bool
+put_text(json_object *object, const char *key, const char *text)
+{
+	return put(object, key, text != NULL ? json_object_new_string(text) : NULL,
+			   text == NULL);
+}
+
+static const char *
+item_name(json_object *item)
+{
+	json_object *name = value_of(item, "name");
+
+	return json_object_get_string(name != NULL ? name :
+								  value_of(item, "value"));
+}
+
+/* The path of an item below another one, or of one at the top. */
+static json_object *
+item_path(const char *above, const char *name)
+{
+	json_object *result = NULL;
+	char	   *path;
+
+	if (above == NULL)
+		return json_object_new_string(name);
+	path = malloc(strlen(above) + strlen(PATH_SEPARATOR) + strlen(name) + 1);
+	if (path != NULL)
+	{
+		strcpy(path, above);
+		strcat(path, PATH_SEPARATOR);
+		strcat(path, name);
+		result = json_object_new_string(path);
+		free(path);
+	}
+	return result;
+}
+
+/*
+ * Adds an item's row.  Returns it, to give its children their path.
+ */
+static json_object *
+add_row(Flattening *flattening, json_object *item, json_object *parent)
+{
+	const char *name = item_name(item);
+	const char *above = json_object_get_string(value_of(parent, "path"));
+	json_object *row = json_object_new_object();
+	bool		ok = row != NULL;
+
+	ok = ok && put_text(row, "list", flattening->list);
+	ok = ok && put_text(row, "id", json_object_get_string(value_of(item, "id")));
+	ok = ok && put_text(row, "name", name);
+	ok = ok && put_text(row, "parentId",
+						json_object_get_string(value_of(parent, "id")));
+	ok = ok && put(row, "path", item_path(above, name != NULL ? name : ""),
+				   false);
+	ok = ok && put(row, "archived",
+				   json_object_get(value_of(item, "archived")), true);
+	if (ok && json_object_array_add(flattening->rows, row) == 0)
+		return row;
+	json_object_put(row);
+	fail(flattening, "out of memory");
+	return NULL;
+}
+
+static bool
+add_items(Flattening *flattening, json_object *items, json_object *parent)
+{
+	if (!json_object_is_type(items, json_type_array))
+		return fail(flattening, "expected the items of a named list");
+	for (size_t i = 0; i < json_object_array_length(items); i++)
+	{
+		json_object *item = json_object_array_get_idx(items, i);
+		json_object *children = value_of(item, "children");
+		json_object *row;
+
+		if (value_of(item, "id") == NULL)
+			return fail(flattening, "an item of a named list has no id");
+		row = add_row(flattening, item, parent);
+		if (row == NULL ||
+			(children != NULL && !add_items(flattening, children, row)))
+			return false;
+	}
+	return true;
+}
+
+/* The items of a list, or NULL if it is none. */
+static json_object *
+items_of(json_object *list)
+{
+	json_object *items = value_of(list, "values");
+
+	return items != NULL ? items : value_of(list, "items");
+}
+
+static bool
+add_list(Flattening *flattening, json_object *list, const char *key)
+{
+	json_object *items = items_of(list);
+	json_object *name = value_of(list, "name");
+
+	if (items == NULL)
+		return fail(flattening, "expected named lists");
+	flattening->list = name != NULL ? json_object_get_string(name) : key;
+	if (flattening->list == NULL)
+		return fail(flattening, "a named list has no name");
+	return add_items(flattening, items, NULL);
+}
+
+/* By their names. */
+static bool
+add_named_lists(Flattening *flattening, json_object *lists)
+{
+	json_object_object_foreach(lists, key, list)
+	{
+		if (!add_list(flattening, list, key))
+			return false;
+	}
+	return true;
+}
+
+static bool
+add_lists(Flattening *flattening, json_object *body)
+{
+	if (json_object_is_type(body, json_type_array))
+	{
+		for (size_t i = 0; i < json_object_array_length(body); i++)
+			if (!add_list(flattening, json_object_array_get_idx(body, i),
+						  NULL))
+				return false;
+		return true;
+	}
+	if (!json_object_is_type(body, json_type_object))
+		return fail(flattening, "expected named lists");
+	if (json_object_is_type(items_of(body), json_type_array))
+		return add_list(flattening, body, NULL);
+	return add_named_lists(flattening, body);
+}
+
+static json_object *
+parse(const char *text, size_t length, const char **defect)
+{
+	json_tokener *tokener = json_tokener_new_ex(MAX_DEPTH);
+	json_object *body;
+
+	if (tokener == NULL || length > INT_MAX)
+	{
+		*defect = "out of memory";
+		return NULL;
+	}
+	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
+	body = json_tokener_parse_ex(tokener, text, (int) length);
+	if (body == NULL)
+		*defect = "expected named lists";
+	json_tokener_free(tokener);
+	return body;
+}
+
+char *
+lists_flatten(const char *text, size_t length, size_t *result_length,
+			  const char **defect)
+{
+	json_object *body = parse(text, length, defect);
+	Flattening	flattening = {0};
+	char	   *result = NULL;
+
+	if (body == NULL)
+		return NULL;
+	flattening.defect = "out of memory";
+	flattening.rows = json_object_new_array();
+	if (flattening.rows != NULL && add_lists(&flattening, body))
+		result = strdup(json_object_to_json_string_ext(flattening.rows,
+													   JSON_C_TO_STRING_PLAIN |
+													   JSON_C_TO_STRING_NOSLASHESCAPE));
+	if (result != NULL)
+		*result_length = strlen(result);
+	else
+		*defect = flattening.defect;
+	json_object_put(flattening.rows);
+	json_object_put(body);
+	return result;
+}

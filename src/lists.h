@@ -1,0 +1,25 @@
+/*
+ * lists.h
+ *		Named lists, which HiBob sends as trees of items, become rows.
+ *
+ * json-c's types stay behind this header.  It knows neither PostgreSQL nor
+ * HTTP, and never raises an error.
+ */
+#ifndef LISTS_H
+#define LISTS_H
+
+#include <stddef.h>
+
+/*
+ * Makes a JSON array of a body with one list or many: an object an item, those
+ * below others included, with the keys list, id, name, parentId, path and
+ * archived.  An id is a string also where HiBob has a number; a path is the
+ * names from the top, as in the human form of a field.
+ *
+ * The result is malloc'ed.  NULL if the body is none of that, or there is no
+ * memory: "defect" is a static text then.
+ */
+extern char *lists_flatten(const char *text, size_t length,
+						   size_t *result_length, const char **defect);
+
+#endif							/* LISTS_H */

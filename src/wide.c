@@ -1,0 +1,311 @@
+/*
+ * wide.c
+ *		Employees with more fields than one request can name.
+ *
+ * The columns are cut into parts, each with no more fields than a request
+ * takes.  For some people at a time, named by the filter, each part is asked
+ * for, and what came for one id becomes one row.  Who is in one answer and not
+ * in another has joined or left the service user's sight in between, and is
+ * left out: a row is all of an employee or nothing.
+ */
+#include "postgres.h"
+
+#include "executor/executor.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
+#include "wide.h"
+
+/* A row on its way: the parts fill in their columns. */
+typedef struct WideRow
+{
+	Datum	   *values;
+	bool	   *nulls;
+	int			parts;			/* that have it */
+} WideRow;
+
+#define MAX_ID 128
+
+typedef struct WideEntry
+{
+	char		id[MAX_ID];		/* hash key, padded with zeros */
+	WideRow    *row;
+} WideEntry;
+
+struct Wide
+{
+	const ErrorSubject *subject;
+	ConnectionLease *lease;
+	const TableOptions *options;
+	const RequestFilter *filter;
+	ExchangeCounters *counters;
+	ResponseFindings *findings;
+	RowMap	   *parts;
+	int			nparts;
+	bool	   *carried;		/* by attribute number */
+	int			next;			/* of the filter's values */
+	MemoryContext context;		/* of the present people */
+	HTAB	   *by_id;
+	List	   *rows;			/* of WideRow, in the order they came */
+	int			next_row;
+};
+
+/* ------------------------------------------------------------------------
+ * Parts
+ * ------------------------------------------------------------------------
+ */
+
+/* The part that names the column's field already, or -1. */
+static int
+part_of_field(const RowMap *parts, int nparts, const char *field)
+{
+	for (int p = 0; p < nparts; p++)
+		for (int i = 0; i < parts[p].ncolumns; i++)
+			if (strcmp(parts[p].columns[i].field, field) == 0)
+				return p;
+	return -1;
+}
+
+/* How many different fields a map's columns have. */
+static int
+count_fields(const RowMap *map)
+{
+	int			n = 0;
+
+	for (int i = 0; i < map->ncolumns; i++)
+	{
+		const RowMap before = {.columns = map->columns, .ncolumns = i};
+
+		if (part_of_field(&before, 1, map->columns[i].field) < 0)
+			n++;
+	}
+	return n;
+}
+
+static bool
+has_whole_row(const RowMap *map)
+{
+	for (int i = 0; i < map->ncolumns; i++)
+		if (strcmp(map->columns[i].field, CATALOG_WHOLE_ROW) == 0)
+			return true;
+	return false;
+}
+
+/* A whole row cannot be put together from parts. */
+bool
+wide_is_needed(const RowMap *map)
+{
+	return map->resource->form == ROW_EMPLOYEE &&
+		map->ncolumns >= map->resource->max_fields && !has_whole_row(map) &&
+		count_fields(map) >= map->resource->max_fields;
+}
+
+/* Each part names the identity, too.  Returns how many parts there are. */
+static int
+cut_into_parts(RowMap *parts, const RowMap *map)
+{
+	int			room = map->resource->max_fields - 1;
+	int			nparts = 0;
+	int			nfields = 0;
+
+	for (int i = 0; i < map->ncolumns; i++)
+	{
+		int			p = part_of_field(parts, nparts, map->columns[i].field);
+		RowMap	   *part;
+
+		if (p < 0 && nfields++ % room == 0)
+		{
+			part = &parts[nparts++];
+			*part = *map;
+			part->columns = palloc(sizeof(RowColumn) * map->ncolumns);
+			part->ncolumns = 0;
+		}
+		part = &parts[p < 0 ? nparts - 1 : p];
+		part->columns[part->ncolumns++] = map->columns[i];
+	}
+	return nparts;
+}
+
+static RowMap *
+allocate_parts(const RowMap *map)
+{
+	return palloc0(sizeof(RowMap) *
+				   (map->ncolumns / (map->resource->max_fields - 1) + 1));
+}
+
+RowMap *
+wide_first_part(const RowMap *map)
+{
+	RowMap	   *parts = allocate_parts(map);
+
+	(void) cut_into_parts(parts, map);
+	return parts;
+}
+
+Wide *
+wide_create(const ErrorSubject *subject, ConnectionLease *lease,
+			const RowMap *map, const TableOptions *options,
+			const RequestFilter *filter, ExchangeCounters *counters,
+			ResponseFindings *findings)
+{
+	Wide	   *wide = palloc0(sizeof(Wide));
+
+	wide->subject = subject;
+	wide->lease = lease;
+	wide->options = options;
+	wide->filter = filter;
+	wide->counters = counters;
+	wide->findings = findings;
+	wide->carried = palloc0(MaxAttrNumber + 1);
+	wide->context = AllocSetContextCreate(CurrentMemoryContext,
+										  "hibob_fdw wide rows",
+										  ALLOCSET_DEFAULT_SIZES);
+	wide->parts = allocate_parts(map);
+	wide->nparts = cut_into_parts(wide->parts, map);
+	return wide;
+}
+
+/* ------------------------------------------------------------------------
+ * Rows
+ * ------------------------------------------------------------------------
+ */
+
+/* The row of an id; only the first part begins one. */
+static WideRow *
+row_of(Wide *wide, const RowRecord *record, int identity, bool first,
+	   TupleTableSlot *slot)
+{
+	const JsonSlice *slice = row_reader_slice(record->reader, identity);
+	int			natts = slot->tts_tupleDescriptor->natts;
+	char		id[MAX_ID] = {0};
+	WideEntry  *entry;
+	bool		found;
+
+	if (slice->kind <= JSON_NULL || slice->length >= MAX_ID)
+		return NULL;
+	memcpy(id, record->window + slice->start, slice->length);
+	entry = hash_search(wide->by_id, id, first ? HASH_ENTER : HASH_FIND,
+						&found);
+	if (entry == NULL || found)
+		return entry != NULL && !first ? entry->row : NULL;
+	entry->row = palloc(sizeof(WideRow));
+	entry->row->values = palloc0(sizeof(Datum) * natts);
+	entry->row->nulls = palloc(natts);
+	memset(entry->row->nulls, true, natts);
+	entry->row->parts = 0;
+	wide->rows = lappend(wide->rows, entry->row);
+	return entry->row;
+}
+
+static void
+add_part(WideRow *row, const RowMap *part, const TupleTableSlot *slot)
+{
+	for (int i = 0; i < part->ncolumns; i++)
+	{
+		int			index = part->columns[i].attnum - 1;
+
+		row->values[index] = slot->tts_values[index];
+		row->nulls[index] = slot->tts_isnull[index];
+	}
+	row->parts++;
+}
+
+static void
+note_carried(Wide *wide, const RowMap *part, const Response *response)
+{
+	for (int i = 0; i < part->ncolumns; i++)
+		if (response_carried(response, &part->columns[i]))
+			wide->carried[part->columns[i].attnum] = true;
+}
+
+/* Asks for one part of the people that a filter names. */
+static void
+read_part(Wide *wide, int p, const RequestFilter *filter,
+		  TupleTableSlot *slot)
+{
+	RowMap	   *part = &wide->parts[p];
+	ResponseFindings findings = {.context = wide->context};
+	Response   *response =
+		response_create(wide->subject, wide->lease,
+						request_create(part, wide->options, filter), part,
+						wide->counters, &findings, false);
+
+	while (response_next(response))
+	{
+		const RowRecord *record = response_record(response);
+		WideRow    *row = row_of(wide, record, part->identity, p == 0, slot);
+
+		if (row == NULL || row->parts != p)
+			continue;
+		row_map_store(part, record, slot);
+		add_part(row, part, slot);
+	}
+	note_carried(wide, part, response);
+}
+
+static void
+create_hash(Wide *wide)
+{
+	HASHCTL		ctl;
+
+	ctl.keysize = MAX_ID;
+	ctl.entrysize = sizeof(WideEntry);
+	ctl.hcxt = wide->context;
+	wide->by_id = hash_create("hibob_fdw wide rows", REQUEST_BATCH, &ctl,
+							  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
+/* Reads the next people.  False if there are none. */
+static bool
+read_batch(Wide *wide, TupleTableSlot *slot)
+{
+	RequestFilter filter = *wide->filter;
+	int			size = filter.batch_size > 0 ? filter.batch_size :
+		REQUEST_BATCH;
+	MemoryContext old;
+
+	if (wide->next >= list_length(filter.values))
+		return false;
+	MemoryContextReset(wide->context);
+	old = MemoryContextSwitchTo(wide->context);
+	filter.values = list_copy_tail(filter.values, wide->next);
+	filter.values = list_truncate(filter.values, size);
+	wide->next += size;
+	wide->rows = NIL;
+	wide->next_row = 0;
+	create_hash(wide);
+	for (int p = 0; p < wide->nparts; p++)
+		read_part(wide, p, &filter, slot);
+	MemoryContextSwitchTo(old);
+	return true;
+}
+
+bool
+wide_next(Wide *wide, TupleTableSlot *slot)
+{
+	int			natts = slot->tts_tupleDescriptor->natts;
+
+	for (;;)
+	{
+		ExecClearTuple(slot);
+		while (wide->next_row < list_length(wide->rows))
+		{
+			WideRow    *row = list_nth(wide->rows, wide->next_row++);
+
+			if (row->parts < wide->nparts)
+				continue;
+			memcpy(slot->tts_values, row->values, sizeof(Datum) * natts);
+			memcpy(slot->tts_isnull, row->nulls, natts);
+			ExecStoreVirtualTuple(slot);
+			wide->findings->rows++;
+			return true;
+		}
+		if (!read_batch(wide, slot))
+			return false;
+	}
+}
+
+bool
+wide_carried(const Wide *wide, const RowColumn *column)
+{
+	return wide->carried[column->attnum];
+}

@@ -1,0 +1,127 @@
+# Adding a resource is one entry in one file: the example of the manual's page
+# on that, taken at its word.
+
+use strict;
+use warnings;
+use Cwd qw(getcwd);
+use File::Copy qw(copy);
+use File::Path qw(make_path);
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use HibobTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $tree = getcwd();
+my $copy = PostgreSQL::Test::Utils::tempdir . '/tree';
+my $file = 'src/catalog_objects.c';
+my $name = 'onboarding_wizards';
+
+# A copy of what the extension is built from, and its manual from.
+foreach my $pattern ('Makefile', '*.control', '*.sql', 'src/*.[ch]',
+	'doc/*.md', 'doc/*.sh', 'test/catalog/*.c')
+{
+	foreach my $path (glob $pattern)
+	{
+		my ($dir) = "$copy/$path" =~ m{(.*)/};
+
+		make_path($dir);
+		copy($path, "$copy/$path") or die "$path: $!";
+		chmod((stat $path)[2] & 07777, "$copy/$path");
+	}
+}
+
+# The page has one block: what goes before the array, and what goes into it.
+my @blocks =
+  slurp_file('doc/adding-a-resource.md') =~ /^```c\n(.*?)^```$/msg;
+is(scalar @blocks, 1, 'the page has one block of C');
+my ($before, $entry) = $blocks[0] =~ /\A(.*?)^(\t\{\n.*^\t\},\n)\z/ms;
+ok(defined $entry, '... with an entry at its end');
+
+my $source = slurp_file($file);
+my $count = $source =~
+  s{^(static const CatalogResource resources\[\] = .*?)^(\};\n)}{$before$1$entry$2}ms;
+is($count, 1, 'it has its place in the catalogue');
+open my $out, '>', "$copy/$file" or die $!;
+print $out $source;
+close $out;
+
+# One file differs, by the block's lines.
+my ($stdout, $stderr) = run_command(
+	['diff', '-rq', '-x', '*.o', '-x', '*.bc', "$tree/src", "$copy/src"]);
+is($stdout, "Files $tree/$file and $copy/$file differ",
+	'one file of src differs');
+($stdout, $stderr) = run_command(['diff', "$tree/$file", "$copy/$file"]);
+my @added = $stdout =~ /^> (.*)$/mg;
+my @removed = $stdout =~ /^< /mg;
+is_deeply([sort map { s/^> ?//r } @added], [sort split /\n/, $blocks[0]],
+	sprintf 'by %d added lines, those of the page', scalar @added);
+is(scalar @removed, 0, '... and none that went');
+
+# The manual.  It has drifted until the generator runs.
+command_fails(["$copy/doc/generate.sh", '--check'],
+	'the manual does not have it yet');
+($stdout, $stderr) = run_command(["$copy/doc/generate.sh", '--check']);
+like($stdout, qr/^\+### $name$/m, '... and the check shows what is missing');
+command_ok(["$copy/doc/generate.sh"], 'the generator');
+command_ok(["$copy/doc/generate.sh", '--check'], '... is done then');
+my $manual = slurp_file("$copy/doc/reference.md");
+like($manual, qr{^\Q| [`$name`](#$name) | \E.*\Q | `GET /onboarding/wizards` |\E$}m,
+	'the resource is in the table of contents');
+like($manual, qr{^### $name\n(?:(?!^###).)*^\Q| `name` | text | `name` | machine |\E$}ms,
+	'... and has a section with its columns');
+
+# The library, under its own path, in a cluster without the extension.
+command_ok(['make', '-s', '-j4', '-C', $copy, 'with_llvm=no',
+	'PG_CONFIG=pg_config', 'hibob_fdw.so'], 'the copy is built');
+
+my $sim = start_simulator();
+my $node = PostgreSQL::Test::Cluster->new('catalog');
+$node->init;
+$node->start;
+my $script = slurp_file('hibob_fdw--1.0.sql');
+$script =~ s/^\\echo.*$//m;
+$script =~ s{MODULE_PATHNAME}{$copy/hibob_fdw}g;
+query($node, $script);
+add_server($node, 'bob', $sim);
+is(query($node, "SELECT count(*) FROM pg_proc
+	 WHERE probin = '$copy/hibob_fdw' AND proname = 'hibob_fdw_handler'"), '1',
+	'the library is the copy');
+
+query($node, 'CREATE SCHEMA hr;
+	IMPORT FOREIGN SCHEMA hibob FROM SERVER bob INTO hr');
+is(query($node, "SELECT attname, atttypid::regtype, attnotnull
+	  FROM pg_attribute
+	 WHERE attrelid = 'hr.$name'::regclass AND attnum > 0 ORDER BY attnum"),
+	"id|bigint|t\nname|text|f", 'IMPORT brings the table with its columns');
+requests($sim);
+is(query($node, "SELECT * FROM hr.$name ORDER BY id"),
+	"81001|Standard onboarding\n81002|F\xc3\xbchrungskr\xc3\xa4fte\n"
+	. "81003|Remote \xe2\x80\x93 EU", 'its rows');
+is(join(' ', map { "$_->{method} $_->{path}" } requests($sim)),
+	'GET /v1/onboarding/wizards', '... by one request');
+like(query($node, "EXPLAIN SELECT * FROM hr.$name"),
+	qr{HiBob Endpoint: GET /onboarding/wizards}, 'EXPLAIN');
+query($node, "CREATE MATERIALIZED VIEW wizards AS
+	SELECT w.name, count(p.id) FROM hr.$name w
+	  LEFT JOIN bob.people p ON p.department = w.name GROUP BY 1");
+is(query($node, 'SELECT count(*) FROM wizards'), '3',
+	'a materialized view, and a join with people');
+
+my ($state, $message) = query_error($node, "CREATE FOREIGN TABLE t (id int)
+	SERVER bob OPTIONS (resource 'onboarding_wizard')");
+is($state, 'HV024', 'a resource that is not there');
+like($message, qr/Perhaps you meant the value "$name"/,
+	'... has it for a near name');
+like($message, qr/\bpeople, profiles, .*\b$name\b/,
+	'... and among all that are');
+($state, $message) = query_error($node, "CREATE FOREIGN TABLE t (id int)
+	SERVER bob OPTIONS (resource '$name', show_inactive 'false')");
+is($state, 'HV00D', 'an option that it does not have');
+($state, $message) = query_error($node, "CREATE FOREIGN TABLE t (nam text)
+	SERVER bob OPTIONS (resource '$name'); SELECT * FROM t");
+is($state, 'HV005', 'a column that it does not have');
+like($message, qr/Perhaps you meant the column "name"/, '... and the near one');
+
+done_testing();
