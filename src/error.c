@@ -292,12 +292,13 @@ defect_detail(const ErrorAnswer *answer, const JsonDefect *defect,
 
 /* What is wrong with a body, as the primary message has it. */
 static const char *
-defect_words(const JsonDefect *defect)
+defect_words(const ErrorSubject *subject, const JsonDefect *defect)
 {
 	switch (defect->kind)
 	{
 		case JSON_DEFECT_SYNTAX:
-			return "is not valid JSON";
+			return subject->resource->form == ROW_CSV ? "is not valid CSV" :
+				"is not valid JSON";
 		case JSON_DEFECT_DEPTH:
 			return "is nested too deeply";
 		case JSON_DEFECT_ROW_SIZE:
@@ -325,7 +326,7 @@ error_body(const ErrorSubject *subject, const ErrorAnswer *answer,
 			 errmsg("HiBob answered the request for foreign table \"%s\" with a web page",
 					subject->table) :
 			 errmsg("the answer of HiBob for foreign table \"%s\" %s",
-					subject->table, defect_words(defect)),
+					subject->table, defect_words(subject, defect)),
 			 errdetail_internal("%s", defect_detail(progress->rows == 0 && !truncated ?
 													answer : NULL,
 													defect, progress)),

@@ -127,6 +127,32 @@ count_before(const CsvReader *reader, int index)
 	return n;
 }
 
+static bool
+is_label(const CsvReader *reader, const char *text)
+{
+	for (int i = 0; i < csv_reader_nlabels(reader); i++)
+		if (strcmp(csv_reader_label(reader, i), text) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * What csv_reader_want() knows a column by, palloc'd; NULL if another column
+ * is labelled so.
+ */
+static char *
+wanted_label(const CsvReader *reader, int index)
+{
+	const char *label = csv_reader_label(reader, index);
+	int			before = count_before(reader, index);
+	char	   *numbered;
+
+	if (before == 0 && label[0] != '\0')
+		return pstrdup(label);
+	numbered = psprintf("%s#%d", label, before + 1);
+	return is_label(reader, numbered) ? NULL : numbered;
+}
+
 List *
 fetch_report_labels(Oid serverid, const char *report_id)
 {
@@ -140,12 +166,17 @@ fetch_report_labels(Oid serverid, const char *report_id)
 	MemoryContextSwitchTo(caller);
 	for (int i = 0; i < csv_reader_nlabels(reader); i++)
 	{
-		const char *label = csv_reader_label(reader, i);
-		int			before = count_before(reader, i);
+		char	   *label = wanted_label(reader, i);
 
-		labels = lappend(labels, before == 0 && label[0] != '\0' ?
-						 pstrdup(label) :
-						 psprintf("%s#%d", label, before + 1));
+		if (label != NULL)
+			labels = lappend(labels, label);
+		else
+			ereport(WARNING,
+					(errcode(ERRCODE_DUPLICATE_COLUMN),
+					 errmsg("column %d of report %s is left out", i + 1,
+							report_id),
+					 errdetail("Its label is that of another column."),
+					 errhint("Rename the column in HiBob.")));
 	}
 	close_fetch(fetch, caller);
 	return labels;

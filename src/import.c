@@ -14,7 +14,6 @@
 #include "hints.h"
 #include "import.h"
 #include "lib/stringinfo.h"
-#include "mb/pg_wchar.h"
 #include "metadata.h"
 #include "miscadmin.h"
 #include "naming.h"
@@ -219,6 +218,20 @@ add_additions(Table *table, List *additions)
 	}
 }
 
+/* An id as an option has it. */
+static char *
+option_text(const char *id)
+{
+	char	   *text = naming_to_server(id);
+
+	if (text == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNTRANSLATABLE_CHARACTER),
+				 errmsg("a field's id in HiBob has characters that the encoding of the database does not"),
+				 errhint("Leave its table out by EXCEPT, or use a database with the encoding UTF8.")));
+	return text;
+}
+
 static Addition *
 make_addition(const MetadataField *field, const char *shown_field,
 			  const CatalogResource *resource)
@@ -226,9 +239,7 @@ make_addition(const MetadataField *field, const char *shown_field,
 	Addition   *addition = palloc0(sizeof(Addition));
 
 	addition->field = field;
-	addition->shown_field = pg_any_to_server(shown_field,
-											 (int) strlen(shown_field),
-											 PG_UTF8);
+	addition->shown_field = option_text(shown_field);
 	addition->rule = rule_of_type(field->type);
 	addition->human = addition->rule->human && resource->human != NULL;
 	return addition;
@@ -435,13 +446,32 @@ compare_tables(const ListCell *a, const ListCell *b)
 				  ((MetadataTable *) lfirst(b))->id);
 }
 
+/* Whether tables beyond the catalogue's may be wanted. */
+static bool
+wants_more(const Import *import)
+{
+	ListCell   *lc;
+
+	if (import->stmt->list_type != FDW_IMPORT_SCHEMA_LIMIT_TO)
+		return true;
+	foreach(lc, import->stmt->table_list)
+	{
+		const CatalogResource *resource =
+			catalog_resource(((RangeVar *) lfirst(lc))->relname);
+
+		if (resource == NULL || resource->id_option != NULL)
+			return true;
+	}
+	return false;
+}
+
 static void
 import_custom_tables(Import *import)
 {
 	List	   *tables;
 	ListCell   *lc;
 
-	if (!import->options->custom_tables)
+	if (!import->options->custom_tables || !wants_more(import))
 		return;
 	tables = metadata_custom_tables(import->serverid);
 	list_sort(tables, compare_tables);
@@ -457,6 +487,16 @@ import_custom_tables(Import *import)
 	}
 }
 
+static void
+warn_of_label(const MetadataReport *report, int column)
+{
+	ereport(WARNING,
+			(errcode(ERRCODE_UNTRANSLATABLE_CHARACTER),
+			 errmsg("column %d of report %s is left out", column, report->id),
+			 errdetail("Its label has characters that the encoding of the database does not."),
+			 errhint("Rename the column in HiBob, or use a database with the encoding UTF8.")));
+}
+
 /* All text: a report's dates and numbers are written for its readers. */
 static void
 import_report(Import *import, const MetadataReport *report, const char *name)
@@ -468,14 +508,18 @@ import_report(Import *import, const MetadataReport *report, const char *name)
 	foreach(lc, fetch_report_labels(import->serverid, report->id))
 	{
 		const char *label = lfirst(lc);
-		char	   *column = naming_choose(table.names,
-										   label[0] == '#' ? NULL : label, NULL,
-										   psprintf("column %d",
-													table.ncolumns + 1));
+		char	   *field = naming_to_server(label);
 
-		add_column(&table, column, "text",
-				   pg_any_to_server(label, (int) strlen(label), PG_UTF8),
-				   false, NULL, false);
+		if (field == NULL)
+		{
+			warn_of_label(report, table.ncolumns + 1);
+			continue;
+		}
+		add_column(&table,
+				   naming_choose(table.names, label[0] == '#' ? NULL : label,
+								 NULL, psprintf("column %d",
+												table.ncolumns + 1)),
+				   "text", field, false, NULL, false);
 	}
 	end_table(import, &table, name, catalog_resource("report"), report->id);
 }
@@ -493,7 +537,7 @@ import_reports(Import *import)
 	List	   *reports;
 	ListCell   *lc;
 
-	if (!import->options->reports)
+	if (!import->options->reports || !wants_more(import))
 		return;
 	reports = metadata_reports(import->serverid);
 	list_sort(reports, compare_reports);

@@ -2,7 +2,7 @@
  * json_doc.c
  *		Small JSON documents, built and read by json-c.
  *
- * The one room that sees json-c.  It includes nothing of PostgreSQL, so it
+ * With lists.c the one room that sees json-c.  It includes nothing of PostgreSQL, so it
  * cannot raise an error: what fails is returned.  A JsonDoc is a json_object
  * under a name of our own.
  */

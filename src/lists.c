@@ -121,6 +121,16 @@ add_row(Flattening *flattening, json_object *item, json_object *parent)
 	return NULL;
 }
 
+/* Ids are text or integers. */
+static bool
+has_id(json_object *item)
+{
+	json_object *id = value_of(item, "id");
+
+	return json_object_is_type(id, json_type_string) ||
+		json_object_is_type(id, json_type_int);
+}
+
 static bool
 add_items(Flattening *flattening, json_object *items, json_object *parent)
 {
@@ -132,7 +142,7 @@ add_items(Flattening *flattening, json_object *items, json_object *parent)
 		json_object *children = value_of(item, "children");
 		json_object *row;
 
-		if (value_of(item, "id") == NULL)
+		if (!has_id(item))
 			return fail(flattening, "an item of a named list has no id");
 		row = add_row(flattening, item, parent);
 		if (row == NULL ||
@@ -198,18 +208,20 @@ add_lists(Flattening *flattening, json_object *body)
 static json_object *
 parse(const char *text, size_t length, const char **defect)
 {
-	json_tokener *tokener = json_tokener_new_ex(MAX_DEPTH);
+	json_tokener *tokener;
 	json_object *body;
 
-	if (tokener == NULL || length > INT_MAX)
-	{
-		*defect = "out of memory";
+	*defect = "out of memory";
+	if (length > INT_MAX)
 		return NULL;
-	}
+	tokener = json_tokener_new_ex(MAX_DEPTH);
+	if (tokener == NULL)
+		return NULL;
 	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
 	body = json_tokener_parse_ex(tokener, text, (int) length);
 	if (body == NULL)
-		*defect = "expected named lists";
+		*defect = json_tokener_get_error(tokener) == json_tokener_error_depth ?
+			"the named lists are nested too deeply" : "expected named lists";
 	json_tokener_free(tokener);
 	return body;
 }

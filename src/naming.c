@@ -8,17 +8,23 @@
 #include "catalog/pg_collation_d.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
 #include "naming.h"
-#include "nodes/pg_list.h"
 #include "utils/formatting.h"
+#include "utils/hsearch.h"
 
 #define MAX_NAME (NAMEDATALEN - 1)
 
 struct Naming
 {
-	MemoryContext context;
-	List	   *taken;			/* of char *; tables have some hundred columns */
+	HTAB	   *taken;
 };
+
+typedef struct TakenName
+{
+	char		name[NAMEDATALEN];
+	int			number;			/* the last one that was put behind it */
+} TakenName;
 
 typedef struct CodeRange
 {
@@ -59,7 +65,7 @@ static const CodeRange separators[] = {
 	{0x2000, 0x206F},			/* general punctuation, invisible characters */
 	{0x207A, 0x207E},			/* signs above and below the line */
 	{0x208A, 0x208E},
-	{0x20A0, 0x20CF},			/* currencies */
+	{0x20A0, 0x20FF},			/* currencies; frames around symbols */
 	{0x2100, 0x2101},			/* letter-like symbols */
 	{0x2116, 0x2118},
 	{0x211E, 0x2123},
@@ -89,30 +95,32 @@ static const CodeRange separators[] = {
 Naming *
 naming_create(void)
 {
-	Naming	   *naming = palloc0(sizeof(Naming));
+	Naming	   *naming = palloc(sizeof(Naming));
+	HASHCTL		control = {
+		.keysize = NAMEDATALEN,
+		.entrysize = sizeof(TakenName),
+		.hcxt = CurrentMemoryContext,
+	};
 
-	naming->context = CurrentMemoryContext;
+	naming->taken = hash_create("hibob_fdw names", 128, &control,
+								HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
 	return naming;
 }
 
 void
 naming_reserve(Naming *naming, const char *name)
 {
-	MemoryContext old = MemoryContextSwitchTo(naming->context);
+	bool		found;
+	TakenName  *taken = hash_search(naming->taken, name, HASH_ENTER, &found);
 
-	naming->taken = lappend(naming->taken, pstrdup(name));
-	MemoryContextSwitchTo(old);
+	if (!found)
+		taken->number = 1;
 }
 
-static bool
-is_taken(const Naming *naming, const char *name)
+static TakenName *
+find_taken(const Naming *naming, const char *name)
 {
-	ListCell   *lc;
-
-	foreach(lc, naming->taken)
-		if (strcmp(lfirst(lc), name) == 0)
-			return true;
-	return false;
+	return hash_search(naming->taken, name, HASH_FIND, NULL);
 }
 
 static bool
@@ -165,9 +173,8 @@ join_words(const char *text)
 	return name.data;
 }
 
-/* In the database's encoding; NULL if that has no such characters. */
-static char *
-to_server(char *text)
+char *
+naming_to_server(const char *text)
 {
 	int			encoding = GetDatabaseEncoding();
 	int			length = (int) strlen(text);
@@ -176,13 +183,14 @@ to_server(char *text)
 	Oid			conversion;
 
 	if (encoding == PG_UTF8 || encoding == PG_SQL_ASCII)
-		return text;
+		return pstrdup(text);
 	conversion = FindDefaultConversionProc(PG_UTF8, encoding);
 	if (!OidIsValid(conversion))
 		return NULL;
 	result = palloc(room);
 	return pg_do_encoding_conversion_buf(conversion, PG_UTF8, encoding,
-										 (unsigned char *) text, length,
+										 unconstify(unsigned char *, (const unsigned char *) text),
+										 length,
 										 result, room, true) == length ?
 		(char *) result : NULL;
 }
@@ -208,7 +216,7 @@ snake_case(const char *text)
 	if (text == NULL ||
 		!pg_verify_mbstr(PG_UTF8, text, (int) strlen(text), true))
 		return NULL;
-	name = to_server(join_words(text));
+	name = naming_to_server(join_words(text));
 	if (name == NULL || name[0] == '\0')
 		return NULL;
 	name = str_tolower(name, strlen(name), DEFAULT_COLLATION_OID);
@@ -220,11 +228,13 @@ static char *
 take(Naming *naming, const char *name)
 {
 	char	   *result = cut(name, MAX_NAME);
+	TakenName  *taken = find_taken(naming, result);
 
-	for (int i = 2; is_taken(naming, result); i++)
+	while (find_taken(naming, result) != NULL)
 	{
-		char	   *number = psprintf("_%d", i);
+		char	   *number = psprintf("_%d", ++taken->number);
 
+		CHECK_FOR_INTERRUPTS();
 		result = psprintf("%s%s", cut(name, MAX_NAME - (int) strlen(number)),
 						  number);
 	}
@@ -243,7 +253,7 @@ naming_choose(Naming *naming, const char *display, const char *category,
 		name = snake_case(id);
 	if (name == NULL)
 		name = pstrdup("unnamed");
-	if (is_taken(naming, name) && prefix != NULL)
+	if (find_taken(naming, name) != NULL && prefix != NULL)
 		name = psprintf("%s_%s", prefix, name);
 	return take(naming, name);
 }

@@ -27,6 +27,9 @@ extern void naming_reserve(Naming *naming, const char *name);
 extern char *naming_choose(Naming *naming, const char *display,
 						   const char *category, const char *id);
 
+/* A text in the database's encoding; NULL if that has no such characters. */
+extern char *naming_to_server(const char *text);
+
 /* Takes a name that is another one with an ending. */
 extern char *naming_derive(Naming *naming, const char *name,
 						   const char *ending);
