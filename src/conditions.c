@@ -161,3 +161,15 @@ conditions_same(const RequestFilter *a, const RequestFilter *b)
 		a->has_upper == b->has_upper && a->upper == b->upper &&
 		same_values(a->values, b->values);
 }
+
+bool
+conditions_look_up(const Conditions *conditions)
+{
+	ExprState  *first;
+
+	if (conditions->values == NIL ||
+		conditions_entry(conditions, 0)->role != FILTER_VALUES)
+		return false;
+	first = linitial(conditions->values);
+	return !filter_is_known(first->expr);
+}

@@ -30,6 +30,9 @@ extern RequestFilter conditions_foresee(const Conditions *conditions,
 										ExprContext *econtext,
 										const char *unknown);
 
+/* Whether the values that are asked for come from the running query. */
+extern bool conditions_look_up(const Conditions *conditions);
+
 /* Whether they ask for the same. */
 extern bool conditions_same(const RequestFilter *a, const RequestFilter *b);
 

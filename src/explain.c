@@ -62,6 +62,30 @@ explain_request(ForeignScanState *node, ExplainState *es)
 		ExplainPropertyText("HiBob Request", request_shown(&call), es);
 }
 
+/* The conditions that are checked here alone: for people a line each. */
+static void
+explain_local_filters(ForeignScanState *node, ExplainState *es)
+{
+	ForeignScan *plan = (ForeignScan *) node->ss.ps.plan;
+	List	   *context = set_deparse_context_plan(es->deparse_cxt,
+												   (Plan *) plan, NIL);
+	List	   *texts = NIL;
+	ListCell   *lc;
+
+	foreach(lc, scan_local_conditions(node))
+	{
+		Node	   *condition = list_nth(plan->scan.plan.qual, lfirst_int(lc));
+
+		texts = lappend(texts, deparse_expression(condition, context, true,
+												  false));
+	}
+	if (es->format != EXPLAIN_FORMAT_TEXT && texts != NIL)
+		ExplainPropertyList("HiBob Local Filters", texts, es);
+	else
+		foreach(lc, texts)
+			ExplainPropertyText("HiBob Local Filter", lfirst(lc), es);
+}
+
 /* A counter that is worth a line only if it is not zero, or not for people. */
 static void
 explain_counter(const char *label, const char *unit, int64 value,
@@ -77,6 +101,8 @@ explain_scan(ForeignScanState *node, ExplainState *es)
 	ExchangeCounters counters;
 
 	explain_request(node, es);
+	if (es->verbose)
+		explain_local_filters(node, es);
 	if (!es->analyze)
 		return;
 	counters = scan_counters(node);

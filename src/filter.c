@@ -200,8 +200,7 @@ fits_role(FilterRole role, const Comparison *parts,
 		(lower && role == FILTER_LOWER) || (upper && role == FILTER_UPPER);
 }
 
-/* The filter for the field that a column takes as HiBob has it, or -1. */
-static int
+int
 filter_of_column(Oid relid, AttrNumber attnum,
 				 const CatalogResource *resource)
 {
@@ -236,6 +235,7 @@ filter_recognize(Expr *clause, RelOptInfo *rel, Oid relid,
 	result->filter = filter;
 	result->comparison = comparison;
 	result->value = parts.value;
+	result->clause = clause;
 	return result;
 }
 

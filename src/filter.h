@@ -33,6 +33,7 @@ typedef struct FilterClause
 	int			filter;			/* index in the resource's filters */
 	FilterComparison comparison;
 	Expr	   *value;			/* has no variable of the table */
+	Expr	   *clause;			/* as a whole */
 } FilterClause;
 
 /*
@@ -42,6 +43,13 @@ typedef struct FilterClause
 extern FilterClause *filter_recognize(Expr *clause, RelOptInfo *rel,
 									  Oid relid,
 									  const CatalogResource *resource);
+
+/*
+ * The filter for the field that a column takes as HiBob has it: its index in
+ * the resource's filters, or -1.
+ */
+extern int	filter_of_column(Oid relid, AttrNumber attnum,
+							 const CatalogResource *resource);
 
 /*
  * How many values a clause has, as far as the planner can know; at least one.

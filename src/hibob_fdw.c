@@ -9,6 +9,7 @@
  */
 #include "postgres.h"
 
+#include "analyze.h"
 #include "compat.h"
 #include "connection.h"
 #include "explain.h"
@@ -18,6 +19,7 @@
 #include "http.h"
 #include "import.h"
 #include "json_doc.h"
+#include "paths.h"
 #include "plan.h"
 #include "scan.h"
 #include "utils/builtins.h"
@@ -53,6 +55,7 @@ hibob_fdw_handler(PG_FUNCTION_ARGS)
 	routine->EndForeignScan = scan_end;
 	routine->ExplainForeignScan = explain_scan;
 	routine->ImportForeignSchema = import_foreign_schema;
+	routine->AnalyzeForeignTable = analyze_table;
 	PG_RETURN_POINTER(routine);
 }
 

@@ -21,13 +21,14 @@ typedef struct ScanPlan
 								 * resource's filters, */
 	List	   *comparisons;	/* and a FilterComparison */
 	int64		limit;			/* the most rows that are wanted; 0: all */
+	int			max_lookups;	/* after so many, asking for all is cheaper */
+	List	   *local;			/* which of the plan's conditions HiBob does not
+								 * get: their indexes */
 } ScanPlan;
 
 /* fdw_exprs: the values of the clauses. */
 extern ScanPlan *scan_plan_of(const ForeignScan *plan);
 
-extern void plan_get_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid relid);
-extern void plan_get_paths(PlannerInfo *root, RelOptInfo *rel, Oid relid);
 extern ForeignScan *plan_get_plan(PlannerInfo *root, RelOptInfo *rel,
 								  Oid relid, ForeignPath *path, List *tlist,
 								  List *clauses, Plan *outer_plan);

@@ -547,7 +547,9 @@ bool
 request_is_scattered(const Request *request)
 {
 	return request->resource->paging != PAGING_NONE ||
-		request->resource->needs_employees;
+		request->resource->needs_employees ||
+		(request->filter != NULL && !request->resource->is_lists &&
+		 request->nvalues > request->batch_size);
 }
 
 bool

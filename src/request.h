@@ -87,7 +87,10 @@ extern bool request_has_more(const Request *request);
  */
 extern bool request_has_batches(const Request *request);
 
-/* Whether the answers come in pages, or one for each of many employees. */
+/*
+ * Whether there are many answers: pages, batches, or one for each of many
+ * employees.
+ */
 extern bool request_is_scattered(const Request *request);
 
 /* Whether one answer of a page will do for the rows that are wanted. */

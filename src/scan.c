@@ -22,6 +22,7 @@
 #include "plan.h"
 #include "response.h"
 #include "scan.h"
+#include "seen.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "wide.h"
@@ -40,6 +41,10 @@ typedef struct HibobScan
 	MemoryContext context;		/* of this scan */
 	MemoryContext run_context;	/* of one run through the rows */
 	ErrorSubject subject;
+
+	/* Runs with values that only the running query can tell. */
+	bool		looks_up;
+	int			lookups;		/* so far */
 
 	/* The present run. */
 	bool		running;		/* the request is made */
@@ -133,6 +138,7 @@ scan_begin(ForeignScanState *node, int eflags)
 	scan->conditions.plan = scan->plan;
 	scan->conditions.values = ExecInitExprList(plan->fdw_exprs, &node->ss.ps);
 	scan->conditions.active_only = !scan->options->show_inactive;
+	scan->looks_up = conditions_look_up(&scan->conditions);
 	MemoryContextSwitchTo(old);
 
 	/* The executor's own, which it looks at after the scan's end. */
@@ -345,6 +351,24 @@ start_requests(HibobScan *scan)
 }
 
 /*
+ * The conditions with their present values; but once there were more look-ups
+ * than the planner thought worth it, all rows are read, and kept, and the
+ * executor picks those it wants.
+ */
+static RequestFilter
+present_filter(HibobScan *scan, ExprContext *econtext)
+{
+	RequestFilter filter = conditions_evaluate(&scan->conditions, econtext);
+
+	if (scan->looks_up && scan->lookups >= scan->plan->max_lookups)
+	{
+		filter.filter = NULL;
+		filter.values = NIL;
+	}
+	return filter;
+}
+
+/*
  * Starts a run with the filter's present values.  They are kept in the run's
  * memory, to be compared with those of a rescan.
  */
@@ -353,7 +377,9 @@ start_run(HibobScan *scan, ExprContext *econtext)
 {
 	MemoryContext old = MemoryContextSwitchTo(scan->run_context);
 
-	scan->filter = conditions_evaluate(&scan->conditions, econtext);
+	scan->filter = present_filter(scan, econtext);
+	if (scan->looks_up && scan->filter.filter != NULL)
+		scan->lookups++;
 	scan->narrowed = scan->filter.nothing || scan->filter.filter != NULL ||
 		scan->filter.has_lower || scan->filter.has_upper ||
 		(scan->filter.active_only && scan->options->show_inactive);
@@ -387,7 +413,10 @@ finish_run(HibobScan *scan)
 	complete_report_missing(scan->options, scan->map, &scan->findings,
 							is_carried, scan);
 	if (!scan->narrowed)
+	{
 		complete_check_min_rows(scan->options, scan->map, scan->findings.rows);
+		seen_note(scan->relid, (double) scan->findings.rows);
+	}
 	if (scan->cache_key != NULL)
 		cache_publish(&scan->kept, scan->cache_key,
 					  scan->options->cache_ttl);
@@ -474,7 +503,7 @@ filter_is_unchanged(HibobScan *scan, ExprContext *econtext)
 {
 	MemoryContext old =
 		MemoryContextSwitchTo(econtext->ecxt_per_tuple_memory);
-	RequestFilter filter = conditions_evaluate(&scan->conditions, econtext);
+	RequestFilter filter = present_filter(scan, econtext);
 	bool		result = conditions_same(&filter, &scan->filter);
 
 	MemoryContextSwitchTo(old);
@@ -551,6 +580,12 @@ const CatalogResource *
 scan_resource(ForeignScanState *node)
 {
 	return ((HibobScan *) node->fdw_state)->options->resource;
+}
+
+List *
+scan_local_conditions(ForeignScanState *node)
+{
+	return ((HibobScan *) node->fdw_state)->plan->local;
 }
 
 uint64

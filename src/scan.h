@@ -28,6 +28,11 @@ extern bool scan_first_call(ForeignScanState *node, const char *unknown,
 extern bool scan_needs_ids(ForeignScanState *node);
 extern const CatalogResource *scan_resource(ForeignScanState *node);
 
+/*
+ * For EXPLAIN: the indexes of the plan's conditions that HiBob does not get.
+ */
+extern List *scan_local_conditions(ForeignScanState *node);
+
 /* What the scan took so far, over all its runs. */
 extern ExchangeCounters scan_counters(ForeignScanState *node);
 

@@ -1,0 +1,106 @@
+--
+-- A citizen of the planner: look-ups, statistics, local conditions.
+--
+\getenv base HIBOB_SIM_BASE
+\! "$HIBOB_TELL" reset
+SET client_min_messages = warning;
+CREATE EXTENSION hibob_fdw;
+CREATE SERVER bob FOREIGN DATA WRAPPER hibob_fdw OPTIONS (base_url :'base');
+CREATE USER MAPPING FOR CURRENT_USER SERVER bob
+	OPTIONS (service_user_id 'SERVICE-5772', token 's3cret-canary-token');
+CREATE SCHEMA hr;
+IMPORT FOREIGN SCHEMA hibob LIMIT TO (people, work_history, training, named_lists,
+	time_off, tasks) FROM SERVER bob INTO hr;
+SET search_path = hr, public;
+
+-- A handful of rows on the other side: look-ups.  More: one search.
+CREATE TABLE licence (app text, person text, email text);
+INSERT INTO licence SELECT 'app ' || n, (3332883884017713238 + 37 * n)::text, NULL
+  FROM generate_series(1, 400) n;
+UPDATE licence l SET email = p.email FROM people p WHERE p.id = l.person;
+ANALYZE licence;
+EXPLAIN (VERBOSE, COSTS OFF)
+SELECT p.full_name FROM licence l JOIN people p ON p.id = l.person WHERE app = 'app 2';
+EXPLAIN (COSTS OFF)
+SELECT p.full_name FROM licence l JOIN people p ON p.id = l.person;
+EXPLAIN (COSTS OFF)
+SELECT p.full_name FROM licence l JOIN people p ON lower(p.email) = lower(l.email);
+\! "$HIBOB_TELL" requests --clear >/dev/null
+SELECT p.full_name FROM licence l JOIN people p ON p.id = l.person WHERE app = 'app 2';
+SELECT p.full_name FROM licence l JOIN people p ON p.email = l.email WHERE app = 'app 6';
+SELECT app, p.full_name FROM licence l LEFT JOIN people p ON p.email = l.email
+ WHERE app IN ('app 5', 'app 7') ORDER BY app;
+SELECT count(*) FROM licence l JOIN people p ON lower(p.email) = lower(l.email);
+SELECT m.full_name FROM people p JOIN people m ON m.id = p.manager_id
+ WHERE p.id = '3332883884017713312';
+SELECT count(*), count(DISTINCT w.job_title_id) FROM licence l
+  JOIN work_history w ON w.employee_id = l.person WHERE app IN ('app 1', 'app 2');
+SELECT count(*) FROM licence l JOIN training t ON t.employee_id = l.person
+ WHERE app IN ('app 1', 'app 2');
+\! "$HIBOB_TELL" requests --clear
+
+-- The other side has more rows than the planner thought: look-ups end.
+SET enable_hashjoin = off;
+SET enable_mergejoin = off;
+SET enable_material = off;
+SET enable_memoize = off;
+\! "$HIBOB_TELL" requests --clear >/dev/null
+SELECT count(*), count(name) FROM (SELECT person FROM licence LIMIT 100) l
+  LEFT JOIN LATERAL (SELECT full_name AS name FROM people p
+					  WHERE p.id = l.person OFFSET 0) p ON true;
+\! "$HIBOB_TELL" requests | grep -c '/people/[0-9]'
+\! "$HIBOB_TELL" requests --clear | tail -n 1
+
+-- Memoize, where look-ups are cheap.
+SET enable_memoize = on;
+ALTER SERVER bob OPTIONS (ADD fdw_startup_cost '1', ADD fdw_tuple_cost '10');
+CREATE TABLE again AS
+SELECT (3332883884017713275 + 37 * (n % 2))::text AS id FROM generate_series(1, 8) n;
+ANALYZE again;
+EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF)
+SELECT count(*) FROM again a JOIN people p ON p.id = a.id;
+DROP TABLE again;
+RESET enable_hashjoin;
+RESET enable_mergejoin;
+RESET enable_material;
+ALTER SERVER bob OPTIONS (DROP fdw_startup_cost, DROP fdw_tuple_cost);
+
+-- A subquery's values, once.
+EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF)
+SELECT full_name FROM people
+ WHERE id = ANY (ARRAY(SELECT person FROM licence WHERE app < 'app 2'));
+
+-- Statistics.
+EXPLAIN SELECT id FROM tasks;
+SELECT count(*) FROM tasks;
+EXPLAIN SELECT id FROM tasks;
+ALTER FOREIGN TABLE tasks OPTIONS (ADD min_rows '1');
+EXPLAIN SELECT id FROM tasks;
+ALTER FOREIGN TABLE people DROP COLUMN work_phone;
+ANALYZE people, work_history;
+RESET client_min_messages;
+ANALYZE time_off;
+SET client_min_messages = warning;
+SELECT relname, reltuples FROM pg_class WHERE relkind = 'f' AND reltuples > 0
+ ORDER BY 1;
+SELECT attname, n_distinct, null_frac > 0 AS nulls FROM pg_stats
+ WHERE tablename = 'people' AND attname IN ('id', 'email', 'status', 'department')
+ ORDER BY 1;
+EXPLAIN SELECT id FROM people WHERE department = 'Legal';
+\! "$HIBOB_TELL" fault '{"reset": 5000}'
+ALTER SERVER bob OPTIONS (ADD max_retries '0');
+\set VERBOSITY terse
+ANALYZE people;
+\set VERBOSITY default
+SELECT reltuples FROM pg_class WHERE relname = 'people';
+
+-- What HiBob cannot evaluate.
+EXPLAIN (VERBOSE, COSTS OFF)
+SELECT id FROM people WHERE status = 'Active' AND email LIKE 'a%' AND id > '3';
+EXPLAIN (VERBOSE, COSTS OFF, FORMAT JSON)
+SELECT id FROM tasks WHERE due > '2026-11-24' AND title = 'x';
+
+DROP SCHEMA hr CASCADE;
+DROP USER MAPPING FOR CURRENT_USER SERVER bob;
+DROP SERVER bob;
+DROP EXTENSION hibob_fdw;
