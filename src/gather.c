@@ -143,10 +143,10 @@ take_row(RowGather *gather, TupleTableSlot *slot)
 
 /*
  * Reads until rows can be handed out: at the end of a page, or whenever there
- * are any if several lanes read.  False if there are no more.
+ * are any if several lanes read.
  */
-static bool
-read_ahead(RowGather *gather)
+static ResponseResult
+read_ahead(RowGather *gather, bool sleep)
 {
 	for (;;)
 	{
@@ -156,21 +156,24 @@ read_ahead(RowGather *gather)
 		add_lanes(gather);
 		read_lanes(gather, &round);
 		if (gather->has_rows && (round.paged || gather->nlanes > 1))
-			return true;
+			return RESPONSE_ROW;
 		if (round.nwaiting == 0 && !round.paged)
-			return gather->has_rows;
+			return gather->has_rows ? RESPONSE_ROW : RESPONSE_END;
+		if (!round.paged && !sleep)
+			return RESPONSE_WAIT;
 		if (!round.paged)
 			exchange_wait_any(round.waiting, round.nwaiting);
 	}
 }
 
-bool
-gather_next(RowGather *gather, TupleTableSlot *slot)
+ResponseResult
+gather_next(RowGather *gather, TupleTableSlot *slot, bool sleep)
 {
-	while (!take_row(gather, slot))
-		if (!read_ahead(gather))
-			return false;
-	return true;
+	ResponseResult result = RESPONSE_ROW;
+
+	while (result == RESPONSE_ROW && !take_row(gather, slot))
+		result = read_ahead(gather, sleep);
+	return result;
 }
 
 bool

@@ -50,8 +50,12 @@ typedef struct RowGather
 extern void gather_start(RowGather *gather, ConnectionLease *lease,
 						 TupleTableSlot *slot);
 
-/* Stores the next row in a slot for minimal tuples.  False after the last. */
-extern bool gather_next(RowGather *gather, TupleTableSlot *slot);
+/*
+ * Stores the next row in a slot for minimal tuples.  Only if it may "sleep" it
+ * never returns RESPONSE_WAIT; RESPONSE_PAGE it never does.
+ */
+extern ResponseResult gather_next(RowGather *gather, TupleTableSlot *slot,
+								  bool sleep);
 
 extern bool gather_carried(const RowGather *gather, const RowColumn *column);
 extern uint64 gather_unbooked_bytes(const RowGather *gather);

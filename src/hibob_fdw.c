@@ -10,6 +10,7 @@
 #include "postgres.h"
 
 #include "analyze.h"
+#include "async.h"
 #include "compat.h"
 #include "connection.h"
 #include "explain.h"
@@ -54,6 +55,10 @@ hibob_fdw_handler(PG_FUNCTION_ARGS)
 	routine->ReScanForeignScan = scan_rescan;
 	routine->EndForeignScan = scan_end;
 	routine->ExplainForeignScan = explain_scan;
+	routine->IsForeignPathAsyncCapable = async_is_capable;
+	routine->ForeignAsyncRequest = async_request;
+	routine->ForeignAsyncConfigureWait = async_configure_wait;
+	routine->ForeignAsyncNotify = async_notify;
 	routine->ImportForeignSchema = import_foreign_schema;
 	routine->AnalyzeForeignTable = analyze_table;
 	PG_RETURN_POINTER(routine);

@@ -767,6 +767,19 @@ prepare_sleep(HttpChannel *channel)
 	return false;
 }
 
+int
+http_channel_descriptor(HttpChannel *channel, int64 milliseconds)
+{
+	if (!prepare_sleep(channel))
+		milliseconds = 0;
+	else if (channel->timer_due >= 0)
+		milliseconds = Min(milliseconds,
+						   Max(channel->timer_due - http_now_ms(), 0));
+	if (!mux_set_timer(&channel->mux, milliseconds))
+		fail(channel, HTTP_INTERNAL, "could not set a timer");
+	return channel->mux.descriptor;
+}
+
 /* At most one channel: the server has a function for that. */
 static void
 sleep_on_one(HttpChannel *const *channels, int n, long milliseconds)

@@ -129,6 +129,13 @@ extern void http_wait_any(HttpChannel *const *channels, int n,
 						  int64 milliseconds);
 
 /*
+ * A descriptor for somebody else's wait: it becomes readable when the channel
+ * is worth polling, and after so many milliseconds in any case.  Good for one
+ * wait.
+ */
+extern int	http_channel_descriptor(HttpChannel *channel, int64 milliseconds);
+
+/*
  * Ends the exchange.  The connection is kept if the answer was read to its
  * end, and closed if not.  Never raises an error and does not wait, so it may
  * be called while one is being handled.  Forgets the credentials and the

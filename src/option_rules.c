@@ -330,6 +330,10 @@ const OptionRule option_rules[] = {
 		SERVER("on_missing_field", on_missing_field, parse_word),
 		.words = missing_field_words,
 	},
+	{
+		SERVER("async_capable", async_capable, parse_boolean),
+		.valid = "a boolean, such as 'false'",
+	},
 
 	{
 		TABLE("resource", resource, parse_resource),
@@ -393,6 +397,10 @@ const OptionRule option_rules[] = {
 	{
 		TABLE("on_missing_field", on_missing_field, parse_word),
 		.words = missing_field_words,
+	},
+	{
+		TABLE("async_capable", async_capable, parse_boolean),
+		.valid = "a boolean, such as 'false'",
 	},
 
 	{

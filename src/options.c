@@ -262,6 +262,7 @@ read_server(List *options, ServerOptions *result)
 		.fdw_startup_cost = DEFAULT_STARTUP_COST,
 		.fdw_tuple_cost = DEFAULT_TUPLE_COST,
 		.on_missing_field = MISSING_FIELD_WARN,
+		.async_capable = true,
 	};
 	read_options(options, ForeignServerRelationId, result);
 }
@@ -423,6 +424,7 @@ table_options(const ForeignTable *table, const ForeignServer *server)
 	read_server(server->options, &defaults);
 	result->cache_ttl = defaults.cache_ttl;
 	result->on_missing_field = defaults.on_missing_field;
+	result->async_capable = defaults.async_capable;
 	read_table(table->options, result);
 	return result;
 }

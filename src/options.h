@@ -32,8 +32,9 @@ typedef struct ServerOptions
 	const char *ca_file;		/* or NULL */
 	double		fdw_startup_cost;
 	double		fdw_tuple_cost;
-	int			cache_ttl;		/* ms; these two are its tables' defaults */
+	int			cache_ttl;		/* ms; these three are its tables' defaults */
 	MissingField on_missing_field;
+	bool		async_capable;
 } ServerOptions;
 
 typedef struct TableOptions
@@ -49,6 +50,7 @@ typedef struct TableOptions
 	bool		scratch;		/* of those: where parsers put them */
 	int			cache_ttl;		/* ms; 0: off */
 	MissingField on_missing_field;
+	bool		async_capable;
 } TableOptions;
 
 typedef struct ColumnOptions

@@ -121,9 +121,14 @@ plan_get_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 	RelPlan    *plan = palloc0(sizeof(RelPlan));
 	ForeignTable *table = GetForeignTable(relid);
 	ForeignServer *server = GetForeignServer(table->serverid);
+	TableOptions *options;
 	bool		counted;
 
-	plan->resource = table_options(table, server)->resource;
+	options = table_options(table, server);
+	plan->resource = options->resource;
+	plan->async_capable = options->async_capable && options->batch_size == 0 &&
+		!options->resource->needs_employees &&
+		options->resource->form != ROW_CSV;
 	plan->server = server_options(server);
 	choose_filters(plan, rel, relid);
 	rel->fdw_private = plan;

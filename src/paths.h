@@ -19,6 +19,7 @@ typedef struct RelPlan
 	List	   *clauses;		/* of FilterClause: what HiBob gets */
 	FilterClause *values;		/* the one of them that names values, or NULL */
 	RestrictInfo *status;		/* where the one on the status comes from */
+	bool		async_capable;	/* can be read without sleeping */
 } RelPlan;
 
 extern void plan_get_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid relid);

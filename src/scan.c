@@ -46,6 +46,10 @@ typedef struct HibobScan
 	bool		looks_up;
 	int			lookups;		/* so far */
 
+	/* Under an Append that reads from several tables at once. */
+	bool		async;			/* rather no row than sleep */
+	bool		waiting;		/* that was the reason for no row */
+
 	/* The present run. */
 	bool		running;		/* the request is made */
 	bool		finished;		/* all rows were read */
@@ -138,6 +142,7 @@ scan_begin(ForeignScanState *node, int eflags)
 	scan->conditions.plan = scan->plan;
 	scan->conditions.values = ExecInitExprList(plan->fdw_exprs, &node->ss.ps);
 	scan->conditions.active_only = !scan->options->show_inactive;
+	scan->async = node->ss.ps.async_capable;
 	scan->looks_up = conditions_look_up(&scan->conditions);
 	MemoryContextSwitchTo(old);
 
@@ -427,17 +432,21 @@ static TupleTableSlot *
 read_row(HibobScan *scan, TupleTableSlot *slot)
 {
 	bool		first = scan->findings.rows == 0;
-	bool		found;
+	ResponseResult result;
 
 	if (scan->wide != NULL)
 		return wide_next(scan->wide, slot) ? slot : NULL;
 	if (scan->response == NULL)
-		return gather_next(&scan->gather, scan->gathered_slot) ?
-			scan->gathered_slot : NULL;
-	found = response_next(scan->response);
-	if (first && response_csv(scan->response) != NULL)
+	{
+		result = gather_next(&scan->gather, scan->gathered_slot, !scan->async);
+		scan->waiting = result == RESPONSE_WAIT;
+		return result == RESPONSE_ROW ? scan->gathered_slot : NULL;
+	}
+	result = response_advance(scan->response, !scan->async);
+	scan->waiting = result == RESPONSE_WAIT;
+	if (first && !scan->waiting && response_csv(scan->response) != NULL)
 		complete_check_labels(scan->map, response_csv(scan->response));
-	if (!found)
+	if (result != RESPONSE_ROW)
 		return NULL;
 	row_map_store(scan->map, response_record(scan->response), slot);
 	return slot;
@@ -452,11 +461,10 @@ fetch(HibobScan *scan, TupleTableSlot *slot)
 	if (scan->finished)
 		return ExecClearTuple(slot);
 	row = read_row(scan, slot);
-	if (row == NULL)
-	{
+	if (row == NULL && !scan->waiting)
 		finish_run(scan);
+	if (row == NULL)
 		return ExecClearTuple(slot);
-	}
 	if (scan->kept.entry != NULL)
 		cache_add(&scan->kept, row);
 	return row;
@@ -494,6 +502,7 @@ reset_run(HibobScan *scan)
 	scan->request = NULL;
 	scan->running = false;
 	scan->finished = false;
+	scan->waiting = false;
 	MemoryContextReset(scan->run_context);
 }
 
@@ -574,6 +583,21 @@ scan_needs_ids(ForeignScanState *node)
 	RequestFilter filter = known_filter(node, "");
 
 	return !filter.nothing && needs_ids(node->fdw_state, &filter);
+}
+
+bool
+scan_is_waiting(const ForeignScanState *node)
+{
+	return ((HibobScan *) node->fdw_state)->waiting;
+}
+
+HttpChannel *
+scan_channel(const ForeignScanState *node)
+{
+	HibobScan  *scan = node->fdw_state;
+
+	return scan->response != NULL ? scan->lease.channel :
+		scan->gather.leases[0].channel;
 }
 
 const CatalogResource *

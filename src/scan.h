@@ -17,6 +17,13 @@ extern void scan_rescan(ForeignScanState *node);
 extern void scan_end(ForeignScanState *node);
 
 /*
+ * Under an asynchronous Append: whether there was no row only because one would
+ * have had to be waited for; and a channel that tells when to ask again.
+ */
+extern bool scan_is_waiting(const ForeignScanState *node);
+extern HttpChannel *scan_channel(const ForeignScanState *node);
+
+/*
  * For EXPLAIN: the first request that the scan made or, where it did not run,
  * would make.  False if it needs none.  "unknown" stands for the filter's
  * value if only the running query can tell it.

@@ -1,0 +1,127 @@
+# Several accounts at once: an Append over foreign tables of three servers
+# takes as long as the slowest, and is an error if one of them fails.
+
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use HibobTest;
+use Test::More;
+use Time::HiRes qw(time);
+
+my $node = new_cluster('async');
+my @sims = map { start_simulator(employees => 100 * $_) } 1 .. 3;
+
+foreach my $n (1 .. 3)
+{
+	add_server($node, "bob$n", $sims[ $n - 1 ], q{max_retries '0'});
+	query($node, qq{
+		CREATE FOREIGN TABLE bob$n.staff (company bigint
+			OPTIONS (field 'root.companyId'), id text, email text)
+			SERVER bob$n OPTIONS (resource 'people');
+		CREATE FOREIGN TABLE bob$n.history (employee_id text, id bigint)
+			SERVER bob$n OPTIONS (resource 'work_history');
+	});
+}
+query($node, q{
+	CREATE TABLE staff (company bigint, id text, email text)
+		PARTITION BY LIST (company);
+	ALTER TABLE staff ATTACH PARTITION bob1.staff FOR VALUES IN (1);
+	ALTER TABLE staff ATTACH PARTITION bob2.staff FOR VALUES IN (2);
+	ALTER TABLE staff ATTACH PARTITION bob3.staff FOR VALUES IN (3);
+	CREATE VIEW history AS SELECT 1 AS company, * FROM bob1.history
+		UNION ALL SELECT 2, * FROM bob2.history
+		UNION ALL SELECT 3, * FROM bob3.history;
+});
+
+sub slow
+{
+	my ($seconds) = @_;
+	tell($_, 'fault', { endpoint => '*', times => undef,
+			stall => { seconds => $seconds } }) foreach @sims;
+	return;
+}
+
+sub timed
+{
+	my ($sql) = @_;
+	my $start = time;
+	my $result = query($node, $sql);
+
+	return ($result, time - $start);
+}
+
+my $plan = query($node, 'EXPLAIN (COSTS OFF) SELECT count(*) FROM staff');
+is(scalar(() = $plan =~ /Async Foreign Scan/g), 3, 'three scans at once');
+$plan = query($node,
+	'EXPLAIN (COSTS OFF) SELECT count(*) FROM staff WHERE company = 2');
+unlike($plan, qr/staff_1|staff_3/, 'pruned: one account');
+is(query($node, 'SELECT count(*), count(DISTINCT id) FROM staff'), '600|300',
+	'all rows');
+
+# One second each.
+slow(1);
+my ($rows, $together) = timed('SELECT count(*) FROM staff');
+is($rows, '600', 'slow accounts: all rows');
+my ($again, $apart) =
+  timed('SET enable_async_append = off; SELECT count(*) FROM staff');
+is($again, '600', 'one after the other: all rows');
+cmp_ok($apart, '>=', 3, '... in three seconds');
+cmp_ok($together, '<', $apart / 1.8, '... at once in about one');
+note sprintf('three accounts: %.2f s at once, %.2f s apart', $together, $apart);
+
+# Pages: a prefetched one of each.
+tell($_, 'reset') foreach @sims;
+my $expected = query($node, q{SET enable_async_append = off;
+	SELECT count(*), count(DISTINCT (company, employee_id, id)) FROM history});
+is(query($node,
+		'SELECT count(*), count(DISTINCT (company, employee_id, id)) FROM history'),
+	$expected, 'pages of three accounts');
+
+# Switched off, by server and by table.
+query($node, q{ALTER SERVER bob1 OPTIONS (ADD async_capable 'false');
+	ALTER FOREIGN TABLE bob2.staff OPTIONS (ADD async_capable 'false')});
+$plan = query($node, 'EXPLAIN (COSTS OFF) SELECT count(*) FROM staff');
+is(scalar(() = $plan =~ /Async Foreign Scan/g), 1, 'async_capable false');
+is(query($node, 'SELECT count(*) FROM staff'), '600', '... all rows');
+query($node, q{ALTER SERVER bob1 OPTIONS (DROP async_capable);
+	ALTER FOREIGN TABLE bob2.staff OPTIONS (DROP async_capable)});
+
+# A LIMIT leaves the others behind; the session goes on.
+is(query($node, q{SELECT count(*) FROM (SELECT 1 FROM staff LIMIT 5) s;
+	SELECT count(*) FROM staff}), "5\n600", 'LIMIT, then all');
+
+# Read again for each row of another table.
+is(query($node, q{SET enable_material = off; SELECT n, c FROM generate_series(1, 3) n,
+	LATERAL (SELECT count(*) AS c FROM staff WHERE length(id) > n) x}),
+	"1|600\n2|600\n3|600", 'rescans');
+is(query($node, q{SELECT n, (SELECT count(*) FROM (SELECT id FROM staff
+	LIMIT n * 250) s) FROM generate_series(1, 3) n}),
+	"1|250\n2|500\n3|600", 'rescans that stopped early');
+
+# One account that fails fails the query.
+foreach my $fault ([ '08006', { reset => 3000 } ], [ 'HV000', { status => 500 } ],
+	[ '42501', { status => 403 } ])
+{
+	tell($_, 'reset') foreach @sims;
+	tell($sims[1], 'fault', { endpoint => '*', %{ $fault->[1] } });
+	is((query_error($node, 'SELECT count(*) FROM staff'))[0], $fault->[0],
+		"one account: $fault->[0]");
+	is(query($node, 'SELECT count(*) FROM staff'), '600', '... and then all');
+}
+
+# A rate limit of one does not hold the others back, and is waited for.
+tell($_, 'reset') foreach @sims;
+tell($sims[2], 'fault', { endpoint => '*', rate_limited => { retry_after => 1 } });
+is(query($node, 'SELECT count(*) FROM staff'), '600', 'one account says: later');
+
+# Cancelled while all of them are silent.
+slow(30);
+my $start = time;
+my ($state) = query_error($node,
+	q{SET statement_timeout = '500ms'; SELECT count(*) FROM staff});
+is($state, '57014', 'cancelled');
+cmp_ok(time - $start, '<', 3, '... at once');
+tell($_, 'reset') foreach @sims;
+
+done_testing();
