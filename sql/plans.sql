@@ -94,6 +94,47 @@ ANALYZE people;
 \set VERBOSITY default
 SELECT reltuples FROM pg_class WHERE relname = 'people';
 
+-- One answer, several readers: the columns of all of them, asked for once.
+SET enable_nestloop = off;
+\! "$HIBOB_TELL" requests --clear >/dev/null
+SELECT count(*), count(m.full_name) FROM people p JOIN people m ON m.id = p.manager_id;
+SELECT (SELECT count(*) FROM work_history) AS rows,
+	   (SELECT count(DISTINCT employee_id) FROM work_history) AS people,
+	   (SELECT max(effective_date) FROM work_history) AS last;
+WITH RECURSIVE tree AS (
+	SELECT id, 1 AS level FROM people WHERE manager_id IS NULL
+	UNION ALL
+	SELECT p.id, level + 1 FROM people p JOIN tree t ON p.manager_id = t.id)
+SELECT level, count(*) FROM tree GROUP BY 1 ORDER BY 1;
+\! "$HIBOB_TELL" requests --clear
+EXPLAIN (ANALYZE, VERBOSE, COSTS OFF, TIMING OFF, SUMMARY OFF)
+SELECT count(*), count(m.full_name) FROM people p JOIN people m ON m.id = p.manager_id;
+-- Each reader has all rows, however they take turns.
+SELECT count(*), sum((a.n = b.n)::int) FROM
+	(SELECT id, row_number() OVER () AS n FROM people) a
+	FULL JOIN (SELECT id, row_number() OVER () AS n FROM people) b USING (id);
+SELECT count(*) FROM (SELECT id FROM people LIMIT 3) a, (SELECT id FROM people) b;
+BEGIN;
+DECLARE c CURSOR FOR SELECT count(*) FROM people p JOIN people m USING (id)
+	UNION ALL SELECT count(*) FROM people;
+FETCH 1 FROM c;
+SELECT count(*) FROM people a JOIN people b USING (email);
+CLOSE c;
+COMMIT;
+-- Other conditions are another answer.
+\! "$HIBOB_TELL" requests --clear >/dev/null
+SELECT (SELECT count(*) FROM people WHERE status = 'Active') AS active,
+	   (SELECT count(*) FROM people) AS all,
+	   (SELECT count(*) FROM people WHERE status = 'Inactive') AS inactive;
+\! "$HIBOB_TELL" requests --clear
+-- An answer that breaks off is an error for all of them.
+\! "$HIBOB_TELL" fault '{"reset": 50000}'
+\set VERBOSITY sqlstate
+SELECT count(*) FROM people p JOIN people m ON m.id = p.manager_id;
+\set VERBOSITY default
+SELECT count(*) FROM people p JOIN people m ON m.id = p.manager_id;
+RESET enable_nestloop;
+
 -- What HiBob cannot evaluate.
 EXPLAIN (VERBOSE, COSTS OFF)
 SELECT id FROM people WHERE status = 'Active' AND email LIKE 'a%' AND id > '3';

@@ -131,6 +131,18 @@ cache_open(CacheReader *reader, const char *key)
 }
 
 void
+cache_share(CacheReader *reader, const CacheReader *other)
+{
+	CacheEntry *entry = other->entry;
+
+	reader->pointer = tuplestore_alloc_read_pointer(entry->store,
+													EXEC_FLAG_REWIND);
+	entry->users++;
+	reader->entry = entry;
+	cache_rewind(reader);
+}
+
+void
 cache_create(CacheReader *reader, Oid relid)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
@@ -190,6 +202,7 @@ cache_publish(CacheReader *reader, const char *key, int ttl)
 void
 cache_add(CacheReader *reader, TupleTableSlot *slot)
 {
+	tuplestore_select_read_pointer(reader->entry->store, reader->pointer);
 	tuplestore_puttupleslot(reader->entry->store, slot);
 }
 

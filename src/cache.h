@@ -32,13 +32,19 @@ extern bool cache_open(CacheReader *reader, const char *key);
 /* Opens a new, empty entry that nobody else finds. */
 extern void cache_create(CacheReader *reader, Oid relid);
 
+/* Opens an entry that somebody else has open, at its first row. */
+extern void cache_share(CacheReader *reader, const CacheReader *other);
+
 /*
  * Lets others find it for some milliseconds from now; all rows are in it.  Does
  * nothing if something was altered since it was created.
  */
 extern void cache_publish(CacheReader *reader, const char *key, int ttl);
 
-/* Adds a row at the end; the reader stays behind it. */
+/*
+ * Adds a row at the end.  A reader that was there stays behind it; all others
+ * have it to read.
+ */
 extern void cache_add(CacheReader *reader, TupleTableSlot *slot);
 
 /*

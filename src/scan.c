@@ -23,6 +23,7 @@
 #include "response.h"
 #include "scan.h"
 #include "seen.h"
+#include "share.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "wide.h"
@@ -62,7 +63,8 @@ typedef struct HibobScan
 	RowGather	gather;			/* as rows */
 	ResponseFindings findings;
 
-	/* Rows kept for a rescan, or for a time. */
+	/* Rows kept for a rescan, for other scans of the statement, or for a time. */
+	ShareMember share;
 	bool		keep_rows;
 	CacheReader kept;
 	TupleTableSlot *kept_slot;
@@ -78,6 +80,7 @@ clean_up(void *arg)
 {
 	HibobScan  *scan = arg;
 
+	share_leave(&scan->share);
 	connection_return(&scan->lease);
 	gather_release(&scan->gather);
 	cache_close(&scan->kept);
@@ -118,6 +121,40 @@ create_scan(EState *estate)
 	return scan;
 }
 
+/*
+ * Offers to share the answer with others.  Not where rows are asked for as they
+ * can be had, or by values that others do not know.
+ */
+static void
+offer_to_share(HibobScan *scan, EState *estate, List *exprs)
+{
+	MemoryContext old = MemoryContextSwitchTo(estate->es_query_cxt);
+
+	scan->share.estate = estate;
+	scan->share.relid = scan->relid;
+	scan->share.userid = scan->userid;
+	scan->share.plan = scan->plan;
+	scan->share.exprs = exprs;
+	scan->share.attnums = scan->plan->attnums;
+	scan->share.scan = scan;
+	if (!scan->async && !scan->looks_up)
+		share_join(&scan->share);
+	MemoryContextSwitchTo(old);
+}
+
+/* The columns to ask for, which are more than our own if others want some. */
+static void
+settle_columns(HibobScan *scan, Relation rel)
+{
+	MemoryContext old = MemoryContextSwitchTo(scan->context);
+
+	if (scan->map == NULL ||
+		scan->map->ncolumns != list_length(scan->share.attnums))
+		scan->map = row_map_create(rel, scan->share.attnums,
+								   scan->options->resource);
+	MemoryContextSwitchTo(old);
+}
+
 void
 scan_begin(ForeignScanState *node, int eflags)
 {
@@ -133,8 +170,6 @@ scan_begin(ForeignScanState *node, int eflags)
 	scan->relid = RelationGetRelid(rel);
 	scan->options = table_options(table, GetForeignServer(table->serverid));
 	scan->plan = scan_plan_of(plan);
-	scan->map = row_map_create(rel, scan->plan->attnums,
-							   scan->options->resource);
 	scan->keep_rows = may_rescan(plan, eflags);
 	scan->subject.resource = scan->options->resource;
 	scan->subject.table = pstrdup(RelationGetRelationName(rel));
@@ -145,6 +180,8 @@ scan_begin(ForeignScanState *node, int eflags)
 	scan->async = node->ss.ps.async_capable;
 	scan->looks_up = conditions_look_up(&scan->conditions);
 	MemoryContextSwitchTo(old);
+	offer_to_share(scan, estate, plan->fdw_exprs);
+	settle_columns(scan, rel);
 
 	/* The executor's own, which it looks at after the scan's end. */
 	scan->kept_slot = ExecInitExtraTupleSlot(estate, RelationGetDescr(rel),
@@ -351,8 +388,131 @@ start_requests(HibobScan *scan)
 	scan->findings = (ResponseFindings) {.context = scan->run_context};
 	scan->asked = request_filter(scan);
 	start_answers(scan);
-	if (scan->keep_rows || scan->cache_key != NULL)
+	if (scan->keep_rows || scan->share.has_others || scan->cache_key != NULL)
 		cache_create(&scan->kept, scan->relid);
+}
+
+static bool
+is_carried(const RowColumn *column, const void *arg)
+{
+	const HibobScan *scan = arg;
+
+	if (scan->wide != NULL)
+		return wide_carried(scan->wide, column);
+	return scan->response != NULL ? response_carried(scan->response, column) :
+		gather_carried(&scan->gather, column);
+}
+
+/* After the last row: what can only be said now. */
+static void
+finish_run(HibobScan *scan)
+{
+	scan->finished = true;
+	connection_return(&scan->lease);
+	gather_release(&scan->gather);
+	complete_report_missing(scan->options, scan->map, &scan->findings,
+							is_carried, scan);
+	if (!scan->narrowed)
+	{
+		complete_check_min_rows(scan->options, scan->map, scan->findings.rows);
+		seen_note(scan->relid, (double) scan->findings.rows);
+	}
+	if (scan->cache_key != NULL)
+		cache_publish(&scan->kept, scan->cache_key,
+					  scan->options->cache_ttl);
+}
+
+/*
+ * Reads the next row into one of two slots, a virtual one and one for minimal
+ * tuples; NULL after the last.
+ */
+static TupleTableSlot *
+read_row(HibobScan *scan, TupleTableSlot *slot, TupleTableSlot *gathered)
+{
+	bool		first = scan->findings.rows == 0;
+	ResponseResult result;
+
+	if (scan->wide != NULL)
+		return wide_next(scan->wide, slot) ? slot : NULL;
+	if (scan->response == NULL)
+	{
+		result = gather_next(&scan->gather, gathered, !scan->async);
+		scan->waiting = result == RESPONSE_WAIT;
+		return result == RESPONSE_ROW ? gathered : NULL;
+	}
+	result = response_advance(scan->response, !scan->async);
+	scan->waiting = result == RESPONSE_WAIT;
+	if (first && !scan->waiting && response_csv(scan->response) != NULL)
+		complete_check_labels(scan->map, response_csv(scan->response));
+	if (result != RESPONSE_ROW)
+		return NULL;
+	row_map_store(scan->map, response_record(scan->response), slot);
+	return slot;
+}
+
+static TupleTableSlot *
+fetch(HibobScan *scan, TupleTableSlot *slot)
+{
+	TupleTableSlot *row;
+
+	CHECK_FOR_INTERRUPTS();
+	if (scan->finished)
+		return ExecClearTuple(slot);
+	row = read_row(scan, slot, scan->gathered_slot);
+	if (row == NULL && !scan->waiting)
+		finish_run(scan);
+	if (row == NULL)
+		return ExecClearTuple(slot);
+	if (scan->kept.entry != NULL)
+		cache_add(&scan->kept, row);
+	return row;
+}
+
+/*
+ * Reads all that is left of another scan's answer, behind what it has kept.
+ * Its own slots may be in use: rows go through those of this scan.
+ */
+static void
+read_rest(HibobScan *scan, HibobScan *other)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
+												  "hibob_fdw shared row",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+
+	while (!other->finished)
+	{
+		TupleTableSlot *row;
+
+		CHECK_FOR_INTERRUPTS();
+		row = read_row(other, scan->gather_slot, scan->gathered_slot);
+		if (row == NULL)
+			finish_run(other);
+		else
+			cache_add(&scan->kept, row);
+		MemoryContextReset(context);
+	}
+	ExecClearTuple(scan->gather_slot);
+	ExecClearTuple(scan->gathered_slot);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+}
+
+/* Answers a run from what another scan of the statement asks for. */
+static bool
+start_from_other(HibobScan *scan)
+{
+	ShareMember *member = share_find_started(&scan->share);
+	HibobScan  *other = member != NULL ? member->scan : NULL;
+
+	if (other == NULL || !other->running || other->kept.entry == NULL ||
+		!conditions_same(&scan->filter, &other->filter))
+		return false;
+	cache_share(&scan->kept, &other->kept);
+	read_rest(scan, other);
+	scan->finished = true;
+	scan->cache_hits++;
+	return true;
 }
 
 /*
@@ -392,82 +552,10 @@ start_run(HibobScan *scan, ExprContext *econtext)
 	scan->finished = !needs_request(&scan->filter);
 	if (!scan->finished)
 		check_bounds(scan);
-	if (!scan->finished && !start_from_cache(scan))
+	if (!scan->finished && !start_from_other(scan) && !start_from_cache(scan))
 		start_requests(scan);
+	scan->share.started = true;
 	MemoryContextSwitchTo(old);
-}
-
-static bool
-is_carried(const RowColumn *column, const void *arg)
-{
-	const HibobScan *scan = arg;
-
-	if (scan->wide != NULL)
-		return wide_carried(scan->wide, column);
-	return scan->response != NULL ? response_carried(scan->response, column) :
-		gather_carried(&scan->gather, column);
-}
-
-/* After the last row: what can only be said now. */
-static void
-finish_run(HibobScan *scan)
-{
-	scan->finished = true;
-	connection_return(&scan->lease);
-	gather_release(&scan->gather);
-	complete_report_missing(scan->options, scan->map, &scan->findings,
-							is_carried, scan);
-	if (!scan->narrowed)
-	{
-		complete_check_min_rows(scan->options, scan->map, scan->findings.rows);
-		seen_note(scan->relid, (double) scan->findings.rows);
-	}
-	if (scan->cache_key != NULL)
-		cache_publish(&scan->kept, scan->cache_key,
-					  scan->options->cache_ttl);
-}
-
-/* Reads the next row into one of two slots; NULL after the last. */
-static TupleTableSlot *
-read_row(HibobScan *scan, TupleTableSlot *slot)
-{
-	bool		first = scan->findings.rows == 0;
-	ResponseResult result;
-
-	if (scan->wide != NULL)
-		return wide_next(scan->wide, slot) ? slot : NULL;
-	if (scan->response == NULL)
-	{
-		result = gather_next(&scan->gather, scan->gathered_slot, !scan->async);
-		scan->waiting = result == RESPONSE_WAIT;
-		return result == RESPONSE_ROW ? scan->gathered_slot : NULL;
-	}
-	result = response_advance(scan->response, !scan->async);
-	scan->waiting = result == RESPONSE_WAIT;
-	if (first && !scan->waiting && response_csv(scan->response) != NULL)
-		complete_check_labels(scan->map, response_csv(scan->response));
-	if (result != RESPONSE_ROW)
-		return NULL;
-	row_map_store(scan->map, response_record(scan->response), slot);
-	return slot;
-}
-
-static TupleTableSlot *
-fetch(HibobScan *scan, TupleTableSlot *slot)
-{
-	TupleTableSlot *row;
-
-	CHECK_FOR_INTERRUPTS();
-	if (scan->finished)
-		return ExecClearTuple(slot);
-	row = read_row(scan, slot);
-	if (row == NULL && !scan->waiting)
-		finish_run(scan);
-	if (row == NULL)
-		return ExecClearTuple(slot);
-	if (scan->kept.entry != NULL)
-		cache_add(&scan->kept, row);
-	return row;
 }
 
 TupleTableSlot *
@@ -477,7 +565,10 @@ scan_iterate(ForeignScanState *node)
 	TupleTableSlot *slot = node->ss.ss_ScanTupleSlot;
 
 	if (!scan->running)
+	{
+		settle_columns(scan, node->ss.ss_currentRelation);
 		start_run(scan, node->ss.ps.ps_ExprContext);
+	}
 
 	/* Rows kept from before come first; those read now are put behind them. */
 	if (scan->kept.entry != NULL && cache_read(&scan->kept, scan->kept_slot))
