@@ -92,6 +92,8 @@ typedef struct CatalogFilter
 	const char *parameter;		/* its name there; of FILTER_BOUNDS that of the
 								 * lower one */
 	const char *upper;			/* and of FILTER_BOUNDS that of the upper one */
+	bool		digits;			/* nothing else can be a value: an employee's
+								 * id */
 } CatalogFilter;
 
 /* How an answer that comes in pages is asked for the next one. */

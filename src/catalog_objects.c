@@ -49,7 +49,7 @@ static const CatalogColumn named_lists_columns[] = {
 };
 
 static const CatalogFilter named_lists_filters[] = {
-	{"list", FILTER_VALUES, PLACE_PATH, "list", NULL},
+	{"list", FILTER_VALUES, PLACE_PATH, "list", NULL, false},
 };
 
 static const CatalogColumn custom_tables_columns[] = {
@@ -65,9 +65,9 @@ static const CatalogColumn custom_tables_columns[] = {
  * an absence gives a bound.
  */
 static const CatalogFilter time_off_filters[] = {
-	{"startDate", FILTER_BOUNDS, PLACE_QUERY, "from", "to"},
-	{"endDate", FILTER_BOUNDS, PLACE_QUERY, "from", "to"},
-	{"date", FILTER_BOUNDS, PLACE_QUERY, "from", "to"},
+	{"startDate", FILTER_BOUNDS, PLACE_QUERY, "from", "to", false},
+	{"endDate", FILTER_BOUNDS, PLACE_QUERY, "from", "to", false},
+	{"date", FILTER_BOUNDS, PLACE_QUERY, "from", "to", false},
 };
 
 static const CatalogOption time_off_options[] = {
@@ -100,8 +100,8 @@ static const CatalogColumn time_off_columns[] = {
  * request is about: so that is a column of its own, and shows the condition.
  */
 static const CatalogFilter time_off_changes_filters[] = {
-	{"since", FILTER_LOWER, PLACE_QUERY, "since", NULL},
-	{"until", FILTER_UPPER, PLACE_QUERY, "to", NULL},
+	{"since", FILTER_LOWER, PLACE_QUERY, "since", NULL, false},
+	{"until", FILTER_UPPER, PLACE_QUERY, "to", NULL, false},
 };
 
 static const CatalogOption time_off_changes_options[] = {

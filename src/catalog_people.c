@@ -16,9 +16,9 @@ static const char *const row_single_employee[] = {"employees[]", "", NULL};
 
 /* At most one of the two can be asked for. */
 static const CatalogFilter people_filters[] = {
-	{CATALOG_FIELD_ID, FILTER_VALUES, PLACE_BODY, CATALOG_FIELD_ID, NULL},
-	{CATALOG_FIELD_EMAIL, FILTER_VALUES, PLACE_BODY, CATALOG_FIELD_EMAIL, NULL},
-	{CATALOG_FIELD_STATUS, FILTER_STATUS, PLACE_STATUS, "showInactive", NULL},
+	{CATALOG_FIELD_ID, FILTER_VALUES, PLACE_BODY, CATALOG_FIELD_ID, NULL, false},
+	{CATALOG_FIELD_EMAIL, FILTER_VALUES, PLACE_BODY, CATALOG_FIELD_EMAIL, NULL, false},
+	{CATALOG_FIELD_STATUS, FILTER_STATUS, PLACE_STATUS, "showInactive", NULL, false},
 };
 
 static const CatalogOption people_options[] = {

@@ -22,16 +22,16 @@ static const char *const rows_in_values[] = {"values[]", NULL};
 static const char *const rows_in_documents[] = {"documents[]", NULL};
 
 static const CatalogFilter bulk_filters[] = {
-	{"employeeId", FILTER_VALUES, PLACE_QUERY, "employeeIds", NULL},
+	{"employeeId", FILTER_VALUES, PLACE_QUERY, "employeeIds", NULL, true},
 };
 
 static const CatalogFilter path_filters[] = {
-	{"employeeId", FILTER_VALUES, PLACE_PATH, "employee_id", NULL},
+	{"employeeId", FILTER_VALUES, PLACE_PATH, "employee_id", NULL, true},
 };
 
 static const CatalogFilter payments_filters[] = {
-	{"employeeId", FILTER_VALUES, PLACE_BODY, "employeeId", NULL},
-	{"payDate", FILTER_BOUNDS, PLACE_BODY, "payDate", "payDate"},
+	{"employeeId", FILTER_VALUES, PLACE_BODY, "employeeId", NULL, true},
+	{"payDate", FILTER_BOUNDS, PLACE_BODY, "payDate", "payDate", false},
 };
 
 static const CatalogOption bulk_options[] = {

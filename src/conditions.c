@@ -28,8 +28,7 @@ add_status(RequestFilter *filter, List *values)
 static void
 raise_lower(RequestFilter *filter, const CatalogFilter *entry, TimestampTz time)
 {
-	if (TIMESTAMP_IS_NOBEGIN(time) ||
-		(filter->has_lower && filter->lower >= time))
+	if (filter->has_lower && filter->lower >= time)
 		return;
 	filter->has_lower = true;
 	filter->lower = time;
@@ -39,8 +38,7 @@ raise_lower(RequestFilter *filter, const CatalogFilter *entry, TimestampTz time)
 static void
 lower_upper(RequestFilter *filter, const CatalogFilter *entry, TimestampTz time)
 {
-	if (TIMESTAMP_IS_NOEND(time) ||
-		(filter->has_upper && filter->upper <= time))
+	if (filter->has_upper && filter->upper <= time)
 		return;
 	filter->has_upper = true;
 	filter->upper = time;
@@ -68,6 +66,8 @@ add_bound(RequestFilter *filter, const CatalogFilter *entry,
 		filter->nothing = true;
 		return;
 	}
+	if (TIMESTAMP_NOT_FINITE(time))
+		return;
 	if (is_lower)
 		raise_lower(filter, entry,
 					comparison == COMPARE_ABOVE ? time + 1 : time);
@@ -105,6 +105,26 @@ evaluate_clause(const Conditions *conditions, int index,
 		filter->nothing = true;
 }
 
+/*
+ * A range that ends before it begins: of one field, nothing lies in it.  Of two,
+ * such as the end of an absence and its start, what begins before the one and
+ * ends after the other goes on all the time in between.
+ */
+static void
+mend_range(RequestFilter *filter)
+{
+	TimestampTz lower = filter->lower;
+
+	if (filter->lower_filter->role != FILTER_BOUNDS ||
+		filter->lower_filter == filter->upper_filter)
+	{
+		filter->nothing = true;
+		return;
+	}
+	filter->lower = filter->upper;
+	filter->upper = lower;
+}
+
 static RequestFilter
 evaluate(const Conditions *conditions, ExprContext *econtext,
 		 const char *unknown)
@@ -123,6 +143,8 @@ evaluate(const Conditions *conditions, ExprContext *econtext,
 		else if (entry->role == FILTER_VALUES)
 			add_values(&filter, entry, list_make1(pstrdup(unknown)));
 	}
+	if (filter.has_lower && filter.has_upper && filter.lower > filter.upper)
+		mend_range(&filter);
 	return filter;
 }
 

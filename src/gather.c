@@ -48,15 +48,17 @@ add_lane(RowGather *gather)
 	MemoryContextSwitchTo(old);
 }
 
-static void
-add_lanes(RowGather *gather)
+/* Whether a lane was added. */
+static bool
+may_add_lane(RowGather *gather)
 {
-	if (gather->nlanes == 0)
-		add_lane(gather);
-	else if (response_was_answered(gather->lanes[0]) &&
-			 gather->nlanes < GATHER_LANES &&
-			 request_has_more(gather->request))
-		add_lane(gather);
+	if (gather->nlanes > 0 &&
+		(gather->nlanes == GATHER_LANES ||
+		 !response_was_answered(gather->lanes[0]) ||
+		 !request_has_more(gather->request)))
+		return false;
+	add_lane(gather);
+	return true;
 }
 
 static void
@@ -153,10 +155,11 @@ read_ahead(RowGather *gather, bool sleep)
 		Round		round;
 
 		CHECK_FOR_INTERRUPTS();
-		add_lanes(gather);
 		read_lanes(gather, &round);
 		if (gather->has_rows && (round.paged || gather->nlanes > 1))
 			return RESPONSE_ROW;
+		if (may_add_lane(gather))
+			continue;
 		if (round.nwaiting == 0 && !round.paged)
 			return gather->has_rows ? RESPONSE_ROW : RESPONSE_END;
 		if (!round.paged && !sleep)

@@ -70,6 +70,15 @@ parse_text(const OptionRule *rule pg_attribute_unused(), const char *value,
 	return NULL;
 }
 
+/* What becomes a part of a path. */
+static const char *
+parse_id(const OptionRule *rule, const char *value, void *place)
+{
+	if (value[0] != '\0' && !url_is_segment(value))
+		return "The value would be another path.";
+	return parse_text(rule, value, place);
+}
+
 /* HTTP's Basic credentials are "user:password", so a user has no colon. */
 static const char *
 parse_user_id(const OptionRule *rule, const char *value, void *place)
@@ -358,13 +367,13 @@ const OptionRule option_rules[] = {
 		CppAsString2(CATALOG_MAX_FILTER_VALUES) ", such as '100'",
 	},
 	{
-		TABLE("table_id", id, parse_text),
+		TABLE("table_id", id, parse_id),
 		.particular = true,
 		.valid = "the id of a custom table, as a table with the resource "
 		"'custom_tables' shows it",
 	},
 	{
-		TABLE("report_id", id, parse_text),
+		TABLE("report_id", id, parse_id),
 		.particular = true,
 		.valid = "the id of a saved report, as a table with the resource "
 		"'reports' shows it",

@@ -11,6 +11,7 @@
 
 #include "http.h"
 #include "report.h"
+#include "url.h"
 #include "utils/timestamp.h"
 
 #define STATUS_ACCEPTED 202
@@ -29,6 +30,9 @@
 /* A name has these, and is escaped where it has others. */
 #define NAME_CHARACTERS \
 	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~%:"
+
+/* Escaped, these could be taken for another path: / \ . */
+static const char *const path_escapes[] = {"%2f", "%5c", "%2e"};
 #define MAX_NAME 512
 
 bool
@@ -37,21 +41,32 @@ report_is_pending(int status)
 	return status == STATUS_ACCEPTED || status == STATUS_NO_CONTENT;
 }
 
+static bool
+has_path_escape(const char *name)
+{
+	for (; (name = strchr(name, '%')) != NULL; name++)
+		for (size_t i = 0; i < lengthof(path_escapes); i++)
+			if (pg_strncasecmp(name, path_escapes[i], 3) == 0)
+				return true;
+	return false;
+}
+
 /* The last part of the path of a URL, or NULL if that is not a name. */
 static char *
 name_in_location(const char *location)
 {
 	size_t		length = strcspn(location, "?#");
 	size_t		start = length;
+	char	   *name;
 
 	while (start > 0 && location[start - 1] != '/')
 		start--;
 	length -= start;
-	if (start == 0 || length == 0 || length > MAX_NAME ||
-		strspn(location + start, NAME_CHARACTERS) < length ||
-		strspn(location + start, ".") == length)
+	if (start == 0 || length > MAX_NAME ||
+		strspn(location + start, NAME_CHARACTERS) < length)
 		return NULL;
-	return pnstrdup(location + start, length);
+	name = pnstrdup(location + start, length);
+	return url_is_segment(name) && !has_path_escape(name) ? name : NULL;
 }
 
 void

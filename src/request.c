@@ -12,6 +12,7 @@
 #include "mb/pg_wchar.h"
 #include "pgtime.h"
 #include "request_text.h"
+#include "url.h"
 #include "utils/date.h"
 #include "utils/datetime.h"
 #include "utils/fmgrprotos.h"
@@ -149,8 +150,23 @@ to_utf8(char *value)
 	return result;
 }
 
+static bool
+is_id(const char *value)
+{
+	return value[0] != '\0' && strspn(value, "0123456789") == strlen(value);
+}
+
+/* Whether HiBob could have a thing with this value, and be asked for it. */
+static bool
+can_be_asked(const CatalogFilter *filter, const char *value)
+{
+	if (filter->digits)
+		return is_id(value);
+	return filter->place != PLACE_PATH || url_is_segment(value);
+}
+
 static void
-set_values(Request *request, const List *values)
+set_values(Request *request, const CatalogFilter *filter, const List *values)
 {
 	ListCell   *lc;
 	int			n = 0;
@@ -158,7 +174,8 @@ set_values(Request *request, const List *values)
 
 	request->values = palloc(sizeof(char *) * Max(list_length(values), 1));
 	foreach(lc, values)
-		request->values[n++] = to_utf8(lfirst(lc));
+		if (can_be_asked(filter, lfirst(lc)))
+			request->values[n++] = to_utf8(lfirst(lc));
 	qsort(request->values, n, sizeof(char *), compare_values);
 	for (int i = 0; i < n; i++)
 		if (i == 0 ||
@@ -181,7 +198,7 @@ set_batches(Request *request, const RequestFilter *filter)
 	request->found_values = filter->found_values;
 	request->batch_size = filter->batch_size > 0 ? filter->batch_size :
 		filter->filter->place == PLACE_PATH ? 1 : REQUEST_BATCH;
-	set_values(request, filter->values);
+	set_values(request, filter->filter, filter->values);
 	if (everything ||
 		request->nvalues <= request->batch_size * REQUEST_MAX_BATCHES)
 		request->filter = filter->filter;
@@ -388,12 +405,6 @@ request_create(const RowMap *map, const TableOptions *options,
 			resource->page_limit;
 	}
 	return request;
-}
-
-static bool
-is_id(const char *value)
-{
-	return value[0] != '\0' && strspn(value, "0123456789") == strlen(value);
 }
 
 /*

@@ -30,6 +30,7 @@ struct Response
 	ExchangeCounters *counters;
 	ResponseFindings *findings;
 	bool		prefetch;
+	bool		hurry;
 	RowReader	reader;
 	Envelope	envelope;
 	RowRecord	record;
@@ -42,6 +43,7 @@ struct Response
 	bool		whole;			/* its last byte has come */
 	bool		dropped;		/* its first byte is not there any more */
 	bool		answered;		/* some byte has come, of any answer */
+	bool		unseen;			/* something has come while nobody looked */
 	int			attempt;		/* which one the reader is reading */
 	uint64		rows;			/* of it */
 	char	   *page;			/* the cursor of a page not yet asked for */
@@ -71,6 +73,12 @@ response_create(const ErrorSubject *subject, ConnectionLease *lease,
 	response->findings = findings;
 	response->prefetch = prefetch;
 	return response;
+}
+
+void
+response_hurry(Response *response)
+{
+	response->hurry = true;
 }
 
 /* ------------------------------------------------------------------------
@@ -126,8 +134,10 @@ start_exchange(Response *response)
 					   response->call.path, &http);
 	http.body = response->call.body;
 	http.any_type = response->map->resource->form == ROW_CSV;
-	policy.max_retries = options->max_retries;
-	policy.max_rate_limit_wait = options->max_rate_limit_wait;
+	policy.max_retries = response->hurry ? Min(options->max_retries, 1) :
+		options->max_retries;
+	policy.max_rate_limit_wait = response->hurry ? 0 :
+		options->max_rate_limit_wait;
 	policy.rate_limit = connection_rate_limit(connection,
 											  response->call.endpoint);
 	policy.counters = response->counters;
@@ -136,6 +146,7 @@ start_exchange(Response *response)
 	response->open = true;
 	response->whole = false;
 	response->dropped = false;
+	response->unseen = false;
 	response->attempt = 0;
 	response->rows = 0;
 	if (response->reader.json != NULL || response->reader.csv != NULL)
@@ -326,10 +337,12 @@ read_refusal(Response *response, bool sleep)
 
 	while (!response->whole && answer.length < MAX_ERROR_BODY)
 	{
+		response->unseen = true;
 		if (!await(response, sleep))
 			return false;
 		answer = answer_of(response);
 	}
+	response->unseen = false;
 	if (answer.status != 404 || is_web_page(&answer) ||
 		!may_be_absent(response))
 		error_status(response->subject, &answer, response->call.thing);
@@ -358,15 +371,39 @@ wait_for_report(Response *response)
 }
 
 /*
- * Gets more of the present answer into the window, or deals with an answer
- * that is not one with rows.  False if that needs sleep.
+ * Looks at what has come, and deals with an answer that is not one with rows.
+ * False if that needs sleep.
+ */
+static bool
+judge_answer(Response *response, bool sleep)
+{
+	int			status = http_channel_status(response->lease->channel);
+	ErrorAnswer answer;
+
+	response->unseen = false;
+	if (status < 200 || status > 299)
+		return read_refusal(response, sleep);
+	if (response->reader.csv == NULL)
+		return true;
+	if (report_is_pending(status))
+	{
+		wait_for_report(response);
+		return true;
+	}
+	answer = answer_of(response);
+	if (is_web_page(&answer))
+		raise_shape(response, "expected CSV");
+	return true;
+}
+
+/*
+ * Gets more of the present answer into the window.  False if that needs sleep.
  */
 static bool
 read_on(Response *response, bool sleep)
 {
 	HttpChannel *channel = response->lease->channel;
 	size_t		done = row_reader_keep_from(&response->reader);
-	int			status;
 
 	if (done > 0)
 	{
@@ -374,14 +411,7 @@ read_on(Response *response, bool sleep)
 		row_reader_dropped(&response->reader, done);
 		response->dropped = true;
 	}
-	if (!await(response, sleep))
-		return false;
-	status = http_channel_status(channel);
-	if (status < 200 || status > 299)
-		return read_refusal(response, sleep);
-	if (response->reader.csv != NULL && report_is_pending(status))
-		wait_for_report(response);
-	return true;
+	return await(response, sleep) && judge_answer(response, sleep);
 }
 
 /*
@@ -460,13 +490,13 @@ is_covered(const Response *response)
 
 /* A row is there.  Whether it is one of those that were asked for. */
 static bool
-take_row(Response *response, const HttpWindow *window)
+take_row(Response *response)
 {
 	const char *defect;
 
 	response->exchange.committed = true;
 	response->rows++;
-	response->record.window = window->data;
+	response->record.window = window_of(response).data;
 	defect = response->reader.csv != NULL ? NULL :
 		envelope_take_row(&response->envelope, response->findings,
 						  response->record.given);
@@ -505,9 +535,24 @@ finish_answer(Response *response)
 	if (response->prefetch)
 	{
 		open_page(response);
-		(void) await(response, false);
+		response->unseen = await(response, false);
 	}
 	return RESPONSE_PAGE;
+}
+
+/* Lets the reader read.  What it allocates has to last as long as it does. */
+static JsonResult
+read_bytes(Response *response)
+{
+	HttpWindow	window = window_of(response);
+	MemoryContext old = MemoryContextSwitchTo(response->context);
+	JsonResult	result = row_reader_next(&response->reader, window.data,
+										 window.length,
+										 response->whole ||
+										 response->text != NULL);
+
+	MemoryContextSwitchTo(old);
+	return result;
 }
 
 /*
@@ -518,14 +563,16 @@ read_answer(Response *response, bool sleep)
 {
 	while (response->open)
 	{
-		HttpWindow	window = window_of(response);
-		bool		last = response->whole || response->text != NULL;
-
-		switch (row_reader_next(&response->reader, window.data, window.length,
-								last))
+		if (response->unseen)
+		{
+			if (!judge_answer(response, sleep))
+				return RESPONSE_WAIT;
+			continue;
+		}
+		switch (read_bytes(response))
 		{
 			case JSON_ROW:
-				if (take_row(response, &window))
+				if (take_row(response))
 					return RESPONSE_ROW;
 				break;
 			case JSON_END:

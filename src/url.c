@@ -126,6 +126,13 @@ url_parse(const char *url, UrlParts *parts)
 	return parts->defect == NULL;
 }
 
+bool
+url_is_segment(const char *value)
+{
+	return value[0] != '\0' && strcmp(value, ".") != 0 &&
+		strcmp(value, "..") != 0;
+}
+
 char *
 url_escape_segment(const char *value)
 {

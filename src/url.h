@@ -29,6 +29,12 @@ typedef struct UrlParts
  */
 extern bool url_parse(const char *url, UrlParts *parts);
 
+/*
+ * Whether a value can be a segment of a path: libcurl takes dots for steps, and
+ * nothing for no step at all.
+ */
+extern bool url_is_segment(const char *value);
+
 /* A value as one path segment, percent-encoded; palloc'd. */
 extern char *url_escape_segment(const char *value);
 

@@ -8,12 +8,15 @@ use Exporter 'import';
 use HTTP::Tiny;
 use IPC::Run;
 use JSON::PP;
+use MIME::Base64;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw(start_simulator new_cluster tell requests add_server
   query query_error $TOKEN);
+our @EXPORT_OK = qw(session states hibob read_pages load_pages differences
+  employee_id);
 
 our $TOKEN = 's3cret-canary-token';
 my @simulators;
@@ -113,6 +116,101 @@ sub query_error
 	return ('', '') if $status == 0;
 	my ($state) = $err =~ /ERROR:  ([0-9A-Z]{5}):/;
 	return ($state // '', $err);
+}
+
+# What psql prints, and what it complains of, verbosely; it goes on after errors.
+sub session
+{
+	my ($node, $sql) = @_;
+	my ($status, $out, $err) = $node->psql('postgres',
+		"\\set VERBOSITY verbose\n$sql", on_error_stop => 0);
+
+	return ($out, $err);
+}
+
+# The SQLSTATEs of the errors in what psql complained of.
+sub states
+{
+	return $_[0] =~ /ERROR:  ([0-9A-Z]{5}):/g;
+}
+
+# The id of an employee by number.
+sub employee_id
+{
+	return 3332883884017713238 + 37 * $_[0];
+}
+
+# The body of an answer that the test asks for itself: GET, or POST of a body.
+sub hibob
+{
+	my ($url, $path, $body) = @_;
+	my %options = (headers => {
+		Authorization => 'Basic ' . encode_base64("SERVICE-5772:$TOKEN", '') });
+
+	$options{content} = encode_json($body) if defined $body;
+	my $response = HTTP::Tiny->new(verify_SSL => 0)->request(
+		defined $body ? 'POST' : 'GET', "$url/v1$path", \%options);
+	die "$path: $response->{status} $response->{content}"
+	  unless $response->{success};
+	return $response->{content};
+}
+
+# The bodies of all pages, by their cursors.
+sub read_pages
+{
+	my ($url, $path, $body) = @_;
+	my $join = $path =~ /\?/ ? '&' : '?';
+	my $at = $path;
+	my @pages;
+
+	for (;;)
+	{
+		my $page = hibob($url, $at, $body);
+		my ($cursor) = $page =~ /"(?:next_)?cursor":"([^"]+)"/;
+
+		push @pages, $page;
+		last unless defined $cursor;
+		if (defined $body)
+		{
+			$body->{pagination}{cursor} = $cursor;
+		}
+		else
+		{
+			$at = "$path${join}cursor="
+			  . $cursor =~ s/([^A-Za-z0-9])/sprintf '%%%02X', ord $1/ger;
+		}
+	}
+	return @pages;
+}
+
+# A table (tag text, page jsonb) of bodies; each is a text, or [tag, text].
+sub load_pages
+{
+	my ($node, $table, @pages) = @_;
+	my $file = PostgreSQL::Test::Utils::tempdir . '/pages';
+
+	open my $out, '>:raw', $file or die "$file: $!";
+	foreach my $page (@pages)
+	{
+		print $out ref $page ? "$page->[0]\x02$page->[1]\n" : "\x02$page\n";
+	}
+	close $out;
+	query($node, "CREATE TABLE $table (tag text, page jsonb);
+		COPY $table FROM '$file' (FORMAT csv, DELIMITER E'\x02', QUOTE E'\x01')");
+	return;
+}
+
+# The rows that one query has and the other has not, some of them; '' if none.
+sub differences
+{
+	my ($node, $got, $expected) = @_;
+	return query($node, "WITH got AS MATERIALIZED ($got),
+		expected AS MATERIALIZED ($expected),
+		more AS (TABLE got EXCEPT ALL TABLE expected),
+		less AS (TABLE expected EXCEPT ALL TABLE got)
+		(SELECT 'too many', left(more::text, 300) FROM more LIMIT 3) UNION ALL
+		(SELECT 'missing', left(less::text, 300) FROM less LIMIT 3) UNION ALL
+		SELECT 'nothing expected', '' WHERE NOT EXISTS (SELECT FROM expected)");
 }
 
 END

@@ -1,0 +1,472 @@
+# Saved reports: what SQL shows of them is what their CSV says, as the test
+# itself reads it; or an error.
+
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use HibobTest qw(:DEFAULT session states hibob differences);
+use HTTP::Tiny;
+use IPC::Run;
+use JSON::PP;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+my $sim = start_simulator(employees => 60);
+my $node = new_cluster('reports', "jit = off\nrestart_after_crash = on\n");
+
+add_server($node, 'bob', $sim, q{max_retries '0', read_timeout '20s'});
+
+sub begin
+{
+	my (%settings) = @_;
+
+	tell($sim, 'reset');
+	tell($sim, 'config', \%settings) if %settings;
+	requests($sim);
+	return;
+}
+
+sub quote
+{
+	my ($text, $quote) = @_;
+	$quote //= q{'};
+	return $quote . $text =~ s/$quote/$quote$quote/gr . $quote;
+}
+
+# RFC 4180: records of fields; what is empty and not quoted is undefined.
+sub read_csv
+{
+	my ($text, $delimiter) = @_;
+	my $d = quotemeta $delimiter;
+	my (@records, @fields);
+
+	$text =~ s/^\xef\xbb\xbf//;
+	pos($text) = 0;
+	while (pos($text) < length $text)
+	{
+		if ($text =~ /\G"((?:[^"]|"")*)"/gc)
+		{
+			push @fields, $1 =~ s/""/"/gr;
+		}
+		elsif ($text =~ /\G([^$d"\r\n]*)/gc)
+		{
+			push @fields, length $1 ? $1 : undef;
+		}
+		next if $text =~ /\G$d/gc && (pos($text) < length $text
+			|| push @fields, undef);
+		$text =~ /\G(?:\r\n|\n|\z)/gc or die 'not CSV at ' . pos $text;
+		push @records, [@fields];
+		@fields = ();
+	}
+	return @records;
+}
+is_deeply([ read_csv(qq{a,"b ""c""\r\n",,""\r\n1,2,"",3\r\n}, ',') ],
+	[ [ 'a', qq{b "c"\r\n}, undef, '' ], [ '1', '2', '', '3' ] ],
+	'the reader of this test');
+
+# The table with all columns, by the labels that the columns have.
+sub create_report
+{
+	my ($name, $id, $labels, $options) = @_;
+	my (%before, $n);
+
+	query($node, "CREATE FOREIGN TABLE bob.$name (" . join(', ', map {
+				my $label = defined $_ ? s/\s+/ /gr : '';
+				my $number = ++$before{$label};
+				$label .= "#$number" if $number > 1 || $label eq '';
+				'c' . ++$n . ' text OPTIONS (field ' . quote($label) . ')'
+			} @$labels) . ") SERVER bob OPTIONS (resource 'report',
+			report_id '$id'" . ($options // '') . ')');
+	return;
+}
+
+# A table of the same rows.
+sub create_expected
+{
+	my ($name, $records) = @_;
+	my $n = @{ $records->[0] };
+	my $rows = join ",\n", map {
+		'(' . join(', ', map { defined $_ ? quote($_) : 'NULL' } @$_) . ')'
+	} @$records[ 1 .. $#$records ];
+
+	query($node, 'SET standard_conforming_strings = on;
+		DROP TABLE IF EXISTS expected; CREATE TABLE expected ('
+		  . join(', ', map { "c$_ text" } 1 .. $n) . ');'
+		  . ($rows eq '' ? '' : "INSERT INTO expected VALUES $rows"));
+	return;
+}
+
+sub download
+{
+	return hibob($sim,
+		"/company/reports/$_[0]/download?format=csv&includeInfo=false");
+}
+
+my @REPORTS = (71001 .. 71006);
+begin(csv_bom => JSON::PP::false);
+foreach my $id (@REPORTS)
+{
+	my ($header) = read_csv(download($id), ',');
+	create_report("r$id", $id, $header);
+	create_report("later$id", $id, $header, q{, report_async 'true'});
+}
+
+foreach my $delimiter (',', ';', "\t", '|')
+{
+	foreach my $bom (JSON::PP::true, JSON::PP::false)
+	{
+		foreach my $newline ('lf', 'crlf')
+		{
+			begin(csv_delimiter => $delimiter, csv_bom => $bom,
+				csv_newline => $newline);
+			my $name = ($delimiter eq "\t" ? 'tab' : $delimiter)
+			  . ($bom ? ', BOM' : '') . ", $newline";
+
+			foreach my $id (@REPORTS)
+			{
+				my @records = read_csv(download($id), $delimiter);
+
+				create_expected('expected', \@records);
+				requests($sim);
+				my $difference = differences($node, "SELECT * FROM bob.r$id",
+					'SELECT * FROM expected');
+				is($difference, @records > 1 ? '' : 'nothing expected|',
+					"$id: $name: $#records rows");
+				my @requests = requests($sim);
+				is_deeply([ map { $_->{path} } @requests ],
+					["/v1/company/reports/$id/download"], '... by one request');
+				is_deeply($requests[0]{query},
+					{ format => 'csv', includeInfo => 'false' }, '... of CSV');
+			}
+		}
+	}
+}
+
+# In pieces of any size.
+begin();
+my @logins = read_csv(download(71002), ',');
+create_expected('expected', \@logins);
+foreach my $fault ({ split => { sizes => [1] } },
+	{ split => { seed => 5, max => 100 } }, { gzip => 'good' },
+	{ framing => 'chunked' }, { framing => 'close' })
+{
+	tell($sim, 'fault', { endpoint => '*', %$fault });
+	is(differences($node, 'SELECT * FROM bob.r71002', 'SELECT * FROM expected'),
+		'', join ' ', 'in pieces:', %$fault);
+}
+
+# What is empty and what is not there; line breaks within quotes.
+is(query($node, q{SELECT count(*) FILTER (WHERE c2 IS NULL) > 0,
+		count(*) FILTER (WHERE c2 = '') > 0,
+		count(*) FILTER (WHERE c2 LIKE E'%\n%') > 0,
+		count(*) FILTER (WHERE c2 LIKE E'"quoted"\r\n%"twice"') > 0
+	FROM bob.r71002}), 't|t|t|t', 'NULL, an empty text and line breaks');
+is(query($node, q{SELECT c2, c3 FROM bob.r71004 LIMIT 1}), 'first 1|second 1',
+	'two columns with one label');
+query($node, q{CREATE FOREIGN TABLE bob.second (value text
+	OPTIONS (field 'Value#2'), number int OPTIONS (field 'Number'),
+	id text OPTIONS (field 'ID')) SERVER bob OPTIONS (resource 'report', report_id '71004')});
+is(query($node, 'SELECT value, number, id FROM bob.second
+		ORDER BY 2 LIMIT 2'), "second 1|1|3332883884017713275\n"
+	  . 'second 2|2|3332883884017713312', 'columns by their labels');
+is(query($node, 'SELECT count(*), count(c1) FROM bob.r71005'), '0|0',
+	'nothing but a header');
+is(query($node, 'SELECT count(*) FROM bob.r71002'), $#logins,
+	'rows of which no column is wanted');
+
+# ------------------------------------------------------------------------
+# Reports that are prepared first
+# ------------------------------------------------------------------------
+
+foreach my $polls (0, 2, 5)
+{
+	begin(report_polls => $polls);
+	is(query($node, 'SELECT count(*), count(c1), count(DISTINCT c1)
+			FROM bob.later71001'), '60|60|60', "a report after $polls polls");
+	my @requests = requests($sim);
+	is($requests[0]{path}, '/v1/company/reports/71001/download-async',
+		'... is asked for');
+	is_deeply([ map { $_->{status} } @requests ],
+		[ 202, (204) x $polls, 200 ], '... until it is there');
+	is_deeply([ map { $_->{endpoint} } @requests[ 1 .. $#requests ] ],
+		[ ('/company/reports/download/{report_name}') x ($polls + 1) ],
+		'... by its name');
+	like($requests[1]{path},
+		qr{^/v1/company/reports/download/2026-11-24T11_22_14\.000001-71001\.csv$},
+		'... which HiBob gave');
+	my @times = map { $_->{time} } @requests;
+	my @gaps = map { $times[ $_ + 1 ] - $times[$_] } 0 .. $#times - 1;
+	is(scalar(grep { $_ < 0.2 } @gaps), 0, '... not in haste');
+	cmp_ok($gaps[-1], '>=', $gaps[0] - 0.1, '... nor ever faster');
+}
+foreach my $id (@REPORTS)
+{
+	begin(report_polls => 0);
+	is(query($node, "SELECT count(*) FROM (SELECT * FROM bob.r$id EXCEPT ALL
+			SELECT * FROM bob.later$id) AS d") . query($node, "SELECT count(*)
+			FROM (SELECT * FROM bob.later$id EXCEPT ALL SELECT * FROM bob.r$id)
+			AS d"), '00', "$id: the same later");
+}
+begin(report_async_only => JSON::PP::true, report_polls => 1);
+is(query($node, 'SELECT count(*) FROM bob.r71001'), '60',
+	'a report that HiBob always prepares first');
+is_deeply([ map { $_->{status} } requests($sim) ], [ 202, 204, 200 ],
+	'... after a wait');
+like(query($node, 'EXPLAIN (ANALYZE) SELECT count(*) FROM bob.r71001'),
+	qr/HiBob Requests: 3\b/, '... of which EXPLAIN counts each request');
+
+# The same on a rescan and in a cursor: asked for once.
+begin(report_polls => 1);
+is(query($node, 'SET enable_hashjoin = off; SET enable_mergejoin = off;
+	SET enable_material = off;
+	SELECT count(*) FROM generate_series(1, 3) AS n
+	  JOIN bob.later71004 AS r ON r.c1 <> n::text'), '180',
+	'rows of a prepared report, thrice');
+is(scalar(grep { $_->{status} == 202 } requests($sim)), 1, '... asked for once');
+
+# Cancelled while it waits.
+query($node, q{
+	CREATE FUNCTION milliseconds_to_end(app text) RETURNS float
+	LANGUAGE plpgsql AS $$
+	DECLARE
+		started timestamptz;
+		victim int;
+	BEGIN
+		SELECT pid INTO STRICT victim FROM pg_stat_activity
+		 WHERE application_name = app AND state = 'active';
+		started := clock_timestamp();
+		PERFORM pg_cancel_backend(victim);
+		FOR i IN 1 .. 20000 LOOP
+			PERFORM pg_stat_clear_snapshot();
+			IF NOT EXISTS (SELECT FROM pg_stat_activity
+						   WHERE pid = victim AND state = 'active') THEN
+				RETURN extract(epoch FROM clock_timestamp() - started) * 1000;
+			END IF;
+			PERFORM pg_sleep(0.0005);
+		END LOOP;
+		RETURN 'infinity';
+	END $$;
+});
+my @took;
+begin(report_polls => 100000);
+foreach my $try (1 .. 5)
+{
+	my ($out, $err) = ('', '');
+	my $session = IPC::Run::start([ 'psql', '-XAtq', '-d',
+			$node->connstr('postgres') . " application_name=victim$try", '-c',
+			'SELECT count(*) FROM bob.later71001', '-c',
+			'SELECT count(*) FROM bob.r71001' ], '<', \undef, '>', \$out, '2>',
+		\$err);
+
+	sleep 0.9 + 0.13 * $try;
+	push @took, query($node, "SELECT milliseconds_to_end('victim$try')");
+	$session->finish;
+	like($err, qr/canceling statement due to user request/,
+		'cancelled amid the wait');
+	is($out, "60\n", '... and the session goes on');
+}
+@took = sort { $a <=> $b } @took;
+note "cancelled in @took ms";
+cmp_ok($took[2], '<=', 50, 'within 50 ms');
+cmp_ok($took[4], '<=', 500, 'never later than 500 ms');
+
+# ------------------------------------------------------------------------
+# What goes wrong
+# ------------------------------------------------------------------------
+
+my $LATER = 'SELECT count(*) FROM bob.later71001';
+my $NOW = 'SELECT count(*) FROM bob.r71001';
+
+# One error with these words, then the rows of the session's next query.
+sub check_error
+{
+	my ($name, $sql, $state, $words) = @_;
+	my ($out, $err) = session($node, "$sql;\nSELECT count(*) FROM bob.r71004");
+
+	is_deeply([ states($err) ], [$state], "$name: SQLSTATE");
+	like($err, $words, "$name: words");
+	is($out, '60', "$name: the session goes on");
+	return;
+}
+
+my $ASYNC = '/company/reports/{report_id}/download-async';
+begin();
+tell($sim, 'fault', { endpoint => '/company/reports/71001/download',
+		status => 202 });
+check_error('no Location', $NOW, 'HV000',
+	qr/does not say where the report.*no usable header "Location"/s);
+foreach my $location ('', '/', 'https://app.hibob.com/v1/', '..',
+	'https://app.hibob.com/v1/company/reports/download/..',
+	'https://app.hibob.com/v1/company/reports/download/.',
+	'https://app.hibob.com/a b', 'https://app.hibob.com/a"b', 'x' x 600 . '/' . 'y' x 600,
+	'https://app.hibob.com/download/?name=x', 'https://app.hibob.com/a\\..\\b',
+	'https://app.hibob.com/a;b', 'https://app.hibob.com/a&b=c')
+{
+	begin();
+	tell($sim, 'fault', { endpoint => $ASYNC, status => 202,
+			headers => { Location => $location } });
+	check_error('Location ' . substr($location, 0, 60), $LATER, 'HV000',
+		qr/no usable header "Location"/);
+	is(scalar(grep { $_->{endpoint} !~ m{^/company/reports/\{report_id\}/} }
+			requests($sim)), 0, '... and no request for it');
+}
+
+# Of a name that is one, only that is used, and at HiBob's own address.
+foreach my $location ('https://evil.example/some/where/name-1.csv?x=y#z',
+	'http://127.0.0.1:1/name-1.csv', '//evil.example/name-1.csv',
+	'https://evil.example/../../people/name-1.csv', '/name-1.csv',
+	'https://evil.example/%2e%2e/name-1.csv')
+{
+	begin();
+	tell($sim, 'fault', { endpoint => $ASYNC, status => 202,
+			headers => { Location => $location } });
+	check_error("Location $location", $LATER, 'HV00R', qr/no report/);
+	is_deeply([ map { $_->{path} } (requests($sim))[1] ],
+		['/v1/company/reports/download/name-1.csv'], '... the name alone');
+}
+foreach my $name ('%2e%2e', '%2e%2e%2fpeople', 'a%2f..%2f..%2fpeople', '%2E')
+{
+	begin();
+	tell($sim, 'fault', { endpoint => $ASYNC, status => 202,
+			headers => { Location => "https://app.hibob.com/$name" } });
+	my ($out, $err) = session($node, $LATER);
+	isnt($err, '', "Location with the name $name: an error");
+	is_deeply([ grep { !m{^/v1/company/reports/(?:download/.|71001/)} }
+			map { $_->{path} } requests($sim) ], [], '... and no other path');
+}
+
+# A report that HiBob does not know, and one that changes.
+query($node, q{CREATE FOREIGN TABLE bob.unknown (id text OPTIONS (field 'ID')) SERVER bob
+	OPTIONS (resource 'report', report_id '4711');
+	CREATE FOREIGN TABLE bob.path (id text OPTIONS (field 'ID')) SERVER bob
+	OPTIONS (resource 'report', report_id '71001/../71004');
+	CREATE FOREIGN TABLE bob.unknown_later (id text OPTIONS (field 'ID')) SERVER bob
+	OPTIONS (resource 'report', report_id '4711', report_async 'true')});
+begin();
+check_error('an unknown report', "SELECT * FROM bob.$_", 'HV00R',
+	qr/no report "4711" for foreign table "$_".*HINT:.*Share the report/s)
+  foreach 'unknown', 'unknown_later';
+foreach my $dots ('.', '..')
+{
+	check_error("a report_id of dots: $dots",
+		"CREATE FOREIGN TABLE bob.dots (id text) SERVER bob
+			OPTIONS (resource 'report', report_id '$dots')", 'HV024',
+		qr/another path/);
+}
+begin(report_columns => { 71001 => [ 'ID', 'Full name', "E\x{e9} mail" ] });
+check_error('a column less', 'SELECT c1, c3 FROM bob.r71001', 'HV005',
+	qr/has no column "Email".*Column "c3".*The report has: "ID", "Full name", "E. ?mail"|has no column "Email".*Column "c3".*The report has: "ID", "Full name"/s);
+is(query($node, 'SELECT count(c1), count(c2) FROM bob.r71001'), '60|60',
+	'... is missed by nobody who does not want it');
+check_error('a column less, later', 'SELECT c1, c3 FROM bob.later71001',
+	'HV005', qr/has no column "Email"/);
+begin(report_columns => { 71005 => ['ID'] });
+check_error('a column less of a report without rows',
+	'SELECT c2 FROM bob.r71005', 'HV005', qr/has no column "Full name"/);
+
+# Answers that are no report.
+my $DOWNLOAD = '/company/reports/71001/download';
+query($node, q{CREATE FOREIGN TABLE bob.small (a text OPTIONS (field 'a'),
+	b text OPTIONS (field 'b')) SERVER bob
+	OPTIONS (resource 'report', report_id '71001')});
+foreach my $case (
+	[ 'a web page', { html => JSON::PP::true }, 'HV000', qr/web page/ ],
+	[ 'too many fields', { body => "a,b\n1,2\n1,2,3\n",
+			content_type => 'text/csv' }, 'HV000', qr/after 1 rows/ ],
+	[ 'too few fields', { body => "a,b\n1,2\n1\n", content_type => 'text/csv' },
+		'HV000', qr/after 1 rows/ ],
+	[ 'text behind a quote', { body => "a,b\n1,\"2\"3\n",
+			content_type => 'text/csv' }, 'HV000', qr/after 0 rows/ ],
+	[ 'a quote that stays open', { body => "a,b\n1,\"2\n",
+			content_type => 'text/csv' }, '08006', qr/incomplete/ ],
+	[ 'too few bytes', { truncate => { after => 3000, framing => 'length' } },
+		'08006', qr/broke off/ ],
+	[ 'too few chunks', { truncate => { after => 3000, framing => 'chunked' } },
+		'08006', qr/broke off/ ],
+	[ 'a reset', { reset => 3000 }, '08006', qr/broke off/ ],
+	[ 'half a header', { truncate => { after => 5, framing => 'length' } },
+		'08006', qr/broke off/ ],
+	[ '403', { status => 403, body => '{"error":"not yours"}' }, '42501',
+		qr/not yours.*HINT:.*Reports/s ],
+	[ '500', { status => 500, body => '' }, 'HV000', qr/status 500/ ],
+	[ '404 with a web page', { status => 404, html => JSON::PP::true }, 'HV00R',
+		qr/no report/ ],
+	[ 'a row too large', { body => "a,b\n1,2\n" . 'x' x (17 << 20) . ",3\n",
+			content_type => 'text/csv' }, 'HV000', qr/too large/ ],
+	[ 'a character that is none', { body_base64 => 'YSxiCjEs/yAK',
+			content_type => 'text/csv' }, '22021', qr/invalid byte sequence/ ])
+{
+	my ($name, $fault, $state, $words) = @$case;
+	my $table = $fault->{content_type} ? 'small' : 'r71001';
+	my $columns = $table eq 'small' ? 'count(a), count(b)' : 'count(c1)';
+
+	begin();
+	tell($sim, 'fault', { endpoint => $DOWNLOAD, %$fault });
+	check_error($name, "SELECT $columns FROM bob.$table", $state, $words);
+}
+# The same where no column is wanted, whose label would be missed.
+begin();
+tell($sim, 'fault', { endpoint => $DOWNLOAD, html => JSON::PP::true });
+check_error('a web page, counted', $NOW, 'HV000', qr/web page/);
+tell($sim, 'fault', { endpoint => $DOWNLOAD, body => "a,b\n1,2\"3\"\n",
+		content_type => 'text/csv' });
+is(query($node, 'SELECT a, b FROM bob.small'), '1|2"3"',
+	'quotes amid a field are characters');
+begin();
+tell($sim, 'fault', { endpoint => $DOWNLOAD, body => '', content_type => 'text/csv' });
+isnt((query_error($node, 'SELECT a FROM bob.small'))[0], '',
+	'nothing at all: an error');
+tell($sim, 'fault', { endpoint => $DOWNLOAD,
+		body => "b;a\n\"1\"\"2\";\n;\"\"\n\nx;y", content_type => 'text/csv' });
+is(query($node, q{SELECT coalesce(quote_literal(a), '-'),
+		coalesce(quote_literal(b), '-') FROM bob.small}),
+	qq{-|'1"2'\n''|-\n'y'|'x'},
+	'other delimiters, empty lines, no line end at the end');
+
+# ------------------------------------------------------------------------
+# Types
+# ------------------------------------------------------------------------
+
+query($node, q{CREATE FOREIGN TABLE bob.typed (id bigint OPTIONS (field 'ID'),
+	name varchar OPTIONS (field 'Full name'),
+	fte numeric OPTIONS (field 'FTE %'), manages boolean
+		OPTIONS (field 'Is a manager'), started date OPTIONS (field 'Start date'),
+	ended date OPTIONS (field 'Termination date'))
+	SERVER bob OPTIONS (resource 'report', report_id '71001');
+	CREATE FOREIGN TABLE bob.times (ip inet OPTIONS (field 'IP'),
+	at timestamp OPTIONS (field 'Time'))
+	SERVER bob OPTIONS (resource 'report', report_id '71002')});
+begin();
+my @people = read_csv(download(71001), ',');
+shift @people;
+is(query($node, 'SELECT sum(id - 3332883884017713238) FROM bob.typed'),
+	37 * 30 * 61, 'bigint');
+is(query($node, 'SELECT count(*) FILTER (WHERE manages), count(manages)
+		FROM bob.typed'), scalar(grep { lc($_->[12] // '') =~ /^(?:true|yes)$/ }
+		@people) . '|' . scalar(grep { defined $_->[12] } @people), 'boolean');
+my ($started, $least) = ('', '');
+foreach (map { $_->[7] } @people)
+{
+	my $day = defined $_ && m{^(\d\d)/(\d\d)/(\d{4})$} ? "$3-$2-$1" : next;
+	$least = $day if $least eq '' || $day lt $least;
+}
+isnt($least, '', 'days as HiBob writes them in reports');
+is(query($node, q{SET datestyle = 'ISO, DMY'; SELECT min(started) FROM bob.typed}),
+	$least, 'date, with the datestyle that fits');
+my ($state, $message) = query_error($node,
+	q{SET datestyle = 'ISO, MDY'; SELECT max(started) FROM bob.typed});
+is($state, '22008', 'date, with another one: the error of the type');
+like($message, qr/datestyle.*CONTEXT:.*"started".*"typed".*Start date|CONTEXT:.*typed.*started.*Start date/s,
+	'... with the column');
+($state, $message) = query_error($node,
+	q{CREATE FOREIGN TABLE bob.wrong (name int OPTIONS (field 'Full name')) SERVER bob
+	OPTIONS (resource 'report', report_id '71001');
+	SELECT * FROM bob.wrong});
+is($state, '22P02', 'a name is no number');
+like($message, qr/CONTEXT:.*Full name/s, '... as the context says');
+is(query($node, q{SELECT count(ip), bool_and(ip << '192.0.2.0/24')
+		FROM bob.times}), "$#logins|t", 'inet');
+
+done_testing();
