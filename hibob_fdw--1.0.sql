@@ -30,3 +30,37 @@ CREATE FOREIGN DATA WRAPPER hibob_fdw
 
 COMMENT ON FOREIGN DATA WRAPPER hibob_fdw
 IS 'HiBob, an HR system: people as foreign tables';
+
+CREATE FUNCTION hibob_fdw_status(server name DEFAULT NULL)
+RETURNS TABLE (
+    server name,
+    status text,
+    http_status integer,
+    detail text,
+    hint text,
+    people bigint,
+    active_people bigint,
+    former_people bigint,
+    unreadable_categories text[],
+    rate_limit integer,
+    rate_limit_remaining integer,
+    rate_limit_reset timestamptz,
+    latency interval,
+    checked_at timestamptz)
+AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10 COST 100000;
+
+COMMENT ON FUNCTION hibob_fdw_status(name)
+IS 'asks HiBob how it stands with a server, or with all of them';
+
+REVOKE EXECUTE ON FUNCTION hibob_fdw_status(name) FROM PUBLIC;
+
+CREATE FUNCTION hibob_fdw_comment_columns(schema name)
+RETURNS integer
+AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+
+COMMENT ON FUNCTION hibob_fdw_comment_columns(name)
+IS 'comments the foreign tables of a schema with what HiBob says of them';
+
+REVOKE EXECUTE ON FUNCTION hibob_fdw_comment_columns(name) FROM PUBLIC;

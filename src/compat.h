@@ -8,6 +8,8 @@
 
 #include "postgres.h"
 
+#include "catalog/pg_class.h"
+#include "catalog/pg_foreign_server.h"
 #include "commands/explain.h"
 #include "miscadmin.h"
 #include "nodes/execnodes.h"
@@ -20,6 +22,7 @@
 #include "commands/explain_state.h"
 #include "storage/waiteventset.h"
 #endif
+#include "utils/acl.h"
 #include "utils/resowner.h"
 #include "utils/wait_event.h"
 
@@ -70,6 +73,18 @@
 									  private_) \
 	create_foreignscan_path(root, rel, NULL, rows, startup, total, NIL, \
 							outer, NULL, private_)
+#endif
+
+/* 16 has one function for the privileges on all kinds of objects. */
+#if PG_VERSION_NUM >= 160000
+#define hibob_server_aclcheck(server, role) \
+	object_aclcheck(ForeignServerRelationId, server, role, ACL_USAGE)
+#define hibob_owns_table(table, role) \
+	object_ownercheck(RelationRelationId, table, role)
+#else
+#define hibob_server_aclcheck(server, role) \
+	pg_foreign_server_aclcheck(server, role, ACL_USAGE)
+#define hibob_owns_table(table, role) pg_class_ownercheck(table, role)
 #endif
 
 /*

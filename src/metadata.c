@@ -54,6 +54,7 @@ read_column(JsonDoc *doc)
 	if (field->type == NULL)
 		field->type = "text";
 	field->category = copy_text(doc, "categoryDisplayName");
+	field->list = copy_text(json_doc_value(doc, "typeData"), "listId");
 	return field;
 }
 

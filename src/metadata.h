@@ -18,6 +18,7 @@ typedef struct MetadataField
 	const char *name;
 	const char *category;		/* as people see it, or NULL */
 	const char *type;			/* as HiBob calls it */
+	const char *list;			/* the named list of its values, or NULL */
 } MetadataField;
 
 typedef struct MetadataTable

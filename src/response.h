@@ -57,6 +57,12 @@ extern Response *response_create(const ErrorSubject *subject,
 								 RowMap *map, ExchangeCounters *counters,
 								 ResponseFindings *findings, bool prefetch);
 
+/*
+ * For who wants to know how it stands rather than have the rows: the rate limit
+ * is not waited for, and what fails is tried once more at most.
+ */
+extern void response_hurry(Response *response);
+
 /* Goes on.  Only if it may "sleep" it never returns RESPONSE_WAIT. */
 extern ResponseResult response_advance(Response *response, bool sleep);
 

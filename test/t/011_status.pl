@@ -1,0 +1,390 @@
+# hibob_fdw_status(): every state with its words, at most two requests a server,
+# and never an error, but for those that are not HiBob's.
+
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use HibobTest qw(:DEFAULT session states hibob);
+use IO::Socket::INET;
+use IPC::Run;
+use JSON::PP;
+use POSIX qw(strftime);
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+my $dir = PostgreSQL::Test::Utils::tempdir;
+my $today = strftime('%Y-%m-%d', gmtime);
+my $sim = start_simulator(today => $today);
+my $node = new_cluster('status', q{
+log_min_messages = debug5
+log_statement = none
+timezone = 'UTC'
+});
+my $WORD = q{SELECT status FROM hibob_fdw_status('bob')};
+
+# The defaults: three retries, and a minute's patience with the rate limit.
+add_server($node, 'bob', $sim, q{read_timeout '1s'});
+
+# What the function says, as a list of hashes, and how long it took.
+my $took;
+sub look
+{
+	my ($server) = @_;
+	my $argument = defined $server ? "'$server'" : '';
+	my $started = time;
+	my $rows = query($node,
+		"SELECT json_agg(s) FROM hibob_fdw_status($argument) s");
+
+	$took = time - $started;
+	return @{ decode_json($rows) };
+}
+
+# A port of which the kernel says that nobody is there.
+sub closed_port
+{
+	my $socket = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1)
+	  or die "listen: $!";
+	return $socket->sockport;
+}
+
+sub told
+{
+	my ($config, $fault) = @_;
+
+	tell($sim, 'reset');
+	tell($sim, 'config', $config) if defined $config;
+	tell($sim, 'fault', { endpoint => '/people/search', %$fault })
+	  if defined $fault;
+	requests($sim);
+	return;
+}
+
+# What the account really has.
+sub real_people
+{
+	my $body = hibob($sim, '/people/search', { showInactive => JSON::PP::true,
+			fields => [ 'internal.status', 'internal.terminationDate' ] });
+	my @people = @{ decode_json($body)->{employees} };
+	my @inactive = grep { $_->{internal}{status} ne 'Active' } @people;
+	my @former = grep {
+		defined $_->{internal}{terminationDate}
+		  && $_->{internal}{terminationDate} lt $today
+	} @inactive;
+
+	return (scalar @people, @people - @inactive, scalar @former);
+}
+
+# As it should be.
+my ($people, $active, $former) = real_people();
+told({ rate_limit => 50 });
+my ($row) = look('bob');
+my @requests = requests($sim);
+is($row->{status}, 'healthy', 'healthy');
+is_deeply([ @$row{qw(server http_status detail hint)} ],
+	[ 'bob', 200, undef, undef ], '... without a word');
+is_deeply([ @$row{qw(people active_people former_people)} ],
+	[ $people, $active, $former ], '... with the numbers of people');
+cmp_ok($former, '<', $people - $active, '... who is away has not left');
+is_deeply($row->{unreadable_categories}, [], '... all categories');
+is_deeply([ @$row{qw(rate_limit rate_limit_remaining)} ], [ 50, 49 ],
+	'... the rate limit');
+is(query($node, "SELECT '$row->{rate_limit_reset}' BETWEEN now()
+	AND now() + '65s', '$row->{checked_at}' BETWEEN now() - '10s'::interval
+	AND now(), '$row->{latency}' > '0'::interval"), 't|t|t', '... and times');
+is(scalar @requests, 1, '... by one request');
+is_deeply([ sort @{ $requests[0]{body}{fields} } ],
+	[ qw(internal.status internal.terminationDate payroll.employment.type
+		root.id work.title work.workPhone) ],
+	'... for a field of each category');
+ok($requests[0]{body}{showInactive}, '... of everybody');
+is(query($node, 'SELECT count(*) FROM pg_stat_activity WHERE
+	backend_type = \'client backend\''), '1', 'nobody else is there');
+
+# The words of each state: settings, a fault; then status, HTTP status, how many
+# requests, what the detail and the hint have to say.
+my @log_before = split /\n/, slurp_file($node->logfile);
+my @states = (
+	[ 'a category', { hidden_categories => ['lifecycle'] }, undef, 'degraded',
+		200, 1, qr/categories "Lifecycle".*: bob\.people\.status\.$/,
+		qr/permission group.*"Lifecycle"\.$/ ],
+	[ 'all but one', { categories => ['root'] }, undef, 'degraded', 200, 1,
+		qr/"Work", "Lifecycle", "Employment", "Work contact details".*: bob\.people\.department, bob\.people\.status, bob\.people\.start_date\.$/,
+		qr/view access/ ],
+	[ 'a category and leavers', { hidden_categories => ['workContact'],
+			audience => 'employed' }, undef, 'degraded', 200, 1,
+		qr/"Work contact details".*: people\.work_phone, people\.work_mobile\. HiBob shows the service user no former/,
+		qr/view access.*Access data for/ ],
+	[ 'leavers', { audience => 'employed' }, undef, 'degraded', 200, 1,
+		qr/no former employee/,
+		qr/"Access data for".*remove the condition Lifecycle status = Employed/ ],
+	[ 'nobody', { employees => 0 }, undef, 'degraded', 200, 1,
+		qr/no employee at all/, qr/permission group.*"Access data for"/ ],
+	[ 'the token', { token => 'regenerated' }, undef, 'invalid credentials',
+		401, 1, qr/rejected the credentials.*HiBob says: Token does not match/,
+		qr/ALTER USER MAPPING FOR .* SERVER bob/ ],
+	[ 'no group', { ungrouped => \1 }, undef, 'forbidden', 403, 1,
+		qr/HiBob says: /, qr/permission group.*IP address/ ],
+	[ 'the address', { ip_blocked => \1 }, undef, 'forbidden', 403, 1,
+		qr/HiBob says: /, qr/permission group.*IP address/ ],
+	[ 'the limit', undef, { rate_limited => { reset_in => 30 } },
+		'rate limited', 429, 1, qr/resets at/, qr/materialized view/ ],
+	[ 'the limit otherwise', undef, { rate_limited => { retry_after => 30 } },
+		'rate limited', 429, 1, qr/resets at/, qr/materialized view/ ],
+	[ 'the limit, nobody knows until when', undef, { rate_limited => {} },
+		'rate limited', 429, 1, qr/rate limit/, qr/materialized view/ ],
+	[ 'resets', undef, { reset => 'before_headers', times => undef },
+		'unreachable', undef, 2, qr/broke off/, qr/Try again/ ],
+	[ 'a reset amid rows', undef, { reset => 30000, split => {
+				sizes => [20000], pause_ms => 50 } }, 'unreachable', 200, 1,
+		qr/after \d+ bytes and [1-9]\d* rows/, qr/Try again/ ],
+	[ 'silence', undef, { stall => { seconds => 20 } }, 'unreachable', undef,
+		1, qr/broke off/, qr/read_timeout/ ],
+	[ 'silence amid rows', undef, { stall => { seconds => 20,
+				after => 30000 } }, 'unreachable', 200, 1, qr/[1-9]\d* rows/,
+		qr/read_timeout/ ],
+	[ 'a web page', undef, { html => \1 }, 'unreachable', 200, 1,
+		qr/with a web page/, qr/base_url/ ],
+	[ 'another shape', undef, { body => '{"people":[]}' }, 'unreachable', 200,
+		1, qr/expected shape/, undef ],
+	[ 'no JSON', undef, { body => 'oops', content_type => 'text/plain' },
+		'unreachable', 200, 1, qr/not valid JSON/, undef ],
+	[ 'another path', { modules_off => ['/people'] }, undef, 'unreachable',
+		404, 1, qr/no resource/, qr/base_url/ ],
+	[ 'a redirect', undef, { redirect => 'http://127.0.0.1:1/' },
+		'unreachable', 302, 1, qr/status 302/, qr/not followed/ ],
+	[ 'trouble', undef, { status => 500, times => undef,
+			json => { key => 'boom', error => 'it broke' } }, 'unreachable',
+		500, 2, qr/HiBob says: it broke \(key "boom"\)\.$/, qr/Try again/ ],
+);
+
+my @said;
+foreach my $case (@states)
+{
+	my ($name, $config, $fault, $status, $http, $n, $detail, $hint) = @$case;
+
+	told($config, $fault);
+	my ($got) = look('bob');
+	is($got->{status}, $status, "$name: $status");
+	is($got->{http_status}, $http, '... its HTTP status');
+	is(scalar requests($sim), $n, "... $n requests");
+	like($got->{detail}, $detail, '... its detail');
+	defined $hint ? like($got->{hint}, $hint, '... its hint') :
+	  is($got->{hint}, undef, '... no hint');
+	cmp_ok($took, '<', 5, '... soon');
+	is(defined $got->{people}, $status eq 'degraded', '... people');
+	is(defined $got->{latency}, defined $http, '... latency');
+	push @said, $got;
+	note(join ' | ', map { $_ // '' }
+		  @$got{qw(status http_status detail hint)});
+}
+told();
+
+# Not one of them is an error anywhere, and none shows somebody's data.
+my @log = split /\n/, slurp_file($node->logfile);
+splice @log, 0, scalar @log_before;
+cmp_ok(scalar(grep { /DEBUG:/ } @log), '>', 100, 'the log is one at debug5');
+is_deeply([ grep { /(ERROR|WARNING|FATAL|PANIC):/ } @log ], [],
+	'... without errors');
+is_deeply([ grep { /canary|\@example\.com|33328838840177/ } @log,
+		map { encode_json($_) } @said ], [], '... or data of employees');
+
+# Numbers where they are known, and none where they would be wrong.
+is_deeply([ @{ $said[0] }{qw(people active_people former_people)} ],
+	[ $people, undef, undef ], 'without the category: who is active?');
+is_deeply($said[1]{unreadable_categories},
+	[ 'Work', 'Lifecycle', 'Employment', 'Work contact details' ],
+	'categories by name');
+is_deeply([ @{ $said[3] }{qw(former_people unreadable_categories)} ],
+	[ 0, [] ], 'no leavers');
+is_deeply([ @{ $said[4] }{qw(people active_people unreadable_categories)} ],
+	[ 0, undef, undef ], 'nobody: nothing else can be told');
+is($said[8]{rate_limit_remaining}, 0, 'the limit is used up');
+is(query($node, "SELECT '$said[8]{rate_limit_reset}'::timestamptz -
+	'$said[8]{checked_at}' BETWEEN '25s' AND '35s'"), 't', '... until then');
+
+# One failure is no failure.
+told(undef, { reset => 'before_headers' });
+is((look('bob'))[0]{status}, 'healthy', 'a single reset');
+is(scalar requests($sim), 2, '... is tried again');
+
+# In one session: what HiBob refused is not shown to it again, and what was
+# used up is not asked for.
+told({ token => 'regenerated' });
+my $TWICE = q{SELECT status, http_status FROM hibob_fdw_status('bob')};
+my ($out, $err) = session($node, "$TWICE;\n$TWICE;\nSELECT count(*) FROM bob.people;");
+is($out, "invalid credentials|401\ninvalid credentials|", 'refused twice');
+is_deeply([ states($err) ], ['28000'], '... and a query says the same');
+is(scalar requests($sim), 1, '... for one request');
+told(undef, { rate_limited => { reset_in => 30 } });
+($out, $err) = session($node, "$TWICE;\n$TWICE;");
+is($out, "rate limited|429\nrate limited|", 'limited twice');
+is(scalar requests($sim), 1, '... for one request');
+
+# A cursor goes on over all of it, and so does the transaction.
+told();
+my $FETCH = 'FETCH 100 FROM c \g /dev/null';
+($out, $err) = session($node, qq{BEGIN;
+	DECLARE c CURSOR FOR SELECT id, email FROM bob.people;
+	$FETCH
+	$WORD;
+	ALTER SERVER bob OPTIONS (SET base_url 'http://127.0.0.1:${\closed_port()}/v1');
+	$WORD;
+	$FETCH
+	ALTER SERVER bob OPTIONS (SET base_url '$sim/v1');
+	MOVE FORWARD ALL FROM c;
+	$WORD;
+	COMMIT;
+	SELECT count(*) FROM bob.people;});
+is($out, "healthy\nunreachable\nhealthy\n500", 'status beside a cursor');
+is($err, '', '... without an error');
+($out, $err) = session($node, qq{BEGIN;
+	DECLARE c CURSOR FOR SELECT id FROM bob.people;
+	$FETCH
+	$WORD;
+	CREATE TABLE rest (id text);
+	DO 'DECLARE c refcursor := \$\$c\$\$; r record; BEGIN
+		LOOP FETCH c INTO r; EXIT WHEN NOT FOUND;
+			INSERT INTO rest VALUES (r.id); END LOOP; END';
+	SELECT count(DISTINCT id) FROM rest;
+	ROLLBACK;});
+is($out, "healthy\n400", '... which has all its rows');
+
+# A cancel is a cancel.
+my $STALL = { stall => { seconds => 20 }, times => undef };
+query($node, q{ALTER SERVER bob OPTIONS (SET read_timeout '60s')});
+foreach my $fault ($STALL, { stall => { seconds => 20, after => 30000 },
+		times => undef })
+{
+	told(undef, $fault);
+	my $started = time;
+	($out, $err) = session($node, "SET statement_timeout = '300ms';\n$WORD;
+		SELECT 'goes on';");
+	cmp_ok(time - $started, '<', 2, 'a timeout');
+	is_deeply([ states($err) ], ['57014'], '... is an error');
+	is($out, 'goes on', '... of that statement');
+}
+told(undef, $STALL);
+my $psql = IPC::Run::start(
+	[ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-c', $WORD ], '<',
+	\undef, '>', \my $got_out, '2>', \my $got_err);
+my $pid = '';
+for (1 .. 100)
+{
+	$pid = query($node, q{SELECT pid FROM pg_stat_activity
+		WHERE query LIKE 'SELECT status%' AND wait_event IS NOT NULL
+		  AND state = 'active' AND pid <> pg_backend_pid()});
+	last if $pid ne '' && requests($sim);
+	sleep 0.05;
+}
+my $started = time;
+is(query($node, "SELECT pg_cancel_backend($pid)"), 't', 'a cancel');
+$psql->finish;
+cmp_ok(time - $started, '<', 2, '... ends it');
+like($got_err, qr/canceling statement due to user request/, '... as such');
+told();
+is((look('bob'))[0]{status}, 'healthy', '... and nothing is left behind');
+
+# Servers that cannot be asked.
+system_or_bail('openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes',
+	'-keyout', "$dir/tls.key", '-out', "$dir/tls.crt", '-days', '2', '-subj',
+	'/CN=nobody knows');
+my $tls = start_simulator('tls-cert' => "$dir/tls.crt",
+	'tls-key' => "$dir/tls.key");
+add_server($node, 'untrusted', $tls);
+add_server($node, 'closed', 'http://127.0.0.1:' . closed_port());
+query($node, qq{
+	CREATE SERVER bare FOREIGN DATA WRAPPER hibob_fdw
+		OPTIONS (base_url '$sim/v1');
+	CREATE FOREIGN DATA WRAPPER another;
+	CREATE SERVER another FOREIGN DATA WRAPPER another;
+	CREATE FOREIGN DATA WRAPPER twin HANDLER hibob_fdw_handler
+		VALIDATOR hibob_fdw_validator;
+	CREATE SERVER a_twin FOREIGN DATA WRAPPER twin
+		OPTIONS (base_url '$sim/v1');
+	CREATE USER MAPPING FOR PUBLIC SERVER a_twin
+		OPTIONS (service_user_id 'SERVICE-5772', token '$TOKEN');
+});
+requests($sim);
+my @rows = look();
+is_deeply([ map { "$_->{server}: $_->{status}" } @rows ],
+	[ 'a_twin: healthy', 'bare: not configured', 'bob: healthy',
+		'closed: unreachable', 'untrusted: unreachable' ],
+	'several servers, by name, whatever their wrapper is called');
+is(scalar requests($sim), 2, '... and a request for each that can be asked');
+like($rows[1]{detail}, qr/^User mapping not found for /, 'no mapping');
+like($rows[1]{hint}, qr/^CREATE USER MAPPING FOR .* SERVER bare OPTIONS/,
+	'... and what to do');
+like($rows[3]{detail}, qr/127\.0\.0\.1 port/, 'nobody there');
+like($rows[3]{hint}, qr/base_url/, '... and what to do');
+like($rows[4]{detail}, qr/certificate/i, 'a certificate of their own');
+like($rows[4]{hint}, qr/ca_file/, '... and what to do');
+is(scalar requests($tls), 0, '... no request has reached it');
+note(join ' | ', map { $_ // '' } @$_{qw(server status http_status detail hint)})
+  foreach @rows;
+
+# The catalogue's columns where there is no table; the role's own tables only.
+query($node, q{CREATE USER MAPPING FOR CURRENT_USER SERVER bare
+	OPTIONS (service_user_id 'SERVICE-5772', token 's3cret-canary-token')});
+told({ hidden_categories => ['lifecycle'] });
+like((look('bare'))[0]{detail},
+	qr/empty: people\.status, people\.lifecycle_status, people\.termination_date, people\.termination_reason\.$/,
+	'columns that a table would have');
+query($node, q{CREATE SCHEMA "My tables";
+	CREATE FOREIGN TABLE "My tables"."Staff" (id text, gone text
+		OPTIONS (field 'internal.status'), broken text, "End" date
+		OPTIONS (field 'internal.terminationDate')) SERVER bare
+		OPTIONS (resource 'people');
+	ALTER FOREIGN TABLE "My tables"."Staff" DROP COLUMN gone;
+	CREATE FOREIGN TABLE "My tables".wide (x text OPTIONS (field
+		'internal.status')) SERVER bare OPTIONS (resource 'people')});
+query($node, 'ALTER FOREIGN TABLE "My tables".wide '
+	  . join ', ', map { "ADD x$_ text OPTIONS (field 'internal.notice')" }
+	  1 .. 30);
+like((look('bare'))[0]{detail},
+	qr/empty: "My tables"\."Staff"\."End", "My tables"\.wide\.x, "My tables"\.wide\.x1, .* and 12 more\.$/,
+	'columns of tables, whatever state they are in');
+told();
+
+# Roles.
+query($node, qq{
+	CREATE ROLE reader LOGIN;
+	CREATE ROLE stranger LOGIN;
+	GRANT USAGE ON FOREIGN SERVER bob, a_twin TO reader;
+	GRANT USAGE ON FOREIGN DATA WRAPPER hibob_fdw TO reader;
+	GRANT CREATE ON DATABASE postgres TO reader;
+	SET ROLE reader;
+	CREATE SERVER own FOREIGN DATA WRAPPER hibob_fdw
+		OPTIONS (base_url '$sim/v1');
+	CREATE USER MAPPING FOR reader SERVER own
+		OPTIONS (service_user_id 'SERVICE-5772', token '$TOKEN');
+});
+my ($state, $message) =
+  query_error($node, 'SET ROLE reader; SELECT hibob_fdw_status()');
+is($state, '42501', 'nobody may call it unasked');
+like($message, qr/function hibob_fdw_status/, '... by its name');
+query($node, 'GRANT EXECUTE ON FUNCTION hibob_fdw_status TO reader, stranger');
+requests($sim);
+is(query($node, q{SET ROLE reader; SELECT server, status
+	FROM hibob_fdw_status()}),
+	"a_twin|healthy\nbob|not configured\nown|not configured",
+	'a role has its own mappings');
+is(scalar requests($sim), 1, '... and nothing else is asked');
+($out, $err) = session($node, q{SET ROLE reader;
+	SELECT detail, hint FROM hibob_fdw_status('own')});
+like($out, qr/^Host "127\.0\.0\.1" .* not allowed\.\|.*hibob_fdw\.allowed_hosts/,
+	'a host that is not allowed');
+is(query($node, q{SET ROLE stranger; SELECT count(*) FROM hibob_fdw_status()}),
+	'0', 'without USAGE there is nothing to see');
+is((query_error($node,
+	q{SET ROLE stranger; SELECT hibob_fdw_status('bob')}))[0], '42501',
+	'... and a name is an error');
+is((query_error($node, q{SELECT hibob_fdw_status('nobody')}))[0], '42704',
+	'no such server');
+is((query_error($node, q{SELECT hibob_fdw_status('another')}))[0], '42809',
+	'a server of another wrapper');
+is(query($node, q{BEGIN READ ONLY; SELECT status
+	FROM hibob_fdw_status('a_twin'); COMMIT}), 'healthy', 'only reading');
+
+done_testing();
