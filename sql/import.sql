@@ -113,6 +113,9 @@ EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT * FROM hr.people;
 SELECT count(extra_1), count(extra_500), count(p) FROM hr.people p;
 SELECT full_name, extra_1 IS NOT NULL AS first, extra_500 IS NOT NULL AS last
   FROM (SELECT * FROM hr.people WHERE id = '3332883884017713312' OFFSET 0) p;
+SELECT count(*), count(DISTINCT p.id) FROM (SELECT * FROM hr.people
+	WHERE id = ANY (ARRAY(SELECT (3332883884017713275 + 37 * (n % 250))::text
+						   FROM generate_series(0, 500) n)) OFFSET 0) p;
 \! "$HIBOB_TELL" config '{"extra_custom_fields": 1700}'
 DROP FOREIGN TABLE hr.people;
 IMPORT FOREIGN SCHEMA hibob LIMIT TO (people) FROM SERVER bob INTO hr;

@@ -153,6 +153,29 @@ SELECT count(job_title_id) FROM work_history;
 ALTER FOREIGN TABLE tasks ALTER COLUMN title OPTIONS (SET field 'titel');
 SELECT count(title) FROM tasks;
 
+
+-- Employees are read by their ids: without those there would be none of them.
+\! "$HIBOB_TELL" config '{"hidden_fields": ["root.id"]}'
+SELECT count(*) FROM training;
+ALTER FOREIGN TABLE people OPTIONS (ADD batch_size '100');
+SELECT count(*) FROM people;
+\! "$HIBOB_TELL" reset
+
+-- The next page is asked for ahead; what is wrong with it shows with it.
+\! "$HIBOB_TELL" config '{"page_entries": 5, "rate_limits": {"/bulk/people/salaries": 1}, "rate_window": 300}'
+SELECT count(*) FROM (SELECT id FROM salaries WHERE id > 0 LIMIT 2) s;
+\! "$HIBOB_TELL" reset
+
+-- Bounds that nobody else can write, and columns that cannot show theirs.
+SELECT count(*) > 100 AS many FROM time_off
+ WHERE end_date >= '0044-03-15 BC' AND start_date <= '20260-12-31';
+SELECT count(*) FROM time_off
+ WHERE start_date >= '2026-02-01' AND start_date <= '2026-01-01';
+SELECT count(*) > 0 AS some FROM time_off
+ WHERE start_date <= '2026-11-24' AND end_date >= '2026-11-26';
+ALTER FOREIGN TABLE time_off_changes ALTER COLUMN since TYPE date;
+SELECT count(*) FROM time_off_changes WHERE since > '2026-11-01';
+
 SET client_min_messages = warning;
 DROP SCHEMA hr CASCADE;
 DROP FUNCTION census;

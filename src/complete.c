@@ -229,6 +229,17 @@ complete_check_labels(const RowMap *map, const CsvReader *reader)
 }
 
 void
+complete_no_identity(const RowMap *map)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("HiBob sent an employee without the id by which foreign table \"%s\" is read",
+					map->table),
+			 errhint("In HiBob, give the permission group of the service user view access to the category \"Basic info\".")));
+	pg_unreachable();
+}
+
+void
 complete_check_min_rows(const TableOptions *options, const RowMap *map,
 						uint64 rows)
 {

@@ -8,6 +8,7 @@
 
 #include "postgres.h"
 
+#include "compat.h"
 #include "options.h"
 #include "response.h"
 #include "row.h"
@@ -30,6 +31,9 @@ extern void complete_report_missing(const TableOptions *options,
  * reader knows its header.
  */
 extern void complete_check_labels(const RowMap *map, const CsvReader *reader);
+
+/* Refuses employees whose id is not shown, where they are read by it. */
+hibob_noreturn extern void complete_no_identity(const RowMap *map);
 
 /* Refuses fewer rows than the table's min_rows demands. */
 extern void complete_check_min_rows(const TableOptions *options,

@@ -269,6 +269,17 @@ look_up(const ForeignServer *server, const UserMapping *mapping)
 	return entry->connection;
 }
 
+static void
+lend_channel(Connection *connection, ConnectionLease *lease)
+{
+	if (connection->nidle > 0)
+		lease->channel = connection->idle[--connection->nidle];
+	else
+		lease->channel = http_channel_open(&connection->settings);
+	connection->leases++;
+	lease->connection = connection;
+}
+
 void
 connection_borrow(Oid userid, Oid serverid, ConnectionLease *lease)
 {
@@ -285,12 +296,13 @@ connection_borrow(Oid userid, Oid serverid, ConnectionLease *lease)
 			http_channel_close(connection->idle[--connection->nidle]);
 		connection->settings.reach = reach;
 	}
-	if (connection->nidle > 0)
-		lease->channel = connection->idle[--connection->nidle];
-	else
-		lease->channel = http_channel_open(&connection->settings);
-	connection->leases++;
-	lease->connection = connection;
+	lend_channel(connection, lease);
+}
+
+void
+connection_borrow_another(const ConnectionLease *of, ConnectionLease *lease)
+{
+	lend_channel(of->connection, lease);
 }
 
 void

@@ -36,6 +36,12 @@ extern void connection_borrow(Oid userid, Oid serverid,
 							  ConnectionLease *lease);
 
 /*
+ * Borrows a further channel of a connection that is in use, altered or not.
+ */
+extern void connection_borrow_another(const ConnectionLease *of,
+									  ConnectionLease *lease);
+
+/*
  * Stops what runs on the channel and gives it back.  Does nothing for a lease
  * that is not open.  Never raises an error: it is called during aborts.
  */

@@ -67,8 +67,9 @@ envelope_register(Envelope *envelope, const CatalogResource *resource,
 }
 
 void
-envelope_begin(Envelope *envelope)
+envelope_begin(Envelope *envelope, MemoryContext context)
 {
+	envelope->context = context;
 	envelope->mark = NULL;
 	envelope->pages = 0;
 	envelope->patience = 1;
@@ -231,7 +232,9 @@ comes_again(Envelope *envelope, const char *cursor)
 		return true;
 	if (envelope->pages++ % envelope->patience == 0)
 	{
-		envelope->mark = pstrdup(cursor);
+		if (envelope->mark != NULL)
+			pfree(envelope->mark);
+		envelope->mark = MemoryContextStrdup(envelope->context, cursor);
 		envelope->patience *= 2;
 		envelope->pages = 1;
 	}

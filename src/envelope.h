@@ -28,6 +28,7 @@ typedef struct Envelope
 	uint32		noted[3];		/* which values of "restricted" were noted */
 
 	/* to find a cursor that comes again */
+	MemoryContext context;
 	char	   *mark;
 	uint64		pages;			/* since the mark was set */
 	uint64		patience;		/* pages until it is set anew */
@@ -38,8 +39,8 @@ extern void envelope_register(Envelope *envelope,
 							  const CatalogResource *resource,
 							  JsonReader *reader);
 
-/* A new sequence of pages begins. */
-extern void envelope_begin(Envelope *envelope);
+/* A new sequence of pages begins, and will last no longer than a context. */
+extern void envelope_begin(Envelope *envelope, MemoryContext context);
 
 /*
  * A row has come: adds what its group says to what is given already.  Returns

@@ -30,7 +30,10 @@ filter_expression(ForeignScanState *node, ExplainState *es)
 							  false);
 }
 
-/* What a request says beside its endpoint: body or query string, or NULL. */
+/*
+ * What a request says beside its endpoint, or NULL: the body, the query string,
+ * the path with what stands for the words in braces.
+ */
 static const char *
 request_shown(const RequestCall *call)
 {
@@ -38,6 +41,8 @@ request_shown(const RequestCall *call)
 
 	if (call->body != NULL)
 		return call->body;
+	if (strchr(call->endpoint, '{') != NULL)
+		return call->path;
 	return query != NULL ? query + 1 : NULL;
 }
 

@@ -19,7 +19,7 @@
 #include "options.h"
 #include "utils/array.h"
 #include "utils/date.h"
-#include "utils/fmgrprotos.h"
+#include "utils/date.h"
 #include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 #include "utils/typcache.h"
@@ -179,6 +179,17 @@ compares_time(const Comparison *parts, FilterComparison *comparison)
 	return true;
 }
 
+/*
+ * Whether a column can show the bound that its condition gave, so that the
+ * condition holds when it is checked again: any other type than this would
+ * change it.
+ */
+static bool
+shows_bound(const Var *column)
+{
+	return column->vartype == TIMESTAMPTZOID && column->vartypmod < 0;
+}
+
 /* Whether a comparison tells HiBob something about a field with that role. */
 static bool
 fits_role(FilterRole role, const Comparison *parts,
@@ -193,6 +204,8 @@ fits_role(FilterRole role, const Comparison *parts,
 		return compares_values(parts, comparison) &&
 			*comparison == COMPARE_EQUAL;
 	if (!compares_time(parts, comparison))
+		return false;
+	if (role != FILTER_BOUNDS && !shows_bound(parts->column))
 		return false;
 	lower = *comparison == COMPARE_LOWER || *comparison == COMPARE_ABOVE;
 	upper = *comparison == COMPARE_UPPER || *comparison == COMPARE_BELOW;
@@ -301,28 +314,34 @@ filter_evaluate(ExprState *state, ExprContext *econtext,
 	return list_make1(OidOutputFunctionCall(output, datum));
 }
 
-/* Dates are midnights by the session's time zone, as their operators say. */
+/*
+ * Dates are midnights by the session's time zone, as their operators say; those
+ * that no time can be are infinite.
+ */
 bool
 filter_evaluate_time(ExprState *state, ExprContext *econtext,
 					 TimestampTz *result)
 {
 	bool		null;
 	Datum		datum = ExecEvalExpr(state, econtext, &null);
+	int			overflow;
 
 	if (null)
 		return false;
 	switch (getBaseType(exprType((Node *) state->expr)))
 	{
 		case DATEOID:
-			datum = DirectFunctionCall1(date_timestamptz, datum);
+			*result = date2timestamptz_opt_overflow(DatumGetDateADT(datum),
+													&overflow);
 			break;
 		case TIMESTAMPOID:
-			datum = DirectFunctionCall1(timestamp_timestamptz, datum);
+			*result = timestamp2timestamptz_opt_overflow(DatumGetTimestamp(datum),
+														 &overflow);
 			break;
 		default:
+			*result = DatumGetTimestampTz(datum);
 			break;
 	}
-	*result = DatumGetTimestampTz(datum);
 	return true;
 }
 

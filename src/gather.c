@@ -16,6 +16,9 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+/* More than a page has; what is read ahead is to be little. */
+#define ROUND_ROWS 500
+
 void
 gather_start(RowGather *gather, ConnectionLease *lease, TupleTableSlot *slot)
 {
@@ -38,7 +41,7 @@ add_lane(RowGather *gather)
 	ConnectionLease *lease = &gather->leases[gather->nlanes];
 
 	if (lease->connection == NULL)
-		connection_borrow(gather->userid, gather->serverid, lease);
+		connection_borrow_another(&gather->leases[0], lease);
 	gather->lanes[gather->nlanes] =
 		response_create(gather->subject, lease, gather->request, gather->map,
 						gather->counters, gather->findings,
@@ -76,16 +79,22 @@ keep_row(RowGather *gather, const Response *lane)
 
 /*
  * Reads what has come for a lane.  Returns how that ended: at a page's end it
- * stops, so that the page's rows are handed out before the next one is read.
+ * stops, so that the page's rows are handed out before the next one is read;
+ * and it does as if one had ended where answers are short and many.
  */
 static ResponseResult
 read_lane(RowGather *gather, Response *lane)
 {
 	ResponseResult result;
 
-	while ((result = response_advance(lane, false)) == RESPONSE_ROW)
+	for (int n = 0; n < ROUND_ROWS; n++)
+	{
+		result = response_advance(lane, false);
+		if (result != RESPONSE_ROW)
+			return result;
 		keep_row(gather, lane);
-	return result;
+	}
+	return RESPONSE_PAGE;
 }
 
 /* How reading what has come for all lanes ended. */

@@ -30,8 +30,6 @@ typedef struct RowGather
 	RowMap	   *map;
 	ExchangeCounters *counters;
 	ResponseFindings *findings;
-	Oid			userid;
-	Oid			serverid;
 	ConnectionLease leases[GATHER_LANES];
 	Response   *lanes[GATHER_LANES];
 	bool		ended[GATHER_LANES];

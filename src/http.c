@@ -271,6 +271,7 @@ set_safety(HttpChannel *channel, const HttpSettings *settings)
 	/* The caller decides which of the two; see HttpReach on plain http. */
 	SET(channel, CURLOPT_PROTOCOLS_STR, "http,https");
 	SET(channel, CURLOPT_FOLLOWLOCATION, 0L);
+	SET(channel, CURLOPT_PATH_AS_IS, 1L);
 	SET(channel, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
 	SET(channel, CURLOPT_HTTPAUTH, (long) CURLAUTH_BASIC);
 	SET(channel, CURLOPT_NETRC, (long) CURL_NETRC_IGNORED);

@@ -226,6 +226,16 @@ parse(const char *text, size_t length, const char **defect)
 	return body;
 }
 
+static char *
+print(json_object *rows)
+{
+	const char *text =
+		json_object_to_json_string_ext(rows, JSON_C_TO_STRING_PLAIN |
+									   JSON_C_TO_STRING_NOSLASHESCAPE);
+
+	return text != NULL ? strdup(text) : NULL;
+}
+
 char *
 lists_flatten(const char *text, size_t length, size_t *result_length,
 			  const char **defect)
@@ -239,9 +249,7 @@ lists_flatten(const char *text, size_t length, size_t *result_length,
 	flattening.defect = "out of memory";
 	flattening.rows = json_object_new_array();
 	if (flattening.rows != NULL && add_lists(&flattening, body))
-		result = strdup(json_object_to_json_string_ext(flattening.rows,
-													   JSON_C_TO_STRING_PLAIN |
-													   JSON_C_TO_STRING_NOSLASHESCAPE));
+		result = print(flattening.rows);
 	if (result != NULL)
 		*result_length = strlen(result);
 	else

@@ -252,11 +252,24 @@ is_date_field(const CatalogResource *resource, const char *field)
 	return false;
 }
 
+/* A time in the years 1 to 9999, which is all that others can write. */
+static TimestampTz
+clamp_time(TimestampTz time)
+{
+	const TimestampTz first = (date2j(1, 1, 2) - POSTGRES_EPOCH_JDATE) *
+		USECS_PER_DAY;
+	const TimestampTz last = (date2j(9999, 12, 30) - POSTGRES_EPOCH_JDATE) *
+		USECS_PER_DAY;
+
+	return Max(first, Min(last, time));
+}
+
 /* A bound as HiBob has it. */
 static char *
 bound_text(const Request *request, const CatalogFilter *filter,
 		   TimestampTz time)
 {
+	time = clamp_time(time);
 	return is_date_field(request->resource, filter->field) ? day_text(time) :
 		time_text(time, 3);
 }
@@ -331,8 +344,8 @@ to_milliseconds(TimestampTz time)
 static void
 set_ranges(Request *request, const RequestFilter *filter)
 {
-	TimestampTz lower = to_milliseconds(filter->lower);
-	TimestampTz upper = filter->upper;
+	TimestampTz lower = to_milliseconds(clamp_time(filter->lower));
+	TimestampTz upper = clamp_time(filter->upper);
 	int			months = request->resource->max_months;
 
 	if (filter->has_upper &&
@@ -400,7 +413,8 @@ request_create(const RowMap *map, const TableOptions *options,
 	if (resource->paging != PAGING_NONE)
 	{
 		request->is_short = filter->limit > 0 &&
-			filter->limit <= resource->page_limit;
+			filter->limit <= resource->page_limit &&
+			(filter->filter == NULL || request->filter != NULL);
 		request->limit = request->is_short ? (int) filter->limit :
 			resource->page_limit;
 	}
@@ -506,7 +520,9 @@ set_absence(const Request *request, RequestCall *call)
 	if (resource->id_option != NULL)
 		call->thing = request->options->id;
 	if (resource->is_lists && call->single)
-		call->thing = request->values[call->first];
+		call->thing = pg_any_to_server(request->values[call->first],
+									   (int) strlen(request->values[call->first]),
+									   PG_UTF8);
 	else if (by_value && request->found_values)
 		call->absence = ABSENT_GONE;
 	else if (by_value && resource->id_option == NULL)

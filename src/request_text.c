@@ -12,6 +12,7 @@
 
 #include "json_doc.h"
 #include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
 #include "request_text.h"
 #include "url.h"
 
@@ -29,7 +30,8 @@ placeholder_value(const Request *request, const RequestCall *call,
 
 	if (option != NULL && strlen(option) == length &&
 		strncmp(option, word, length) == 0)
-		return request->options->id;
+		return pg_server_to_any(request->options->id,
+								(int) strlen(request->options->id), PG_UTF8);
 	return request->nvalues > 0 ? request->values[call->first] : "";
 }
 

@@ -22,7 +22,9 @@
 struct Response
 {
 	MemoryContext context;		/* of what lasts longer than a row */
-	MemoryContext call_context; /* of the present call */
+	MemoryContext call_context; /* of the present call's first page, */
+	MemoryContext page_contexts[2]; /* and of its others, in turn */
+	int			pages;			/* of the present call, after the first */
 	const ErrorSubject *subject;
 	ConnectionLease *lease;
 	Request    *request;
@@ -43,7 +45,8 @@ struct Response
 	bool		whole;			/* its last byte has come */
 	bool		dropped;		/* its first byte is not there any more */
 	bool		answered;		/* some byte has come, of any answer */
-	bool		unseen;			/* something has come while nobody looked */
+	bool		polled;			/* it was looked for without being used: */
+	ExchangeResult early;		/* what came of that */
 	int			attempt;		/* which one the reader is reading */
 	uint64		rows;			/* of it */
 	char	   *page;			/* the cursor of a page not yet asked for */
@@ -65,6 +68,10 @@ response_create(const ErrorSubject *subject, ConnectionLease *lease,
 	response->call_context =
 		AllocSetContextCreate(CurrentMemoryContext, "hibob_fdw call",
 							  ALLOCSET_SMALL_SIZES);
+	for (int i = 0; i < 2; i++)
+		response->page_contexts[i] =
+			AllocSetContextCreate(CurrentMemoryContext, "hibob_fdw page",
+								  ALLOCSET_SMALL_SIZES);
 	response->subject = subject;
 	response->lease = lease;
 	response->request = request;
@@ -146,7 +153,7 @@ start_exchange(Response *response)
 	response->open = true;
 	response->whole = false;
 	response->dropped = false;
-	response->unseen = false;
+	response->polled = false;
 	response->attempt = 0;
 	response->rows = 0;
 	if (response->reader.json != NULL || response->reader.csv != NULL)
@@ -162,6 +169,7 @@ open_next(Response *response)
 	MemoryContext old;
 
 	MemoryContextReset(response->call_context);
+	response->pages = 0;
 	response->text = NULL;
 	old = MemoryContextSwitchTo(response->call_context);
 	if (!request_next(response->request, &response->call))
@@ -174,21 +182,32 @@ open_next(Response *response)
 	if (response->reader.json == NULL && response->reader.csv == NULL)
 		create_reader(response);
 	MemoryContextSwitchTo(old);
-	envelope_begin(&response->envelope);
+	envelope_begin(&response->envelope, response->call_context);
 	memcpy(response->record.given, response->call.given,
 		   sizeof(response->record.given));
 	return true;
 }
 
+/* Where what belongs to the present page alone is kept. */
+static MemoryContext
+page_context(const Response *response)
+{
+	return response->pages == 0 ? response->call_context :
+		response->page_contexts[response->pages % 2];
+}
+
 /*
- * Asks for the next page of the same rows.  The call's texts stay until the
- * last page: a cursor, some ids.
+ * Asks for the next page of the same rows.  Its cursor came with the present
+ * one, so the texts of both are there until then, and no more.
  */
 static void
 open_page(Response *response)
 {
-	MemoryContext old = MemoryContextSwitchTo(response->call_context);
+	MemoryContext old;
 
+	response->pages++;
+	MemoryContextReset(page_context(response));
+	old = MemoryContextSwitchTo(page_context(response));
 	request_turn_page(response->request, &response->call, response->page);
 	response->page = NULL;
 	start_exchange(response);
@@ -263,6 +282,25 @@ raise_shape(Response *response, const char *message)
  */
 
 /*
+ * JSON tells by itself whether it is whole; of CSV only HTTP can tell, and an
+ * answer that ends by closing the connection does not.
+ */
+static void
+check_end(const Response *response)
+{
+	HttpChannel *channel = response->lease->channel;
+	ErrorProgress progress = progress_of(response);
+
+	if (response->reader.csv == NULL || http_channel_status(channel) != 200 ||
+		http_channel_header(channel, "Content-Length") != NULL ||
+		http_channel_header(channel, "Transfer-Encoding") != NULL)
+		return;
+	error_transport(response->subject, HTTP_BROKEN,
+					"the connection was closed, and the answer had announced no end",
+					&progress);
+}
+
+/*
  * Lets the exchange go on, and raises its errors.  False if there is nothing
  * new without sleeping.
  */
@@ -270,9 +308,13 @@ static bool
 await(Response *response, bool sleep)
 {
 	HttpChannel *channel = response->lease->channel;
-	ExchangeResult result = sleep ? exchange_wait(&response->exchange) :
-		exchange_poll(&response->exchange);
+	ExchangeResult result = response->early;
 	ErrorProgress progress;
+
+	if (!response->polled || result == EXCHANGE_WAITING)
+		result = sleep ? exchange_wait(&response->exchange) :
+			exchange_poll(&response->exchange);
+	response->polled = false;
 
 	if (response->exchange.attempt != response->attempt)
 	{
@@ -287,6 +329,7 @@ await(Response *response, bool sleep)
 		case EXCHANGE_BYTES:
 			break;
 		case EXCHANGE_END:
+			check_end(response);
 			response->whole = true;
 			break;
 		case EXCHANGE_FAILED:
@@ -302,10 +345,16 @@ await(Response *response, bool sleep)
 }
 
 static bool
-is_web_page(const ErrorAnswer *answer)
+has_type(const ErrorAnswer *answer, const char *type)
 {
 	return answer->content_type != NULL &&
-		pg_strncasecmp(answer->content_type, "text/html", 9) == 0;
+		pg_strncasecmp(answer->content_type, type, strlen(type)) == 0;
+}
+
+static bool
+is_web_page(const ErrorAnswer *answer)
+{
+	return has_type(answer, "text/html");
 }
 
 /*
@@ -337,12 +386,14 @@ read_refusal(Response *response, bool sleep)
 
 	while (!response->whole && answer.length < MAX_ERROR_BODY)
 	{
-		response->unseen = true;
 		if (!await(response, sleep))
+		{
+			response->polled = true;	/* comes back here */
+			response->early = EXCHANGE_WAITING;
 			return false;
+		}
 		answer = answer_of(response);
 	}
-	response->unseen = false;
 	if (answer.status != 404 || is_web_page(&answer) ||
 		!may_be_absent(response))
 		error_status(response->subject, &answer, response->call.thing);
@@ -380,7 +431,6 @@ judge_answer(Response *response, bool sleep)
 	int			status = http_channel_status(response->lease->channel);
 	ErrorAnswer answer;
 
-	response->unseen = false;
 	if (status < 200 || status > 299)
 		return read_refusal(response, sleep);
 	if (response->reader.csv == NULL)
@@ -391,7 +441,7 @@ judge_answer(Response *response, bool sleep)
 		return true;
 	}
 	answer = answer_of(response);
-	if (is_web_page(&answer))
+	if (is_web_page(&answer) || has_type(&answer, "application/json"))
 		raise_shape(response, "expected CSV");
 	return true;
 }
@@ -442,6 +492,7 @@ read_lists(Response *response, bool sleep)
 		raise_shape(response, defect);
 	response->text = MemoryContextAllocExtended(response->call_context,
 												response->text_length + 1,
+												MCXT_ALLOC_HUGE |
 												MCXT_ALLOC_NO_OOM);
 	if (response->text != NULL)
 		memcpy(response->text, text, response->text_length);
@@ -520,7 +571,7 @@ finish_answer(Response *response)
 	response->text = NULL;
 	if (response->reader.json != NULL)
 	{
-		MemoryContext old = MemoryContextSwitchTo(response->call_context);
+		MemoryContext old = MemoryContextSwitchTo(page_context(response));
 
 		defect = envelope_end(&response->envelope, response->findings,
 							  &response->page);
@@ -535,7 +586,8 @@ finish_answer(Response *response)
 	if (response->prefetch)
 	{
 		open_page(response);
-		response->unseen = await(response, false);
+		response->early = exchange_poll(&response->exchange);
+		response->polled = true;
 	}
 	return RESPONSE_PAGE;
 }
@@ -563,9 +615,9 @@ read_answer(Response *response, bool sleep)
 {
 	while (response->open)
 	{
-		if (response->unseen)
+		if (response->polled)
 		{
-			if (!judge_answer(response, sleep))
+			if (!read_on(response, sleep))
 				return RESPONSE_WAIT;
 			continue;
 		}

@@ -24,6 +24,7 @@
 #include "scan.h"
 #include "seen.h"
 #include "share.h"
+#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "wide.h"
@@ -221,9 +222,9 @@ read_ids(HibobScan *scan, const RequestFilter *filter)
 		const RowRecord *record = response_record(response);
 		const JsonSlice *id = row_reader_slice(record->reader, map->identity);
 
-		if (id->kind > JSON_NULL)
-			ids = lappend(ids, pnstrdup(record->window + id->start,
-										id->length));
+		if (id->kind <= JSON_NULL)
+			complete_no_identity(scan->map);
+		ids = lappend(ids, pnstrdup(record->window + id->start, id->length));
 	}
 	return ids;
 }
@@ -307,7 +308,7 @@ requests_of(const HibobScan *scan, const RequestFilter *filter)
 
 /*
  * What the rows of a run depend on: who asks, for which columns of which
- * table, and what.  The table's options have no place here, since altering
+ * table, and what; and how dates and times are read.  The table's options have no place here, since altering
  * them forgets its entries.
  */
 static const char *
@@ -319,7 +320,10 @@ make_cache_key(HibobScan *scan)
 	StringInfoData key;
 
 	initStringInfo(&key);
-	appendStringInfo(&key, "%u %u", mapping->umid, scan->relid);
+	appendStringInfo(&key, "%u %u %s %s %s", mapping->umid, scan->relid,
+					 GetConfigOption("TimeZone", false, false),
+					 GetConfigOption("DateStyle", false, false),
+					 GetConfigOption("IntervalStyle", false, false));
 	for (int i = 0; i < scan->map->ncolumns; i++)
 		appendStringInfo(&key, " %d", scan->map->columns[i].attnum);
 	while (request_next(request, &call))
@@ -354,8 +358,6 @@ start_gathering(HibobScan *scan)
 	gather->map = scan->map;
 	gather->counters = &scan->counters;
 	gather->findings = &scan->findings;
-	gather->userid = scan->userid;
-	gather->serverid = scan->serverid;
 	gather_start(gather, &scan->lease, scan->gather_slot);
 }
 

@@ -6,10 +6,12 @@
  * takes.  For some people at a time, named by the filter, each part is asked
  * for, and what came for one id becomes one row.  Who is in one answer and not
  * in another has joined or left the service user's sight in between, and is
- * left out: a row is all of an employee or nothing.
+ * left out: a row is all of an employee or nothing.  Who is found by two
+ * addresses that differ in case only, in two batches, comes with the first.
  */
 #include "postgres.h"
 
+#include "complete.h"
 #include "executor/executor.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
@@ -37,6 +39,7 @@ struct Wide
 	ConnectionLease *lease;
 	const TableOptions *options;
 	const RequestFilter *filter;
+	List	   *values;			/* of it, each once */
 	ExchangeCounters *counters;
 	ResponseFindings *findings;
 	RowMap	   *parts;
@@ -45,6 +48,7 @@ struct Wide
 	int			next;			/* of the filter's values */
 	MemoryContext context;		/* of the present people */
 	HTAB	   *by_id;
+	HTAB	   *seen;			/* ids of all batches; NULL: batches are of ids */
 	List	   *rows;			/* of WideRow, in the order they came */
 	int			next_row;
 };
@@ -141,6 +145,39 @@ wide_first_part(const RowMap *map)
 	return parts;
 }
 
+static int
+compare_values(const ListCell *a, const ListCell *b)
+{
+	return strcmp(lfirst(a), lfirst(b));
+}
+
+/* Each value once: one that came with two batches would give two rows. */
+static List *
+distinct_values(const List *values)
+{
+	List	   *sorted = list_copy(values);
+	List	   *distinct = NIL;
+	ListCell   *lc;
+
+	list_sort(sorted, compare_values);
+	foreach(lc, sorted)
+		if (distinct == NIL || strcmp(llast(distinct), lfirst(lc)) != 0)
+			distinct = lappend(distinct, lfirst(lc));
+	return distinct;
+}
+
+static HTAB *
+create_hash(MemoryContext context)
+{
+	HASHCTL		ctl;
+
+	ctl.keysize = MAX_ID;
+	ctl.entrysize = sizeof(WideEntry);
+	ctl.hcxt = context;
+	return hash_create("hibob_fdw wide rows", REQUEST_BATCH, &ctl,
+					   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
 Wide *
 wide_create(const ErrorSubject *subject, ConnectionLease *lease,
 			const RowMap *map, const TableOptions *options,
@@ -153,6 +190,7 @@ wide_create(const ErrorSubject *subject, ConnectionLease *lease,
 	wide->lease = lease;
 	wide->options = options;
 	wide->filter = filter;
+	wide->values = distinct_values(filter->values);
 	wide->counters = counters;
 	wide->findings = findings;
 	wide->carried = palloc0(MaxAttrNumber + 1);
@@ -161,6 +199,8 @@ wide_create(const ErrorSubject *subject, ConnectionLease *lease,
 										  ALLOCSET_DEFAULT_SIZES);
 	wide->parts = allocate_parts(map);
 	wide->nparts = cut_into_parts(wide->parts, map);
+	if (strcmp(filter->filter->field, CATALOG_FIELD_ID) != 0)
+		wide->seen = create_hash(CurrentMemoryContext);
 	return wide;
 }
 
@@ -168,6 +208,17 @@ wide_create(const ErrorSubject *subject, ConnectionLease *lease,
  * Rows
  * ------------------------------------------------------------------------
  */
+
+/* Whether an employee came with an earlier batch of other values than ids. */
+static bool
+came_before(Wide *wide, const char *id)
+{
+	bool		found = false;
+
+	if (wide->seen != NULL)
+		(void) hash_search(wide->seen, id, HASH_ENTER, &found);
+	return found;
+}
 
 /* The row of an id; only the first part begins one. */
 static WideRow *
@@ -181,8 +232,10 @@ row_of(Wide *wide, const RowRecord *record, int identity, bool first,
 	bool		found;
 
 	if (slice->kind <= JSON_NULL || slice->length >= MAX_ID)
-		return NULL;
+		complete_no_identity(&wide->parts[0]);
 	memcpy(id, record->window + slice->start, slice->length);
+	if (first && came_before(wide, id))
+		return NULL;
 	entry = hash_search(wide->by_id, id, first ? HASH_ENTER : HASH_FIND,
 						&found);
 	if (entry == NULL || found)
@@ -223,7 +276,8 @@ read_part(Wide *wide, int p, const RequestFilter *filter,
 		  TupleTableSlot *slot)
 {
 	RowMap	   *part = &wide->parts[p];
-	ResponseFindings findings = {.context = wide->context};
+	/* Who cannot be found one by one has gone. */
+	ResponseFindings findings = {.context = wide->context, .answers = 1};
 	Response   *response =
 		response_create(wide->subject, wide->lease,
 						request_create(part, wide->options, filter), part,
@@ -242,18 +296,6 @@ read_part(Wide *wide, int p, const RequestFilter *filter,
 	note_carried(wide, part, response);
 }
 
-static void
-create_hash(Wide *wide)
-{
-	HASHCTL		ctl;
-
-	ctl.keysize = MAX_ID;
-	ctl.entrysize = sizeof(WideEntry);
-	ctl.hcxt = wide->context;
-	wide->by_id = hash_create("hibob_fdw wide rows", REQUEST_BATCH, &ctl,
-							  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-}
-
 /* Reads the next people.  False if there are none. */
 static bool
 read_batch(Wide *wide, TupleTableSlot *slot)
@@ -263,16 +305,16 @@ read_batch(Wide *wide, TupleTableSlot *slot)
 		REQUEST_BATCH;
 	MemoryContext old;
 
-	if (wide->next >= list_length(filter.values))
+	if (wide->next >= list_length(wide->values))
 		return false;
 	MemoryContextReset(wide->context);
 	old = MemoryContextSwitchTo(wide->context);
-	filter.values = list_copy_tail(filter.values, wide->next);
+	filter.values = list_copy_tail(wide->values, wide->next);
 	filter.values = list_truncate(filter.values, size);
 	wide->next += size;
 	wide->rows = NIL;
 	wide->next_row = 0;
-	create_hash(wide);
+	wide->by_id = create_hash(wide->context);
 	for (int p = 0; p < wide->nparts; p++)
 		read_part(wide, p, &filter, slot);
 	MemoryContextSwitchTo(old);
