@@ -1,14 +1,29 @@
 #!/bin/bash
 # Runs every test, whatever fails on the way; the last line says how many
 # passed and failed.  Needs Debian and, the first time, root.
+#
+#   test/check.sh                      all of them
+#   test/check.sh sql t/008 unit       those whose names have one of these in
+#                                      them, with the build of gcc
 set -euo pipefail
 # shellcheck source=test/lib/setup.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/setup.sh"
 
+ONLY=("$@")
 PASSED=0
 FAILED=0
 # What a single program may take, in seconds; the sum stays below 20 minutes.
 LIMIT=${HIBOB_TEST_LIMIT:-300}
+
+# Whether a test is to run, by its name.
+selected() {
+    local part
+    [ ${#ONLY[@]} != 0 ] || return 0
+    for part in "${ONLY[@]}"; do
+        [[ $1 != *"$part"* ]] || return 0
+    done
+    return 1
+}
 
 # Adds up, and says so in a line.  No result at all is a failure too.
 tally() {
@@ -76,7 +91,7 @@ clang() { compgen -c clang | grep -E '^clang(-[0-9]+)?$' | sort -V | head -n 1; 
 # gcc comes last: its build is the one that is tested.
 builds() {
     local compiler
-    for compiler in $(clang) gcc; do
+    for compiler in $(selected clang && clang) gcc; do
         build clean >/dev/null 2>&1 || true
         check "build with $compiler" make -s -j "$(nproc)" with_llvm=no \
             "PG_CONFIG=$PG_BIN/pg_config" "CC=$compiler" WERROR=-Werror || true
@@ -87,6 +102,7 @@ builds() {
 unit_test() {
     local name=test/unit/$1
     shift
+    selected "$name" || return 0
     check "build $name" gcc -O1 -g -Wall -Wextra -Werror -Isrc \
         -o "$name" "$name.c" "${@/#/src/}" || return 0
     check_tap "$name" -e '' "$name"
@@ -100,13 +116,14 @@ unit_tests() {
 
 # The manual's part on resources is what the catalogue says.
 manual_test() {
+    selected doc/reference.md || return 0
     check "doc/reference.md" env "PG_CONFIG=$PG_BIN/pg_config" \
         doc/generate.sh --check || true
 }
 
 simulator_tests() {
     local log=$WORK/unittest.log ran bad
-    found 'test/simulator/test_*.py' || return 0
+    selected test/simulator && found 'test/simulator/test_*.py' || return 0
     run_logged "$log" timeout -k 10 "$LIMIT" /usr/bin/env python3 -m unittest \
         discover -s test/simulator -p 'test_*.py' || tail -n 60 "$log"
     ran=$(sed -n 's/^Ran \([0-9]*\) tests\{0,1\} .*/\1/p' "$log")
@@ -118,7 +135,7 @@ simulator_tests() {
 
 regression_tests() {
     local log=$WORK/regress.log passed failed status=0
-    found 'sql/*.sql' || return 0
+    selected sql && found 'sql/*.sql' || return 0
     start_simulator --employees 500 --today 2026-11-24 --rate-limit 100000
     start_cluster
     run_logged "$log" timeout -k 10 "$LIMIT" make -s with_llvm=no \
@@ -145,6 +162,7 @@ tap_tests() {
     export PG_TEST_PORT_DIR=$WORK/tmp/ports
     unset PGHOST PGPORT PGUSER PGPASSWORD PGDATABASE
     for file in test/t/*.pl; do
+        selected "$file" || continue
         check_tap "$file" "$file"
     done
 }

@@ -20,8 +20,11 @@ PG_BIN=/usr/lib/postgresql/$PG_VERSION/bin
 PACKAGES=(
     "postgresql-$PG_VERSION" "postgresql-server-dev-$PG_VERSION"
     postgresql-common libcurl4-openssl-dev libjson-c-dev ca-certificates
-    pkg-config gcc make python3 perl libipc-run-perl openssl
+    pkg-config gcc make python3 perl libipc-run-perl libio-socket-ssl-perl
+    openssl
 )
+# A test skips what needs these, if apt does not have them.
+OPTIONAL_PACKAGES=("postgresql-$PG_VERSION-cron")
 
 WORK=           # the temporary directory
 STEP=           # process groups that run now: the present step,
@@ -48,6 +51,7 @@ prepare() {
     trap 'exit 130' INT
     trap 'exit 143' TERM
     install_packages
+    install_optional_packages
     may_install
     copy_tree
 }
@@ -61,6 +65,21 @@ missing_packages() {
             installed) ;;
             *) printf '%s ' "$package" ;;
         esac
+    done
+}
+
+# What cannot be installed without asking anybody is left out.
+install_optional_packages() {
+    local package
+    is_root || return 0
+    for package in "${OPTIONAL_PACKAGES[@]}"; do
+        dpkg-query -W -f '${db:Status-Status}' "$package" 2>&1 |
+            grep -qx installed && continue
+        [ -n "$(apt-cache -q madison "$package" 2>/dev/null)" ] || continue
+        say "Installing $package"
+        DEBIAN_FRONTEND=noninteractive apt-get install -y \
+            --no-install-recommends "$package" >/dev/null 2>&1 </dev/null ||
+            say "Without $package: apt-get failed"
     done
 }
 
