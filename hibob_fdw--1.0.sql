@@ -64,3 +64,33 @@ COMMENT ON FUNCTION hibob_fdw_comment_columns(name)
 IS 'comments the foreign tables of a schema with what HiBob says of them';
 
 REVOKE EXECUTE ON FUNCTION hibob_fdw_comment_columns(name) FROM PUBLIC;
+
+CREATE FUNCTION hibob_fdw_get_connections(
+    OUT server_name name,
+    OUT user_name name,
+    OUT valid boolean,
+    OUT channels integer,
+    OUT in_use integer,
+    OUT refused_until timestamptz)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION hibob_fdw_get_connections()
+IS 'connections to HiBob that this session keeps';
+
+CREATE FUNCTION hibob_fdw_disconnect(server name)
+RETURNS boolean
+AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION hibob_fdw_disconnect(name)
+IS 'closes the connections of a server, and forgets what was kept of it';
+
+CREATE FUNCTION hibob_fdw_disconnect_all()
+RETURNS boolean
+AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION hibob_fdw_disconnect_all()
+IS 'closes all connections to HiBob, and forgets what was kept';

@@ -10,6 +10,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "cache.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
@@ -27,6 +28,7 @@ struct CacheEntry
 	MemoryContext context;
 	Tuplestorestate *store;
 	Oid			relid;
+	Oid			serverid;
 	int			users;
 	bool		stale;			/* never to be found again */
 	uint64		born;			/* value of "invalidations" then */
@@ -83,6 +85,24 @@ invalidate_table(Datum arg, Oid relid)
 }
 
 static void
+sweep(void)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	for (int i = nentries - 1; i >= 0; i--)
+		if (entries[i]->stale || entries[i]->expires <= now)
+			remove_entry(i);
+}
+
+/* What was altered or dropped goes with the end of the transaction. */
+static void
+at_transaction_end(XactEvent event, void *arg)
+{
+	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT)
+		sweep();
+}
+
+static void
 register_callbacks(void)
 {
 	static bool registered = false;
@@ -93,17 +113,17 @@ register_callbacks(void)
 								  (Datum) 0);
 	CacheRegisterSyscacheCallback(USERMAPPINGOID, invalidate_all, (Datum) 0);
 	CacheRegisterRelcacheCallback(invalidate_table, (Datum) 0);
+	RegisterXactCallback(at_transaction_end, NULL);
 	registered = true;
 }
 
-static void
-sweep(void)
+void
+cache_forget(Oid serverid)
 {
-	TimestampTz now = GetCurrentTimestamp();
-
-	for (int i = nentries - 1; i >= 0; i--)
-		if (entries[i]->stale || entries[i]->expires <= now)
-			remove_entry(i);
+	for (int i = 0; i < nentries; i++)
+		if (!OidIsValid(serverid) || entries[i]->serverid == serverid)
+			entries[i]->stale = true;
+	sweep();
 }
 
 bool
@@ -143,7 +163,7 @@ cache_share(CacheReader *reader, const CacheReader *other)
 }
 
 void
-cache_create(CacheReader *reader, Oid relid)
+cache_create(CacheReader *reader, Oid relid, Oid serverid)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
 												  "hibob_fdw cache entry",
@@ -154,6 +174,7 @@ cache_create(CacheReader *reader, Oid relid)
 	register_callbacks();
 	entry->context = context;
 	entry->relid = relid;
+	entry->serverid = serverid;
 	entry->users = 1;
 	entry->born = invalidations;
 	entry->store = tuplestore_begin_heap(true, true, work_mem);

@@ -30,7 +30,10 @@ typedef struct CacheReader
 extern bool cache_open(CacheReader *reader, const char *key);
 
 /* Opens a new, empty entry that nobody else finds. */
-extern void cache_create(CacheReader *reader, Oid relid);
+extern void cache_create(CacheReader *reader, Oid relid, Oid serverid);
+
+/* Forgets what is kept of a server, or all if that is InvalidOid. */
+extern void cache_forget(Oid serverid);
 
 /* Opens an entry that somebody else has open, at its first row. */
 extern void cache_share(CacheReader *reader, const CacheReader *other);

@@ -87,6 +87,13 @@
 #define hibob_owns_table(table, role) pg_class_ownercheck(table, role)
 #endif
 
+/* 15 gave the function a name that 16 changed. */
+#if PG_VERSION_NUM >= 160000
+#define hibob_init_materialized_srf(fcinfo) InitMaterializedSRF(fcinfo, 0)
+#else
+#define hibob_init_materialized_srf(fcinfo) SetSingleFuncCall(fcinfo, 0)
+#endif
+
 /*
  * Whose user mapping a scan uses: that of the role whose permissions count for
  * the table, which in a view is the view's owner.

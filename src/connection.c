@@ -13,6 +13,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "connection.h"
 #include "foreign/foreign.h"
 #include "miscadmin.h"
@@ -127,6 +128,17 @@ sweep(void)
 	}
 }
 
+/*
+ * What was altered or dropped is closed with the end of the transaction, and
+ * not only when something else is asked for.
+ */
+static void
+at_transaction_end(XactEvent event, void *arg)
+{
+	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT)
+		sweep();
+}
+
 static void
 make_table(void)
 {
@@ -138,6 +150,7 @@ make_table(void)
 							  HASH_ELEM | HASH_BLOBS);
 	CacheRegisterSyscacheCallback(FOREIGNSERVEROID, invalidate, (Datum) 0);
 	CacheRegisterSyscacheCallback(USERMAPPINGOID, invalidate, (Datum) 0);
+	RegisterXactCallback(at_transaction_end, NULL);
 }
 
 static bool
@@ -321,6 +334,73 @@ connection_return(ConnectionLease *lease)
 	lease->channel = NULL;
 	if (--connection->leases == 0 && connection->detached)
 		destroy(connection);
+}
+
+static TimestampTz
+refused_until(const Connection *connection)
+{
+	return connection_was_refused(connection) ?
+		TimestampTzPlusMilliseconds(connection->refused_at, REFUSED_MS) : 0;
+}
+
+List *
+connection_list(void)
+{
+	HASH_SEQ_STATUS seq;
+	ConnectionEntry *entry;
+	List	   *list = NIL;
+
+	if (connections == NULL)
+		return NIL;
+	hash_seq_init(&seq, connections);
+	while ((entry = hash_seq_search(&seq)) != NULL)
+	{
+		const Connection *connection = entry->connection;
+		ConnectionInfo *info;
+
+		if (connection == NULL)
+			continue;
+		info = palloc(sizeof(ConnectionInfo));
+		info->server_name = connection->server_name;
+		info->user_name = connection->user_name;
+		info->valid = !connection->stale;
+		info->idle = connection->nidle;
+		info->leases = connection->leases;
+		info->refused_until = refused_until(connection);
+		list = lappend(list, info);
+	}
+	return list;
+}
+
+int
+connection_close(const char *server_name, int *in_use)
+{
+	HASH_SEQ_STATUS seq;
+	ConnectionEntry *entry;
+	int			closed = 0;
+
+	*in_use = 0;
+	if (connections == NULL)
+		return 0;
+	hash_seq_init(&seq, connections);
+	while ((entry = hash_seq_search(&seq)) != NULL)
+	{
+		Connection *connection = entry->connection;
+
+		if (connection == NULL ||
+			(server_name != NULL &&
+			 strcmp(connection->server_name, server_name) != 0))
+			continue;
+		if (connection->leases > 0)
+			(*in_use)++;
+		else
+		{
+			connection->stale = true;
+			closed++;
+		}
+	}
+	sweep();
+	return closed;
 }
 
 void

@@ -58,6 +58,26 @@ extern const ServerOptions *connection_options(const Connection *connection);
 extern RateLimit *connection_rate_limit(Connection *connection,
 										const char *endpoint);
 
+/* What can be told of a connection. */
+typedef struct ConnectionInfo
+{
+	const char *server_name;
+	const char *user_name;
+	bool		valid;			/* its server and mapping were not altered */
+	int			idle;			/* channels */
+	int			leases;			/* channels in use */
+	TimestampTz refused_until;	/* 0: HiBob did not refuse the credentials */
+} ConnectionInfo;
+
+/* All connections of the session: a list of ConnectionInfo. */
+extern List *connection_list(void);
+
+/*
+ * Closes the connections of a server, or all of them if that is NULL, but for
+ * those in use.  Returns how many were closed, and how many were not.
+ */
+extern int	connection_close(const char *server_name, int *in_use);
+
 /* For messages: the server's name, and the mapping's role or "public". */
 extern const char *connection_server_name(const Connection *connection);
 extern const char *connection_user_name(const Connection *connection);

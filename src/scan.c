@@ -391,7 +391,7 @@ start_requests(HibobScan *scan)
 	scan->asked = request_filter(scan);
 	start_answers(scan);
 	if (scan->keep_rows || scan->share.has_others || scan->cache_key != NULL)
-		cache_create(&scan->kept, scan->relid);
+		cache_create(&scan->kept, scan->relid, scan->serverid);
 }
 
 static bool
