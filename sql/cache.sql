@@ -1,6 +1,9 @@
 --
 -- Answers kept for a time, per user mapping.
 --
+\getenv here PG_ABS_SRCDIR
+\set here :here '/test/lib/regress.sql'
+\i :here
 \getenv base HIBOB_SIM_BASE
 \! "$HIBOB_TELL" reset
 CREATE EXTENSION hibob_fdw;
@@ -27,8 +30,7 @@ SELECT count(*) FROM people WHERE status = 'Active';
 \! "$HIBOB_TELL" requests --clear
 
 -- EXPLAIN says so.
-EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF)
-	SELECT email FROM people;
+SELECT explain($$SELECT email FROM people$$, 'ANALYZE');
 
 -- An answer that was not read to its end, or failed, is not kept.
 SELECT id FROM people LIMIT 1;

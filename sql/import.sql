@@ -1,6 +1,9 @@
 --
 -- IMPORT FOREIGN SCHEMA: tables, columns, names.
 --
+\getenv here PG_ABS_SRCDIR
+\set here :here '/test/lib/regress.sql'
+\i :here
 \getenv base HIBOB_SIM_BASE
 \! "$HIBOB_TELL" reset
 SET client_min_messages = warning;
@@ -33,7 +36,7 @@ SELECT count(*), count(equipment_cost_centre) > 0 AS equipment,
   FROM hr.people;
 SELECT full_name, cost_centre, languages, business_unit, laptop_price,
 	   laptop_price_currency, time_in_role, name_day, badge_last_seen
-  FROM hr.people WHERE employee_number IN (2, 3) ORDER BY id;
+  FROM hr.people WHERE employee_number IN (2, 3) ORDER BY id \g (format=unaligned)
 DROP SCHEMA hr CASCADE;
 
 -- Everything.
@@ -109,7 +112,7 @@ SELECT count(*) FROM tables;
 \! "$HIBOB_TELL" config '{"extra_custom_fields": 500}'
 IMPORT FOREIGN SCHEMA hibob LIMIT TO (people) FROM SERVER bob INTO hr;
 SELECT count(*) FROM columns WHERE "table" = 'people';
-EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT * FROM hr.people;
+SELECT explain($$SELECT * FROM hr.people$$, 'ANALYZE');
 SELECT count(extra_1), count(extra_500), count(p) FROM hr.people p;
 SELECT full_name, extra_1 IS NOT NULL AS first, extra_500 IS NOT NULL AS last
   FROM (SELECT * FROM hr.people WHERE id = '3332883884017713312' OFFSET 0) p;

@@ -29,9 +29,11 @@ SELECT * FROM people WHERE employee_number = 7;
 \x
 
 -- Names in several scripts, quotes, escapes, empty and null values.
-SELECT employee_number, first_name, left(surname, 40) AS surname, email
+SELECT employee_number, to_json(first_name) AS first_name,
+	   to_json(left(surname, 40)) AS surname, email
   FROM people
- WHERE employee_number BETWEEN 2 AND 33 ORDER BY employee_number;
+ WHERE employee_number BETWEEN 2 AND 33 ORDER BY employee_number
+\g (format=unaligned)
 
 -- Machine and human values of one field, paths into a value, whole rows.
 CREATE FOREIGN TABLE shapes (
@@ -64,7 +66,7 @@ SELECT number, title_id, title, title_v, boss, boss_text, boss_mail, tenure,
 	   cost_centre, cost_centre_id, laptop, id_number, id_json
   FROM shapes WHERE number = 2;
 \x
-SELECT about FROM shapes WHERE number IN (4, 22, 27) ORDER BY number;
+SELECT to_json(about) AS about FROM shapes WHERE number IN (4, 22, 27) ORDER BY number \g (format=unaligned)
 SELECT everything->>'fullName' AS name, everything#>>'{work,title}' AS title,
 	   everything ? '/work/title' AS slash, everything ? 'internal' AS internal
   FROM shapes WHERE number = 2;

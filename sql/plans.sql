@@ -1,6 +1,9 @@
 --
 -- A citizen of the planner: look-ups, statistics, local conditions.
 --
+\getenv here PG_ABS_SRCDIR
+\set here :here '/test/lib/regress.sql'
+\i :here
 \getenv base HIBOB_SIM_BASE
 \! "$HIBOB_TELL" reset
 SET client_min_messages = warning;
@@ -57,8 +60,7 @@ ALTER SERVER bob OPTIONS (ADD fdw_startup_cost '1', ADD fdw_tuple_cost '10');
 CREATE TABLE again AS
 SELECT (3332883884017713275 + 37 * (n % 2))::text AS id FROM generate_series(1, 8) n;
 ANALYZE again;
-EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF)
-SELECT count(*) FROM again a JOIN people p ON p.id = a.id;
+SELECT explain($$SELECT count(*) FROM again a JOIN people p ON p.id = a.id$$, 'ANALYZE');
 DROP TABLE again;
 RESET enable_hashjoin;
 RESET enable_mergejoin;
@@ -66,9 +68,9 @@ RESET enable_material;
 ALTER SERVER bob OPTIONS (DROP fdw_startup_cost, DROP fdw_tuple_cost);
 
 -- A subquery's values, once.
-EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF)
+SELECT explain($$
 SELECT full_name FROM people
- WHERE id = ANY (ARRAY(SELECT person FROM licence WHERE app < 'app 2'));
+ WHERE id = ANY (ARRAY(SELECT person FROM licence WHERE app < 'app 2'))$$, 'ANALYZE');
 
 -- Statistics.
 EXPLAIN SELECT id FROM tasks;
@@ -107,8 +109,7 @@ WITH RECURSIVE tree AS (
 	SELECT p.id, level + 1 FROM people p JOIN tree t ON p.manager_id = t.id)
 SELECT level, count(*) FROM tree GROUP BY 1 ORDER BY 1;
 \! "$HIBOB_TELL" requests --clear
-EXPLAIN (ANALYZE, VERBOSE, COSTS OFF, TIMING OFF, SUMMARY OFF)
-SELECT count(*), count(m.full_name) FROM people p JOIN people m ON m.id = p.manager_id;
+SELECT explain($$SELECT count(*), count(m.full_name) FROM people p JOIN people m ON m.id = p.manager_id$$);
 -- Each reader has all rows, however they take turns.
 SELECT count(*), sum((a.n = b.n)::int) FROM
 	(SELECT id, row_number() OVER () AS n FROM people) a
@@ -138,8 +139,7 @@ RESET enable_nestloop;
 -- What HiBob cannot evaluate.
 EXPLAIN (VERBOSE, COSTS OFF)
 SELECT id FROM people WHERE status = 'Active' AND email LIKE 'a%' AND id > '3';
-EXPLAIN (VERBOSE, COSTS OFF, FORMAT JSON)
-SELECT id FROM tasks WHERE due > '2026-11-24' AND title = 'x';
+SELECT explain($$SELECT id FROM tasks WHERE due > '2026-11-24' AND title = 'x'$$, 'VERBOSE, FORMAT JSON');
 
 DROP SCHEMA hr CASCADE;
 DROP USER MAPPING FOR CURRENT_USER SERVER bob;

@@ -1,6 +1,9 @@
 --
 -- What reaches HiBob of a query: fields, filters, and what EXPLAIN says of it.
 --
+\getenv here PG_ABS_SRCDIR
+\set here :here '/test/lib/regress.sql'
+\i :here
 \getenv base HIBOB_SIM_BASE
 \! "$HIBOB_TELL" reset
 CREATE EXTENSION hibob_fdw;
@@ -147,16 +150,16 @@ END $$;
 \! "$HIBOB_TELL" requests --clear | cut -c 1-40 | sort | uniq -c | sed 's/^ *//'
 BEGIN;
 DECLARE c CURSOR FOR SELECT full_name FROM people;
-FETCH 2 FROM c;
+FETCH 2 FROM c \g (format=unaligned)
 SAVEPOINT s;
 SELECT count(*) FROM people;
-FETCH 1 FROM c;
+FETCH 1 FROM c \g (format=unaligned)
 ROLLBACK TO s;
-FETCH 1 FROM c;
+FETCH 1 FROM c \g (format=unaligned)
 CLOSE c;
 DECLARE c SCROLL CURSOR FOR SELECT full_name FROM people WHERE email LIKE '%3@%';
-FETCH 2 FROM c;
-FETCH BACKWARD 1 FROM c;
+FETCH 2 FROM c \g (format=unaligned)
+FETCH BACKWARD 1 FROM c \g (format=unaligned)
 COMMIT;
 \! "$HIBOB_TELL" requests --clear
 
@@ -169,10 +172,10 @@ RESET enable_hashjoin;
 RESET enable_mergejoin;
 RESET enable_material;
 SELECT n, (SELECT count(*) FROM people WHERE employee_number <= n) AS people
-  FROM generate_series(1, 3) n;
+  FROM generate_series(1, 3) n \g (format=unaligned)
 SELECT n, (SELECT full_name FROM people
 			WHERE id = (3332883884017713275 + 37 * n)::text) AS name
-  FROM generate_series(1, 3) n;
+  FROM generate_series(1, 3) n \g (format=unaligned)
 \! "$HIBOB_TELL" requests --clear
 
 -- Ids first, then batches.
@@ -183,15 +186,9 @@ SELECT count(*) FROM people_in_batches WHERE status = 'Active';
 \! "$HIBOB_TELL" requests --clear | cut -c 1-60
 
 -- EXPLAIN ANALYZE, in text and as JSON.
-CREATE FUNCTION analyzed(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
-DECLARE
-	line text;
-BEGIN
-	FOR line IN EXECUTE 'EXPLAIN (ANALYZE, COSTS OFF, SUMMARY OFF, TIMING OFF) '
-		|| query LOOP
-		RETURN NEXT regexp_replace(line, 'Received: \d+', 'Received: N');
-	END LOOP;
-END $$;
+CREATE FUNCTION analyzed(query text) RETURNS SETOF text LANGUAGE sql AS $$
+	SELECT regexp_replace(explain(query, 'ANALYZE'), 'Received: \d+', 'Received: N')
+$$;
 SELECT analyzed('SELECT id FROM people');
 SELECT analyzed('SELECT id FROM people WHERE id = NULL::text');
 SELECT analyzed('SELECT id FROM people WHERE id = ANY (ARRAY(SELECT ''1'' WHERE false))');

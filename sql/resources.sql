@@ -3,6 +3,9 @@
 -- reports.  What they have is compared with HiBob's own answers elsewhere;
 -- here it is looked at.
 --
+\getenv here PG_ABS_SRCDIR
+\set here :here '/test/lib/regress.sql'
+\i :here
 \getenv base HIBOB_SIM_BASE
 \! "$HIBOB_TELL" reset
 CREATE EXTENSION hibob_fdw;
@@ -48,24 +51,21 @@ SELECT actual_working_pattern->>'workingPatternType' AS pattern, count(*)
 SELECT count(*), count(data->'customColumns'), min(id) FROM dependents;
 
 -- Pages, and what reaches the request.
-EXPLAIN (ANALYZE, VERBOSE, COSTS OFF, TIMING OFF, SUMMARY OFF)
-SELECT id FROM salaries;
-EXPLAIN (ANALYZE, VERBOSE, COSTS OFF, TIMING OFF, SUMMARY OFF)
-SELECT id FROM salaries LIMIT 7;
+SELECT explain($$SELECT id FROM salaries$$);
+SELECT explain($$SELECT id FROM salaries LIMIT 7$$);
 EXPLAIN (VERBOSE, COSTS OFF) SELECT id FROM salaries WHERE is_current LIMIT 7;
-EXPLAIN (ANALYZE, VERBOSE, COSTS OFF, TIMING OFF, SUMMARY OFF)
+SELECT explain($$
 SELECT id FROM salaries
- WHERE employee_id IN ('3332883884017713312', '3332883884017713275', NULL);
-EXPLAIN (ANALYZE, VERBOSE, COSTS OFF, TIMING OFF, SUMMARY OFF)
-SELECT id FROM salaries WHERE employee_id = ANY (ARRAY[]::text[]);
-EXPLAIN (ANALYZE, VERBOSE, COSTS OFF, TIMING OFF, SUMMARY OFF)
+ WHERE employee_id IN ('3332883884017713312', '3332883884017713275', NULL)$$);
+SELECT explain($$SELECT id FROM salaries WHERE employee_id = ANY (ARRAY[]::text[])$$);
+SELECT explain($$
 SELECT id FROM payments
  WHERE employee_id = '3332883884017713275' AND pay_date >= '2026-01-01'
-   AND pay_date < '2026-07-01';
+   AND pay_date < '2026-07-01'$$);
 EXPLAIN (VERBOSE, COSTS OFF) SELECT id FROM payments;
-EXPLAIN (ANALYZE, VERBOSE, COSTS OFF, TIMING OFF, SUMMARY OFF)
+SELECT explain($$
 SELECT name FROM training
- WHERE employee_id = ANY ('{3332883884017713312,3332883884017713275,99}');
+ WHERE employee_id = ANY ('{3332883884017713312,3332883884017713275,99}')$$);
 EXPLAIN (VERBOSE, COSTS OFF) SELECT id FROM training;
 
 -- A custom table, with values for people's eyes.
@@ -78,17 +78,15 @@ SELECT id, name FROM named_lists WHERE list = 'department' AND archived;
 SELECT * FROM named_lists WHERE list = 'Department';
 SELECT list, count(*) FROM named_lists
  WHERE list IN ('title', 'site', 'department') GROUP BY 1 ORDER BY 1;
-EXPLAIN (ANALYZE, VERBOSE, COSTS OFF, TIMING OFF, SUMMARY OFF)
-SELECT id FROM named_lists WHERE list IN ('site', 'department');
+SELECT explain($$SELECT id FROM named_lists WHERE list IN ('site', 'department')$$);
 
 -- Who is out: a range of days is needed.
 SELECT count(*) FROM time_off;
 SELECT count(*) FROM time_off WHERE end_date >= '2026-11-24';
-EXPLAIN (ANALYZE, VERBOSE, COSTS OFF, TIMING OFF, SUMMARY OFF)
+SELECT explain($$
 SELECT employee_id FROM time_off
- WHERE end_date >= '2026-11-24' AND start_date < timestamp '2026-12-25 12:00';
-EXPLAIN (ANALYZE, VERBOSE, COSTS OFF, TIMING OFF, SUMMARY OFF)
-SELECT employee_id FROM time_off WHERE date = '2026-11-24';
+ WHERE end_date >= '2026-11-24' AND start_date < timestamp '2026-12-25 12:00'$$);
+SELECT explain($$SELECT employee_id FROM time_off WHERE date = '2026-11-24'$$);
 SELECT count(*) FROM time_off WHERE date = NULL;
 SELECT type, count(*), count(start_date), count(date) FROM time_off
  WHERE date BETWEEN '2026-11-01' AND '2026-12-25'
@@ -106,9 +104,9 @@ SELECT DISTINCT since, until FROM time_off_changes
  WHERE since > '2026-11-01 12:00+02' AND until <= '2026-11-20';
 SELECT count(*) FROM time_off_changes WHERE since >= '2025-11-01';
 SELECT count(*) FROM time_off_changes WHERE since >= 'infinity';
-EXPLAIN (ANALYZE, VERBOSE, COSTS OFF, TIMING OFF, SUMMARY OFF)
+SELECT explain($$
 SELECT request_id FROM time_off_changes
- WHERE since = '2026-09-01' AND until < '2027-06-01';
+ WHERE since = '2026-09-01' AND until < '2027-06-01'$$);
 
 -- Positions: fields are named, people's forms only where they are wanted.
 EXPLAIN (VERBOSE, COSTS OFF) SELECT name, fte FROM positions;

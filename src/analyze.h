@@ -2,8 +2,8 @@
  * analyze.h
  *		ANALYZE: a sample of all rows that HiBob sends.
  */
-#ifndef ANALYZE_H
-#define ANALYZE_H
+#ifndef HIBOB_ANALYZE_H
+#define HIBOB_ANALYZE_H
 
 #include "postgres.h"
 
@@ -16,4 +16,4 @@
 extern bool analyze_table(Relation rel, AcquireSampleRowsFunc *func,
 						  BlockNumber *totalpages);
 
-#endif							/* ANALYZE_H */
+#endif							/* HIBOB_ANALYZE_H */

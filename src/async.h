@@ -2,8 +2,8 @@
  * async.h
  *		Tables that are read at the same time, under an Append.
  */
-#ifndef ASYNC_H
-#define ASYNC_H
+#ifndef HIBOB_ASYNC_H
+#define HIBOB_ASYNC_H
 
 #include "postgres.h"
 
@@ -15,4 +15,4 @@ extern void async_request(AsyncRequest *areq);
 extern void async_configure_wait(AsyncRequest *areq);
 extern void async_notify(AsyncRequest *areq);
 
-#endif							/* ASYNC_H */
+#endif							/* HIBOB_ASYNC_H */

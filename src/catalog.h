@@ -8,8 +8,8 @@
  * resources.  Source: HiBob's public documentation.  How a resource is added
  * is told in doc/adding-a-resource.md.
  */
-#ifndef CATALOG_H
-#define CATALOG_H
+#ifndef HIBOB_CATALOG_H
+#define HIBOB_CATALOG_H
 
 #include "postgres.h"
 
@@ -207,4 +207,4 @@ extern const CatalogResource *catalog_resource_at(int index);
 /* The field option that takes the whole row. */
 #define CATALOG_WHOLE_ROW		"*"
 
-#endif							/* CATALOG_H */
+#endif							/* HIBOB_CATALOG_H */

@@ -86,12 +86,13 @@ check_tap() {
 
 # --- steps ------------------------------------------------------------------
 
-clang() { compgen -c clang | grep -E '^clang(-[0-9]+)?$' | sort -V | head -n 1; }
+# (compgen would find a function of the name clang, too.)
+find_clang() { compgen -c clang | grep -E '^clang(-[0-9]+)?$' | sort -V | head -n 1; }
 
 # gcc comes last: its build is the one that is tested.
 builds() {
     local compiler
-    for compiler in $(selected clang && clang) gcc; do
+    for compiler in $(selected clang && find_clang) gcc; do
         build clean >/dev/null 2>&1 || true
         check "build with $compiler" make -s -j "$(nproc)" with_llvm=no \
             "PG_CONFIG=$PG_BIN/pg_config" "CC=$compiler" WERROR=-Werror || true

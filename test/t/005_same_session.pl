@@ -120,7 +120,7 @@ my ($out, $err) = session('ALTER SERVER bob OPTIONS (SET base_url '
 	  . "'http://127.0.0.1:" . closed_port() . "/v1');\n$ALL;\n"
 	  . "ALTER SERVER bob OPTIONS (SET base_url '$sim/v1');\n$ALL;");
 is_deeply([ states($err) ], ['HV00N'], 'connection refused');
-like($err, qr/connect to 127\.0\.0\.1 port.*HINT:.*base_url/s, '... in words');
+like($err, qr/connect to 127\.0\.0\.1(?: port |:)\d.*HINT:.*base_url/s, '... in words');
 is($out, $PEOPLE, '... and an altered server is obeyed at once');
 
 # Three tries for two different failures.

@@ -1,0 +1,91 @@
+#!/bin/bash
+# Runs a command inside a Debian system that lies in a directory:
+#
+#   in_system.sh [--keep] [--network] [--bind DIRECTORY PLACE]... ROOT COMMAND...
+#
+# What the command changes is thrown away, unless --keep is given; it sees no
+# network but a loopback of its own, unless --network is given; --bind shows
+# it a directory, which it cannot write to.  The command has its own
+# processes, mounts and loopback: all of them end with it, or with this
+# script, however that ends.  Root only.
+set -euo pipefail
+
+# In the new namespaces, where this is process 1.
+enter() {
+    local root=$SYSTEM
+    if [ -z "$KEEP" ]; then
+        # Memory, so that not even a power cut leaves anything.
+        mount -t tmpfs -o mode=755 hibob_fdw "$SYSTEM.run"
+        mkdir "$SYSTEM.run/upper" "$SYSTEM.run/work" "$SYSTEM.run/root"
+        root=$SYSTEM.run/root
+        mount -t overlay -o "lowerdir=$SYSTEM,upperdir=$SYSTEM.run/upper,workdir=$SYSTEM.run/work" \
+            hibob_fdw "$root"
+    fi
+    mount -t proc proc "$root/proc"
+    make_devices "$root/dev"
+    while [ ${#BINDS[@]} != 0 ]; do
+        mkdir -p "$root${BINDS[1]}"
+        mount --rbind "${BINDS[0]}" "$root${BINDS[1]}"
+        mount -o remount,bind,ro "$root${BINDS[1]}"
+        BINDS=("${BINDS[@]:2}")
+    done
+    if [ -n "$NETWORK" ]; then
+        cat /etc/resolv.conf >"$root/etc/resolv.conf" 2>/dev/null || true
+        cat /etc/hosts >"$root/etc/hosts"
+    else
+        loopback_up
+    fi
+    chroot "$root" /usr/bin/env -i HOME=/root LANG=C.UTF-8 \
+        PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+        "$@"
+}
+
+make_devices() {
+    local device
+    mount -t tmpfs -o mode=755,size=1m devices "$1"
+    for device in null zero full random urandom tty; do
+        touch "$1/$device"
+        mount --bind "/dev/$device" "$1/$device"
+    done
+    ln -s /proc/self/fd "$1/fd"
+    ln -s /proc/self/fd/0 "$1/stdin"
+    ln -s /proc/self/fd/1 "$1/stdout"
+    ln -s /proc/self/fd/2 "$1/stderr"
+    mkdir -m 1777 "$1/shm"
+    mount -t tmpfs -o mode=1777 shm "$1/shm"
+    mkdir "$1/pts"
+    mount -t devpts -o newinstance,ptmxmode=0666,mode=620,gid=5 devpts "$1/pts"
+    ln -s pts/ptmx "$1/ptmx"
+}
+
+# SIOCSIFFLAGS with IFF_UP and IFF_RUNNING, as "ip link set lo up" does it.
+loopback_up() {
+    ip link set lo up 2>/dev/null ||
+        perl -MSocket -e 'socket(my $s, AF_INET, SOCK_DGRAM, 0) or die $!;
+            ioctl($s, 0x8914, pack("a16sx14", "lo", 0x41)) or die $!'
+}
+
+KEEP=
+NETWORK=
+BINDS=()
+ARGUMENTS=("$@")
+while :; do
+    case $1 in
+        --keep) KEEP=yes; shift ;;
+        --network) NETWORK=yes; shift ;;
+        --bind) BINDS+=("$2" "$3"); shift 3 ;;
+        *) break ;;
+    esac
+done
+SYSTEM=$1
+shift
+
+if [ -z "${HIBOB_IN_NAMESPACES:-}" ]; then
+    namespaces=(--mount --ipc --uts --pid)
+    [ -n "$NETWORK" ] || namespaces+=(--net)
+    [ -n "$KEEP" ] || mkdir -p "$SYSTEM.run"
+    export HIBOB_IN_NAMESPACES=1
+    exec unshare "${namespaces[@]}" --fork --kill-child --propagation private \
+        "${BASH_SOURCE[0]}" "${ARGUMENTS[@]}"
+fi
+enter "$@"
