@@ -103,6 +103,21 @@ SELECT people_fail();
 \! "$HIBOB_TELL" fault '{"endpoint": "/people/{identifier}", "html": true, "status": 404}'
 SELECT failure($$SELECT email FROM people WHERE id = '1'$$);
 
+-- Lists are small documents, read as a whole.
+CREATE FOREIGN TABLE lists (list text, name text)
+	SERVER bob OPTIONS (resource 'named_lists');
+\! "$HIBOB_TELL" fault '{"endpoint": "/company/named-lists", "body": " {\"x\": {\"name\": \"x\", \"values\": [{\"id\": 1, \"name\": \"Zoë 🦄\"}]}} \n"}'
+SELECT * FROM lists;
+\! "$HIBOB_TELL" fault '{"endpoint": "/company/named-lists", "body": "[] []"}'
+SELECT failure('SELECT * FROM lists');
+\! "$HIBOB_TELL" fault '{"endpoint": "/company/named-lists", "body": "[{\"name\": \"x\""}'
+SELECT failure('SELECT * FROM lists');
+\! "$HIBOB_TELL" fault '{"endpoint": "/company/named-lists", "body": "null\n"}'
+SELECT failure('SELECT * FROM lists');
+\! "$HIBOB_TELL" fault "{\"endpoint\": \"/company/named-lists\", \"body\": \"$(printf '%070d' 0 | tr 0 '[')$(printf '%070d' 0 | tr 0 ']')\"}"
+SELECT failure('SELECT * FROM lists');
+DROP FOREIGN TABLE lists;
+
 -- Values that do not fit their columns.
 \! "$HIBOB_TELL" fault '{"endpoint": "/people/search", "json": {"employees": [{"id": "77", "email": "x", "work": {"startDate": "never"}}]}}'
 SELECT failure('SELECT min(start_date) FROM people');

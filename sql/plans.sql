@@ -22,10 +22,11 @@ INSERT INTO licence SELECT 'app ' || n, (3332883884017713238 + 37 * n)::text, NU
   FROM generate_series(1, 400) n;
 UPDATE licence l SET email = p.email FROM people p WHERE p.id = l.person;
 ANALYZE licence;
-EXPLAIN (VERBOSE, COSTS OFF)
-SELECT p.full_name FROM licence l JOIN people p ON p.id = l.person WHERE app = 'app 2';
-EXPLAIN (COSTS OFF)
-SELECT p.full_name FROM licence l JOIN people p ON p.id = l.person;
+SELECT explain($$
+SELECT p.full_name FROM licence l JOIN people p ON p.id = l.person WHERE app = 'app 2'$$,
+	'VERBOSE');
+SELECT explain($$
+SELECT p.full_name FROM licence l JOIN people p ON p.id = l.person$$, 'VERBOSE false');
 EXPLAIN (COSTS OFF)
 SELECT p.full_name FROM licence l JOIN people p ON lower(p.email) = lower(l.email);
 \! "$HIBOB_TELL" requests --clear >/dev/null

@@ -112,7 +112,7 @@ SELECT request_id FROM time_off_changes
 EXPLAIN (VERBOSE, COSTS OFF) SELECT name, fte FROM positions;
 EXPLAIN (VERBOSE, COSTS OFF) SELECT name, department FROM positions;
 SELECT id, name, department, site, fte, filled_by_name FROM positions
- ORDER BY id LIMIT 3;
+ ORDER BY id LIMIT 3 \g (format=unaligned)
 SELECT status, count(*) FROM position_openings GROUP BY 1 ORDER BY 1;
 SELECT id, name FROM job_families ORDER BY id LIMIT 2;
 

@@ -2,8 +2,8 @@
  * json_doc.c
  *		Small JSON documents, built and read by json-c.
  *
- * With lists.c the one room that sees json-c.  It includes nothing of PostgreSQL, so it
- * cannot raise an error: what fails is returned.  A JsonDoc is a json_object
+ * With lists.c the one room that sees json-c.  It includes nothing of
+ * PostgreSQL, so it cannot raise an error: what fails is returned.  A JsonDoc is a json_object
  * under a name of our own.
  */
 #include "json_doc.h"
@@ -102,31 +102,72 @@ json_doc_print(JsonDoc *doc)
 										  JSON_C_TO_STRING_NOSLASHESCAPE);
 }
 
-/*
- * Parses exactly one value that fills the text.  A number at the very end
- * would wait for its terminator; no caller has one there.
- */
-static json_object *
-parse(const char *text, size_t length, int depth)
+/* Why there is no value. */
+static const char *
+describe(enum json_tokener_error error)
 {
-	json_tokener *tokener;
-	json_object *value;
+	switch (error)
+	{
+		case json_tokener_error_depth:
+			return "nested too deeply";
+		case json_tokener_success:
+			return "nothing but null";
+		default:
+			return "not valid JSON";
+	}
+}
 
-	if (length > INT_MAX)
-		return NULL;
-	tokener = json_tokener_new_ex(depth);
+/* Whether nothing but blanks follows. */
+static bool
+is_blank(const char *text, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		if (text[i] == '\0' || strchr(" \t\r\n", text[i]) == NULL)
+			return false;
+	return true;
+}
+
+/*
+ * A number at the very end would wait for its terminator; no caller has one
+ * there.
+ *
+ * JSON_TOKENER_STRICT would see to the end of the text, too.  But json-c 0.18
+ * takes all that is not ASCII for control characters then (its issue 875),
+ * and each version has its own idea of what is strict.  The comments and
+ * surplus commas that pass without it change no value.
+ */
+JsonDoc *
+json_doc_parse_value(const char *text, size_t length, int depth,
+					 const char **defect)
+{
+	json_tokener *tokener = NULL;
+	json_object *value;
+	size_t		end;
+
+	*defect = "out of memory";
+	if (length <= INT_MAX)
+		tokener = json_tokener_new_ex(depth);
 	if (tokener == NULL)
 		return NULL;
-	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
 	value = json_tokener_parse_ex(tokener, text, (int) length);
+	*defect = describe(json_tokener_get_error(tokener));
+	end = json_tokener_get_parse_end(tokener);
 	json_tokener_free(tokener);
-	return value;
+	if (value != NULL && !is_blank(text + end, length - end))
+	{
+		*defect = "more than one value";
+		json_object_put(value);
+		value = NULL;
+	}
+	return AS_DOC(value);
 }
 
 JsonDoc *
 json_doc_parse_any(const char *text, size_t length)
 {
-	json_object *value = parse(text, length, MAX_DEPTH);
+	const char *defect;
+	json_object *value = AS_JSON(json_doc_parse_value(text, length, MAX_DEPTH,
+													  &defect));
 
 	if (value != NULL && !json_object_is_type(value, json_type_object) &&
 		!json_object_is_type(value, json_type_array))
@@ -203,7 +244,9 @@ json_doc_text(JsonDoc *object, const char *key)
 long
 json_doc_unescape(const char *quoted, size_t length, char *out)
 {
-	json_object *value = parse(quoted, length, 1);
+	const char *defect;
+	json_object *value = AS_JSON(json_doc_parse_value(quoted, length, 1,
+													  &defect));
 	long		result = -1;
 
 	if (value != NULL && json_object_is_type(value, json_type_string))

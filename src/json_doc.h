@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-typedef struct JsonDoc JsonDoc; /* an object or an array */
+typedef struct JsonDoc JsonDoc; /* a json_object, mostly an object or array */
 
 /* A new object; NULL if memory ran out.  What is added to it belongs to it. */
 extern JsonDoc *json_doc_new(void);
@@ -40,6 +40,13 @@ extern JsonDoc *json_doc_parse(const char *text, size_t length);
 
 /* NULL if it is not exactly one JSON object or array. */
 extern JsonDoc *json_doc_parse_any(const char *text, size_t length);
+
+/*
+ * Any one value, nested no deeper than this; not null, which cannot be told
+ * from none.  NULL if it is not that: "defect" is a static text then.
+ */
+extern JsonDoc *json_doc_parse_value(const char *text, size_t length,
+									 int depth, const char **defect);
 
 /*
  * Looking around.  NULL, which counts as an empty array, where there is no such

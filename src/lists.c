@@ -10,10 +10,11 @@
 #include "lists.h"
 
 #include <json-c/json.h>
-#include <limits.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "json_doc.h"
 
 /* Lists, items, and children of children. */
 #define MAX_DEPTH 64
@@ -205,27 +206,6 @@ add_lists(Flattening *flattening, json_object *body)
 	return add_named_lists(flattening, body);
 }
 
-static json_object *
-parse(const char *text, size_t length, const char **defect)
-{
-	json_tokener *tokener;
-	json_object *body;
-
-	*defect = "out of memory";
-	if (length > INT_MAX)
-		return NULL;
-	tokener = json_tokener_new_ex(MAX_DEPTH);
-	if (tokener == NULL)
-		return NULL;
-	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
-	body = json_tokener_parse_ex(tokener, text, (int) length);
-	if (body == NULL)
-		*defect = json_tokener_get_error(tokener) == json_tokener_error_depth ?
-			"the named lists are nested too deeply" : "expected named lists";
-	json_tokener_free(tokener);
-	return body;
-}
-
 static char *
 print(json_object *rows)
 {
@@ -240,7 +220,9 @@ char *
 lists_flatten(const char *text, size_t length, size_t *result_length,
 			  const char **defect)
 {
-	json_object *body = parse(text, length, defect);
+	json_object *body = (json_object *) json_doc_parse_value(text, length,
+															 MAX_DEPTH,
+															 defect);
 	Flattening	flattening = {0};
 	char	   *result = NULL;
 

@@ -20,8 +20,9 @@ BEGIN
 	FOR line IN EXECUTE format('EXPLAIN (%s, COSTS OFF, BUFFERS OFF, '
 		'TIMING OFF, SUMMARY OFF) %s', options, query) LOOP
 		line := regexp_replace(line, '(rows=\d+)\.00 ', '\1 ');
-		line := regexp_replace(line, '\$\d+|\(InitPlan \d+\)\.col1', 'InitPlan');
-		line := regexp_replace(line, ' \(returns InitPlan\)', '');
+		line := regexp_replace(line, ' \(returns \$\d+\)$', '');
+		line := regexp_replace(line, '\((\$\d+|\(InitPlan \d+\)\.col1)\)',
+							   '(InitPlan)');
 		line := regexp_replace(line, '\n *"Disabled": false,', '', 'g');
 		side := regexp_match(line, '^(.*: \()([a-z_.]+) = ([a-z_.]+)(\))$');
 		IF side[2] > side[3] THEN
