@@ -136,7 +136,7 @@ copy_tree() {
     mkdir "$WORK/tree" "$WORK/tmp"
     tar -C "$SOURCE" --exclude=./.git --exclude='*.o' --exclude='*.bc' \
         --exclude='*.so' --exclude=__pycache__ --exclude=./results \
-        --exclude='./tmp_check*' --exclude='./regression.*' -cf - . |
+        --exclude=./bench-results --exclude='./tmp_check*' --exclude='./regression.*' -cf - . |
         tar -C "$WORK/tree" --no-same-owner -xf -
     AS_SERVER=(env "HOME=$WORK" "TMPDIR=$WORK/tmp" PYTHONDONTWRITEBYTECODE=1)
     if is_root; then
