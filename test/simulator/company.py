@@ -213,6 +213,9 @@ class Company:
         self.today = today
         self.today_ordinal = today.toordinal()
         self.overrides = overrides or {}
+        self._overridden = {fields["root.email"]: number
+                            for number, fields in self.overrides.items()
+                            if isinstance(fields.get("root.email"), str)}
         self.span = _span(size)
         self._known = {}
         self._often = {}
@@ -257,7 +260,7 @@ class Company:
 
     def by_email(self, email, ignore_case=True):
         """The employee with an e-mail address, or None."""
-        number = _number_in(email)
+        number = self._overridden.get(email) or _number_in(email)
         if not 1 <= number <= self.size:
             return None
         employee = self.employee(number)
