@@ -9,6 +9,13 @@ set -euo pipefail
 # shellcheck source=test/lib/setup.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/setup.sh"
 
+# pg_cron, and clients of other makes: a test skips what is not to be had.
+OPTIONAL_PACKAGES=(
+    "postgresql-$PG_VERSION-cron" python3-psycopg2 libpostgresql-jdbc-java
+    default-jre-headless libecj-java odbc-postgresql unixodbc python3-pyodbc
+)
+OPTIONAL_NODE_MODULES=(pg@8.23.1 pg-cursor@2.22.1)
+
 ONLY=("$@")
 PASSED=0
 FAILED=0

@@ -23,8 +23,9 @@ PACKAGES=(
     pkg-config gcc make python3 perl libipc-run-perl libio-socket-ssl-perl
     openssl
 )
-# A test skips what needs these, if apt does not have them.
-OPTIONAL_PACKAGES=("postgresql-$PG_VERSION-cron")
+# What a script would like, but may do without: it says so before it prepares.
+OPTIONAL_PACKAGES=()
+OPTIONAL_NODE_MODULES=()
 
 WORK=           # the temporary directory
 STEP=           # process groups that run now: the present step,
@@ -52,34 +53,68 @@ prepare() {
     trap 'exit 143' TERM
     install_packages
     install_optional_packages
+    install_node_modules
     may_install
     copy_tree
 }
 
 # --- packages ---------------------------------------------------------------
 
+is_installed() {
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>&1)" = installed ]
+}
+
 missing_packages() {
     local package
     for package in "${PACKAGES[@]}"; do
-        case $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>&1) in
-            installed) ;;
-            *) printf '%s ' "$package" ;;
-        esac
+        is_installed "$package" || printf '%s ' "$package"
     done
 }
 
-# What cannot be installed without asking anybody is left out.
+# What cannot be installed is left out, and that is said.
 install_optional_packages() {
-    local package
+    local package missing=()
     is_root || return 0
     for package in "${OPTIONAL_PACKAGES[@]}"; do
-        dpkg-query -W -f '${db:Status-Status}' "$package" 2>&1 |
-            grep -qx installed && continue
-        [ -n "$(apt-cache -q madison "$package" 2>/dev/null)" ] || continue
-        say "Installing $package"
-        DEBIAN_FRONTEND=noninteractive apt-get install -y \
-            --no-install-recommends "$package" >/dev/null 2>&1 </dev/null ||
-            say "Without $package: apt-get failed"
+        is_installed "$package" || missing+=("$package")
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    say "Installing ${missing[*]}"
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update >/dev/null 2>&1 || true
+    # All at once is faster; one by one, a missing one costs no other.
+    install_quietly "${missing[@]}" && return
+    for package in "${missing[@]}"; do
+        install_quietly "$package" || say "Without $package: apt-get failed"
+    done
+}
+
+install_quietly() {
+    apt-get install -y --no-install-recommends "$@" >/dev/null 2>&1 </dev/null
+}
+
+# Modules of node-postgres: "pg@VERSION" and others that belong to it.  Debian
+# has them in a package that needs Debian's Node.js; where there is another one,
+# npm came with it, and gets them into its global directory, which stays.
+install_node_modules() {
+    [ ${#OPTIONAL_NODE_MODULES[@]} -gt 0 ] || return 0
+    NODE_PATH=$(npm root --global 2>/dev/null || true)
+    export NODE_PATH
+    if have_node_modules || ! is_root; then return; fi
+    say "Installing ${OPTIONAL_NODE_MODULES[*]}"
+    if command -v npm >/dev/null; then
+        timeout 120 npm install --global "${OPTIONAL_NODE_MODULES[@]}" \
+            >/dev/null 2>&1 </dev/null || true
+    else
+        install_quietly node-pg || true
+    fi
+    have_node_modules || say "Without ${OPTIONAL_NODE_MODULES[*]}: npm failed"
+}
+
+have_node_modules() {
+    local module
+    for module in "${OPTIONAL_NODE_MODULES[@]}"; do
+        node -e "require('${module%@*}')" >/dev/null 2>&1 || return 1
     done
 }
 
