@@ -12,7 +12,7 @@ PGFILEDESC = "hibob_fdw - foreign data wrapper for HiBob"
 
 REGRESS = $(sort $(patsubst sql/%.sql,%,$(wildcard sql/*.sql)))
 REGRESS_OPTS = --encoding=UTF8 --no-locale
-EXTRA_CLEAN = test/unit/json_reader_test test/unit/csv_reader_test
+EXTRA_CLEAN = $(patsubst %.c,%,$(wildcard test/unit/*.c))
 
 PG_CONFIG ?= pg_config
 PKG_CONFIG ?= pkg-config

@@ -83,14 +83,16 @@ SELECT attempt('ALTER FOREIGN DATA WRAPPER hibob_fdw OPTIONS (base_url ''x'')');
 SELECT attempt('CREATE SERVER s FOREIGN DATA WRAPPER hibob_fdw');
 SELECT server_option('base_url',
 	'https://api.hibob.com/v1', 'https://api.sandbox.hibob.com/v1/',
-	'HTTPS://API.hibob.com:443/v1', 'http://127.0.0.1:8080/v1',
+	'HTTPS://API.hibob.com:443/v1', 'https://api.hibob.com/.../v1.',
+	'http://127.0.0.1:8080/v1',
 	'http://127.200.3.4', 'http://[::1]:8080/', 'http://localhost:8080');
 SELECT server_option('base_url',
 	'', '/', 'api.hibob.com', 'https://', 'https:///v1', 'https:v1', 'ftp://api.hibob.com',
 	'file:///etc/passwd', 'http://api.hibob.com/v1', 'http://128.0.0.1/',
 	'http://localhost.example.com', 'http://[::2]/', 'https://a b.com',
 	'https://x.com/v1' || chr(10) || 'Host: y', 'https://x.com:99999/',
-	'https://x.com\y.com/',
+	'https://x.com\y.com/', 'https://x.com/..', 'https://x.com/v1/../v2',
+	'https://x.com/v1//./',
 	'http://%6cocalhost/', 'https://' || repeat('a', 256) || '.com/');
 -- What could be a password is not repeated.
 SELECT server_option('base_url',
@@ -108,8 +110,10 @@ SELECT server_option('fdw_startup_cost', '0', '2000', '1e9', '1e10', '-1',
 	'NaN', 'Infinity', 'cheap');
 SELECT server_option('fdw_tuple_cost', '0.01', '-0.01', '');
 SELECT server_option('proxy', 'http://proxy.example.com:3128', '');
-SELECT server_option('proxy', 'http://hush@x' || chr(10));
-SELECT server_option('ca_file', '/etc/ssl/certs/ca.pem', 'ca.pem', '');
+SELECT server_option('proxy', 'http://x/hush' || chr(10),
+	'http://user:hush@x.com:3128', 'hush@x');
+SELECT server_option('ca_file', '/etc/ssl/certs/ca.pem', 'ca.pem', '',
+	'/etc/ssl' || chr(10));
 
 -- An option that does not exist, near to one, far from all, and one of
 -- another kind of object.
@@ -159,8 +163,10 @@ SELECT table_option('people', 'include_archived', 'true');
 SELECT table_option('time_off', 'include_private', 'true');
 SELECT table_option('time_off_changes', 'include_private', 'true');
 SELECT table_option('time_off_changes', 'include_pending', 'no');
-SELECT table_option('report', 'report_id', '71001', '');
-SELECT table_option('custom_table', 'table_id', 'root__table_1');
+SELECT table_option('report', 'report_id', '71001', '', '.', '..',
+	'1' || chr(10) || 'X-Evil: 1');
+SELECT table_option('custom_table', 'table_id', 'root__table_1', '..',
+	'root' || chr(10));
 SELECT table_option('custom_table', 'report_id', '71001');
 SELECT table_option('people', 'table_id', 'root__table_1');
 SELECT attempt('CREATE FOREIGN TABLE t (id text) SERVER bob
@@ -175,7 +181,7 @@ SELECT column_option('field', 'work.department', '*', 'root.id',
 	'payroll.variable.Executive bonus.amount',
 	'identification.custom.Payroll Integration ID_1RNhIIf',
 	'', '.', '.id', 'work.', 'work..title', 'work.*', '**',
-	'work.' || chr(9) || 'title');
+	'work.' || chr(9) || 'title', 'work.' || chr(10) || 'title');
 -- A report's label may look like this, a path of keys may not.
 CREATE FOREIGN TABLE keys (a text OPTIONS (field 'work..title'),
 	b text OPTIONS (field '.id'), c text OPTIONS (field 'work.'))

@@ -240,6 +240,18 @@ complete_no_identity(const RowMap *map)
 }
 
 void
+complete_too_many_ids(const RowMap *map)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FDW_ERROR),
+			 errmsg("HiBob shows more employees than foreign table \"%s\" can be read by",
+					map->table),
+			 errdetail("Their ids are kept in memory, of which there is enough for a million."),
+			 errhint("Name the employees in a condition.")));
+	pg_unreachable();
+}
+
+void
 complete_check_min_rows(const TableOptions *options, const RowMap *map,
 						uint64 rows)
 {

@@ -35,6 +35,9 @@ extern void complete_check_labels(const RowMap *map, const CsvReader *reader);
 /* Refuses employees whose id is not shown, where they are read by it. */
 hibob_noreturn extern void complete_no_identity(const RowMap *map);
 
+/* Refuses more employees than there is room for the ids of. */
+hibob_noreturn extern void complete_too_many_ids(const RowMap *map);
+
 /* Refuses fewer rows than the table's min_rows demands. */
 extern void complete_check_min_rows(const TableOptions *options,
 									const RowMap *map, uint64 rows);

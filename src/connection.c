@@ -14,6 +14,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "commands/defrem.h"
 #include "connection.h"
 #include "foreign/foreign.h"
 #include "miscadmin.h"
@@ -68,11 +69,30 @@ static HTAB *connections = NULL;
 /* The setting hibob_fdw.allowed_hosts. */
 static char *allowed_hosts = NULL;
 
+/* Overwrites what was only ours, and nobody needs any more. */
+static void
+wipe(const char *secret)
+{
+	explicit_bzero(unconstify(char *, secret), strlen(secret));
+}
+
+/* The values of a mapping's options, as the server has handed them out to us. */
+static void
+wipe_options(const UserMapping *mapping)
+{
+	ListCell   *lc;
+
+	foreach(lc, mapping->options)
+		wipe(defGetString(lfirst_node(DefElem, lc)));
+}
+
 static void
 destroy(Connection *connection)
 {
 	while (connection->nidle > 0)
 		http_channel_close(connection->idle[--connection->nidle]);
+	wipe(connection->credentials->service_user_id);
+	wipe(connection->credentials->token);
 	MemoryContextDelete(connection->context);
 }
 
@@ -186,24 +206,35 @@ is_listed_host(const char *host)
  * create servers must not be able to make the database call an address of
  * their choosing, so any host but HiBob's needs a superuser's word: as the
  * server's owner, or in the setting.
+ *
+ * A name is not yet an address, and whoever answers for the name may not
+ * answer for where a name server says it is.  HiBob is in the Internet; a
+ * host in the setting may be in the organization's network, but it is this
+ * machine, or what only this machine can see, only if the setting says so.
  */
 static HttpReach
-allowed_reach(const ForeignServer *server, const char *base_url)
+allowed_reach(const ForeignServer *server, const ServerOptions *options)
 {
 	UrlParts	parts;
+	bool		owned = superuser_arg(server->owner);
+	bool		listed;
 
-	if (!url_parse(base_url, &parts))
+	if (!url_parse(options->base_url, &parts))
 		elog(ERROR, "base_url of server \"%s\" is not a URL",
 			 server->servername);
-	if (is_own_host(parts.host) && parts.is_https)
-		return HTTP_REACH_PUBLIC;
-	if (!is_listed_host(parts.host) && !superuser_arg(server->owner))
+	listed = is_listed_host(parts.host);
+	if (!owned && !listed && !(is_own_host(parts.host) && parts.is_https))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("host \"%s\" of server \"%s\" is not allowed",
 						parts.host, server->servername),
 				 errhint("A superuser can add the host to the setting hibob_fdw.allowed_hosts, or become the server's owner.")));
-	return parts.is_https ? HTTP_REACH_ANY : HTTP_REACH_LOOPBACK;
+	if (!parts.is_https)
+		return HTTP_REACH_LOOPBACK;
+	/* A proxy is a superuser's word, too, and its address is what counts. */
+	if (owned || options->proxy != NULL || (listed && parts.is_fixed))
+		return HTTP_REACH_ANY;
+	return listed ? HTTP_REACH_NETWORK : HTTP_REACH_PUBLIC;
 }
 
 /*
@@ -299,10 +330,11 @@ connection_borrow(Oid userid, Oid serverid, ConnectionLease *lease)
 	ForeignServer *server = GetForeignServer(serverid);
 	UserMapping *mapping = GetUserMapping(userid, serverid);
 	Connection *connection = look_up(server, mapping);
+	HttpReach	reach;
 
+	wipe_options(mapping);
 	/* Judged each time: the setting and the owner's role can change. */
-	HttpReach	reach = allowed_reach(server, connection->options->base_url);
-
+	reach = allowed_reach(server, connection->options);
 	if (reach != connection->settings.reach)
 	{
 		while (connection->nidle > 0)
@@ -327,7 +359,8 @@ connection_return(ConnectionLease *lease)
 		return;
 	lease->connection = NULL;
 	http_channel_stop(lease->channel);
-	if (connection->stale || connection->nidle == MAX_IDLE)
+	if (connection->stale || connection->nidle == MAX_IDLE ||
+		http_channel_reach(lease->channel) != connection->settings.reach)
 		http_channel_close(lease->channel);
 	else
 		connection->idle[connection->nidle++] = lease->channel;

@@ -19,6 +19,12 @@
 /* So many of HiBob's words are worth repeating. */
 #define MAX_REFUSALS 5
 
+/* So many columns may be named as withheld; no table has more. */
+#define MAX_NAMES 1600
+
+/* Bytes of a cursor; no more would fit into the address of a request. */
+#define MAX_CURSOR 8192
+
 static const char *const restricted_places[] = {
 	"restricted_columns",
 	"results[].restricted_columns",
@@ -103,7 +109,7 @@ note_names(ResponseFindings *findings, List **list, JsonDoc *names)
 	{
 		const char *name = json_doc_element_text(names, i);
 
-		if (name != NULL)
+		if (name != NULL && list_length(*list) < MAX_NAMES)
 			note_text(findings, list, error_printable(name));
 	}
 }
@@ -277,6 +283,8 @@ find_next_page(Envelope *envelope, char **cursor)
 		return "the cursor of the next page is not a text";
 	if ((next->flags & JSON_NUL_ESCAPE) != 0)
 		return "the cursor of the next page has a character zero";
+	if (next->length > MAX_CURSOR)
+		return "the cursor of the next page is longer than 8192 bytes";
 	*cursor = cursor_text(next);
 	if (comes_again(envelope, *cursor))
 		return "the cursor of the next page has come before";

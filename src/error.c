@@ -345,6 +345,10 @@ error_unreachable(const ErrorSubject *subject, HttpFailure failure,
 			 errmsg("could not connect to HiBob for server \"%s\"",
 					connection_server_name(subject->connection)),
 			 errdetail_internal("%s.", text),
+			 failure == HTTP_FORBIDDEN ?
+			 errhint("The name of the host, or the proxy, leads to an address that the server may not reach. A superuser can add the host to the setting hibob_fdw.allowed_hosts for a private address, or become the server's owner for any; plain http reaches a loopback address only.") :
+			 failure == HTTP_OUTDATED ?
+			 errhint("TLS 1.2 or newer is needed. Check the host and port in base_url, and what may stand between it and the database server.") :
 			 failure == HTTP_UNTRUSTED ?
 			 errhint("The certificate has to match the host in base_url and come from a known authority; a superuser can name another authority in the server option ca_file.") :
 			 errhint("Check base_url, and that the database server may reach the host; the server option connect_timeout says how long is waited.")));
@@ -355,7 +359,8 @@ error_transport(const ErrorSubject *subject, HttpFailure failure,
 				const char *text, const ErrorProgress *progress)
 {
 	text = printable(text, strlen(text), MAX_WORDS);
-	if (failure == HTTP_UNREACHABLE || failure == HTTP_UNTRUSTED)
+	if (failure == HTTP_UNREACHABLE || failure == HTTP_FORBIDDEN ||
+		failure == HTTP_UNTRUSTED || failure == HTTP_OUTDATED)
 		error_unreachable(subject, failure, text);
 	ereport(ERROR,
 			(errcode(failure == HTTP_INTERNAL ? ERRCODE_FDW_ERROR :

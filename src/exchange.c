@@ -478,8 +478,6 @@ judge_failure(const Exchange *exchange)
 		return VERDICT_FINAL;
 	if (failure != HTTP_UNREACHABLE && failure != HTTP_BROKEN)
 		return VERDICT_FINAL;
-	if (http_channel_refused(exchange->channel))
-		return VERDICT_FINAL;
 	if (status >= 300 && status < 500)
 		return VERDICT_FINAL;	/* answered, though not to the end */
 	return VERDICT_FAILED;

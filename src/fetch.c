@@ -104,6 +104,12 @@ fetch_document(Oid serverid, const char *resource, size_t *length)
 		const JsonSlice *row =
 			row_reader_slice(record->reader, fetch->map.columns->places[0]);
 
+		if (document.len + row->length > RESPONSE_MAX_ROW)
+			ereport(ERROR,
+					(errcode(ERRCODE_FDW_ERROR),
+					 errmsg("the metadata of HiBob is larger than allowed"),
+					 errdetail("\"%s\" has more than %d MB.", resource,
+							   RESPONSE_MAX_ROW / (1024 * 1024))));
 		appendStringInfoChar(&document, document.len == 0 ? '[' : ',');
 		appendBinaryStringInfo(&document, record->window + row->start,
 							   (int) row->length);

@@ -99,6 +99,10 @@ restore_signals(const sigset_t *saved)
  * Once a backend, and only when needed: never in the postmaster, whose children
  * would share what it sets up.  It is never undone, as other extensions may use
  * libcurl too.
+ *
+ * There is no other way to keep libcurl from writing down the keys of its TLS
+ * connections where that variable says.  It reads it here, once, so if another
+ * extension has initialized it before, this is too late.
  */
 static void
 initialize_curl(void)
@@ -108,6 +112,7 @@ initialize_curl(void)
 
 	if (done)
 		return;
+	(void) unsetenv("SSLKEYLOGFILE");
 	code = curl_global_init(CURL_GLOBAL_ALL);
 	if (code != CURLE_OK)
 		ereport(ERROR,
@@ -261,15 +266,15 @@ set_behaviour(HttpChannel *channel, const HttpSettings *settings)
 
 /*
  * One way out: what is asked is asked of the host in the URL, over TLS that was
- * verified, and nothing in the server's environment has a say in it.  (Two
- * things libcurl does not let us switch off: the name resolver's own variables,
- * and SSLKEYLOGFILE where it was built for that.)
+ * verified, and nothing in the server's environment has a say in it.  (What
+ * libcurl does not let us switch off are the own variables and files of the
+ * name resolver and of the TLS library.)
  */
 static void
 set_safety(HttpChannel *channel, const HttpSettings *settings)
 {
-	/* The caller decides which of the two; see HttpReach on plain http. */
-	SET(channel, CURLOPT_PROTOCOLS_STR, "http,https");
+	SET(channel, CURLOPT_PROTOCOLS_STR,
+		settings->reach == HTTP_REACH_LOOPBACK ? "http" : "https");
 	SET(channel, CURLOPT_FOLLOWLOCATION, 0L);
 	SET(channel, CURLOPT_PATH_AS_IS, 1L);
 	SET(channel, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
@@ -396,6 +401,15 @@ fail(HttpChannel *channel, HttpFailure failure, const char *text)
 	copy[length] = '\0';
 }
 
+/* Whether it failed over the version of the protocol; again by libcurl's words. */
+static bool
+is_outdated(const char *text)
+{
+	return strstr(text, "unsupported protocol") != NULL ||
+		strstr(text, "alert protocol version") != NULL ||
+		strstr(text, "wrong version number") != NULL;
+}
+
 /*
  * Whether a failed TLS handshake was the network's fault.  libcurl has one code
  * for both, so its words have to tell; where they do not, the peer counts as
@@ -427,7 +441,8 @@ failure_of_code(const HttpChannel *channel, CURLcode code, const char *text)
 		case CURLE_PROXY:
 			return HTTP_UNREACHABLE;
 		case CURLE_SSL_CONNECT_ERROR:
-			return handshake_was_cut(text) ? HTTP_UNREACHABLE : HTTP_UNTRUSTED;
+			return handshake_was_cut(text) ? HTTP_UNREACHABLE :
+				is_outdated(text) ? HTTP_OUTDATED : HTTP_UNTRUSTED;
 		case CURLE_PEER_FAILED_VERIFICATION:
 		case CURLE_SSL_CACERT_BADFILE:
 		case CURLE_SSL_CERTPROBLEM:
@@ -470,9 +485,13 @@ finish(HttpChannel *channel, CURLcode code)
 		channel->state = CHANNEL_DONE;
 	else if (channel->too_many_headers)
 		fail(channel, HTTP_BROKEN, "the headers of the response are too large");
+	else if (channel->badly_encoded)
+		fail(channel, HTTP_BROKEN,
+			 "the response has a Content-Encoding that was not asked for");
 	else if (failure == HTTP_UNREACHABLE && channel->refusal[0] != '\0' &&
 			 !channel->connecting)
-		fail(channel, HTTP_UNREACHABLE, channel->refusal);
+		fail(channel, channel->reach_refused ? HTTP_FORBIDDEN :
+			 HTTP_UNREACHABLE, channel->refusal);
 	else
 		fail(channel, failure, text);
 }
@@ -596,6 +615,8 @@ http_channel_reset(HttpChannel *channel)
 	channel->watch_errno = 0;
 	channel->connecting = false;
 	channel->reach_refused = false;
+	channel->encoded = false;
+	channel->badly_encoded = false;
 	channel->refusal[0] = '\0';
 	channel->failure = HTTP_OK;
 	channel->failure_text[0] = '\0';
@@ -925,11 +946,10 @@ http_channel_failure_text(const HttpChannel *channel)
 	return channel->failure_text;
 }
 
-bool
-http_channel_refused(const HttpChannel *channel)
+HttpReach
+http_channel_reach(const HttpChannel *channel)
 {
-	return channel->failure == HTTP_UNREACHABLE && channel->reach_refused &&
-		!channel->connecting;
+	return channel->reach;
 }
 
 uint64

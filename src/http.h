@@ -26,13 +26,13 @@ typedef struct HttpChannel HttpChannel;
 
 /*
  * Which addresses a name may resolve to; with a proxy it is the proxy's
- * address that counts.  "Loopback" includes what the kernel takes for it, such
- * as 0.0.0.0 and IPv4 addresses in IPv6 clothes.
+ * address that counts.  What is what, says address.h.
  */
 typedef enum HttpReach
 {
-	HTTP_REACH_PUBLIC,			/* neither loopback nor link-local */
-	HTTP_REACH_LOOPBACK,		/* loopback only: the one way to plain http */
+	HTTP_REACH_PUBLIC,			/* the Internet only */
+	HTTP_REACH_NETWORK,			/* neither this machine nor its link */
+	HTTP_REACH_LOOPBACK,		/* this machine only: the one way to plain http */
 	HTTP_REACH_ANY
 } HttpReach;
 
@@ -58,9 +58,10 @@ typedef struct HttpRequest
 typedef enum HttpFailure
 {
 	HTTP_OK = 0,
-	HTTP_UNREACHABLE,			/* not resolved, not connected, or refused by
-								 * our own rules about addresses */
-	HTTP_UNTRUSTED,				/* TLS: the peer's certificate or the protocol */
+	HTTP_UNREACHABLE,			/* not resolved, or not connected */
+	HTTP_FORBIDDEN,				/* by our own rules about addresses */
+	HTTP_UNTRUSTED,				/* TLS: the peer's certificate, or */
+	HTTP_OUTDATED,				/* its protocol */
 	HTTP_BROKEN,				/* reset, or ended before its announced end */
 	HTTP_SILENT,				/* no byte for read_timeout */
 	HTTP_INTERNAL				/* anything else libcurl says */
@@ -157,8 +158,8 @@ extern const char *http_channel_header(HttpChannel *channel, const char *name);
 extern HttpFailure http_channel_failure(const HttpChannel *channel);
 extern const char *http_channel_failure_text(const HttpChannel *channel);
 
-/* Whether it failed by our own rules, so that trying again is in vain. */
-extern bool http_channel_refused(const HttpChannel *channel);
+/* How far the channel was opened to reach. */
+extern HttpReach http_channel_reach(const HttpChannel *channel);
 
 /* Bytes of the present body as they came over the wire. */
 extern uint64 http_channel_received(HttpChannel *channel);

@@ -10,11 +10,13 @@
 #include "postgres.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "address.h"
 #include "http_channel.h"
 #include "storage/fd.h"
 
@@ -136,7 +138,39 @@ http_on_body(char *data, size_t size, size_t count, void *arg)
 	return bytes;
 }
 
-/* Only counts: libcurl keeps the headers itself. */
+/*
+ * Looks at a header for how the body is encoded.  libcurl undoes whatever it
+ * was built to undo, and several codings one upon the other, by which a few
+ * bytes become gigabytes in a single call: gzip, once, is all that we ask for,
+ * and so is all that we take.
+ */
+static void
+note_encoding(HttpChannel *channel, const char *header, size_t length)
+{
+	static const char name[] = "Content-Encoding:";
+	static const char *const codings[] = {"gzip", "x-gzip", "identity"};
+
+	if (length >= 5 && strncmp(header, "HTTP/", 5) == 0)
+		channel->encoded = false;	/* the headers of another answer */
+	if (length < strlen(name) ||
+		pg_strncasecmp(header, name, strlen(name)) != 0)
+		return;
+	header += strlen(name);
+	length -= strlen(name);
+	while (length > 0 && isspace((unsigned char) *header))
+		header++, length--;
+	while (length > 0 && isspace((unsigned char) header[length - 1]))
+		length--;
+	channel->badly_encoded = channel->encoded;
+	channel->encoded = true;
+	for (size_t i = 0; i < lengthof(codings); i++)
+		if (strlen(codings[i]) == length &&
+			pg_strncasecmp(header, codings[i], length) == 0)
+			return;
+	channel->badly_encoded = true;
+}
+
+/* Only looks: libcurl keeps the headers itself. */
 size_t
 http_on_header(char *data, size_t size, size_t count, void *arg)
 {
@@ -149,7 +183,8 @@ http_on_header(char *data, size_t size, size_t count, void *arg)
 		channel->too_many_headers = true;
 		return CURL_WRITEFUNC_ERROR;
 	}
-	return bytes;
+	note_encoding(channel, data, bytes);
+	return channel->badly_encoded ? CURL_WRITEFUNC_ERROR : bytes;
 }
 
 /*
@@ -203,67 +238,44 @@ http_on_timer(CURLM *multi, long milliseconds, void *arg)
 	return -1;
 }
 
-typedef enum AddressKind
-{
-	ADDRESS_ORDINARY,
-	ADDRESS_LOOPBACK,
-	ADDRESS_LINK_LOCAL,
-	ADDRESS_FOREIGN				/* not of the Internet family */
-} AddressKind;
-
-/* 0.0.0.0/8 counts as loopback since connecting to it arrives there. */
-static AddressKind
-kind_of_ipv4(uint32 address)
-{
-	if (address >> 24 == 127 || address >> 24 == 0)
-		return ADDRESS_LOOPBACK;
-	if (address >> 16 == 0xA9FE)	/* 169.254.0.0/16 */
-		return ADDRESS_LINK_LOCAL;
-	return ADDRESS_ORDINARY;
-}
-
-/*
- * IPv6 has two ways to write an IPv4 address that arrives as IPv4 (mapped, and
- * the outdated compatible one); they must not be a way around the rules.
- */
-static AddressKind
-kind_of_address(const struct curl_sockaddr *address)
-{
-	const struct in6_addr *ipv6;
-	uint32		ipv4;
-
-	if (address->family == AF_INET)
-		return kind_of_ipv4(ntohl(((const struct sockaddr_in *)
-								   &address->addr)->sin_addr.s_addr));
-	if (address->family != AF_INET6)
-		return ADDRESS_FOREIGN;
-
-	ipv6 = &((const struct sockaddr_in6 *) &address->addr)->sin6_addr;
-	if (IN6_IS_ADDR_LOOPBACK(ipv6) || IN6_IS_ADDR_UNSPECIFIED(ipv6))
-		return ADDRESS_LOOPBACK;
-	if (IN6_IS_ADDR_LINKLOCAL(ipv6))
-		return ADDRESS_LINK_LOCAL;
-	if (IN6_IS_ADDR_V4MAPPED(ipv6) || IN6_IS_ADDR_V4COMPAT(ipv6))
-	{
-		memcpy(&ipv4, &ipv6->s6_addr[12], sizeof(ipv4));
-		return kind_of_ipv4(ntohl(ipv4));
-	}
-	return ADDRESS_ORDINARY;
-}
-
 static bool
 address_allowed(HttpReach reach, AddressKind kind)
 {
 	switch (reach)
 	{
 		case HTTP_REACH_PUBLIC:
-			return kind == ADDRESS_ORDINARY;
+			return kind == ADDRESS_PUBLIC;
+		case HTTP_REACH_NETWORK:
+			return kind == ADDRESS_PUBLIC || kind == ADDRESS_PRIVATE;
 		case HTTP_REACH_LOOPBACK:
 			return kind == ADDRESS_LOOPBACK;
 		case HTTP_REACH_ANY:
-			return kind != ADDRESS_FOREIGN;
+			return true;
 	}
 	return false;
+}
+
+static const char *
+refusal_words(HttpReach reach)
+{
+	switch (reach)
+	{
+		case HTTP_REACH_PUBLIC:
+			return "not a public address";
+		case HTTP_REACH_NETWORK:
+			return "a loopback or link-local address";
+		case HTTP_REACH_LOOPBACK:
+			return "not a loopback address";
+		case HTTP_REACH_ANY:
+			break;
+	}
+	return "not an Internet address";
+}
+
+static bool
+is_internet(const struct curl_sockaddr *address)
+{
+	return address->family == AF_INET || address->family == AF_INET6;
 }
 
 /* The name is the user's, but the address may be news, so it is named. */
@@ -279,10 +291,8 @@ note_refused_address(HttpChannel *channel, const struct curl_sockaddr *address)
 		inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)
 							  &address->addr)->sin6_addr, text, sizeof(text));
 	channel->reach_refused = true;
-	snprintf(channel->refusal, sizeof(channel->refusal),
-			 channel->reach == HTTP_REACH_LOOPBACK ?
-			 "address %s is not a loopback address" :
-			 "address %s is a loopback or link-local address", text);
+	snprintf(channel->refusal, sizeof(channel->refusal), "address %s is %s",
+			 text, refusal_words(channel->reach));
 }
 
 /*
@@ -297,7 +307,8 @@ http_on_open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *addre
 	int			fd;
 
 	channel->sendable = false;
-	if (!address_allowed(channel->reach, kind_of_address(address)))
+	if (!is_internet(address) ||
+		!address_allowed(channel->reach, address_kind(&address->addr)))
 	{
 		note_refused_address(channel, address);
 		return CURL_SOCKET_BAD;

@@ -66,6 +66,8 @@ struct HttpChannel
 	int			watch_errno;	/* why a socket or timer is not watched */
 	bool		connecting;		/* a socket was opened */
 	bool		reach_refused;	/* an address was not allowed */
+	bool		encoded;		/* the present headers name a coding */
+	bool		badly_encoded;	/* one not asked for, or more than one */
 	char		refusal[160];	/* why a socket was not opened */
 
 	/* The outcome. */

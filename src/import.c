@@ -102,6 +102,22 @@ begin_table(Table *table)
 		naming_reserve(table->names, system_columns[i]);
 }
 
+/*
+ * A type by a name that no search_path leads elsewhere: it is a word of the
+ * grammar, or gets its schema.
+ */
+static const char *
+sure_type(const char *type)
+{
+	static const char *const words[] = {"bigint", "boolean", "integer",
+		"interval", "numeric", "timestamp"};
+
+	for (size_t i = 0; i < lengthof(words); i++)
+		if (strcmp(words[i], type) == 0)
+			return type;
+	return psprintf("pg_catalog.%s", type);
+}
+
 /* One column, with a name that is taken already. */
 static void
 add_column(Table *table, const char *name, const char *type,
@@ -111,7 +127,7 @@ add_column(Table *table, const char *name, const char *type,
 
 	appendStringInfo(columns, "%s\n  %s %s OPTIONS (field %s",
 					 table->ncolumns++ > 0 ? "," : "", quote_identifier(name),
-					 type, quote_literal_cstr(field));
+					 sure_type(type), quote_literal_cstr(field));
 	if (human)
 		appendStringInfoString(columns, ", value 'human'");
 	if (path != NULL)

@@ -16,6 +16,12 @@
 
 #include "json_doc.h"
 
+/*
+ * Bytes of text in all rows: each repeats its list's name, and the names above
+ * it, so that a small document could become a very large one.
+ */
+#define MAX_TEXT (32 * 1024 * 1024)
+
 /* Lists, items, and children of children. */
 #define MAX_DEPTH 64
 
@@ -26,6 +32,7 @@ typedef struct Flattening
 {
 	json_object *rows;
 	const char *list;			/* the present one's name */
+	size_t		text;			/* bytes of text in the rows so far */
 	const char *defect;
 } Flattening;
 
@@ -95,6 +102,12 @@ item_path(const char *above, const char *name)
 	return result;
 }
 
+static size_t
+length_of(const char *text)
+{
+	return text != NULL ? strlen(text) : 0;
+}
+
 /*
  * Adds an item's row.  Returns it, to give its children their path.
  */
@@ -103,14 +116,23 @@ add_row(Flattening *flattening, json_object *item, json_object *parent)
 {
 	const char *name = item_name(item);
 	const char *above = json_object_get_string(value_of(parent, "path"));
-	json_object *row = json_object_new_object();
-	bool		ok = row != NULL;
+	const char *parent_id = json_object_get_string(value_of(parent, "id"));
+	json_object *row;
+	bool		ok;
 
+	flattening->text += length_of(flattening->list) + 2 * length_of(name) +
+		length_of(above) + length_of(parent_id);
+	if (flattening->text > MAX_TEXT)
+	{
+		fail(flattening, "the rows of the named lists are larger than allowed");
+		return NULL;
+	}
+	row = json_object_new_object();
+	ok = row != NULL;
 	ok = ok && put_text(row, "list", flattening->list);
 	ok = ok && put_text(row, "id", json_object_get_string(value_of(item, "id")));
 	ok = ok && put_text(row, "name", name);
-	ok = ok && put_text(row, "parentId",
-						json_object_get_string(value_of(parent, "id")));
+	ok = ok && put_text(row, "parentId", parent_id);
 	ok = ok && put(row, "path", item_path(above, name != NULL ? name : ""),
 				   false);
 	ok = ok && put(row, "archived",

@@ -88,6 +88,18 @@ parse_user_id(const OptionRule *rule, const char *value, void *place)
 	return parse_text(rule, value, place);
 }
 
+/*
+ * A server's options can be read by every role, so they are no place for a
+ * password.
+ */
+static const char *
+parse_proxy(const OptionRule *rule, const char *value, void *place)
+{
+	if (strchr(value, '@') != NULL)
+		return "It must not have a user name or password, since every role can read the options of a server.";
+	return parse_text(rule, value, place);
+}
+
 /* Absolute, since a relative path would depend on the server's directory. */
 static const char *
 parse_file(const OptionRule *rule, const char *value, void *place)
@@ -310,9 +322,9 @@ const OptionRule option_rules[] = {
 		.valid = "a duration from 0 to 1d, such as '90s'",
 	},
 	{
-		SERVER("proxy", proxy, parse_text),
+		SERVER("proxy", proxy, parse_proxy),
 		.superuser = true, .secret = true,
-		.valid = "a proxy's URL, such as 'http://proxy.example.com:3128'",
+		.valid = "a proxy's URL without user, such as 'http://proxy.example.com:3128'",
 	},
 	{
 		SERVER("ca_file", ca_file, parse_file),

@@ -49,6 +49,8 @@ struct Response
 	ExchangeResult early;		/* what came of that */
 	int			attempt;		/* which one the reader is reading */
 	uint64		rows;			/* of it */
+	uint64		barren_bytes;	/* since its last row, or its beginning */
+	int			barren_pages;	/* without a row, up to the one before it */
 	char	   *page;			/* the cursor of a page not yet asked for */
 	ReportWait	report;
 
@@ -156,6 +158,7 @@ start_exchange(Response *response)
 	response->polled = false;
 	response->attempt = 0;
 	response->rows = 0;
+	response->barren_bytes = 0;
 	if (response->reader.json != NULL || response->reader.csv != NULL)
 		row_reader_restart(&response->reader);
 }
@@ -170,6 +173,7 @@ open_next(Response *response)
 
 	MemoryContextReset(response->call_context);
 	response->pages = 0;
+	response->barren_pages = 0;
 	response->text = NULL;
 	old = MemoryContextSwitchTo(response->call_context);
 	if (!request_next(response->request, &response->call))
@@ -460,7 +464,10 @@ read_on(Response *response, bool sleep)
 		http_channel_drop(channel, done);
 		row_reader_dropped(&response->reader, done);
 		response->dropped = true;
+		response->barren_bytes += done;
 	}
+	if (response->barren_bytes > RESPONSE_MAX_BARREN_BYTES)
+		raise_shape(response, "more than 64 MB bring no row");
 	return await(response, sleep) && judge_answer(response, sleep);
 }
 
@@ -547,6 +554,7 @@ take_row(Response *response)
 
 	response->exchange.committed = true;
 	response->rows++;
+	response->barren_bytes = 0;
 	response->record.window = window_of(response).data;
 	defect = response->reader.csv != NULL ? NULL :
 		envelope_take_row(&response->envelope, response->findings,
@@ -557,6 +565,16 @@ take_row(Response *response)
 		return false;
 	response->findings->rows++;
 	return true;
+}
+
+/* A page has ended, and there is a next one. */
+static void
+check_pages(Response *response)
+{
+	if (response->rows > 0)
+		response->barren_pages = 0;
+	else if (++response->barren_pages > RESPONSE_MAX_BARREN_PAGES)
+		raise_shape(response, "more than 10000 pages in a row bring no row");
 }
 
 /*
@@ -583,6 +601,7 @@ finish_answer(Response *response)
 	close_answer(response);
 	if (response->page == NULL)
 		return RESPONSE_END;
+	check_pages(response);
 	if (response->prefetch)
 	{
 		open_page(response);

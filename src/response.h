@@ -18,8 +18,17 @@
 #include "row.h"
 
 /* The largest row or small document, and the deepest nesting. */
+/* Also what a document may have that is held as a whole. */
 #define RESPONSE_MAX_ROW (16 * 1024 * 1024)
 #define RESPONSE_MAX_DEPTH 256
+
+/*
+ * Rows bound what is read of an answer: they are what the query wants.  What
+ * comes without bringing any has bounds of its own, so that no answer lasts
+ * for ever: bytes, and pages one after the other.
+ */
+#define RESPONSE_MAX_BARREN_BYTES (64 * 1024 * 1024)
+#define RESPONSE_MAX_BARREN_PAGES 10000
 
 typedef struct Response Response;
 

@@ -29,6 +29,12 @@
 #include "utils/rel.h"
 #include "wide.h"
 
+/* Memory for the ids of all employees: of more than a million. */
+#define MAX_IDS (64 * 1024 * 1024)
+
+/* What an id takes beside its characters. */
+#define ID_OVERHEAD 32
+
 typedef struct HibobScan
 {
 	Oid			userid;
@@ -209,6 +215,7 @@ read_ids(HibobScan *scan, const RequestFilter *filter)
 	ResponseFindings findings = {.context = CurrentMemoryContext};
 	Response   *response;
 	List	   *ids = NIL;
+	size_t		memory = 0;
 
 	*subject = scan->subject;
 	subject->resource = catalog_resource(CATALOG_PEOPLE);
@@ -224,6 +231,9 @@ read_ids(HibobScan *scan, const RequestFilter *filter)
 
 		if (id->kind <= JSON_NULL)
 			complete_no_identity(scan->map);
+		memory += id->length + ID_OVERHEAD;
+		if (memory > MAX_IDS)
+			complete_too_many_ids(scan->map);
 		ids = lappend(ids, pnstrdup(record->window + id->start, id->length));
 	}
 	return ids;

@@ -40,20 +40,41 @@ check_characters(const char *url)
 }
 
 /*
- * Whether the host names this machine whatever a name server says.  libcurl
- * has brought an IPv4 address into its usual form before.
+ * Whether the host is an address, or the one name that stands for this machine
+ * whatever a name server says.  libcurl has brought an IPv4 address into its
+ * usual form before.
  */
-static bool
-host_is_loopback(const char *host)
+static void
+judge_host(UrlParts *parts)
 {
 	struct in_addr v4;
 	struct in6_addr v6;
 
-	if (inet_pton(AF_INET, host, &v4) == 1)
-		return (ntohl(v4.s_addr) >> 24) == IN_LOOPBACKNET;
-	if (inet_pton(AF_INET6, host, &v6) == 1)
-		return IN6_IS_ADDR_LOOPBACK(&v6);
-	return strcmp(host, "localhost") == 0;
+	parts->is_fixed = true;
+	if (inet_pton(AF_INET, parts->host, &v4) == 1)
+		parts->is_loopback = (ntohl(v4.s_addr) >> 24) == IN_LOOPBACKNET;
+	else if (inet_pton(AF_INET6, parts->host, &v6) == 1)
+		parts->is_loopback = IN6_IS_ADDR_LOOPBACK(&v6);
+	else
+		parts->is_fixed = parts->is_loopback =
+			strcmp(parts->host, "localhost") == 0;
+}
+
+/* Whether the path has a step to where it is or above. */
+static bool
+has_dot_segment(const char *path)
+{
+	while (path != NULL)
+	{
+		size_t		length;
+
+		path += strspn(path, "/");
+		length = strcspn(path, "/");
+		if ((length == 1 || length == 2) && strspn(path, ".") >= length)
+			return true;
+		path = strchr(path, '/');
+	}
+	return false;
 }
 
 /* Copies in lower case, without an IPv6 address' brackets. */
@@ -77,17 +98,20 @@ copy_host(const char *host, char *to)
 
 /* What libcurl read in the URL, against the rules. */
 static const char *
-check_parts(const char *scheme, const char *host, UrlParts *parts)
+check_parts(const char *scheme, const char *host, const char *path,
+			UrlParts *parts)
 {
 	if (!copy_host(host, parts->host))
 		return "Its host name is empty or too long.";
 	parts->is_https = strcmp(scheme, "https") == 0;
-	parts->is_loopback = host_is_loopback(parts->host);
+	judge_host(parts);
 
 	if (!parts->is_https && strcmp(scheme, "http") != 0)
 		return "It must begin with https://.";
 	if (!parts->is_https && !parts->is_loopback)
 		return "Plain http would send the credentials unencrypted.";
+	if (has_dot_segment(path))
+		return "Its path has a segment of dots.";
 	return NULL;
 }
 
@@ -95,10 +119,12 @@ check_parts(const char *scheme, const char *host, UrlParts *parts)
 static const char *
 check_structure(const char *url, UrlParts *parts)
 {
-	unsigned int flags = CURLU_DISALLOW_USER | CURLU_NON_SUPPORT_SCHEME;
+	unsigned int flags = CURLU_DISALLOW_USER | CURLU_NON_SUPPORT_SCHEME |
+		CURLU_PATH_AS_IS;
 	CURLU	   *parser = curl_url();
 	char	   *scheme = NULL;
 	char	   *host = NULL;
+	char	   *path = NULL;
 	const char *defect;
 
 	if (parser == NULL)
@@ -106,13 +132,15 @@ check_structure(const char *url, UrlParts *parts)
 
 	if (curl_url_set(parser, CURLUPART_URL, url, flags) != CURLUE_OK ||
 		curl_url_get(parser, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
-		curl_url_get(parser, CURLUPART_HOST, &host, 0) != CURLUE_OK)
+		curl_url_get(parser, CURLUPART_HOST, &host, 0) != CURLUE_OK ||
+		curl_url_get(parser, CURLUPART_PATH, &path, 0) != CURLUE_OK)
 		defect = "It is not a whole URL with scheme and host.";
 	else
-		defect = check_parts(scheme, host, parts);
+		defect = check_parts(scheme, host, path, parts);
 
 	curl_free(scheme);
 	curl_free(host);
+	curl_free(path);
 	curl_url_cleanup(parser);
 	return defect;
 }
@@ -136,10 +164,21 @@ url_is_segment(const char *value)
 char *
 url_escape_segment(const char *value)
 {
-	/* Room first: an error after libcurl's allocation would leak it. */
-	char	   *result = palloc(3 * strlen(value) + 1);
-	char	   *escaped = curl_easy_escape(NULL, value, (int) strlen(value));
+	size_t		length = strlen(value);
+	char	   *result;
+	char	   *escaped;
 
+	if (length > URL_MAX_SEGMENT)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("a value of %zu bytes is too long for the address of a request",
+						length),
+				 errhint("At most %d bytes can be asked for.",
+						 URL_MAX_SEGMENT)));
+
+	/* Room first: an error after libcurl's allocation would leak it. */
+	result = palloc(3 * length + 1);
+	escaped = curl_easy_escape(NULL, value, (int) length);
 	if (escaped == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OUT_OF_MEMORY),

@@ -14,10 +14,14 @@
 
 #define URL_MAX_HOST 255		/* what a name in the DNS can have at most */
 
+/* Bytes; servers commonly read addresses of some 8 or 16 kB. */
+#define URL_MAX_SEGMENT (64 * 1024)
+
 typedef struct UrlParts
 {
 	bool		is_https;		/* else http, and then loopback */
 	bool		is_loopback;	/* by its literal address, or "localhost" */
+	bool		is_fixed;		/* no name server has a say in where it is */
 	char		host[URL_MAX_HOST + 1]; /* lower case; IPv6 without brackets */
 	const char *defect;			/* a sentence: why it cannot be a base URL */
 } UrlParts;
@@ -35,7 +39,10 @@ extern bool url_parse(const char *url, UrlParts *parts);
  */
 extern bool url_is_segment(const char *value);
 
-/* A value as one path segment, percent-encoded; palloc'd. */
+/*
+ * A value as one path segment, percent-encoded; palloc'd.  Raises an error if
+ * it is longer than any server would read.
+ */
 extern char *url_escape_segment(const char *value);
 
 #endif							/* URL_H */

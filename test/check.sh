@@ -120,6 +120,7 @@ unit_tests() {
     unit_test json_reader_test json_reader.c json_tree.c json_outside.c \
         json_scan.c
     unit_test csv_reader_test csv_reader.c
+    unit_test address_test address.c
 }
 
 # The manual's part on resources is what the catalogue says.

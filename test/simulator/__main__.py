@@ -48,6 +48,8 @@ def _options():
     add("--gzip", action="store_true", help="compress where the client accepts it")
     add("--tls-cert", metavar="FILE")
     add("--tls-key", metavar="FILE")
+    add("--tls-version", choices=("1.1", "1.2", "1.3"),
+        help="the only version of TLS that is spoken")
     add("--ready-file", metavar="FILE", help="gets the port once listening")
     add("--parent-pid", type=int, metavar="PID", help="exit when that process has")
     options = parser.parse_args()
@@ -67,6 +69,11 @@ def _tls(options):
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(options.tls_cert, options.tls_key)
+    if options.tls_version:
+        version = ssl.TLSVersion["TLSv" + options.tls_version.replace(".", "_")]
+        # Old versions are not spoken at the usual level of security.
+        context.set_ciphers("ALL:@SECLEVEL=0")
+        context.minimum_version = context.maximum_version = version
     return context
 
 

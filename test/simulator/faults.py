@@ -11,13 +11,13 @@ import math
 import threading
 import time
 
-from messages import HTML, JSON, LOGIN_PAGE, Response, json_text
+from messages import BLOCK, HTML, JSON, LOGIN_PAGE, Response, json_text
 
 KEYS = {
     # where and how often
     "endpoint", "method", "contains", "skip", "times",
     # a different answer
-    "status", "body", "json", "body_base64", "content_type", "headers",
+    "status", "body", "json", "body_base64", "parts", "content_type", "headers",
     "html", "redirect", "rate_limited", "gzip",
     # a different journey
     "stall", "drip", "split", "reset", "truncate", "framing", "close_idle",
@@ -103,6 +103,20 @@ def _with_body(body, content_type):
     return make
 
 
+def _parts(parts, response):
+    """Texts, each so many times: what would be too long to tell."""
+    return Response(response.status, _repeated(parts), JSON, response.headers)
+
+
+def _repeated(parts):
+    for text, times in parts:
+        block = text.encode()
+        many = max(1, BLOCK // max(1, len(block)))
+        for _ in range(times // many):
+            yield block * many
+        yield block * (times % many)
+
+
 def _status(value, response):
     """A bare status: the body is empty unless another key gives one."""
     return Response(value, b"", None, response.headers)
@@ -131,16 +145,19 @@ def _content_type(value, response):
 
 
 def _gzip(value, response):
-    """A body that claims gzip: good, damaged in the middle, or cut short."""
+    """A body in gzip: good, damaged in the middle, cut short, or in it twice."""
     body = response.body
     packed = bytearray(gzip.compress(
         body if isinstance(body, bytes) else b"".join(body), 6, mtime=0))
+    if value == "twice":
+        packed = gzip.compress(packed, 6, mtime=0)
     middle = len(packed) // 2
     if value == "corrupt":
         packed[middle:middle + 8] = b"\xff\x00\xff\x00\xff\x00\xff\x00"
     elif value == "truncated":
         del packed[middle:]
-    headers = {**response.headers, "Content-Encoding": "gzip"}
+    headers = {**response.headers, "Content-Encoding":
+               "gzip, gzip" if value == "twice" else "gzip"}
     return Response(response.status, bytes(packed), response.content_type, headers)
 
 
@@ -150,6 +167,7 @@ _ANSWERS = {
     "body": _with_body(str.encode, JSON),
     "json": _with_body(lambda value: json_text(value).encode(), JSON),
     "body_base64": _with_body(base64.b64decode, JSON),
+    "parts": _parts,
     "html": lambda value, response: Response(
         response.status, LOGIN_PAGE.encode(), HTML, response.headers),
     "redirect": _redirect,
@@ -173,8 +191,11 @@ def _check(keys):
         raise ValueError("reset is before_read, before_headers or a number of bytes")
     if keys.get("framing", "length") not in FRAMINGS:
         raise ValueError("framing is one of " + ", ".join(FRAMINGS))
-    if keys.get("gzip", "good") not in ("good", "corrupt", "truncated"):
-        raise ValueError("gzip is good, corrupt or truncated")
+    if keys.get("gzip", "good") not in ("good", "corrupt", "truncated", "twice"):
+        raise ValueError("gzip is good, corrupt, truncated or twice")
+    if not all(isinstance(text, str) and _is_count(times)
+               for text, times in keys.get("parts", [])):
+        raise ValueError("parts is a list of [text, times]")
     _check_objects(keys)
     if "body_base64" in keys:
         base64.b64decode(keys["body_base64"], validate=True)

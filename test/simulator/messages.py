@@ -19,6 +19,7 @@ class Request:
     def __init__(self, method, target, headers, read_body):
         parts = urlsplit(target)
         self.method = method
+        self.target = target
         self.path = unquote(parts.path)
         self.query = {key: values[0] for key, values in
                       parse_qs(parts.query, keep_blank_values=True).items()}

@@ -13,6 +13,7 @@ from itertools import islice
 from messages import ApiError
 
 _MARK = b"\xfb\xff\xbf"     # "+/+/"
+_EMPTY = 900000000      # the item of the first page that is kept empty
 
 
 def cursor_for(position):
@@ -23,8 +24,11 @@ def cursor_for(position):
 
 def position_of(cursor):
     """(item, entry) where a page begins; None stands for the beginning."""
-    if cursor is None:
-        return 0, 0
+    item, entry = (0, 0) if cursor is None else _decoded(cursor)
+    return (item, entry) if item < _EMPTY else (0, 0)
+
+
+def _decoded(cursor):
     try:
         data = base64.b64decode(cursor, validate=True)
     except (binascii.Error, ValueError, TypeError):
@@ -69,11 +73,21 @@ def cut(entries, limit, cursor, settings):
     """
     if settings.page_entries:
         limit = min(limit, settings.page_entries)
+    if empty := _empty_page(cursor, settings):
+        return [], empty
     found = list(islice(entries, limit + 1))
     following = cursor_for(found[limit][0]) if len(found) > limit else None
     if settings.repeat_cursor:
         following = cursor or following
     return [entry for _, entry in found[:limit]], following
+
+
+def _empty_page(cursor, settings):
+    """The cursor behind an empty page, of which there may be some first."""
+    seen = 0 if cursor is None else _decoded(cursor)[0] - _EMPTY
+    if 0 <= seen < settings.empty_pages:
+        return cursor_for((_EMPTY + seen + 1, 0))
+    return None
 
 
 def from_list(entries, cursor):

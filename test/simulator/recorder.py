@@ -39,7 +39,8 @@ class Recorder:
             record = {
                 "sequence": self._sequence, "time": round(time.time(), 3),
                 "connection": connection, "method": request.method,
-                "path": request.path, "endpoint": request.endpoint,
+                "target": request.target, "path": request.path,
+                "endpoint": request.endpoint,
                 "query": request.query, "headers": headers,
                 "credentials": credentials, "body": None, "status": None,
                 "bytes": 0, "done": False, "outcome": "under way"}

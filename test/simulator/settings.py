@@ -52,6 +52,7 @@ class Settings:
     cursor_key: str = "next_cursor"
     errors_key: str = "id"
     repeat_cursor: bool = False
+    empty_pages: int = 0
     page_entries: int = 0
     entries_form: str = "flat"
     # reports
@@ -76,7 +77,7 @@ CHOICES = {
     "csv_newline": ("crlf", "lf"),
 }
 RESTRICTIONS = {"no_view_permission", "no_view_history_permission"}
-_NOT_NEGATIVE = {"employees", "page_entries", "report_polls", "extra_custom_fields"}
+_NOT_NEGATIVE = {"employees", "page_entries", "empty_pages", "report_polls", "extra_custom_fields"}
 _TYPES = {
     "int": int, "float": (int, float), "bool": bool, "str": str, "dict": dict,
     "list": (list, tuple), "list | None": (list, type(None)),

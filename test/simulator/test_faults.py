@@ -213,6 +213,15 @@ class Faults(SimulatorCase):
             self.fault(gzip=kind)
             with self.assertRaises(Exception):
                 gzip.decompress(self.call("GET", "/v1/profiles").body)
+        self.fault(gzip="twice")
+        answer = self.call("GET", "/v1/profiles")
+        self.assertEqual(answer.headers["Content-Encoding"], "gzip, gzip")
+        json.loads(gzip.decompress(gzip.decompress(answer.body)))
+
+    def test_parts(self):
+        self.fault(parts=[["[", 1], ["12, ", 40000], ["3]", 1]])
+        self.assertEqual(self.call("GET", "/v1/profiles").json(),
+                         [12] * 40000 + [3])
 
     def test_close_idle(self):
         self.fault(close_idle=50)
@@ -222,7 +231,7 @@ class Faults(SimulatorCase):
 
     def test_unknown_keys(self):
         for keys in ({"bogus": 1}, {"stall": 3}, {"times": "x"}, {"reset": "never"},
-                     {"drip": {"ms": 1}}, {"gzip": True}):
+                     {"drip": {"ms": 1}}, {"gzip": True}, {"parts": [[1, 1]]}):
             answer = self.call("POST", "/_sim/fault", keys, auth=None)
             self.assertEqual(answer.status, 400, keys)
 

@@ -107,6 +107,14 @@ class Bulk(TableCase):
         self.assertEqual(split, {id: whole[id] for id in ids.split(",")})
         self.assertEqual(list(pages[0]["results"][0]), ["employeeId", "values"])
 
+    def test_empty_pages(self):
+        whole = self.rows("work")
+        self.config(rate_limit=0, empty_pages=3)
+        pages = list(self.pages("work", "limit=200"))
+        self.assertEqual([len(page["results"]) for page in pages[:4]][:3], [0] * 3)
+        self.assertGreater(len(pages[3]["results"]), 0)
+        self.assertEqual(self.rows("work"), whole)
+
     def test_limits_and_cursors(self):
         for query in ("limit=0", "limit=201", "limit=x", "limit=", "cursor=abc",
                       "cursor=", "employeeIds=" + ",".join(["1"] * 201),
