@@ -19,8 +19,8 @@ typedef struct Reading
 
 	RefValue   *values;			/* room for as many as there can be */
 	size_t		nvalues;
-	char	   *keys;			/* likewise */
-	size_t		keys_length;
+	char	   *texts;			/* likewise */
+	size_t		texts_length;
 	size_t		room;
 
 	RefDocument	document;
@@ -103,7 +103,7 @@ read_hex(Reading *reading, unsigned int *unit)
 static void
 add_byte(Reading *reading, unsigned int byte)
 {
-	reading->keys[reading->keys_length++] = (char) byte;
+	reading->texts[reading->texts_length++] = (char) byte;
 }
 
 static void
@@ -251,19 +251,32 @@ read_number(Reading *reading)
 	return true;
 }
 
+static bool
+read_text(Reading *reading, RefValue *value)
+{
+	value->slice.kind = JSON_STRING;
+	value->slice.start = ++reading->at;
+	value->text = reading->texts + reading->texts_length;
+	if (!read_string(reading, &value->slice.flags))
+		return false;
+	value->text_length =
+		(size_t) (reading->texts + reading->texts_length - value->text);
+	if ((value->slice.flags & JSON_LONE_SURROGATE) != 0)
+		value->text = NULL;
+	value->slice.length = reading->at - 1 - value->slice.start;
+	return true;
+}
+
 /* Reads a value without others in it. */
 static bool
-read_scalar(Reading *reading, JsonSlice *slice)
+read_scalar(Reading *reading, RefValue *value)
 {
+	JsonSlice  *slice = &value->slice;
+
 	switch (next_byte(reading))
 	{
 		case '"':
-			slice->kind = JSON_STRING;
-			slice->start = ++reading->at;
-			if (!read_string(reading, &slice->flags))
-				return false;
-			slice->length = reading->at - 1 - slice->start;
-			return true;
+			return read_text(reading, value);
 		case 'n':
 			slice->kind = JSON_NULL;
 			return read_word(reading, "null");
@@ -288,10 +301,10 @@ read_member(Reading *reading, RefValue *object)
 
 	if (!read_word(reading, "\""))
 		return false;
-	key = reading->keys + reading->keys_length;
+	key = reading->texts + reading->texts_length;
 	if (!read_string(reading, &flags))
 		return false;
-	key_length = (size_t) (reading->keys + reading->keys_length - key);
+	key_length = (size_t) (reading->texts + reading->texts_length - key);
 	if ((flags & JSON_LONE_SURROGATE) != 0)
 		key = NULL;
 	skip_space(reading);
@@ -363,7 +376,7 @@ read_value(Reading *reading, RefValue *parent, const char *key,
 	}
 	else
 	{
-		if (!read_scalar(reading, &value->slice))
+		if (!read_scalar(reading, value))
 			return false;
 		add_value(reading, parent, value);
 	}
@@ -397,10 +410,10 @@ make_room(Reading *reading, size_t size)
 		return;
 	reading->room = size + 1;
 	free(reading->values);
-	free(reading->keys);
+	free(reading->texts);
 	reading->values = malloc(reading->room * sizeof(RefValue));
-	reading->keys = malloc(reading->room);
-	require(reading->values != NULL && reading->keys != NULL);
+	reading->texts = malloc(reading->room);
+	require(reading->values != NULL && reading->texts != NULL);
 }
 
 const RefDocument *
@@ -415,7 +428,7 @@ reference_read(const char *text, size_t size, int max_depth)
 	reading.depth = 0;
 	reading.max_depth = max_depth;
 	reading.nvalues = 0;
-	reading.keys_length = 0;
+	reading.texts_length = 0;
 	memset(&reading.document, 0, sizeof(reading.document));
 	reading.document.valid = read_document(&reading);
 	return &reading.document;

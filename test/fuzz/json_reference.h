@@ -18,6 +18,8 @@ typedef struct RefValue
 	const char		*key;	   /* of a member, escapes resolved; NULL if it
 								 * stands for no text, or for an element */
 	size_t		key_length;
+	const char *text;			/* of a string, likewise */
+	size_t		text_length;
 	struct RefValue *first;		/* elements or members, in their order */
 	struct RefValue *last;
 	struct RefValue *next;
