@@ -226,6 +226,9 @@ json_doc_length(JsonDoc *array)
 JsonDoc *
 json_doc_element(JsonDoc *array, size_t index)
 {
+	/* json-c would end the process */
+	if (!json_object_is_type(AS_JSON(array), json_type_array))
+		return NULL;
 	return AS_DOC(json_object_array_get_idx(AS_JSON(array), index));
 }
 

@@ -16,14 +16,14 @@
 
 #include "json_doc.h"
 
-/*
- * Bytes of text in all rows: each repeats its list's name, and the names above
- * it, so that a small document could become a very large one.
- */
-#define MAX_TEXT (32 * 1024 * 1024)
-
 /* Lists, items, and children of children. */
 #define MAX_DEPTH 64
+
+/*
+ * Bytes of text in all rows.  A name is in the path of all items below it, so
+ * that rows can be longer than what they come from by more than any memory.
+ */
+#define MAX_ROWS_SIZE (64 * 1024 * 1024)
 
 /* What HiBob puts between the names of a path. */
 #define PATH_SEPARATOR " \\ "
@@ -32,7 +32,7 @@ typedef struct Flattening
 {
 	json_object *rows;
 	const char *list;			/* the present one's name */
-	size_t		text;			/* bytes of text in the rows so far */
+	size_t		size;			/* of the rows' texts by now */
 	const char *defect;
 } Flattening;
 
@@ -102,10 +102,30 @@ item_path(const char *above, const char *name)
 	return result;
 }
 
+static const char *
+text_of(json_object *object, const char *key)
+{
+	return json_object_get_string(value_of(object, key));
+}
+
 static size_t
 length_of(const char *text)
 {
 	return text != NULL ? strlen(text) : 0;
+}
+
+/* Whether there is still room for an item's row. */
+static bool
+take_room(Flattening *flattening, json_object *item, json_object *parent)
+{
+	size_t		size = strlen(flattening->list) +
+		length_of(text_of(item, "id")) + 2 * length_of(item_name(item)) +
+		length_of(text_of(parent, "id")) + length_of(text_of(parent, "path"));
+
+	if (size > MAX_ROWS_SIZE - flattening->size)
+		return fail(flattening, "the named lists have too much text");
+	flattening->size += size;
+	return true;
 }
 
 /*
@@ -115,26 +135,15 @@ static json_object *
 add_row(Flattening *flattening, json_object *item, json_object *parent)
 {
 	const char *name = item_name(item);
-	const char *above = json_object_get_string(value_of(parent, "path"));
-	const char *parent_id = json_object_get_string(value_of(parent, "id"));
-	json_object *row;
-	bool		ok;
+	json_object *row = json_object_new_object();
+	bool		ok = row != NULL;
 
-	flattening->text += length_of(flattening->list) + 2 * length_of(name) +
-		length_of(above) + length_of(parent_id);
-	if (flattening->text > MAX_TEXT)
-	{
-		fail(flattening, "the rows of the named lists are larger than allowed");
-		return NULL;
-	}
-	row = json_object_new_object();
-	ok = row != NULL;
 	ok = ok && put_text(row, "list", flattening->list);
-	ok = ok && put_text(row, "id", json_object_get_string(value_of(item, "id")));
+	ok = ok && put_text(row, "id", text_of(item, "id"));
 	ok = ok && put_text(row, "name", name);
-	ok = ok && put_text(row, "parentId", parent_id);
-	ok = ok && put(row, "path", item_path(above, name != NULL ? name : ""),
-				   false);
+	ok = ok && put_text(row, "parentId", text_of(parent, "id"));
+	ok = ok && put(row, "path", item_path(text_of(parent, "path"),
+										  name != NULL ? name : ""), false);
 	ok = ok && put(row, "archived",
 				   json_object_get(value_of(item, "archived")), true);
 	if (ok && json_object_array_add(flattening->rows, row) == 0)
@@ -167,6 +176,8 @@ add_items(Flattening *flattening, json_object *items, json_object *parent)
 
 		if (!has_id(item))
 			return fail(flattening, "an item of a named list has no id");
+		if (!take_room(flattening, item, parent))
+			return false;
 		row = add_row(flattening, item, parent);
 		if (row == NULL ||
 			(children != NULL && !add_items(flattening, children, row)))

@@ -1,25 +1,32 @@
 /*
  * csv_reader_fuzz.c
- *		A libFuzzer harness: how a document is cut must make no difference.
+ *		A libFuzzer harness of the CSV reader.
  *
  * The first bytes of the input choose the limit and where to cut; the rest is
- * the document.  It is read whole and again in pieces, the bytes no longer
- * needed dropped in between.  Both must find the same header and the same rows
- * with the same slices, and the same end or the same defect at the same place.
+ * the document.  It is read
  *
- * clang -g -O1 -fsanitize=fuzzer,address,undefined -Isrc \
- *		test/fuzz/csv_reader_fuzz.c src/csv_reader.c
+ *	- whole, by a reader that has read a part of it before and was restarted;
+ *	- in pieces, the bytes no longer needed dropped in between;
+ *	- up to some byte as if that were all,
  *
- * and once more with -U__SSE2__.
+ * and by csv_reference.c, which knows no pieces and no limit on rows.  All have
+ * to find the same header and the same rows with the same values, and the same
+ * end or the same kind of defect at the same place.  CSV has no end of its own,
+ * so what is cut off may be complete: but its rows are the first ones of the
+ * whole, save that the last may lack its end.
  */
 #include "csv_reader.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define HEAD 5					/* bytes that are not the document */
-#define NWANTS 6
-#define MAX_EVENTS 65536
+#include "csv_reference.h"
+#include "fuzz.h"
+
+#define HEAD 6					/* bytes that are not the document */
+#define NWANTS 10
+#define MAX_SIZE 65536
+#define NO_LIMIT (16 * 1024 * 1024)
 
 typedef struct Event
 {
@@ -34,37 +41,99 @@ typedef struct Log
 	Event	   *events;
 	size_t		nevents;
 	bool		has_header;
-	int			nlabels;
+	size_t		nlabels;
 	uint32_t	labels;			/* a hash of all of them */
 	bool		has_label[NWANTS];
 } Log;
 
-extern int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+/* How a document is read. */
+typedef struct Way
+{
+	const uint8_t *head;
+	bool		whole;
+	bool		restarted;
+} Way;
 
+/* What normalising makes of them is what they stand for. */
 static const char *const wants[NWANTS] = {
-	"a", "a#2", "b", "", " c  d\n", "e\"f"
+	"a", "a#2", "b", "", " c  d\n", "e\"f", "#2", "id", "a#1", "b#02"
+};
+static const char *const labels[NWANTS] = {
+	"a", "a#2", "b", "", "c d", "e\"f", "#2", "id", "a#1", "b#02"
 };
 
-static void *blocks[64];
-static int	nblocks;
-
-static void *
-fuzz_alloc(size_t size)
+static size_t
+max_row(const uint8_t *head)
 {
-	void	   *block = calloc(1, size);
+	return (head[0] & 1) ? NO_LIMIT : 16 + (size_t) head[0] / 2;
+}
 
-	if (block == NULL || nblocks == 64)
-		abort();
-	blocks[nblocks++] = block;
-	return block;
+/* Up to where the document is read when it is cut off. */
+static size_t
+cut(const uint8_t *head, size_t size)
+{
+	return size == 0 ? 0 : ((size_t) head[4] << 8 | head[5]) % size;
+}
+
+/*
+ * Logs
+ */
+
+static Event *
+add_event(Log *log, JsonResult result)
+{
+	Event	   *event;
+
+	if (log->events == NULL)
+		log->events = malloc((MAX_SIZE + 1) * sizeof(Event));
+	require(log->events != NULL && log->nevents <= MAX_SIZE);
+	event = &log->events[log->nevents++];
+	memset(event, 0, sizeof(*event));
+	event->result = result;
+	return event;
 }
 
 static void
-require(bool fact)
+hash_label(Log *log, const char *label)
 {
-	if (!fact)
-		abort();
+	for (; *label != '\0'; label++)
+		log->labels = log->labels * 31 + (unsigned char) *label;
+	log->labels = log->labels * 31 + 1;
+	log->nlabels++;
 }
+
+static bool
+same_events(const Log *one, const Log *other, size_t n)
+{
+	return n <= one->nevents && n <= other->nevents &&
+		memcmp(one->events, other->events, n * sizeof(Event)) == 0;
+}
+
+static bool
+same_header(const Log *one, const Log *other)
+{
+	return one->has_header == other->has_header &&
+		one->nlabels == other->nlabels && one->labels == other->labels &&
+		memcmp(one->has_label, other->has_label,
+			   sizeof(one->has_label)) == 0;
+}
+
+static bool
+same_log(const Log *one, const Log *other)
+{
+	return one->nevents == other->nevents &&
+		same_events(one, other, one->nevents) && same_header(one, other);
+}
+
+static const Event *
+last_event(const Log *log)
+{
+	return &log->events[log->nevents - 1];
+}
+
+/*
+ * The reader
+ */
 
 /* Resolves a quoted field in exactly the room that it is promised to need. */
 static void
@@ -72,19 +141,24 @@ check_quotes(const JsonSlice *slice, const char *window)
 {
 	const char *text = window + slice->start;
 	char	   *out = malloc(slice->length > 0 ? slice->length : 1);
-	size_t		quotes = 0;
 	size_t		n = csv_unquote(text, slice->length, out);
+	size_t		doubled = 0;
 	size_t		i;
 
-	for (i = 0; i < slice->length; i++)
-		quotes += (text[i] == '"');
 	if (slice->flags == CSV_DOUBLED_QUOTES)
-		require(quotes > 0 && quotes % 2 == 0 &&
-				n == slice->length - quotes / 2);
+	{
+		for (i = 0; i < n; i++)
+		{
+			require(out[i] == text[i + doubled]);
+			if (out[i] == '"')
+				require(text[i + ++doubled] == '"');
+		}
+		require(doubled > 0);
+	}
 	else
 		require(slice->flags == 0);
-	if (quotes == 0)
-		require(n == slice->length && memcmp(out, text, n) == 0);
+	if (slice->flags != 0 || memchr(text, '"', slice->length) == NULL)
+		require(n + doubled == slice->length);
 	free(out);
 }
 
@@ -105,23 +179,22 @@ static void
 log_event(Log *log, const CsvReader *reader, JsonResult result,
 		  const char *window, uint64_t window_start, size_t length)
 {
-	Event	   *event = &log->events[log->nevents++];
+	Event	   *event = add_event(log, result);
+	const JsonSlice *slice;
 	int			i;
 
-	require(log->nevents < MAX_EVENTS);
-	memset(event, 0, sizeof(*event));
-	event->result = result;
 	if (result == JSON_BAD)
 		event->defect = *csv_reader_defect(reader);
 	for (i = 0; result == JSON_ROW && i < NWANTS; i++)
 	{
-		event->slices[i] = *csv_reader_slice(reader, i);
-		require((event->slices[i].kind != JSON_ABSENT) ==
+		slice = csv_reader_slice(reader, i);
+		require((slice->kind != JSON_ABSENT) ==
 				csv_reader_has_label(reader, i));
-		if (event->slices[i].kind == JSON_ABSENT)
+		event->slices[i] = *slice;
+		if (slice->kind == JSON_ABSENT)
 			continue;
-		check_slice(&event->slices[i], window, length);
-		event->start[i] = window_start + event->slices[i].start;
+		check_slice(slice, window, length);
+		event->start[i] = window_start + slice->start;
 		event->slices[i].start = 0;
 	}
 }
@@ -129,85 +202,167 @@ log_event(Log *log, const CsvReader *reader, JsonResult result,
 static void
 log_header(Log *log, const CsvReader *reader)
 {
-	const char *label;
 	int			i;
 
 	log->has_header = csv_reader_has_header(reader);
-	log->nlabels = csv_reader_nlabels(reader);
+	log->nlabels = 0;
 	log->labels = 0;
-	for (i = 0; i < log->nlabels; i++)
-	{
-		for (label = csv_reader_label(reader, i); *label != '\0'; label++)
-			log->labels = log->labels * 31 + (unsigned char) *label;
-		log->labels = log->labels * 31 + 1;
-	}
+	for (i = 0; i < csv_reader_nlabels(reader); i++)
+		hash_label(log, csv_reader_label(reader, i));
 	for (i = 0; i < NWANTS; i++)
 		log->has_label[i] = csv_reader_has_label(reader, i);
 }
 
-/* Draws the length of the next piece. */
-static size_t
-draw_piece(uint32_t *seed, unsigned int longest)
+/* Reads on in a window; returns how that ends. */
+static JsonResult
+read_window(Log *log, CsvReader *reader, const uint8_t *document, size_t from,
+			size_t to, bool last)
 {
-	*seed = *seed * 1664525u + 1013904223u;
-	return (*seed >> 16) % (longest + 1);
+	char	   *window = fuzz_copy(document + from, to - from);
+	JsonResult	result;
+
+	while ((result = csv_reader_next(reader, window, to - from,
+									 last)) == JSON_ROW)
+		log_event(log, reader, result, window, from, to - from);
+	if (result == JSON_BAD)
+		require(csv_reader_next(reader, window, to - from, last) == JSON_BAD);
+	free(window);
+	return result;
 }
 
 static CsvReader *
-make_reader(size_t max_row)
+make_reader(const Way *way, const uint8_t *document, size_t size)
 {
-	CsvReader  *reader = csv_reader_create(max_row, fuzz_alloc);
+	static Log	log;
+	CsvReader  *reader = csv_reader_create(max_row(way->head), fuzz_alloc);
 	int			i;
 
 	for (i = 0; i < NWANTS; i++)
+	{
 		require(csv_reader_want(reader, wants[i]) == i);
+		require(csv_reader_want(reader, labels[i]) == i);
+	}
+	if (way->restarted)
+	{
+		log.nevents = 0;
+		read_window(&log, reader, document, 0, cut(way->head, size), false);
+		csv_reader_restart(reader);
+	}
 	return reader;
 }
 
 static void
-read_document(Log *log, const uint8_t *head, const uint8_t *document,
-			  size_t size, bool whole)
+read_document(Log *log, const Way *way, const uint8_t *document, size_t size)
 {
-	uint32_t	seed = (uint32_t) head[1] << 8 | head[2];
-	size_t		max_row = (head[0] & 1) ? 4096 : 16 + head[0] / 2;
-	CsvReader  *reader = make_reader(max_row);
+	uint32_t	seed = (uint32_t) way->head[1] << 8 | way->head[2];
+	CsvReader  *reader = make_reader(way, document, size);
 	JsonResult	result;
 	size_t		from = 0;
-	size_t		to = whole ? size : 0;
+	size_t		to = way->whole ? size : 0;
 	size_t		piece;
 	size_t		keep;
-	char	   *window;
-	bool		last = whole;
+	bool		last = way->whole;
 
-	do
+	log->nevents = 0;
+	while ((result = read_window(log, reader, document, from, to,
+								 last)) == JSON_MORE)
 	{
-		window = malloc(to > from ? to - from : 1);
-		memcpy(window, document + from, to - from);
-		while ((result = csv_reader_next(reader, window, to - from,
-										 last)) == JSON_ROW)
-			log_event(log, reader, result, window, from, to - from);
-		free(window);
-		if (result != JSON_MORE)
-			break;
-
 		require(!last);
 		keep = csv_reader_keep_from(reader);
-		require(keep <= to - from && to - from - keep < max_row);
-		if (draw_piece(&seed, 3) != 0)
+		require(keep <= to - from);
+		require(to - from - keep < max_row(way->head));
+		if (fuzz_draw(&seed, 3) != 0)
 		{
 			csv_reader_dropped(reader, keep);
 			from += keep;
 		}
 		last = (to == size);
-		piece = draw_piece(&seed, head[3] % 64 + 1);
+		piece = fuzz_draw(&seed, way->head[3] % 64 + 1);
 		to += (piece < size - to) ? piece : size - to;
-		if (to == size && draw_piece(&seed, 1) == 0)
+		if (to == size && fuzz_draw(&seed, 1) == 0)
 			last = true;
-	} while (true);
+	}
+	require(last || result == JSON_BAD);
 	log_event(log, reader, result, NULL, from, to - from);
 	log_header(log, reader);
-	while (nblocks > 0)
-		free(blocks[--nblocks]);
+	fuzz_release();
+}
+
+/*
+ * The reference
+ */
+
+static void
+add_row(Log *log, const RefTable *table, size_t row)
+{
+	Event	   *event = add_event(log, JSON_ROW);
+	int			i;
+
+	for (i = 0; i < NWANTS; i++)
+	{
+		int			column = csv_reference_column(table, labels[i]);
+
+		if (column < 0)
+			continue;
+		event->slices[i] = table->cells[row * table->nlabels + (size_t) column];
+		event->start[i] = event->slices[i].start;
+		event->slices[i].start = 0;
+	}
+}
+
+static void
+read_reference(Log *log, const uint8_t *document, size_t size)
+{
+	const RefTable *table = csv_reference_read((const char *) document, size);
+	Event	   *end;
+	size_t		i;
+
+	log->nevents = 0;
+	for (i = 0; i < table->nrows; i++)
+		add_row(log, table, i);
+	end = add_event(log, table->result);
+	if (table->result == JSON_BAD)
+		end->defect = table->defect;
+
+	log->has_header = table->has_header;
+	log->nlabels = 0;
+	log->labels = 0;
+	for (i = 0; i < table->nlabels; i++)
+		hash_label(log, table->labels[i]);
+	for (i = 0; i < NWANTS; i++)
+		log->has_label[i] = csv_reference_column(table, labels[i]) >= 0;
+}
+
+/*
+ * A reader that has found too large a row has found what comes before it; from
+ * there on, there are as many bytes as a row may have.  Any other has found
+ * all.
+ */
+static void
+compare_with_reference(Log *log, const Log *reference, size_t limit,
+					   size_t size)
+{
+	Event	   *end = &log->events[log->nevents - 1];
+
+	end->defect.message = NULL;
+	if (end->result == JSON_BAD && end->defect.kind == JSON_DEFECT_ROW_SIZE)
+	{
+		require(same_events(log, reference, log->nevents - 1));
+		require(end->defect.position <= size);
+		require(size - end->defect.position >= limit);
+	}
+	else
+		require(same_log(log, reference));
+}
+
+/* Cut off behind a whole row, it has the first rows; else all but the last. */
+static void
+compare_cut_off(const Log *log, const Log *part)
+{
+	size_t		rows = part->nevents - 1;
+
+	if (rows > 0 && part->has_header && same_header(log, part))
+		require(same_events(log, part, rows - 1));
 }
 
 int
@@ -215,25 +370,22 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static Log	whole;
 	static Log	pieces;
+	static Log	part;
+	static Log	reference;
+	const uint8_t *document = data + HEAD;
 
-	if (size < HEAD || size > MAX_EVENTS)
+	if (size < HEAD || size > MAX_SIZE)
 		return 0;
-	if (whole.events == NULL)
-	{
-		whole.events = malloc(MAX_EVENTS * sizeof(Event));
-		pieces.events = malloc(MAX_EVENTS * sizeof(Event));
-	}
-	whole.nevents = 0;
-	pieces.nevents = 0;
-	read_document(&whole, data, data + HEAD, size - HEAD, true);
-	read_document(&pieces, data, data + HEAD, size - HEAD, false);
+	size -= HEAD;
+	read_document(&whole, &(Way) {data, true, true}, document, size);
+	read_document(&pieces, &(Way) {data, false, false}, document, size);
+	read_document(&part, &(Way) {data, false, false}, document,
+				  cut(data, size));
+	read_reference(&reference, document, size);
 
-	require(whole.nevents == pieces.nevents);
-	require(memcmp(whole.events, pieces.events,
-				   whole.nevents * sizeof(Event)) == 0);
-	require(whole.has_header == pieces.has_header &&
-			whole.nlabels == pieces.nlabels && whole.labels == pieces.labels);
-	require(memcmp(whole.has_label, pieces.has_label,
-				   sizeof(whole.has_label)) == 0);
+	require(same_log(&whole, &pieces));
+	compare_cut_off(&whole, &part);
+	compare_with_reference(&pieces, &reference, max_row(data), size);
+	require(last_event(&whole)->result != JSON_MORE);
 	return 0;
 }

@@ -1,0 +1,353 @@
+/*
+ * csv_reference.c
+ *		A CSV document as a table, read as simply as can be.
+ */
+#include "csv_reference.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "fuzz.h"
+
+#define END (-1)				/* instead of a byte */
+#define ONE_COLUMN '\n'			/* instead of a delimiter */
+
+typedef struct Reading
+{
+	const char *text;
+	size_t		size;
+	size_t		at;				/* the next byte */
+	int			delimiter;
+
+	JsonSlice  *cells;			/* room for as many as there can be */
+	size_t		ncells;
+	const char **labels;		/* likewise */
+	char	   *label_text;
+	size_t		room;
+
+	RefTable	table;
+} Reading;
+
+/*
+ * Bytes
+ */
+
+static bool
+bad_at(Reading *reading, JsonDefectKind kind, size_t position)
+{
+	reading->table.result = JSON_BAD;
+	reading->table.defect.kind = kind;
+	reading->table.defect.position = position;
+	return false;
+}
+
+static int
+byte_at(const Reading *reading, size_t at)
+{
+	return at < reading->size ? (unsigned char) reading->text[at] : END;
+}
+
+static bool
+ends_line(int byte)
+{
+	return byte == END || byte == '\n' || byte == '\r';
+}
+
+/* Steps over one line end, of one byte or two. */
+static void
+skip_line_end(Reading *reading)
+{
+	if (byte_at(reading, reading->at) == '\r' &&
+		byte_at(reading, reading->at + 1) == '\n')
+		reading->at++;
+	if (reading->at < reading->size)
+		reading->at++;
+}
+
+/*
+ * Records
+ */
+
+/* A field in quotes, from behind the first one. */
+static bool
+read_quoted(Reading *reading, JsonSlice *cell)
+{
+	cell->kind = JSON_STRING;
+	for (;; reading->at++)
+	{
+		int			byte = byte_at(reading, reading->at);
+
+		if (byte == END)
+			return bad_at(reading, JSON_DEFECT_TRUNCATED, reading->at);
+		if (byte == '\0')
+			return bad_at(reading, JSON_DEFECT_SYNTAX, reading->at);
+		if (byte != '"')
+			continue;
+		if (byte_at(reading, reading->at + 1) != '"')
+			break;
+		cell->flags = CSV_DOUBLED_QUOTES;
+		reading->at++;
+	}
+	cell->length = reading->at - cell->start;
+	reading->at++;
+	if (!ends_line(byte_at(reading, reading->at)) &&
+		byte_at(reading, reading->at) != reading->delimiter)
+		return bad_at(reading, JSON_DEFECT_SYNTAX, reading->at);
+	return true;
+}
+
+static bool
+read_plain(Reading *reading, JsonSlice *cell)
+{
+	int			byte;
+
+	while (byte = byte_at(reading, reading->at),
+		   !ends_line(byte) && byte != reading->delimiter)
+	{
+		if (byte == '\0')
+			return bad_at(reading, JSON_DEFECT_SYNTAX, reading->at);
+		reading->at++;
+	}
+	cell->length = reading->at - cell->start;
+	cell->kind = cell->length > 0 ? JSON_STRING : JSON_NULL;
+	return true;
+}
+
+/* Reads a record's cells, and the line end behind them. */
+static bool
+read_record(Reading *reading)
+{
+	for (;;)
+	{
+		JsonSlice  *cell = &reading->cells[reading->ncells++];
+		bool		quoted = (byte_at(reading, reading->at) == '"');
+
+		memset(cell, 0, sizeof(*cell));
+		reading->at += quoted;
+		cell->start = reading->at;
+		if (!(quoted ? read_quoted(reading, cell) : read_plain(reading, cell)))
+			return false;
+		if (ends_line(byte_at(reading, reading->at)))
+			break;
+		reading->at++;
+	}
+	skip_line_end(reading);
+	return true;
+}
+
+/*
+ * The header
+ */
+
+/*
+ * Counts the delimiters that there may be in the first record.  A quote opens a
+ * field at the record's start and behind any of them, and a quote that follows
+ * one that closes opens it again.
+ */
+static bool
+find_delimiter(Reading *reading)
+{
+	static const char candidates[] = ",;\t|";
+	size_t		counts[4] = {0, 0, 0, 0};
+	size_t		at = reading->at;
+	bool		quoted = false;
+	bool		may_open = true;
+	size_t		most = 0;
+	int			byte;
+	int			i;
+
+	for (; (byte = byte_at(reading, at)) != END; at++)
+	{
+		const char *candidate = byte == 0 ? NULL : strchr(candidates, byte);
+
+		if (byte == '\0')
+			return bad_at(reading, JSON_DEFECT_SYNTAX, at);
+		if (ends_line(byte) && !quoted)
+			break;
+		if (byte == '"' && (quoted || may_open))
+		{
+			quoted = !quoted;
+			may_open = true;
+		}
+		else if (!quoted)
+		{
+			if (candidate != NULL)
+				counts[candidate - candidates]++;
+			may_open = (candidate != NULL);
+		}
+	}
+	reading->delimiter = ONE_COLUMN;
+	for (i = 0; i < 4; i++)
+	{
+		if (counts[i] > most)
+			reading->delimiter = candidates[i];
+		if (counts[i] > most)
+			most = counts[i];
+	}
+	return true;
+}
+
+static bool
+is_space(char byte)
+{
+	return byte != '\0' && strchr(" \t\n\v\f\r", byte) != NULL;
+}
+
+/* Writes a label: quotes single, white space one blank, none at the ends. */
+static char *
+write_label(const char *text, const JsonSlice *cell, char *out)
+{
+	const char *start = out;
+	size_t		i;
+
+	for (i = 0; i < cell->length; i++)
+	{
+		char		byte = text[cell->start + i];
+
+		if (byte == '"' && cell->flags != 0)
+			i++;
+		if (!is_space(byte))
+			*out++ = byte;
+		else if (out > start && out[-1] != ' ')
+			*out++ = ' ';
+	}
+	if (out > start && out[-1] == ' ')
+		out--;
+	*out++ = '\0';
+	return out;
+}
+
+static bool
+read_header(Reading *reading)
+{
+	RefTable   *table = &reading->table;
+	char	   *out = reading->label_text;
+	size_t		start;
+	size_t		i;
+
+	while (reading->at < reading->size &&
+		   ends_line(byte_at(reading, reading->at)))
+		reading->at++;
+	start = reading->at;
+	if (start == reading->size)
+		return bad_at(reading, JSON_DEFECT_TRUNCATED, start);
+	if (!find_delimiter(reading) || !read_record(reading))
+		return false;
+	if (reading->ncells > CSV_MAX_COLUMNS)
+		return bad_at(reading, JSON_DEFECT_SHAPE, start);
+	for (i = 0; i < reading->ncells; i++)
+	{
+		reading->labels[i] = out;
+		out = write_label(reading->text, &reading->cells[i], out);
+	}
+	table->nlabels = reading->ncells;
+	table->has_header = true;
+	reading->ncells = 0;
+	return true;
+}
+
+/*
+ * The document
+ */
+
+static bool
+read_row(Reading *reading)
+{
+	size_t		start = reading->at;
+	size_t		before = reading->ncells;
+
+	if (reading->table.nlabels > 1 && ends_line(byte_at(reading, start)))
+	{
+		skip_line_end(reading);
+		return true;
+	}
+	if (!read_record(reading))
+		return false;
+	if (reading->ncells - before != reading->table.nlabels)
+		return bad_at(reading, JSON_DEFECT_SHAPE, start);
+	reading->table.nrows++;
+	return true;
+}
+
+static bool
+read_document(Reading *reading)
+{
+	int			first = byte_at(reading, 0);
+
+	if (first == 0xff || first == 0xfe)
+		return bad_at(reading, JSON_DEFECT_SYNTAX, 0);
+	if (reading->size >= 3 && memcmp(reading->text, "\xef\xbb\xbf", 3) == 0)
+		reading->at = 3;
+	if (!read_header(reading))
+		return false;
+	while (reading->at < reading->size)
+	{
+		if (!read_row(reading))
+			return false;
+	}
+	return true;
+}
+
+/* A cell, or a label with its NUL, takes a byte that no other one does. */
+static void
+make_room(Reading *reading, size_t size)
+{
+	if (reading->room >= size + 2)
+		return;
+	reading->room = size + 2;
+	free(reading->cells);
+	free(reading->labels);
+	free(reading->label_text);
+	reading->cells = malloc(reading->room * sizeof(*reading->cells));
+	reading->labels = malloc(reading->room * sizeof(*reading->labels));
+	reading->label_text = malloc(reading->room);
+	require(reading->cells != NULL && reading->labels != NULL &&
+			reading->label_text != NULL);
+}
+
+const RefTable *
+csv_reference_read(const char *text, size_t size)
+{
+	static Reading reading;
+
+	make_room(&reading, size);
+	reading.text = text;
+	reading.size = size;
+	reading.at = 0;
+	reading.ncells = 0;
+	memset(&reading.table, 0, sizeof(reading.table));
+	reading.table.labels = reading.labels;
+	reading.table.cells = reading.cells;
+	reading.table.result = JSON_END;
+	read_document(&reading);
+	return &reading.table;
+}
+
+/* The n-th column with the label that the first bytes are, or -1. */
+static int
+nth_column(const RefTable *table, const char *label, size_t length,
+		   unsigned long n)
+{
+	size_t		i;
+
+	for (i = 0; i < table->nlabels; i++)
+	{
+		if (strlen(table->labels[i]) == length &&
+			memcmp(table->labels[i], label, length) == 0 && n-- == 1)
+			return (int) i;
+	}
+	return -1;
+}
+
+int
+csv_reference_column(const RefTable *table, const char *label)
+{
+	int			column = nth_column(table, label, strlen(label), 1);
+	const char *hash = strrchr(label, '#');
+
+	if (column >= 0 || hash == NULL || hash[1] < '1' || hash[1] > '9' ||
+		(hash > label && strcmp(hash, "#1") == 0))
+		return column;
+	return nth_column(table, label, (size_t) (hash - label),
+					  strtoul(hash + 1, NULL, 10));
+}

@@ -1,0 +1,31 @@
+/*
+ * csv_reference.h
+ *		A CSV document as a table, read as simply as can be.
+ *
+ * What the fuzz harness holds csv_reader.c against: written from RFC 4180 and
+ * csv_reader.h, with the whole document in memory, byte by byte.  It shares no
+ * code with the reader, only the types that say what was found.
+ */
+#ifndef CSV_REFERENCE_H
+#define CSV_REFERENCE_H
+
+#include "csv_reader.h"
+
+/* Until the next document is read. */
+typedef struct RefTable
+{
+	const char **labels;
+	size_t		nlabels;
+	bool		has_header;
+	JsonSlice  *cells;			/* of the rows, one after the other */
+	size_t		nrows;			/* before the defect, if there is one */
+	JsonResult	result;			/* JSON_END or JSON_BAD */
+	JsonDefect	defect;			/* without a message */
+} RefTable;
+
+extern const RefTable *csv_reference_read(const char *text, size_t size);
+
+/* The column that a wanted label stands for, or -1. */
+extern int	csv_reference_column(const RefTable *table, const char *label);
+
+#endif							/* CSV_REFERENCE_H */
