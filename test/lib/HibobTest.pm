@@ -15,11 +15,13 @@ use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw(start_simulator new_cluster tell requests add_server
   query query_error $TOKEN);
-our @EXPORT_OK = qw(session states hibob read_pages load_pages differences
+our @EXPORT_OK = qw(certificate authority session states hibob read_pages load_pages differences
   employee_id);
 
 our $TOKEN = 's3cret-canary-token';
 my @simulators;
+my @NEW_KEY = ('-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1',
+	'-nodes');
 
 # Starts a simulator and returns its URL.
 sub start_simulator
@@ -43,6 +45,46 @@ sub start_simulator
 	my $port = slurp_file($ready);
 	chomp $port;
 	return "$scheme://127.0.0.1:$port";
+}
+
+# The file with the certificate of the tests' own authority.
+my $authority;
+
+sub authority
+{
+	return "$authority.crt" if defined $authority;
+	$authority = PostgreSQL::Test::Utils::tempdir . '/authority';
+	openssl('req', '-x509', @NEW_KEY, '-keyout', "$authority.key", '-out',
+		"$authority.crt", '-days', 2, '-subj', '/CN=test authority');
+	return "$authority.crt";
+}
+
+# A certificate for some names, as options of start_simulator().  It is signed
+# by the tests' authority and good for two days, but for what is said.
+sub certificate
+{
+	my ($names, %but) = @_;
+	my $file = PostgreSQL::Test::Utils::tempdir . '/certificate';
+	my $by = $but{signed_by} // authority() =~ s/\.crt$//r;
+	my @sign = $by eq 'itself' ? ('-signkey', "$file.key")
+	  : ('-CA', "$by.crt", '-CAkey', "$by.key", '-CAcreateserial');
+
+	append_to_file("$file.ext", "subjectAltName=$names\n");
+	openssl('req', @NEW_KEY, '-keyout', "$file.key", '-out', "$file.csr",
+		'-subj', '/CN=simulator');
+	openssl('x509', '-req', '-in', "$file.csr", '-out', "$file.crt",
+		'-days', $but{days} // 2, '-extfile', "$file.ext", @sign);
+	return ('tls-cert' => "$file.crt", 'tls-key' => "$file.key");
+}
+
+sub openssl
+{
+	my @command = @_;
+	my ($out, $err);
+
+	IPC::Run::run([ 'openssl', @command ], '>', \$out, '2>', \$err)
+	  or die "openssl @command: $err";
+	return;
 }
 
 # The simulator's control plane: "reset", "fault", "config".
