@@ -15,7 +15,7 @@ use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw(start_simulator new_cluster tell requests add_server
   query query_error $TOKEN);
-our @EXPORT_OK = qw(certificate authority session states hibob read_pages load_pages differences
+our @EXPORT_OK = qw(bare_cluster certificate authority told session states hibob read_pages load_pages differences
   employee_id);
 
 our $TOKEN = 's3cret-canary-token';
@@ -110,15 +110,31 @@ sub requests
 	return @{ decode_json($response->{content}) };
 }
 
-# A running cluster with the extension.
-sub new_cluster
+# A running cluster.  It logs all that can be logged, but for the statements
+# that were successful: one of them gives it the token.
+my @nodes;
+
+sub bare_cluster
 {
 	my ($name, $conf) = @_;
 	my $node = PostgreSQL::Test::Cluster->new($name);
 
+	push @nodes, $node;
 	$node->init;
+	$node->append_conf('postgresql.conf', q{
+log_min_messages = debug5
+log_statement = none
+});
 	$node->append_conf('postgresql.conf', $conf) if defined $conf;
 	$node->start;
+	return $node;
+}
+
+# The same with the extension.
+sub new_cluster
+{
+	my $node = bare_cluster(@_);
+
 	$node->safe_psql('postgres', 'CREATE EXTENSION hibob_fdw');
 	return $node;
 }
@@ -255,10 +271,39 @@ sub differences
 		SELECT 'nothing expected', '' WHERE NOT EXISTS (SELECT FROM expected)");
 }
 
+# Whether a text tells a token, be it as an Authorization header does.
+sub told
+{
+	my ($text, $token) = @_;
+
+	$token //= $TOKEN;
+	return index($text, $token) >= 0
+	  || index($text, encode_base64("SERVICE-5772:$token", '')) >= 0;
+}
+
+# Whatever a test was about: no log of its servers has the token.  That is
+# looked at when all is done, and makes the test fail as a whole.
+sub check_logs
+{
+	foreach my $node (@nodes)
+	{
+		my $log = slurp_file($node->logfile);
+
+		return 'the log of ' . $node->name . ' has the token' if told($log);
+		return 'the log of ' . $node->name . ' does not say everything'
+		  if index($log, 'DEBUG:  ') < 0;
+	}
+	return;
+}
+
 END
 {
-	local $?;
+	my $status = $?;
+	my $defect = check_logs();
+
 	$_->kill_kill foreach @simulators;
+	print STDERR "# $defect\n" if defined $defect;
+	$? = $status || (defined $defect ? 1 : 0);
 }
 
 1;
