@@ -146,7 +146,8 @@ regression_tests() {
     local log=$WORK/regress.log passed failed status=0
     selected sql && found 'sql/*.sql' || return 0
     start_simulator --employees 500 --today 2026-11-24 --rate-limit 100000
-    start_cluster
+    start_cluster log_min_messages=debug5 log_statement=none \
+        logging_collector=on "log_directory=$WORK" log_filename=server.log
     run_logged "$log" timeout -k 10 "$LIMIT" make -s with_llvm=no \
         "PG_CONFIG=$PG_BIN/pg_config" installcheck || status=$?
     # "test people ... ok 12 ms" until PostgreSQL 15, TAP from 16 on
@@ -158,6 +159,17 @@ regression_tests() {
         [ ! -f regression.diffs ] || head -n 400 regression.diffs
     fi
     tally "sql" "$passed" "$failed"
+    secrets_test "$WORK/server.log"
+}
+
+# The servers of the other tests are looked at by those tests themselves.
+secrets_test() {
+    local log=$1
+    if grep -q 'DEBUG:  ' "$log" && ! grep -q 's3cret-canary-token' "$log"; then
+        tally "no token in the log of sql" 1 0
+    else
+        tally "no token in the log of sql" 0 1
+    fi
 }
 
 # Each starts servers of its own by PostgreSQL::Test::Cluster.

@@ -15,11 +15,13 @@ use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw(start_simulator new_cluster tell requests add_server
   query query_error $TOKEN);
-our @EXPORT_OK = qw(session states hibob read_pages load_pages differences
+our @EXPORT_OK = qw(bare_cluster certificate authority told session states hibob read_pages load_pages differences
   employee_id);
 
 our $TOKEN = 's3cret-canary-token';
 my @simulators;
+my @NEW_KEY = ('-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1',
+	'-nodes');
 
 # Starts a simulator and returns its URL.
 sub start_simulator
@@ -45,6 +47,46 @@ sub start_simulator
 	return "$scheme://127.0.0.1:$port";
 }
 
+# The file with the certificate of the tests' own authority.
+my $authority;
+
+sub authority
+{
+	return "$authority.crt" if defined $authority;
+	$authority = PostgreSQL::Test::Utils::tempdir . '/authority';
+	openssl('req', '-x509', @NEW_KEY, '-keyout', "$authority.key", '-out',
+		"$authority.crt", '-days', 2, '-subj', '/CN=test authority');
+	return "$authority.crt";
+}
+
+# A certificate for some names, as options of start_simulator().  It is signed
+# by the tests' authority and good for two days, but for what is said.
+sub certificate
+{
+	my ($names, %but) = @_;
+	my $file = PostgreSQL::Test::Utils::tempdir . '/certificate';
+	my $by = $but{signed_by} // authority() =~ s/\.crt$//r;
+	my @sign = $by eq 'itself' ? ('-signkey', "$file.key")
+	  : ('-CA', "$by.crt", '-CAkey', "$by.key", '-CAcreateserial');
+
+	append_to_file("$file.ext", "subjectAltName=$names\n");
+	openssl('req', @NEW_KEY, '-keyout', "$file.key", '-out', "$file.csr",
+		'-subj', '/CN=simulator');
+	openssl('x509', '-req', '-in', "$file.csr", '-out', "$file.crt",
+		'-days', $but{days} // 2, '-extfile', "$file.ext", @sign);
+	return ('tls-cert' => "$file.crt", 'tls-key' => "$file.key");
+}
+
+sub openssl
+{
+	my @command = @_;
+	my ($out, $err);
+
+	IPC::Run::run([ 'openssl', @command ], '>', \$out, '2>', \$err)
+	  or die "openssl @command: $err";
+	return;
+}
+
 # The simulator's control plane: "reset", "fault", "config".
 sub tell
 {
@@ -68,15 +110,31 @@ sub requests
 	return @{ decode_json($response->{content}) };
 }
 
-# A running cluster with the extension.
-sub new_cluster
+# A running cluster.  It logs all that can be logged, but for the statements
+# that were successful: one of them gives it the token.
+my @nodes;
+
+sub bare_cluster
 {
 	my ($name, $conf) = @_;
 	my $node = PostgreSQL::Test::Cluster->new($name);
 
+	push @nodes, $node;
 	$node->init;
+	$node->append_conf('postgresql.conf', q{
+log_min_messages = debug5
+log_statement = none
+});
 	$node->append_conf('postgresql.conf', $conf) if defined $conf;
 	$node->start;
+	return $node;
+}
+
+# The same with the extension.
+sub new_cluster
+{
+	my $node = bare_cluster(@_);
+
 	$node->safe_psql('postgres', 'CREATE EXTENSION hibob_fdw');
 	return $node;
 }
@@ -213,10 +271,39 @@ sub differences
 		SELECT 'nothing expected', '' WHERE NOT EXISTS (SELECT FROM expected)");
 }
 
+# Whether a text tells a token, be it as an Authorization header does.
+sub told
+{
+	my ($text, $token) = @_;
+
+	$token //= $TOKEN;
+	return index($text, $token) >= 0
+	  || index($text, encode_base64("SERVICE-5772:$token", '')) >= 0;
+}
+
+# Whatever a test was about: no log of its servers has the token.  That is
+# looked at when all is done, and makes the test fail as a whole.
+sub check_logs
+{
+	foreach my $node (@nodes)
+	{
+		my $log = slurp_file($node->logfile);
+
+		return 'the log of ' . $node->name . ' has the token' if told($log);
+		return 'the log of ' . $node->name . ' does not say everything'
+		  if index($log, 'DEBUG:  ') < 0;
+	}
+	return;
+}
+
 END
 {
-	local $?;
+	my $status = $?;
+	my $defect = check_logs();
+
 	$_->kill_kill foreach @simulators;
+	print STDERR "# $defect\n" if defined $defect;
+	$? = $status || (defined $defect ? 1 : 0);
 }
 
 1;

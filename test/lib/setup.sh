@@ -8,7 +8,7 @@
 #   build [ARGUMENT...]   make in the copy, with those arguments
 #   install_extension     into the server
 #   start_simulator [ARGUMENT...]   sets HIBOB_SIM_URL, HIBOB_SIM_BASE
-#   start_cluster         sets PGHOST and its like
+#   start_cluster [NAME=VALUE...]   with those settings; sets PGHOST and its like
 #   run COMMAND...        as the server's user, waited for
 #
 # Packages and the installed extension stay; all else goes when the script
@@ -240,10 +240,12 @@ with socket.create_server(("127.0.0.1", 0)) as s: print(s.getsockname()[1])'
 # pg_virtualenv drops its cluster when its command ends: a shell that waits
 # for the end of this script, even by kill -9.
 start_cluster() {
-    local ready=$WORK/cluster.ready
+    local ready=$WORK/cluster.ready setting settings=()
+    for setting in "$@"; do settings+=(-o "$setting"); done
     # shellcheck disable=SC2016  # expanded by the inner shell
     setsid "${AS_SERVER[@]}" "PGPORT=$(free_port)" \
         pg_virtualenv -v "$PG_VERSION" -c '--locale=C.UTF-8 --encoding=UTF8' \
+        "${settings[@]}" \
         sh -c 'printf "%s\n" "$PGPORT" "$PGUSER" "$PGPASSWORD" >"$1.new"
                mv "$1.new" "$1"
                while [ -d "/proc/$2" ]; do sleep 1; done' \

@@ -1,4 +1,4 @@
-# Roles, encodings, TLS: what needs more than one user, database or certificate.
+# Roles and encodings: what needs more than one user or database.
 
 use strict;
 use warnings;
@@ -8,10 +8,8 @@ use HibobTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $dir = PostgreSQL::Test::Utils::tempdir;
 my $sim = start_simulator();
 my $node = new_cluster('sessions');
-my $COUNT = 'SELECT count(*) FROM %s.people';
 
 add_server($node, 'bob', $sim);
 
@@ -37,38 +35,6 @@ is(query($node, q{SET ROLE reader;
 	SELECT count(*) FROM pg_user_mappings
 	 WHERE umoptions::text LIKE '%canary%'}), '0',
 	'and a reader does not see the token');
-
-# Only HiBob's own hosts, but for a superuser's word.
-query($node, qq{
-	GRANT USAGE ON FOREIGN DATA WRAPPER hibob_fdw TO reader;
-	GRANT CREATE ON DATABASE postgres TO reader;
-	SET ROLE reader;
-	CREATE SERVER own FOREIGN DATA WRAPPER hibob_fdw
-		OPTIONS (base_url '$sim/v1');
-	CREATE USER MAPPING FOR reader SERVER own
-		OPTIONS (service_user_id 'SERVICE-5772', token '$TOKEN');
-	CREATE SCHEMA own;
-	CREATE FOREIGN TABLE own.people (id text) SERVER own
-		OPTIONS (resource 'people');
-});
-my $as_reader = 'SET ROLE reader; ' . sprintf($COUNT, 'own');
-($state, $message) = query_error($node, $as_reader);
-is($state, '42501', 'a host of an ordinary user');
-like($message, qr/hibob_fdw\.allowed_hosts/, '... and the way out');
-# Set before the library is loaded, it is a name without meaning; after, an error.
-foreach my $load ('', 'SELECT hibob_fdw_version();')
-{
-	is((query_error($node, "SET ROLE reader; $load
-		SET hibob_fdw.allowed_hosts = '127.0.0.1'; $as_reader"))[0],
-		'42501', '... which is not theirs to go');
-}
-is(query($node, "SET hibob_fdw.allowed_hosts = 'x, 127.0.0.1'; $as_reader"),
-	'500', 'a host that a superuser lists');
-query($node, 'ALTER SERVER own OWNER TO CURRENT_USER');
-is(query($node, $as_reader), '500', 'a server that a superuser owns');
-query($node, 'ALTER SERVER own OWNER TO reader');
-is((query_error($node, $as_reader))[0], '42501',
-	'... and not after it has changed hands');
 
 # A database that is not UTF-8.
 $node->safe_psql('postgres', q{CREATE DATABASE latin ENCODING 'LATIN1'
@@ -100,51 +66,5 @@ requests($sim);
 is($out, '0', 'a condition in LATIN1');
 is((requests($sim))[0]->{body}{filters}[0]{values}[0], "m\x{fc}ller",
 	'... reaches HiBob as UTF-8');
-
-# TLS: the certificate has to be that of the host, by a known authority.
-sub certificate
-{
-	my ($name, $subject, @signed_by) = @_;
-
-	append_to_file("$dir/$name.ext", "subjectAltName=$subject\n");
-	system_log('openssl', 'req', '-newkey', 'rsa:2048', '-nodes', '-keyout',
-		"$dir/$name.key", '-out', "$dir/$name.csr", '-subj', "/CN=$name");
-	system_or_bail('openssl', 'x509', '-req', '-in', "$dir/$name.csr",
-		'-days', '2', '-out', "$dir/$name.crt", '-extfile',
-		"$dir/$name.ext", @signed_by);
-	return ('tls-cert' => "$dir/$name.crt", 'tls-key' => "$dir/$name.key");
-}
-system_or_bail('openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes',
-	'-keyout', "$dir/ca.key", '-out', "$dir/ca.crt", '-days', '2', '-subj',
-	'/CN=test authority');
-my @ca = ('-CA', "$dir/ca.crt", '-CAkey', "$dir/ca.key", '-CAcreateserial');
-my $good = start_simulator(certificate('good', 'IP:127.0.0.1', @ca));
-my $other = start_simulator(certificate('other', 'DNS:other.example', @ca));
-
-add_server($node, 'good', $good, "ca_file '$dir/ca.crt'");
-add_server($node, 'other', $other, "ca_file '$dir/ca.crt', max_retries '0'");
-add_server($node, 'unknown', $good, q{max_retries '0'});
-add_server($node, 'plain', $good =~ s/https/http/r, q{max_retries '0'});
-is(query($node, sprintf($COUNT, 'good')), '500', 'TLS');
-foreach my $server ('other', 'unknown')
-{
-	($state, $message) = query_error($node, sprintf($COUNT, $server));
-	is($state, 'HV00N', "certificate of the server $server");
-	like($message, qr/certificate|subject/i, '... is refused');
-	like($message, qr/ca_file/, '... and the hint says how to go on');
-}
-isnt((query_error($node, sprintf($COUNT, 'plain')))[0], '',
-	'http to an https port');
-is(scalar requests($other), 0, 'no request has reached the wrong host');
-
-# Environment variables have no say.
-{
-	local $ENV{http_proxy} = 'http://127.0.0.1:1';
-	local $ENV{HTTPS_PROXY} = 'http://127.0.0.1:1';
-	local $ENV{ALL_PROXY} = 'http://127.0.0.1:1';
-	$node->restart;
-}
-is(query($node, sprintf($COUNT, 'bob')), '500', 'no proxy, http');
-is(query($node, sprintf($COUNT, 'good')), '500', 'no proxy, https');
 
 done_testing();

@@ -8,7 +8,7 @@ use File::Copy qw(copy);
 use File::Path qw(make_path);
 use FindBin;
 use lib "$FindBin::Bin/../lib";
-use HibobTest;
+use HibobTest qw(:DEFAULT bare_cluster);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -77,9 +77,7 @@ command_ok(['make', '-s', '-j4', '-C', $copy, 'with_llvm=no',
 	'PG_CONFIG=pg_config', 'hibob_fdw.so'], 'the copy is built');
 
 my $sim = start_simulator();
-my $node = PostgreSQL::Test::Cluster->new('catalog');
-$node->init;
-$node->start;
+my $node = bare_cluster('catalog');
 my $script = slurp_file('hibob_fdw--1.0.sql');
 $script =~ s/^\\echo.*$//m;
 $script =~ s{MODULE_PATHNAME}{$copy/hibob_fdw}g;
