@@ -69,6 +69,33 @@ SELECT count(*) FROM (
 DROP SCHEMA again CASCADE;
 DROP SCHEMA hr CASCADE;
 
+-- Names of every kind: other scripts, SQL's own words, symbols, ends cut off.
+-- A field of HiBob's that the catalogue does not know is none of the account's.
+CREATE SCHEMA hr;
+\! "$HIBOB_TELL" fault '{"endpoint": "/company/people/fields", "times": 2, "status": 200, "json": [{"id": "work.custom.field_12", "name": "Grade", "categoryDisplayName": "Work", "type": "list"}, {"id": "work.custom.field_9", "name": "grade"}, {"id": "custom.category_1.field_13", "name": "GRADE!", "categoryDisplayName": "★"}, {"id": "financial.bankName", "name": "Bank", "type": "text"}, {"id": "work.custom.field_14", "name": null, "type": null}, {"id": "work.custom.field_15", "name": "  ", "type": "brand-new"}, {"id": "work.custom.field_16", "name": "ctid"}, {"id": "work.custom.field_17", "name": "Select", "type": "number"}, {"id": "work.custom.field_18", "name": "1st day", "type": "date"}, {"id": "work.custom.field_19", "name": "Straße ÄÖÜ"}, {"id": "work.custom.field_20", "name": "Σίσυφος"}, {"id": "work.custom.field_21", "name": "العربية"}, {"id": "work.custom.field_22", "name": "हिन्दी"}, {"id": "work.custom.O\"quote\\ 1", "name": "a\"b;--"}, {"id": "work.custom.field_23", "name": "名前", "type": "currency"}, {"id": "work.custom.field_24", "name": "名前 currency"}, {"id": "work.custom.field_25", "name": "An agreement that goes on for more bytes than a name has in SQL", "type": "currency"}, {"id": "work.custom.field_26", "name": "An agreement that goes on for more bytes than a name has in SQL, 2"}]}'
+IMPORT FOREIGN SCHEMA hibob LIMIT TO (people) FROM SERVER bob INTO hr;
+SELECT name, octet_length(name::text) AS bytes, type, options FROM columns
+ WHERE "table" = 'people' AND no > 31 ORDER BY no;
+DROP FOREIGN TABLE hr.people;
+IMPORT FOREIGN SCHEMA hibob LIMIT TO (people) FROM SERVER bob INTO hr
+	OPTIONS (fields 'all', custom_fields 'false');
+SELECT name, options FROM columns WHERE "table" = 'people' AND no > 31 ORDER BY no;
+DROP FOREIGN TABLE hr.people;
+
+-- Who comes later by its id has the longer name, in HiBob's order or another.
+\! "$HIBOB_TELL" fault '{"endpoint": "/people/custom-tables/metadata", "json": {"tables": [{"id": "root__table_100", "name": "Thing"}, {"id": "root__table_20", "name": "People", "columns": [{"id": "column_1", "name": "Data"}, {"id": "column_2", "name": "id", "type": "list"}]}, {"id": "root__table_3", "name": "Thing", "columns": null}, {"id": "root__table_4", "name": "", "columns": []}]}}'
+\! "$HIBOB_TELL" fault '{"endpoint": "/company/reports", "json": {"views": [{"id": 1000, "name": "Twice"}, {"id": 999, "name": "Twice"}, {"id": 71001, "name": "Thing"}, {"id": 71002, "name": "★"}]}}'
+\! "$HIBOB_TELL" fault '{"endpoint": "/company/reports/{report_id}/download", "times": 4, "status": 200, "content_type": "text/csv", "body": "Id,id,\"a\nb\",,ctid\n"}'
+IMPORT FOREIGN SCHEMA hibob LIMIT TO (thing, custom_table_thing,
+		custom_table_people, root_table_4, twice, report_twice, report_thing,
+		report_71002) FROM SERVER bob INTO hr
+	OPTIONS (custom_tables 'true', reports 'true');
+SELECT name, options FROM tables ORDER BY options;
+SELECT name, options FROM columns
+ WHERE "table" IN ('custom_table_people', 'report_thing') ORDER BY "table", no;
+\! "$HIBOB_TELL" reset
+DROP SCHEMA hr CASCADE;
+
 -- Some of it, and what is asked for that.
 CREATE SCHEMA hr;
 \! "$HIBOB_TELL" requests --clear >/dev/null
@@ -88,6 +115,7 @@ SELECT count(*) FROM tables;
 IMPORT FOREIGN SCHEMA public FROM SERVER bob INTO hr;
 IMPORT FOREIGN SCHEMA hibob LIMIT TO (peoples) FROM SERVER bob INTO hr;
 IMPORT FOREIGN SCHEMA hibob LIMIT TO (headcount) FROM SERVER bob INTO hr;
+IMPORT FOREIGN SCHEMA hibob LIMIT TO (report) FROM SERVER bob INTO hr;
 IMPORT FOREIGN SCHEMA hibob FROM SERVER bob INTO hr OPTIONS (field 'all');
 IMPORT FOREIGN SCHEMA hibob FROM SERVER bob INTO hr OPTIONS (fields 'most');
 IMPORT FOREIGN SCHEMA hibob FROM SERVER bob INTO hr OPTIONS (reports 'maybe');
@@ -107,6 +135,19 @@ IMPORT FOREIGN SCHEMA hibob FROM SERVER bob INTO hr;
 IMPORT FOREIGN SCHEMA hibob FROM SERVER bob INTO hr;
 \set VERBOSITY default
 SELECT count(*) FROM tables;
+
+-- What the account does not have, and a report that somebody shares no more.
+\! "$HIBOB_TELL" config '{"modules_off": ["/company/reports"]}'
+IMPORT FOREIGN SCHEMA hibob FROM SERVER bob INTO hr OPTIONS (reports 'true');
+\! "$HIBOB_TELL" reset
+\! "$HIBOB_TELL" fault '{"endpoint": "/company/reports/71003/download", "times": 2, "status": 404}'
+IMPORT FOREIGN SCHEMA hibob FROM SERVER bob INTO hr OPTIONS (reports 'true');
+IMPORT FOREIGN SCHEMA hibob EXCEPT ("úř_čů_report") FROM SERVER bob INTO hr
+	OPTIONS (reports 'true');
+SELECT count(*) FROM tables;
+\! "$HIBOB_TELL" reset
+DROP SCHEMA hr CASCADE;
+CREATE SCHEMA hr;
 
 -- More fields than one request can name, and than a table can have columns.
 \! "$HIBOB_TELL" config '{"extra_custom_fields": 500}'

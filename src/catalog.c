@@ -65,6 +65,20 @@ catalog_option(const CatalogResource *resource, const char *name)
 	return NULL;
 }
 
+/*
+ * "work.custom.field_1667499206086" is in a category of HiBob's, and
+ * "custom.category_1726078147147.field_1730210998067" in one of the account's;
+ * "work.customColumns.column_1655996461265" is what an employee has now in such
+ * a column of a table of HiBob's.
+ */
+bool
+catalog_is_custom(const char *field)
+{
+	return strncmp(field, "custom.", 7) == 0 ||
+		strstr(field, ".custom.") != NULL ||
+		strstr(field, "." CATALOG_CUSTOM_COLUMNS) != NULL;
+}
+
 /* For bsearch(): a field's id against an entry. */
 static int
 compare_field(const void *key, const void *entry)

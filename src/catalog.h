@@ -140,7 +140,8 @@ typedef struct CatalogResource
 	bool		needs_filters;	/* the body has to have "filters", be it empty */
 	bool		needs_lower;	/* a request has to have the bound */
 	bool		needs_upper;
-	int			max_months;		/* the longest range of a request; 0: any */
+	int			max_months;		/* the longest range of a request, which is of
+								 * the past; 0: any */
 	const CatalogOption *options;
 	int			noptions;
 	const char *id_option;		/* the option that says which one it is of many
@@ -177,6 +178,9 @@ extern const CatalogOption *catalog_option(const CatalogResource *resource,
 extern const char *catalog_category(const CatalogResource *resource,
 									const char *field);
 
+/* Whether a field is one that the account has made itself, as its id tells. */
+extern bool catalog_is_custom(const char *field);
+
 /* All resources, by index from 0; NULL past the last. */
 extern const CatalogResource *catalog_resource_at(int index);
 
@@ -203,6 +207,9 @@ extern const CatalogResource *catalog_resource_at(int index);
 
 /* The most values that a filter should name, by HiBob's advice on batches. */
 #define CATALOG_MAX_FILTER_VALUES	200
+
+/* Where a row of HiBob's own tables has the values of custom columns. */
+#define CATALOG_CUSTOM_COLUMNS	"customColumns."
 
 /* The field option that takes the whole row. */
 #define CATALOG_WHOLE_ROW		"*"

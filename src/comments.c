@@ -29,9 +29,6 @@ PG_FUNCTION_INFO_V1(hibob_fdw_comment_columns);
 #define COLUMN_WORDS "; HiBob field "
 #define TABLE_WORDS "; HiBob resource "
 
-/* Where rows have the values of custom columns. */
-#define CUSTOM_COLUMNS "customColumns."
-
 /* What a server's account says of itself; each is asked for once. */
 typedef struct Account
 {
@@ -120,14 +117,14 @@ metadata_of(const Account *account, const InventoryTable *table,
 			const MetadataTable *custom, const char *field)
 {
 	const CatalogResource *resource = table->resource;
-	size_t		length = strlen(CUSTOM_COLUMNS);
+	size_t		length = strlen(CATALOG_CUSTOM_COLUMNS);
 
 	if (resource->form == ROW_EMPLOYEE)
 		return find_field(account->fields, field);
 	if (custom != NULL)
 		return find_field(custom->columns, field);
 	if (resource->custom_columns != NULL &&
-		strncmp(field, CUSTOM_COLUMNS, length) == 0)
+		strncmp(field, CATALOG_CUSTOM_COLUMNS, length) == 0)
 		return find_field(account->fields,
 						  psprintf("%s%s", resource->custom_columns,
 								   field + length));

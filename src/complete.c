@@ -55,7 +55,8 @@ has_to_be_carried(const RowColumn *column, const CatalogResource *resource)
 	if (resource->form == ROW_EMPLOYEE)
 		return true;
 	return column->options->entry == NULL &&
-		strncmp(column->options->field, "customColumns.", 14) != 0;
+		strncmp(column->options->field, CATALOG_CUSTOM_COLUMNS,
+				strlen(CATALOG_CUSTOM_COLUMNS)) != 0;
 }
 
 /* The columns whose field no row carried, and what to grant for them. */
@@ -110,19 +111,47 @@ report_columns(const RowMap *map, int elevel, CompleteCarried carried,
 			 errhint("Correct the column option \"field\".")));
 }
 
+/* Whether one key path is another one, or that and more. */
+static bool
+begins_with_keys(const char *path, const char *start)
+{
+	size_t		length = strlen(start);
+
+	return strncmp(path, start, length) == 0 &&
+		(path[length] == '\0' || path[length] == '.');
+}
+
+/*
+ * Whether a field is one of those that HiBob names, or is inside of one, or has
+ * one inside.  A custom column it may name without saying where it is.
+ */
+static bool
+takes_one_of(const char *field, const List *names)
+{
+	const char *custom = CATALOG_CUSTOM_COLUMNS;
+	ListCell   *lc;
+
+	if (strcmp(field, CATALOG_WHOLE_ROW) == 0)
+		return names != NIL;
+	foreach(lc, names)
+		if (begins_with_keys(field, lfirst(lc)) ||
+			begins_with_keys(lfirst(lc), field))
+			return true;
+	return strncmp(field, custom, strlen(custom)) == 0 &&
+		takes_one_of(field + strlen(custom), names);
+}
+
 /* The columns of the query that take one of these fields. */
 static List *
 columns_of(const RowMap *map, const List *fields)
 {
 	List	   *columns = NIL;
 
-	if (fields == NIL)
-		return NIL;
 	for (int i = 0; i < map->ncolumns; i++)
 	{
 		const char *field = map->columns[i].options->field;
 
-		if (names_text(fields, field) || strcmp(field, CATALOG_WHOLE_ROW) == 0)
+		if (takes_one_of(field, fields))
 			columns = lappend(columns, psprintf("%s (field %s)",
 												map->columns[i].name, field));
 	}

@@ -95,8 +95,11 @@ evaluate_clause(const Conditions *conditions, int index,
 	TimestampTz time;
 
 	if (entry->role == FILTER_VALUES)
+	{
 		add_values(filter, entry,
 				   filter_evaluate(value, econtext, comparison));
+		filter->derived_values = !filter_is_known(value->expr);
+	}
 	else if (entry->role == FILTER_STATUS)
 		add_status(filter, filter_evaluate(value, econtext, comparison));
 	else if (filter_evaluate_time(value, econtext, &time))

@@ -242,6 +242,8 @@ error_other_status(const ErrorSubject *subject, const ErrorAnswer *answer,
 			 errdetail_internal("%s", describe_body(answer)),
 			 answer->status >= 500 ?
 			 errhint("HiBob has a problem of its own. Try again later; the server option max_retries says how often this is done unasked.") :
+			 answer->status == 400 && subject->resource->form == ROW_OBJECTS ?
+			 errhint("If it is a field that HiBob does not know, correct the column option \"field\".") :
 			 answer->status == 400 && subject->resource->max_months > 0 ?
 			 errhint("HiBob shows \"%s\" of the last %d months. Add a condition, such as: WHERE %s.",
 					 subject->resource->name, subject->resource->max_months,

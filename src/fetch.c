@@ -22,6 +22,7 @@ typedef struct Fetch
 	ExchangeCounters counters;
 	ResponseFindings findings;
 	Response   *response;
+	ErrorContextCallback error_context;
 } Fetch;
 
 static void
@@ -30,12 +31,35 @@ clean_up(void *arg)
 	connection_return(&((Fetch *) arg)->lease);
 }
 
+/* What is read has no foreign table, or none yet. */
+static void
+describe_fetch(void *arg)
+{
+	const Fetch *fetch = arg;
+
+	if (fetch->options.id != NULL)
+		errcontext("reading the header of report %s", fetch->options.id);
+	else
+		errcontext("reading metadata from resource \"%s\"",
+				   fetch->map.resource->name);
+}
+
+static void
+push_error_context(Fetch *fetch)
+{
+	fetch->error_context.callback = describe_fetch;
+	fetch->error_context.arg = fetch;
+	fetch->error_context.previous = error_context_stack;
+	error_context_stack = &fetch->error_context;
+}
+
 /*
- * Starts to read a resource.  The current memory context is the fetch's own
- * then.
+ * Starts to read a resource for a table.  The current memory context is the
+ * fetch's own then.
  */
 static Fetch *
-open_fetch(Oid serverid, const char *resource, const char *id)
+open_fetch(Oid serverid, const char *table, const char *resource,
+		   const char *id)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
 												  "hibob_fdw fetch",
@@ -51,12 +75,13 @@ open_fetch(Oid serverid, const char *resource, const char *id)
 
 	fetch->context = context;
 	fetch->map.resource = catalog_resource(resource);
-	fetch->map.table = resource;
+	fetch->map.table = table;
 	fetch->options.resource = fetch->map.resource;
 	fetch->options.id = id;
 	fetch->subject.resource = fetch->map.resource;
-	fetch->subject.table = resource;
+	fetch->subject.table = table;
 	fetch->findings.context = context;
+	push_error_context(fetch);
 	connection_borrow(GetUserId(), serverid, &fetch->lease);
 	fetch->subject.connection = fetch->lease.connection;
 	fetch->response =
@@ -72,6 +97,7 @@ static void
 close_fetch(Fetch *fetch, MemoryContext caller)
 {
 	response_stop(fetch->response);
+	error_context_stack = fetch->error_context.previous;
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(fetch->context);
 }
@@ -91,7 +117,7 @@ char *
 fetch_document(Oid serverid, const char *resource, size_t *length)
 {
 	MemoryContext caller = CurrentMemoryContext;
-	Fetch	   *fetch = open_fetch(serverid, resource, NULL);
+	Fetch	   *fetch = open_fetch(serverid, resource, resource, NULL);
 	StringInfoData document;
 
 	fetch->map.columns = whole_row_column();
@@ -160,10 +186,10 @@ wanted_label(const CsvReader *reader, int index)
 }
 
 List *
-fetch_report_labels(Oid serverid, const char *report_id)
+fetch_report_labels(Oid serverid, const char *table, const char *report_id)
 {
 	MemoryContext caller = CurrentMemoryContext;
-	Fetch	   *fetch = open_fetch(serverid, "report", report_id);
+	Fetch	   *fetch = open_fetch(serverid, table, "report", report_id);
 	const CsvReader *reader;
 	List	   *labels = NIL;
 

@@ -20,10 +20,11 @@ extern char *fetch_document(Oid serverid, const char *resource,
 							size_t *length);
 
 /*
- * The labels of a saved report's columns, a list of char * in UTF-8, as
- * csv_reader_want() takes them: the second of the same label ends in "#2", the
- * first one without a label is "#1".
+ * The labels of the columns of a saved report that is to be a table: a list of
+ * char * in UTF-8, as csv_reader_want() takes them.  The second of the same
+ * label ends in "#2", the first one without a label is "#1".
  */
-extern List *fetch_report_labels(Oid serverid, const char *report_id);
+extern List *fetch_report_labels(Oid serverid, const char *table,
+								 const char *report_id);
 
 #endif							/* FETCH_H */

@@ -22,9 +22,6 @@
 
 #define REMOTE_SCHEMA "hibob"
 
-/* Where rows have the values of custom columns. */
-#define CUSTOM_COLUMNS "customColumns."
-
 typedef struct Import
 {
 	ImportForeignSchemaStmt *stmt;
@@ -165,34 +162,39 @@ typedef struct Addition
 } Addition;
 
 /*
- * When a field was made, as its id tells: "work.custom.field_1667499206086" has
- * the time in it.  0 for HiBob's own.
+ * When something was made, as its id tells: "work.custom.field_1667499206086"
+ * has the time in it, and reports are numbered.  0 for fields of HiBob's own.
  */
 static int64
 birth_of_id(const char *id)
 {
 	const char *underscore = strrchr(id, '_');
 
-	return underscore == NULL ? 0 : strtoll(underscore + 1, NULL, 10);
+	return strtoll(underscore != NULL ? underscore + 1 : id, NULL, 10);
+}
+
+/*
+ * Names are given in the order in which things were made, whatever order HiBob
+ * sends: so a name stays with its thing when others are added.
+ */
+static int
+compare_ids(const char *a, const char *b)
+{
+	int64		birth_a = birth_of_id(a);
+	int64		birth_b = birth_of_id(b);
+
+	if (birth_a != birth_b)
+		return birth_a < birth_b ? -1 : 1;
+	return strcmp(a, b);
 }
 
 static int
 compare_additions(const void *a, const void *b)
 {
-	const char *id_a = (*(Addition *const *) a)->field->id;
-	const char *id_b = (*(Addition *const *) b)->field->id;
-	int64		birth_a = birth_of_id(id_a);
-	int64		birth_b = birth_of_id(id_b);
-
-	if (birth_a != birth_b)
-		return birth_a < birth_b ? -1 : 1;
-	return strcmp(id_a, id_b);
+	return compare_ids((*(Addition *const *) a)->field->id,
+					   (*(Addition *const *) b)->field->id);
 }
 
-/*
- * Names are given in the order in which the fields were made, whatever order
- * HiBob sends: so a name stays with its field when others are added.
- */
 static void
 name_additions(Table *table, List *additions)
 {
@@ -303,7 +305,7 @@ add_people_fields(Import *import, Table *table,
 	foreach(lc, fields_of_account(import))
 	{
 		MetadataField *field = lfirst(lc);
-		bool		custom = catalog_category(resource, field->id) == NULL;
+		bool		custom = catalog_is_custom(field->id);
 		Addition   *addition;
 
 		if (custom ? !import->options->custom_fields :
@@ -334,7 +336,7 @@ add_custom_columns(Import *import, Table *table,
 		if (strncmp(field->id, prefix, strlen(prefix)) == 0)
 			additions = lappend(additions,
 								make_addition(field,
-											  psprintf(CUSTOM_COLUMNS "%s",
+											  psprintf(CATALOG_CUSTOM_COLUMNS "%s",
 													   field->id + strlen(prefix)),
 											  resource));
 	}
@@ -458,8 +460,8 @@ import_custom_table(Import *import, const MetadataTable *metadata,
 static int
 compare_tables(const ListCell *a, const ListCell *b)
 {
-	return strcmp(((MetadataTable *) lfirst(a))->id,
-				  ((MetadataTable *) lfirst(b))->id);
+	return compare_ids(((MetadataTable *) lfirst(a))->id,
+					   ((MetadataTable *) lfirst(b))->id);
 }
 
 /* Whether tables beyond the catalogue's may be wanted. */
@@ -521,7 +523,7 @@ import_report(Import *import, const MetadataReport *report, const char *name)
 	ListCell   *lc;
 
 	begin_table(&table);
-	foreach(lc, fetch_report_labels(import->serverid, report->id))
+	foreach(lc, fetch_report_labels(import->serverid, name, report->id))
 	{
 		const char *label = lfirst(lc);
 		char	   *field = naming_to_server(label);
@@ -543,8 +545,8 @@ import_report(Import *import, const MetadataReport *report, const char *name)
 static int
 compare_reports(const ListCell *a, const ListCell *b)
 {
-	return strcmp(((MetadataReport *) lfirst(a))->id,
-				  ((MetadataReport *) lfirst(b))->id);
+	return compare_ids(((MetadataReport *) lfirst(a))->id,
+					   ((MetadataReport *) lfirst(b))->id);
 }
 
 static void
@@ -586,6 +588,20 @@ check_schema(const char *schema)
 			 errhint("Use IMPORT FOREIGN SCHEMA " REMOTE_SCHEMA " FROM SERVER ... INTO ...")));
 }
 
+static void
+report_no_table(const Import *import, const char *wanted)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FDW_TABLE_NOT_FOUND),
+			 errmsg("HiBob has no table \"%s\"", wanted),
+			 catalog_resource(wanted) != NULL ?
+			 errdetail("The resource \"%s\" is one of many such things: each is a table with a name of its own.",
+					   wanted) :
+			 errdetail("Custom tables and saved reports are there only with the options custom_tables and reports."),
+			 errhint("%s", hint_from_names("table", wanted, import->names,
+										   "Tables are"))));
+}
+
 /* The server would skip in silence what there is not. */
 static void
 check_listed(const Import *import)
@@ -602,14 +618,8 @@ check_listed(const Import *import)
 		foreach(name, import->names)
 			if (strcmp(lfirst(name), wanted) == 0)
 				break;
-		if (name != NULL)
-			continue;
-		ereport(ERROR,
-				(errcode(ERRCODE_FDW_TABLE_NOT_FOUND),
-				 errmsg("HiBob has no table \"%s\"", wanted),
-				 errdetail("Custom tables and saved reports are there only with the options custom_tables and reports."),
-				 errhint("%s", hint_from_names("table", wanted, import->names,
-											   "Tables are"))));
+		if (name == NULL)
+			report_no_table(import, wanted);
 	}
 }
 

@@ -10,6 +10,8 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "naming.h"
+#include "nodes/makefuncs.h"
+#include "nodes/value.h"
 #include "utils/formatting.h"
 #include "utils/hsearch.h"
 
@@ -207,6 +209,20 @@ cut(const char *name, int limit)
 	return pnstrdup(name, length);
 }
 
+/*
+ * The same letters in every database, be its locale C, which has no others than
+ * ASCII's, or Turkish, which has an i of its own: if the server has ICU.
+ */
+static Oid
+collation_of_names(void)
+{
+	Oid			collation =
+		get_collation_oid(list_make2(makeString("pg_catalog"),
+									 makeString("und-x-icu")), true);
+
+	return OidIsValid(collation) ? collation : DEFAULT_COLLATION_OID;
+}
+
 /* A text in snake_case; NULL if nothing is left of it. */
 static char *
 snake_case(const char *text)
@@ -219,7 +235,7 @@ snake_case(const char *text)
 	name = naming_to_server(join_words(text));
 	if (name == NULL || name[0] == '\0')
 		return NULL;
-	name = str_tolower(name, strlen(name), DEFAULT_COLLATION_OID);
+	name = str_tolower(name, strlen(name), collation_of_names());
 	return cut(name, MAX_NAME);
 }
 

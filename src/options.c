@@ -459,6 +459,24 @@ column_names(const CatalogResource *resource)
 	return names;
 }
 
+/* What a field looks like, as the hint's statement has it. */
+static const char *
+example_field(const CatalogResource *resource)
+{
+	switch (resource->form)
+	{
+		case ROW_EMPLOYEE:
+			return "category.field_id";
+		case ROW_OBJECTS:
+			return "/object/field_id";
+		case ROW_CSV:
+			return "label in the report";
+		case ROW_KEYS:
+			break;
+	}
+	return "key";
+}
+
 /*
  * Neither the column's options nor its name say which field it is.  The hint's
  * statement can be used as it stands but for the field.
@@ -477,9 +495,9 @@ report_unknown_column(Oid relid, const char *attname,
 		appendStringInfo(&hint, "Perhaps you meant the column \"%s\". ",
 						 closest);
 	appendStringInfo(&hint, "Name the field: ALTER FOREIGN TABLE %s ALTER "
-					 "COLUMN %s OPTIONS (ADD field 'category.field_id');",
+					 "COLUMN %s OPTIONS (ADD field '%s');",
 					 quote_qualified_identifier(schema, table),
-					 quote_identifier(attname));
+					 quote_identifier(attname), example_field(resource));
 
 	ereport(ERROR,
 			(errcode(ERRCODE_FDW_COLUMN_NAME_NOT_FOUND),

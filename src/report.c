@@ -2,10 +2,11 @@
  * report.c
  *		A saved report that HiBob prepares first.
  *
- * Source: HiBob's specification.  The answer to the request for a report is
- * then 202 with a Location, at another host; what counts is the last part of
- * its path, which is the report's name at the API.  There, 204 means that it
- * is not ready.
+ * Source: HiBob's specification.  The answer to the request for a report then
+ * has a Location, at another host; what counts is the last part of its path,
+ * which is the report's name at the API.  There, 204 means that it is not
+ * ready.  The request's own status is 202 by the specification's words
+ * ("Accepted") and 200 by its list of statuses.
  */
 #include "postgres.h"
 
@@ -27,31 +28,29 @@
 /* Nobody waits longer, in ms. */
 #define PATIENCE (30 * 60 * 1000)
 
-/* A name has these, and is escaped where it has others. */
-#define NAME_CHARACTERS \
-	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~%:"
-
-/* Escaped, these could be taken for another path: / \ . */
-static const char *const path_escapes[] = {"%2f", "%5c", "%2e"};
 #define MAX_NAME 512
 
 bool
-report_is_pending(int status)
+report_is_pending(const RequestCall *call, int status)
 {
-	return status == STATUS_ACCEPTED || status == STATUS_NO_CONTENT;
+	return status == STATUS_ACCEPTED || status == STATUS_NO_CONTENT ||
+		strcmp(call->endpoint, CATALOG_REPORT_ASYNC) == 0;
 }
 
+/* Whether a name can stand in a path, and nothing be taken for another one. */
 static bool
-has_path_escape(const char *name)
+is_name(const char *name)
 {
-	for (; (name = strchr(name, '%')) != NULL; name++)
-		for (size_t i = 0; i < lengthof(path_escapes); i++)
-			if (pg_strncasecmp(name, path_escapes[i], 3) == 0)
-				return true;
-	return false;
+	for (const char *c = name; *c != '\0'; c++)
+		if ((unsigned char) *c < 0x20 || *c == 0x7f || *c == '/' || *c == '\\')
+			return false;
+	return url_is_segment(name);
 }
 
-/* The last part of the path of a URL, or NULL if that is not a name. */
+/*
+ * The last part of the path of a URL, or NULL if that is not a name.  It has
+ * what people call the report in it, and so any characters: it is escaped anew.
+ */
 static char *
 name_in_location(const char *location)
 {
@@ -62,11 +61,10 @@ name_in_location(const char *location)
 	while (start > 0 && location[start - 1] != '/')
 		start--;
 	length -= start;
-	if (start == 0 || length > MAX_NAME ||
-		strspn(location + start, NAME_CHARACTERS) < length)
+	if (start == 0 || length > MAX_NAME)
 		return NULL;
-	name = pnstrdup(location + start, length);
-	return url_is_segment(name) && !has_path_escape(name) ? name : NULL;
+	name = url_unescape_segment(pnstrdup(location + start, length));
+	return name != NULL && is_name(name) ? url_escape_segment(name) : NULL;
 }
 
 void
@@ -77,7 +75,7 @@ report_note_answer(ReportWait *wait, const ErrorSubject *subject, int status,
 
 	if (wait->since == 0)
 		wait->since = GetCurrentTimestamp();
-	if (status != STATUS_ACCEPTED)
+	if (status == STATUS_NO_CONTENT)
 		return;
 	name = location != NULL ? name_in_location(location) : NULL;
 	if (name == NULL)

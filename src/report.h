@@ -19,8 +19,8 @@ typedef struct ReportWait
 	TimestampTz since;
 } ReportWait;
 
-/* Whether an answer of this status means: not yet. */
-extern bool report_is_pending(int status);
+/* Whether a success of this status means: not yet. */
+extern bool report_is_pending(const RequestCall *call, int status);
 
 /*
  * Turns the call into the one that asks again.  "location" is the answer's

@@ -196,6 +196,7 @@ set_batches(Request *request, const RequestFilter *filter)
 		filter->batch_size > 0;
 
 	request->found_values = filter->found_values;
+	request->derived_values = filter->derived_values;
 	request->batch_size = filter->batch_size > 0 ? filter->batch_size :
 		filter->filter->place == PLACE_PATH ? 1 : REQUEST_BATCH;
 	set_values(request, filter->filter, filter->values);
@@ -285,13 +286,18 @@ add_months(TimestampTz time, int months)
 												 IntervalPGetDatum(&interval)));
 }
 
-/* How many ranges of the longest allowed kind it takes. */
+/*
+ * How many ranges of the longest allowed kind it takes.  Nothing has happened
+ * yet in one that begins in the future, which a bound such as 9999-12-31 would
+ * make thousands of; a day is for clocks that differ.
+ */
 static int
 count_ranges(int months, TimestampTz lower, TimestampTz upper)
 {
+	TimestampTz end = Min(upper, GetCurrentTimestamp() + USECS_PER_DAY);
 	int			n = 1;
 
-	while (add_months(lower, n * months) < upper)
+	while (add_months(lower, n * months) < end)
 		n++;
 	return n;
 }
@@ -315,17 +321,18 @@ set_uppers(Request *request, const RequestFilter *filter, TimestampTz lower,
 		   TimestampTz upper)
 {
 	const CatalogFilter *bound = filter->upper_filter;
-	int			last = request->nranges - 1;
+	int			months = request->resource->max_months;
 
 	request->upper_name = bound->role == FILTER_BOUNDS ? bound->upper :
 		bound->parameter;
 	request->bounds_place = bound->place;
-	for (int i = 0; i < last; i++)
-		request->uppers[i] =
-			bound_text(request, bound,
-					   add_months(lower,
-								  (i + 1) * request->resource->max_months));
-	request->uppers[last] = bound_text(request, bound, upper);
+	for (int i = 0; i < request->nranges; i++)
+	{
+		TimestampTz end = filter->has_lower && months > 0 ?
+			Min(upper, add_months(lower, (i + 1) * months)) : upper;
+
+		request->uppers[i] = bound_text(request, bound, end);
+	}
 }
 
 /* The millisecond that a time is in. */
@@ -507,7 +514,9 @@ set_given(const Request *request, RequestCall *call)
 /*
  * What status 404 is about: one of several such things, or an employee, who
  * then has no rows.  Of a custom table it does not say which of the two, but
- * HiBob itself has just named the employees if the query does not.
+ * HiBob itself has just named the employees if the query does not.  A list that
+ * the query names has to be there; a name that a join or a subquery brings may
+ * be of none, or the same query would fail by one plan and not by another.
  */
 static void
 set_absence(const Request *request, RequestCall *call)
@@ -515,14 +524,13 @@ set_absence(const Request *request, RequestCall *call)
 	const CatalogResource *resource = request->resource;
 	bool		by_value = call->single ||
 		(request->filter != NULL && request->filter->place == PLACE_PATH);
+	const char *value = by_value ? request->values[call->first] : NULL;
 
 	call->absence = ABSENT_REFUSED;
 	if (resource->id_option != NULL)
 		call->thing = request->options->id;
-	if (resource->is_lists && call->single)
-		call->thing = pg_any_to_server(request->values[call->first],
-									   (int) strlen(request->values[call->first]),
-									   PG_UTF8);
+	if (by_value && resource->is_lists && !request->derived_values)
+		call->thing = pg_any_to_server(value, (int) strlen(value), PG_UTF8);
 	else if (by_value && request->found_values)
 		call->absence = ABSENT_GONE;
 	else if (by_value && resource->id_option == NULL)

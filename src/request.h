@@ -32,7 +32,8 @@ typedef struct RequestFilter
 	const CatalogFilter *upper_filter;
 	int			batch_size;		/* values a request; 0: as HiBob likes them */
 	int64		limit;			/* the most rows that are wanted; 0: all */
-	bool		found_values;	/* the values are what HiBob itself has named */
+	bool		found_values;	/* the values are what HiBob itself has named, */
+	bool		derived_values; /* or the running query has found elsewhere */
 } RequestFilter;
 
 /* What status 404 means. */

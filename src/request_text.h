@@ -18,6 +18,7 @@ struct Request
 	bool		show_inactive;
 	bool		nothing;		/* no row can meet the conditions */
 	bool		found_values;
+	bool		derived_values;
 	const CatalogFilter *filter;	/* of the values; NULL: unfiltered */
 	char	  **values;			/* sorted, distinct, UTF-8 */
 	int			nvalues;

@@ -361,6 +361,14 @@ is_web_page(const ErrorAnswer *answer)
 	return has_type(answer, "text/html");
 }
 
+/* HiBob's specification calls CSV JSON, too, so its first byte counts. */
+static bool
+is_json(const ErrorAnswer *answer)
+{
+	return has_type(answer, "application/json") && answer->length > 0 &&
+		(answer->body[0] == '{' || answer->body[0] == '[');
+}
+
 /*
  * Whether status 404 is no error.  One of the people that HiBob has just named
  * may have gone; if it knows none of a few of them, it is the resource that is
@@ -439,13 +447,12 @@ judge_answer(Response *response, bool sleep)
 		return read_refusal(response, sleep);
 	if (response->reader.csv == NULL)
 		return true;
-	if (report_is_pending(status))
-	{
-		wait_for_report(response);
-		return true;
-	}
 	answer = answer_of(response);
-	if (is_web_page(&answer) || has_type(&answer, "application/json"))
+	if (is_web_page(&answer))
+		raise_shape(response, "expected CSV");
+	if (report_is_pending(&response->call, status))
+		wait_for_report(response);
+	else if (is_json(&answer))
 		raise_shape(response, "expected CSV");
 	return true;
 }

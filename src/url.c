@@ -187,3 +187,20 @@ url_escape_segment(const char *value)
 	curl_free(escaped);
 	return result;
 }
+
+char *
+url_unescape_segment(const char *segment)
+{
+	char	   *result = palloc(strlen(segment) + 1);
+	int			length = 0;
+	char	   *unescaped = curl_easy_unescape(NULL, segment,
+											   (int) strlen(segment), &length);
+	bool		is_text;
+
+	if (unescaped == NULL)
+		return NULL;
+	is_text = strlen(unescaped) == (size_t) length;
+	strcpy(result, unescaped);
+	curl_free(unescaped);
+	return is_text ? result : NULL;
+}

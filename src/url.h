@@ -45,4 +45,7 @@ extern bool url_is_segment(const char *value);
  */
 extern char *url_escape_segment(const char *value);
 
+/* The value that a segment stands for, palloc'd; NULL if no text can be that. */
+extern char *url_unescape_segment(const char *segment);
+
 #endif							/* URL_H */

@@ -61,15 +61,19 @@ def read_reports(simulator, request):
 
 def download(simulator, request):
     if simulator.settings.report_async_only:
-        return download_later(simulator, request)
+        return _prepare(simulator, request, 202)
     return _file(simulator, _report(request), _checked(request.query))
 
 
 def download_later(simulator, request):
+    return _prepare(simulator, request, simulator.settings.report_accepted)
+
+
+def _prepare(simulator, request, status):
     report = _report(request)
     name = simulator.jobs.add(report, _checked(request.query),
                               simulator.settings.today)
-    return Response(202, headers={"Location": DOWNLOADS + name})
+    return Response(status, headers={"Location": DOWNLOADS + name})
 
 
 def download_by_name(simulator, request):

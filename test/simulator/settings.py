@@ -58,6 +58,7 @@ class Settings:
     # reports
     report_polls: int = 2
     report_async_only: bool = False
+    report_accepted: int = 202
     report_columns: dict = dataclasses.field(default_factory=dict)
     csv_delimiter: str = ","
     csv_bom: bool = True
@@ -74,6 +75,7 @@ CHOICES = {
     "cursor_key": ("next_cursor", "cursor"),
     "errors_key": ("id", "word"),
     "entries_form": ("flat", "nested"),
+    "report_accepted": (200, 202),
     "csv_newline": ("crlf", "lf"),
 }
 RESTRICTIONS = {"no_view_permission", "no_view_history_permission"}
@@ -107,7 +109,7 @@ def _checked(key, type_name, value):
             or isinstance(value, bool) and type_name != "bool"):
         raise ValueError(f"setting {key!r} takes {type_name}, not {value!r}")
     if key in CHOICES and value not in CHOICES[key]:
-        raise ValueError(f"setting {key!r} is one of {', '.join(CHOICES[key])}")
+        raise ValueError(f"setting {key!r} is one of {', '.join(map(str, CHOICES[key]))}")
     if key in _NOT_NEGATIVE and value < 0:
         raise ValueError(f"setting {key!r} is not negative")
     _check_parts(key, value)

@@ -86,6 +86,8 @@ class Reports(SimulatorCase):
             self.assertEqual(self.get("/download/" + name, 204).body, b"")
         body = self.get("/download/" + name).body
         self.assertEqual(body, b"\xef\xbb\xbfID,Full name\r\n")
+        self.config(report_accepted=200)
+        self.assertIn("Location", self.get("/71005/download-async").headers)
         self.config(report_async_only=True, report_polls=0)
         name = self.get("/71005/download", 202).headers["Location"].rpartition("/")[2]
         self.get("/download/" + name)

@@ -12,6 +12,7 @@ use HibobTest qw(:DEFAULT session states hibob read_pages load_pages
 use IPC::Run;
 use JSON::PP;
 use List::Util qw(max uniq);
+use POSIX qw(strftime);
 use MIME::Base64;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -1422,10 +1423,26 @@ check_changes(q{'2026-08-01 00:00+00' <= since AND until <= '2026-09-01 12:30:05
 	[ $AUGUST, '2026-09-01T12:30:05.250Z' ]);
 check_changes(q{since >= '2026-08-01 00:00+00' AND until < '2026-09-01 00:00+00'},
 	[ $AUGUST, '2026-09-01T00:00:00.000Z' ]);
-check_changes(q{since >= '2026-06-01 00:00+00' AND until <= '2027-03-01 00:00+00'},
-	[ '2026-06-01T00:00:00.000Z', '2026-12-01T00:00:00.000Z' ],
-	[ '2026-12-01T00:00:00.000Z', '2027-03-01T00:00:00.000Z' ]);
-requests($sim);
+
+# Longer than a request may be: in the past by every clock, and beyond its end.
+begin(today => '2024-01-15');
+check_changes(q{since >= '2023-08-01 00:00+00' AND until <= '2024-05-01 00:00+00'},
+	[ '2023-08-01T00:00:00.000Z', '2024-02-01T00:00:00.000Z' ],
+	[ '2024-02-01T00:00:00.000Z', '2024-05-01T00:00:00.000Z' ]);
+foreach my $end ('2500-01-01', '9999-12-31', '294276-12-31')
+{
+	requests($sim);
+	is(outcome("SELECT count(*) FROM bob.changes
+			WHERE since >= '2023-08-01 00:00+00' AND until <= '$end'"),
+		outcome(q{SELECT count(*) FROM bob.changes
+			WHERE since >= '2023-08-01 00:00+00'}), "until $end: the same");
+	my @sinces = map { $_->{query}{since} } requests($sim);
+	cmp_ok(scalar @sinces, '<=', 3 + (time - 1690848000) / (181 * 86400),
+		sprintf '... by %d requests', scalar @sinces);
+	cmp_ok($sinces[-2], 'lt', strftime('%Y-%m-%dT', gmtime(time + 2 * 86400)),
+		'... none of the future');
+}
+begin();
 query($node, q{SET timezone = 'Asia/Tokyo';
 	SELECT count(*) FROM bob.changes WHERE since >= date '2026-08-01'});
 is((requests($sim))[0]{query}{since}, '2026-07-31T15:00:00.000Z',
@@ -1487,6 +1504,34 @@ my ($state, $message) = query_error($node,
 	q{SELECT * FROM bob.named_lists WHERE list = 'Department'});
 is($state, 'HV00R', 'a list in the wrong case');
 like($message, qr/no list "Department".*HINT:.*case-sensitive/s, '... has a hint');
+
+# A name of the query has to be right; one that a join or a subquery brings may
+# be of no list, whatever the plan.
+query($node, q{CREATE TABLE names (list text); ANALYZE names;
+	INSERT INTO names VALUES ('department'), ('Department'), ('nobody knows')});
+my $lists = q{SELECT n.list, l.id FROM names AS n
+	LEFT JOIN %s.named_lists AS l ON l.list = n.list};
+foreach my $set ('', 'SET enable_hashjoin = off; SET enable_mergejoin = off;
+		SET enable_material = off;', 'SET enable_nestloop = off;')
+{
+	requests($sim);
+	is(query($node, $set . sprintf($lists, 'bob') . ' ORDER BY 1, 2'),
+		query($node, sprintf($lists, 'expected') . ' ORDER BY 1, 2'),
+		"lists that a join names; $set");
+	is(scalar(grep { $_->{status} == 404 } requests($sim)),
+		$set =~ /material/ ? 2 : 0, '... one by one or all');
+}
+foreach my $which ('= ANY (ARRAY(SELECT list FROM names))',
+	'IN (SELECT list FROM names)', q{= (SELECT list FROM names
+		WHERE list LIKE 'Dep%')})
+{
+	is(outcome("SELECT id FROM bob.named_lists WHERE list $which ORDER BY 1"),
+		query($node, "SELECT id FROM expected.named_lists WHERE list $which
+			ORDER BY 1"), "lists that a subquery names: $which");
+}
+($state, $message) = query_error($node, q{PREPARE one(text) AS
+	SELECT * FROM bob.named_lists WHERE list = $1; EXECUTE one('Department')});
+is($state, 'HV00R', 'a parameter in the wrong case');
 foreach my $case ([ 10, 10 ], [ 11, 1 ])
 {
 	my ($many, $times) = @$case;

@@ -217,6 +217,13 @@ is_deeply([ map { $_->{status} } requests($sim) ], [ 202, 204, 200 ],
 like(query($node, 'EXPLAIN (ANALYZE) SELECT count(*) FROM bob.r71001'),
 	qr/HiBob Requests: 3\b/, '... of which EXPLAIN counts each request');
 
+# "Accepted" is any success, as the specification's list of statuses has it.
+begin(report_accepted => 200, report_polls => 1);
+is(query($node, 'SELECT count(*) FROM bob.later71001'), '60',
+	'a report that is accepted with status 200');
+is_deeply([ map { $_->{status} } requests($sim) ], [ 200, 204, 200 ],
+	'... and waited for');
+
 # The same on a rescan and in a cursor: asked for once.
 begin(report_polls => 1);
 is(query($node, 'SET enable_hashjoin = off; SET enable_mergejoin = off;
@@ -300,9 +307,11 @@ check_error('no Location', $NOW, 'HV000',
 foreach my $location ('', '/', 'https://app.hibob.com/v1/', '..',
 	'https://app.hibob.com/v1/company/reports/download/..',
 	'https://app.hibob.com/v1/company/reports/download/.',
-	'https://app.hibob.com/a b', 'https://app.hibob.com/a"b', 'x' x 600 . '/' . 'y' x 600,
 	'https://app.hibob.com/download/?name=x', 'https://app.hibob.com/a\\..\\b',
-	'https://app.hibob.com/a;b', 'https://app.hibob.com/a&b=c')
+	'https://app.hibob.com/%2e%2e', 'https://app.hibob.com/%2E',
+	'https://app.hibob.com/%2e%2e%2fpeople', 'https://app.hibob.com/a%5C..',
+	'https://app.hibob.com/a%00b', 'https://app.hibob.com/a%0ab',
+	'https://app.hibob.com/' . 'y' x 600, 'x' x 600 . '/' . 'y' x 600)
 {
 	begin();
 	tell($sim, 'fault', { endpoint => $ASYNC, status => 202,
@@ -326,15 +335,23 @@ foreach my $location ('https://evil.example/some/where/name-1.csv?x=y#z',
 	is_deeply([ map { $_->{path} } (requests($sim))[1] ],
 		['/v1/company/reports/download/name-1.csv'], '... the name alone');
 }
-foreach my $name ('%2e%2e', '%2e%2e%2fpeople', 'a%2f..%2f..%2fpeople', '%2E')
+
+# A name has the report's own in it, escaped or not; the simulator's records
+# have what a path stands for.
+foreach my $case ([ 'a b', 'a b' ], [ 'a%20b', 'a b' ],
+	[ 'R&D (EMEA);+a=\'"100%"', 'R&D (EMEA);+a=\'"100%"' ],
+	[ 'a%3Fb%23c', 'a?b#c' ], [ 'a%253Fb', 'a%3Fb' ],
+	[ "\xc3\x9a\xc5\x99.csv", "\x{da}\x{159}.csv" ],
+	[ 'T11:22', 'T11:22' ])
 {
+	my ($name, $decoded) = @$case;
+
 	begin();
 	tell($sim, 'fault', { endpoint => $ASYNC, status => 202,
 			headers => { Location => "https://app.hibob.com/$name" } });
-	my ($out, $err) = session($node, $LATER);
-	isnt($err, '', "Location with the name $name: an error");
-	is_deeply([ grep { !m{^/v1/company/reports/(?:download/.|71001/)} }
-			map { $_->{path} } requests($sim) ], [], '... and no other path');
+	check_error("Location with the name $name", $LATER, 'HV00R', qr/no report/);
+	is_deeply([ map { $_->{path} } (requests($sim))[1] ],
+		["/v1/company/reports/download/$decoded"], '... is asked for');
 }
 
 # A report that HiBob does not know, and one that changes.
@@ -410,6 +427,13 @@ foreach my $case (
 	tell($sim, 'fault', { endpoint => $DOWNLOAD, %$fault });
 	check_error($name, "SELECT $columns FROM bob.$table", $state, $words);
 }
+begin();
+tell($sim, 'fault', { endpoint => $ASYNC, html => JSON::PP::true });
+check_error('a web page, later', $LATER, 'HV000', qr/web page/);
+# The specification calls the file JSON.
+tell($sim, 'fault', { endpoint => $DOWNLOAD, body => "a,b\n1,2\n",
+		content_type => 'application/json' });
+is(query($node, 'SELECT a, b FROM bob.small'), '1|2', 'CSV by the name of JSON');
 # The same where no column is wanted, whose label would be missed.
 begin();
 tell($sim, 'fault', { endpoint => $DOWNLOAD, html => JSON::PP::true });
