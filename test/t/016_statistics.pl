@@ -131,6 +131,35 @@ is((session($node, "$COUNT SET ROLE reader;
 		SELECT requests FROM hibob_fdw_statistics"))[0], "496\n1",
 	'every role sees its session');
 
+# --- waiting -----------------------------------------------------------------
+
+# What a session waits for while it runs the query, as pg_stat_activity has it.
+sub wait_event
+{
+	my ($fault) = @_;
+	my $psql = $node->background_psql('postgres', on_error_stop => 0);
+	my $pid = $psql->query('SELECT pg_backend_pid()');
+
+	tell($sim, 'fault', { endpoint => '/people/search', times => undef,
+			%$fault });
+	$psql->query_until(qr/begins/, "\\echo begins\n$COUNT\n");
+	$node->poll_query_until('postgres', "SELECT wait_event_type = 'Extension'
+		FROM pg_stat_activity WHERE pid = $pid");
+	my $event = query($node, "SELECT wait_event, pg_cancel_backend(pid)
+		FROM pg_stat_activity WHERE pid = $pid");
+	$psql->quit;
+	tell($sim, 'reset');
+	return $event;
+}
+
+# Extensions have names for what they wait for from 17 on.
+my $has_names = query($node, 'SHOW server_version_num') >= 170000;
+is(wait_event({ stall => { seconds => 30 } }),
+	($has_names ? 'HibobResponse' : 'Extension') . '|t', 'waiting for HiBob');
+is(wait_event({ rate_limited => { reset_in => 8 } }),
+	($has_names ? 'HibobBackoff' : 'Extension') . '|t',
+	'waiting for the rate limit');
+
 # --- without and with the library loaded at the start --------------------------
 
 my $CLUSTER = 'SELECT requests FROM hibob_fdw_cluster_statistics;';
