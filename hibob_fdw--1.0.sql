@@ -94,3 +94,77 @@ LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION hibob_fdw_disconnect_all()
 IS 'closes all connections to HiBob, and forgets what was kept';
+
+CREATE FUNCTION hibob_fdw_statistics(
+    OUT server name,
+    OUT endpoint text,
+    OUT requests bigint,
+    OUT rows bigint,
+    OUT bytes bigint,
+    OUT retries bigint,
+    OUT waits bigint,
+    OUT wait_time interval,
+    OUT errors bigint,
+    OUT last_error text,
+    OUT last_error_at timestamptz,
+    OUT last_success timestamptz,
+    OUT since timestamptz)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+
+CREATE VIEW hibob_fdw_statistics AS
+  SELECT * FROM hibob_fdw_statistics();
+
+COMMENT ON VIEW hibob_fdw_statistics
+IS 'what the requests of this session came to, by server and endpoint';
+
+GRANT SELECT ON hibob_fdw_statistics TO PUBLIC;
+
+CREATE FUNCTION hibob_fdw_statistics_reset()
+RETURNS void
+AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION hibob_fdw_statistics_reset()
+IS 'counts the requests of this session anew';
+
+-- Of all sessions, users and databases: for those who may see such things.
+CREATE FUNCTION hibob_fdw_cluster_statistics(
+    OUT database name,
+    OUT server name,
+    OUT endpoint text,
+    OUT requests bigint,
+    OUT rows bigint,
+    OUT bytes bigint,
+    OUT retries bigint,
+    OUT waits bigint,
+    OUT wait_time interval,
+    OUT errors bigint,
+    OUT last_error text,
+    OUT last_error_at timestamptz,
+    OUT last_success timestamptz,
+    OUT since timestamptz)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+
+CREATE VIEW hibob_fdw_cluster_statistics AS
+  SELECT * FROM hibob_fdw_cluster_statistics();
+
+COMMENT ON VIEW hibob_fdw_cluster_statistics
+IS 'what the requests of all sessions came to, by database, server and endpoint';
+
+REVOKE EXECUTE ON FUNCTION hibob_fdw_cluster_statistics() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION hibob_fdw_cluster_statistics() TO pg_read_all_stats;
+GRANT SELECT ON hibob_fdw_cluster_statistics TO pg_read_all_stats;
+
+CREATE FUNCTION hibob_fdw_cluster_statistics_reset()
+RETURNS void
+AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION hibob_fdw_cluster_statistics_reset()
+IS 'counts the requests of all sessions anew';
+
+REVOKE EXECUTE ON FUNCTION hibob_fdw_cluster_statistics_reset() FROM PUBLIC;

@@ -45,6 +45,7 @@ struct Connection
 	bool		stale;			/* its server or mapping was altered */
 	bool		detached;		/* not in the table any more */
 	int			leases;
+	Oid			serverid;
 	const char *server_name;
 	const char *user_name;
 	uint32		server_hash;	/* for invalidation messages */
@@ -257,6 +258,7 @@ load(Connection *connection, const ForeignServer *server,
 {
 	HttpSettings *settings = &connection->settings;
 
+	connection->serverid = server->serverid;
 	connection->server_name = pstrdup(server->servername);
 	connection->user_name = pstrdup(mapping_role(mapping));
 	connection->server_hash =
@@ -472,6 +474,12 @@ connection_rate_limit(Connection *connection, const char *endpoint)
 	connection->limits = lappend(connection->limits, entry);
 	MemoryContextSwitchTo(old);
 	return &entry->limit;
+}
+
+Oid
+connection_server(const Connection *connection)
+{
+	return connection->serverid;
 }
 
 const char *

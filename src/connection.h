@@ -78,6 +78,8 @@ extern List *connection_list(void);
  */
 extern int	connection_close(const char *server_name, int *in_use);
 
+extern Oid	connection_server(const Connection *connection);
+
 /* For messages: the server's name, and the mapping's role or "public". */
 extern const char *connection_server_name(const Connection *connection);
 extern const char *connection_user_name(const Connection *connection);

@@ -326,9 +326,11 @@ static void
 book(Exchange *exchange)
 {
 	ExchangeCounters *counters = exchange->policy.counters;
+	int64		wait = unbooked(exchange, exchange->wake);
 
-	counters->rate_limit_wait += unbooked(exchange, exchange->wake);
+	counters->rate_limit_wait += wait;
 	counters->booked_until = Max(counters->booked_until, exchange->wake);
+	exchange->policy.totals->rate_limit_wait += wait;
 }
 
 /*
@@ -344,6 +346,8 @@ hold_for_limit(Exchange *exchange, int64 milliseconds)
 		return false;
 	exchange->wake = wake;
 	exchange->booked = true;
+	exchange->policy.counters->rate_limit_waits++;
+	exchange->policy.totals->rate_limit_waits++;
 	book(exchange);
 	return true;
 }
@@ -363,6 +367,7 @@ end_hold(Exchange *exchange)
 	{
 		counters->rate_limit_wait -= left;
 		counters->booked_until -= left;
+		exchange->policy.totals->rate_limit_wait -= left;
 	}
 	exchange->wake = 0;
 }
@@ -433,6 +438,18 @@ exchange_init(Exchange *exchange, HttpChannel *channel,
 	exchange->policy = *policy;
 }
 
+static void
+count_bytes(Exchange *exchange)
+{
+	uint64		received = http_channel_received(exchange->channel);
+
+	if (received <= exchange->received)
+		return;
+	exchange->policy.counters->bytes_received += received - exchange->received;
+	exchange->policy.totals->bytes_received += received - exchange->received;
+	exchange->received = received;
+}
+
 void
 exchange_stop(Exchange *exchange)
 {
@@ -441,8 +458,6 @@ exchange_stop(Exchange *exchange)
 	exchange->stage = STAGE_HELD;
 	if (!exchange->judged)
 		limit_answered(exchange);
-	exchange->policy.counters->bytes_received +=
-		http_channel_received(exchange->channel);
 	http_channel_stop(exchange->channel);
 }
 
@@ -453,10 +468,17 @@ exchange_stop(Exchange *exchange)
 static void
 send_request(Exchange *exchange)
 {
-	exchange->policy.counters->requests++;
+	const ExchangePolicy *policy = &exchange->policy;
+
+	policy->counters->requests++;
+	policy->totals->requests++;
 	if (exchange->attempt > 0)
-		exchange->policy.counters->retries++;
+	{
+		policy->counters->retries++;
+		policy->totals->retries++;
+	}
 	limit_sent(exchange);
+	exchange->received = 0;
 	exchange->wake = 0;
 	exchange->judged = false;
 	exchange->stage = STAGE_SENT;
@@ -637,6 +659,7 @@ exchange_poll(Exchange *exchange)
 		if (!http_channel_poll(exchange->channel))
 			return EXCHANGE_WAITING;
 		progress = http_channel_wait(exchange->channel);
+		count_bytes(exchange);
 		if (exchange->stage == STAGE_DISCARDING)
 			discard(exchange, progress);
 		else if (poll_sent(exchange, progress, &result))

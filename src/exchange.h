@@ -45,6 +45,7 @@ typedef struct ExchangeCounters
 	uint64		requests;
 	uint64		bytes_received; /* over the wire */
 	uint64		retries;		/* of the requests, those sent again */
+	uint64		rate_limit_waits;	/* times that something was held back */
 	int64		rate_limit_wait;	/* ms slept; once, where several did */
 	int64		booked_until;	/* private: on the clock of http_now_ms() */
 } ExchangeCounters;
@@ -56,6 +57,7 @@ typedef struct ExchangePolicy
 										 * may reach */
 	RateLimit  *rate_limit;
 	ExchangeCounters *counters; /* added to, across the exchanges of a scan */
+	ExchangeCounters *totals;	/* the same, across those of an endpoint */
 } ExchangePolicy;
 
 typedef enum ExchangeResult
@@ -90,7 +92,8 @@ typedef struct Exchange
 	bool		booked;			/* ... and that is booked */
 	bool		for_window;		/* ... and over when the rate limit allows */
 	bool		judged;			/* the answer's head was looked at */
-	size_t		discarded;		/* bytes of the present answer */
+	uint64		received;		/* bytes that are counted already, */
+	size_t		discarded;		/* and thrown away, of the present answer */
 	int			failures;		/* tries that failed, other than by 429 */
 	int			refusals;		/* tries that were answered 429 */
 	TimestampTz sent_at;
@@ -102,8 +105,9 @@ typedef struct Exchange
 /*
  * The request's strings, and what the policy points to, must live as long as
  * the exchange; exchange_stop() in the clean-up after an error still uses the
- * counters and the rate limit, so none of it may lie on the stack.  Nothing is
- * sent yet; what the channel knew of an exchange before is gone.
+ * rate limit, so none of it may lie on the stack.  Nothing is sent yet; what the
+ * channel knew of an exchange before is gone.  What happens is counted when it
+ * does, so that the counters are true after an error, too.
  */
 extern void exchange_init(Exchange *exchange, HttpChannel *channel,
 						  const HttpRequest *request,
@@ -141,10 +145,10 @@ extern ExchangeResult exchange_poll(Exchange *exchange);
 extern void exchange_wait_any(Exchange *const *exchanges, int n);
 
 /*
- * Ends the exchange, wherever it is, and books the bytes received.  Never
- * raises an error; harmless when repeated, or when nothing was sent.  If it is
- * never called, after an error, the rate limit takes the request for one under
- * way until the window ends, and is the more cautious.
+ * Ends the exchange, wherever it is.  Never raises an error; harmless when
+ * repeated, or when nothing was sent.  If it is never called, after an error,
+ * the rate limit takes the request for one under way until the window ends, and
+ * is the more cautious.
  */
 extern void exchange_stop(Exchange *exchange);
 

@@ -103,7 +103,7 @@ explain_counter(const char *label, const char *unit, int64 value,
 void
 explain_scan(ForeignScanState *node, ExplainState *es)
 {
-	ExchangeCounters counters;
+	const ExchangeCounters *counters;
 
 	explain_request(node, es);
 	if (es->verbose)
@@ -111,11 +111,11 @@ explain_scan(ForeignScanState *node, ExplainState *es)
 	if (!es->analyze)
 		return;
 	counters = scan_counters(node);
-	ExplainPropertyUInteger("HiBob Requests", NULL, counters.requests, es);
+	ExplainPropertyUInteger("HiBob Requests", NULL, counters->requests, es);
 	ExplainPropertyUInteger("HiBob Bytes Received", "bytes",
-							counters.bytes_received, es);
-	explain_counter("HiBob Retries", NULL, counters.retries, es);
-	explain_counter("HiBob Rate Limit Wait", "ms", counters.rate_limit_wait,
+							counters->bytes_received, es);
+	explain_counter("HiBob Retries", NULL, counters->retries, es);
+	explain_counter("HiBob Rate Limit Wait", "ms", counters->rate_limit_wait,
 					es);
 	explain_counter("HiBob Cache Hits", NULL, scan_cache_hits(node), es);
 }

@@ -197,16 +197,6 @@ gather_carried(const RowGather *gather, const RowColumn *column)
 	return false;
 }
 
-uint64
-gather_unbooked_bytes(const RowGather *gather)
-{
-	uint64		bytes = 0;
-
-	for (int i = 0; i < gather->nlanes; i++)
-		bytes += response_unbooked_bytes(gather->lanes[i]);
-	return bytes;
-}
-
 void
 gather_stop(RowGather *gather)
 {

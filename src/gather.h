@@ -56,7 +56,6 @@ extern ResponseResult gather_next(RowGather *gather, TupleTableSlot *slot,
 								  bool sleep);
 
 extern bool gather_carried(const RowGather *gather, const RowColumn *column);
-extern uint64 gather_unbooked_bytes(const RowGather *gather);
 
 /* Ends what is under way and gives all back. */
 extern void gather_stop(RowGather *gather);

@@ -23,6 +23,7 @@
 #include "paths.h"
 #include "plan.h"
 #include "scan.h"
+#include "stats_cluster.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 
@@ -35,10 +36,12 @@ void		_PG_init(void);
 PG_FUNCTION_INFO_V1(hibob_fdw_handler);
 PG_FUNCTION_INFO_V1(hibob_fdw_version);
 
+/* It may run in the postmaster: libcurl is set up when it is first needed. */
 void
 _PG_init(void)
 {
 	connection_define_settings();
+	stats_cluster_init();
 	MarkGUCPrefixReserved("hibob_fdw");
 }
 

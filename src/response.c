@@ -15,6 +15,7 @@
 #include "lists.h"
 #include "report.h"
 #include "response.h"
+#include "stats.h"
 
 /* How much of the body of an answer that is an error is looked at. */
 #define MAX_ERROR_BODY (64 * 1024)
@@ -40,6 +41,7 @@ struct Response
 
 	/* The present answer. */
 	RequestCall call;
+	StatsEntry *stats;			/* of its endpoint */
 	Exchange	exchange;
 	bool		open;
 	bool		whole;			/* its last byte has come */
@@ -137,8 +139,15 @@ start_exchange(Response *response)
 	HttpRequest http;
 	ExchangePolicy policy;
 
+	response->stats = stats_entry(connection_server(connection),
+								  connection_server_name(connection),
+								  response->call.method,
+								  response->call.endpoint);
 	if (connection_was_refused(connection))
+	{
+		stats_note_error(response->stats, "credentials refused a while ago");
 		error_refused(response->subject, NULL);
+	}
 	connection_request(connection, response->call.method,
 					   response->call.path, &http);
 	http.body = response->call.body;
@@ -150,6 +159,7 @@ start_exchange(Response *response)
 	policy.rate_limit = connection_rate_limit(connection,
 											  response->call.endpoint);
 	policy.counters = response->counters;
+	policy.totals = &response->stats->counters;
 	exchange_init(&response->exchange, response->lease->channel, &http,
 				  &policy);
 	response->open = true;
@@ -268,7 +278,54 @@ raise_defect(Response *response, const JsonDefect *defect)
 	ErrorAnswer answer = answer_of(response);
 	ErrorProgress progress = progress_of(response);
 
+	stats_note_error(response->stats, "an answer that cannot be read");
 	error_body(response->subject, &answer, defect, &progress);
+}
+
+/* For the statistics, which do not show what may be anybody's. */
+static const char *
+failure_words(HttpFailure failure)
+{
+	switch (failure)
+	{
+		case HTTP_BROKEN:
+			return "an answer that broke off";
+		case HTTP_SILENT:
+			return "silence for too long";
+		case HTTP_UNTRUSTED:
+			return "a certificate that is not trusted";
+		case HTTP_INTERNAL:
+			return "an internal error of libcurl";
+		default:
+			return "no connection";
+	}
+}
+
+static void
+raise_failure(const Response *response, HttpFailure failure, const char *text)
+{
+	ErrorProgress progress = progress_of(response);
+
+	stats_note_error(response->stats, failure_words(failure));
+	error_transport(response->subject, failure, text, &progress);
+}
+
+static void
+raise_status(const Response *response, const ErrorAnswer *answer)
+{
+	char		words[STATS_ERROR_SIZE];
+
+	snprintf(words, sizeof(words), "status %d", answer->status);
+	stats_note_error(response->stats, words);
+	error_status(response->subject, answer, response->call.thing);
+}
+
+static void
+raise_rate_limited(const Response *response)
+{
+	stats_note_error(response->stats, "the rate limit is used up");
+	error_rate_limited(response->subject,
+					   response->exchange.policy.rate_limit);
 }
 
 /* The answer is JSON, but not as it should be. */
@@ -293,15 +350,13 @@ static void
 check_end(const Response *response)
 {
 	HttpChannel *channel = response->lease->channel;
-	ErrorProgress progress = progress_of(response);
 
 	if (response->reader.csv == NULL || http_channel_status(channel) != 200 ||
 		http_channel_header(channel, "Content-Length") != NULL ||
 		http_channel_header(channel, "Transfer-Encoding") != NULL)
 		return;
-	error_transport(response->subject, HTTP_BROKEN,
-					"the connection was closed, and the answer had announced no end",
-					&progress);
+	raise_failure(response, HTTP_BROKEN,
+				  "the connection was closed, and the answer had announced no end");
 }
 
 /*
@@ -313,7 +368,6 @@ await(Response *response, bool sleep)
 {
 	HttpChannel *channel = response->lease->channel;
 	ExchangeResult result = response->early;
-	ErrorProgress progress;
 
 	if (!response->polled || result == EXCHANGE_WAITING)
 		result = sleep ? exchange_wait(&response->exchange) :
@@ -337,12 +391,12 @@ await(Response *response, bool sleep)
 			response->whole = true;
 			break;
 		case EXCHANGE_FAILED:
-			progress = progress_of(response);
-			error_transport(response->subject, http_channel_failure(channel),
-							http_channel_failure_text(channel), &progress);
+			raise_failure(response, http_channel_failure(channel),
+						  http_channel_failure_text(channel));
+			break;
 		case EXCHANGE_RATE_LIMITED:
-			error_rate_limited(response->subject,
-							   response->exchange.policy.rate_limit);
+			raise_rate_limited(response);
+			break;
 	}
 	response->answered = true;
 	return true;
@@ -408,7 +462,8 @@ read_refusal(Response *response, bool sleep)
 	}
 	if (answer.status != 404 || is_web_page(&answer) ||
 		!may_be_absent(response))
-		error_status(response->subject, &answer, response->call.thing);
+		raise_status(response, &answer);
+	stats_note_success(response->stats);
 	close_answer(response);
 	return true;
 }
@@ -423,12 +478,23 @@ wait_for_report(Response *response)
 	MemoryContext old = MemoryContextSwitchTo(response->call_context);
 	HttpChannel *channel = response->lease->channel;
 
-	report_note_answer(&response->report, response->subject,
-					   http_channel_status(channel),
-					   http_channel_header(channel, "Location"),
-					   &response->call);
-	close_answer(response);
-	report_sleep(&response->report, response->subject);
+	PG_TRY();
+	{
+		report_note_answer(&response->report, response->subject,
+						   http_channel_status(channel),
+						   http_channel_header(channel, "Location"),
+						   &response->call);
+		close_answer(response);
+		report_sleep(&response->report, response->subject);
+	}
+	PG_CATCH();
+	{
+		/* Anything else is a cancel. */
+		if (geterrcode() == ERRCODE_FDW_ERROR)
+			stats_note_error(response->stats, "a report that does not come");
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
 	start_exchange(response);
 	MemoryContextSwitchTo(old);
 }
@@ -571,6 +637,7 @@ take_row(Response *response)
 	if (!is_covered(response))
 		return false;
 	response->findings->rows++;
+	response->stats->figures.rows++;
 	return true;
 }
 
@@ -605,6 +672,7 @@ finish_answer(Response *response)
 	if (defect != NULL)
 		raise_shape(response, defect);
 	response->findings->answers++;
+	stats_note_success(response->stats);
 	close_answer(response);
 	if (response->page == NULL)
 		return RESPONSE_END;
@@ -719,13 +787,6 @@ bool
 response_was_answered(const Response *response)
 {
 	return response->answered;
-}
-
-uint64
-response_unbooked_bytes(const Response *response)
-{
-	return response->open ?
-		http_channel_received(response->lease->channel) : 0;
 }
 
 bool

@@ -87,9 +87,6 @@ extern Exchange *response_exchange(Response *response);
 /* Whether HiBob has answered anything yet. */
 extern bool response_was_answered(const Response *response);
 
-/* Bytes of an answer that is still coming, which no counter has yet. */
-extern uint64 response_unbooked_bytes(const Response *response);
-
 /* Stops an answer that is still coming. */
 extern void response_stop(Response *response);
 

@@ -721,17 +721,8 @@ scan_cache_hits(ForeignScanState *node)
 	return ((HibobScan *) node->fdw_state)->cache_hits;
 }
 
-ExchangeCounters
+const ExchangeCounters *
 scan_counters(ForeignScanState *node)
 {
-	HibobScan  *scan = node->fdw_state;
-	ExchangeCounters counters = scan->counters;
-
-	if (scan->finished)
-		return counters;
-	if (scan->response != NULL)
-		counters.bytes_received += response_unbooked_bytes(scan->response);
-	else
-		counters.bytes_received += gather_unbooked_bytes(&scan->gather);
-	return counters;
+	return &((HibobScan *) node->fdw_state)->counters;
 }

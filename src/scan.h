@@ -41,7 +41,7 @@ extern const CatalogResource *scan_resource(ForeignScanState *node);
 extern List *scan_local_conditions(ForeignScanState *node);
 
 /* What the scan took so far, over all its runs. */
-extern ExchangeCounters scan_counters(ForeignScanState *node);
+extern const ExchangeCounters *scan_counters(ForeignScanState *node);
 
 /* Runs that were answered from rows kept by an earlier statement. */
 extern uint64 scan_cache_hits(ForeignScanState *node);

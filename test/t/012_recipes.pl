@@ -1,6 +1,7 @@
 # Every ```sql block of doc/recipes/*.md, run in order within its page against
 # the simulator, in a database of the page's own that is set up as README's
-# quick start says.  Each block has a psql of its own.
+# quick start says; and of doc/manual.md, in a database that has nothing.  Each
+# block has a psql of its own.
 #
 # HTML comments directly before a block say what has to come of it:
 #
@@ -18,12 +19,14 @@
 #
 #   <!-- simulator: config {"audience": "employed"} -->    config, fault, reset
 #   <!-- servers: a b c -->     afterwards, each of these servers gets a
-#                               simulator of its own as its base_url
+#                               simulator of its own as its base_url; "bob" the
+#                               one that all pages have
 #   <!-- cron: job -->          pg_cron runs the job once
-#   <!-- needs: pg_cron -->     the block is skipped where that is not installed;
-#                               any other word is a function of the extension
+#   <!-- needs: pg_cron -->     the block is skipped where that is not installed
 #
 # "requests" and "simulator" take the name of a server: <!-- requests a: 1 -->
+#
+# Several comments of a kind count one after the other.
 #
 # What a page says must not depend on the day.  Today is the server's, and the
 # page with the reports is run as of a week ago and in a week, too.
@@ -127,7 +130,7 @@ sub start_account
 sub run_page
 {
 	my ($page, $as_of) = @_;
-	my $name = $page =~ s/\.md$//r;
+	my ($name) = $page =~ m{([^/]*)\.md$};
 
 	($database = "recipes_$name") =~ tr/-/_/;
 	$node->safe_psql('postgres', "DROP DATABASE IF EXISTS $database")
@@ -136,6 +139,15 @@ sub run_page
 	  if $database ne $CRON;
 	$today = sql('SELECT current_date');
 	change('bob', 'reset');
+	subtest "$page, today $today" => sub {
+		quick_start() if $page =~ m{/recipes/};
+		run_block($page, $_) foreach blocks($page);
+	};
+	return;
+}
+
+sub quick_start
+{
 	sql(qq{
 		CREATE EXTENSION hibob_fdw;
 		CREATE SERVER bob FOREIGN DATA WRAPPER hibob_fdw
@@ -147,9 +159,6 @@ sub run_page
 		CREATE SCHEMA hr;
 		IMPORT FOREIGN SCHEMA hibob FROM SERVER bob INTO hr;
 	});
-	subtest "$page, today $today" => sub {
-		run_block($page, $_) foreach blocks("doc/recipes/$page");
-	};
 	return;
 }
 
@@ -160,17 +169,10 @@ sub run_block
 	my ($page, $block) = @_;
 	my $name = "$page:$block->{line}";
 
-	foreach my $what (said($block, 'needs'))
+	if (said($block, 'needs') && !$has_cron)
 	{
-		my $there =
-		  $what eq 'pg_cron'
-		  ? $has_cron
-		  : sql("SELECT count(*) FROM pg_proc WHERE proname = '$what'");
-		if (!$there)
-		{
-		  SKIP: { skip "$name: no $what", 1; }
-			return;
-		}
+	  SKIP: { skip "$name: no pg_cron", 1; }
+		return;
 	}
 	foreach (@{ $block->{said} })
 	{
@@ -231,18 +233,26 @@ sub change
 	return;
 }
 
-# The block's servers become accounts of companies of their own.
+# An account of a company of its own.
+sub start_company
+{
+	my ($server) = @_;
+	my ($company, $employees) = @{ $ACCOUNTS{$server} };
+
+	start_account($server, $employees);
+	$settings{$server} = { overrides => {
+		map { $_ => { 'root.companyId' => $company } } 1 .. $employees } };
+	$settings{$server}{token} = "token of $server";
+	change($server, 'reset');
+	return;
+}
+
+# What the block's servers are in the world of the tests.
 sub add_accounts
 {
 	foreach my $server (@_)
 	{
-		my ($company, $employees) = @{ $ACCOUNTS{$server} };
-
-		start_account($server, $employees);
-		$settings{$server} = { overrides => {
-			map { $_ => { 'root.companyId' => $company } } 1 .. $employees } };
-		$settings{$server}{token} = "token of $server";
-		change($server, 'reset');
+		start_company($server) if $ACCOUNTS{$server};
 		sql("ALTER SERVER $server
 			OPTIONS (ADD base_url '$simulator{$server}/v1')");
 	}
@@ -545,23 +555,24 @@ if ($has_cron)
 $today = $node->safe_psql('postgres', 'SELECT current_date');
 start_account('bob', 500);
 
-my @pages = map { s{.*/}{}r } sort glob 'doc/recipes/*.md';
-ok(@pages >= 4, 'there are pages');
+my @pages = ('doc/manual.md', sort glob 'doc/recipes/*.md');
+ok(@pages >= 5, 'there are pages');
 run_page($_) foreach @pages;
 # Zones in which it is another day: 167 hours is the most that there is.
 foreach my $zone ('<+167>-167', '<-167>+167')
 {
 	local $ENV{PGTZ} = $zone;
-	run_page('licences.md', $zone);
+	run_page('doc/recipes/licences.md', $zone);
 }
 # Links between the pages and into the manual lead somewhere.
 foreach my $page (@pages)
 {
-	my $text = slurp_file("doc/recipes/$page");
+	my $text = slurp_file($page);
+	my ($directory) = $page =~ m{^(.*/)};
 	foreach my $link ($text =~ /\]\(([^)\s#]*)(?:#[^)\s]*)?\)/g)
 	{
 		next if $link eq '' or $link =~ /^https?:/;
-		ok(-e "doc/recipes/$link", "$page: link to $link");
+		ok(-e "$directory$link", "$page: link to $link");
 	}
 }
 
