@@ -1,25 +1,38 @@
 # hibob_fdw: HiBob's people, as foreign tables.
 #
 #   make && make install        build, and install for the server of PG_CONFIG
-#   make installcheck           regression tests, with a simulator running;
-#                               test/check.sh starts one and runs every test
+#   make installcheck           regression tests in the running server that psql
+#                               would connect to; HIBOB_SIM_URL is the address
+#                               of a simulator on the same machine
+#   make dist                   the source of the last commit as a zip for PGXN
+#
+# test/check.sh starts a server and a simulator and runs every test.  Another
+# directory may be built in, by "make -f …/Makefile VPATH=…".
 
 EXTENSION = hibob_fdw
 MODULE_big = hibob_fdw
-DATA = hibob_fdw--1.0.sql
-OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c)))
 PGFILEDESC = "hibob_fdw - foreign data wrapper for HiBob"
 
-REGRESS = $(sort $(patsubst sql/%.sql,%,$(wildcard sql/*.sql)))
+# Where this file is; PGXS says so only when it is included.
+HERE := $(or $(VPATH),.)
+DATA = $(patsubst $(HERE)/%,%,$(sort $(wildcard $(HERE)/hibob_fdw--*.sql)))
+OBJS = $(patsubst $(HERE)/%.c,%.o,$(sort $(wildcard $(HERE)/src/*.c)))
+
+REGRESS = $(sort $(patsubst $(HERE)/sql/%.sql,%,$(wildcard $(HERE)/sql/*.sql)))
 REGRESS_OPTS = --encoding=UTF8 --no-locale
-EXTRA_CLEAN = $(patsubst %.c,%,$(wildcard test/unit/*.c))
+EXTRA_CLEAN = $(patsubst $(HERE)/%.c,%,$(wildcard $(HERE)/test/unit/*.c)) \
+	src/.deps
 
 PG_CONFIG ?= pg_config
 PKG_CONFIG ?= pkg-config
 
-ifneq ($(MAKECMDGOALS),clean)
-ifneq ($(shell $(PKG_CONFIG) --exists 'libcurl >= 7.88' 'json-c >= 0.16' && echo yes),yes)
-$(error hibob_fdw needs the headers of libcurl 7.88 and json-c 0.16 or newer, found by $(PKG_CONFIG); in Debian: libcurl4-openssl-dev, libjson-c-dev, pkg-config)
+# What is not built needs no headers.
+ifneq ($(filter-out clean distclean dist installcheck uninstall,$(or $(MAKECMDGOALS),all)),)
+LIBRARIES = 'libcurl >= 7.88' 'json-c >= 0.16'
+LACKING := $(shell said=$$($(PKG_CONFIG) --print-errors --exists $(LIBRARIES) \
+	2>&1) || echo "$${said:-$(PKG_CONFIG) finds none}")
+ifneq ($(LACKING),)
+$(error hibob_fdw needs libcurl 7.88 and json-c 0.16 or newer, with their headers (in Debian: libcurl4-openssl-dev, libjson-c-dev, pkg-config; in Fedora: libcurl-devel, json-c-devel, pkgconf): $(LACKING))
 endif
 endif
 
@@ -34,8 +47,49 @@ PG_CFLAGS += -Wno-ignored-optimization-argument -Wno-ignored-attributes \
 endif
 SHLIB_LINK = $(shell $(PKG_CONFIG) --libs libcurl json-c)
 
-PGXS := $(shell $(PG_CONFIG) --pgxs)
+PGXS := $(shell "$(PG_CONFIG)" --pgxs 2>/dev/null)
+ifneq ($(shell test -f "$(PGXS)" && echo yes),yes)
+ifneq ($(MAKECMDGOALS),dist)
+$(error there is no server to build for: PG_CONFIG=$(PG_CONFIG) does not name the pg_config of an installation with server headers (in Debian: postgresql-server-dev-15 or newer))
+endif
+else
 include $(PGXS)
+endif
+
+ifneq ($(filter 9.% 10 11 12 13 14,$(MAJORVERSION)),)
+ifneq ($(MAKECMDGOALS),clean)
+$(error hibob_fdw needs PostgreSQL 15 or newer; $(PG_CONFIG) belongs to $(MAJORVERSION))
+endif
+endif
+
+# Each word of a path is a path of its own to PGXS here.
+ifneq ($(word 2,$(DESTDIR)),)
+ifeq ($(with_llvm),yes)
+$(error PGXS cannot install bitcode in a DESTDIR with spaces: say with_llvm=no)
+endif
+endif
 
 # Every object is built anew when a header changes: the tree is small.
-$(OBJS): $(wildcard src/*.h)
+$(OBJS): $(wildcard $(HERE)/src/*.h)
+ifneq ($(HERE),.)
+$(shell mkdir -p src)
+endif
+
+# The tests ask a simulator, and tell it what to do.
+export HIBOB_SIM_URL
+export HIBOB_SIM_BASE ?= $(HIBOB_SIM_URL)/v1
+export HIBOB_TELL ?= $(abspath $(HERE))/test/simulator/tell
+
+installcheck: has-simulator
+has-simulator:
+	@"$$HIBOB_TELL" requests >/dev/null || { echo 'make installcheck needs' \
+	'a simulator of HiBob on this machine at HIBOB_SIM_URL, or:' \
+	'$(HERE)/test/with_simulator.sh make installcheck' >&2; exit 1; }
+
+# The version of the distribution, which is not that of the SQL objects.
+DISTVERSION = $(shell sed -n 's/^   "version": "\(.*\)",$$/\1/p' META.json)
+dist:
+	git archive --format=zip --prefix=hibob_fdw-$(DISTVERSION)/ \
+		-o hibob_fdw-$(DISTVERSION).zip HEAD
+
+.PHONY: has-simulator dist

@@ -1,13 +1,16 @@
 #!/bin/bash
 # Runs a command inside a Debian system that lies in a directory:
 #
-#   in_system.sh [--keep] [--network] [--bind DIRECTORY PLACE]... ROOT COMMAND...
+#   in_system.sh [OPTION]... ROOT COMMAND...
 #
-# What the command changes is thrown away, unless --keep is given; it sees no
-# network but a loopback of its own, unless --network is given; --bind shows
-# it a directory, which it cannot write to.  The command has its own
-# processes, mounts and loopback: all of them end with it, or with this
-# script, however that ends.  Root only.
+#   --keep                     keeps what the command changes
+#   --network                  shows it this machine's network; otherwise there
+#                              is a loopback of its own
+#   --bind DIRECTORY PLACE     shows it a directory, not to be written to
+#   --share DIRECTORY PLACE    the same, to be written to
+#
+# The command has processes and mounts of its own: all of them end with it, or
+# with this script, however that ends.  Root only.
 set -euo pipefail
 
 # In the new namespaces, where this is process 1.
@@ -24,10 +27,11 @@ enter() {
     mount -t proc proc "$root/proc"
     make_devices "$root/dev"
     while [ ${#BINDS[@]} != 0 ]; do
-        mkdir -p "$root${BINDS[1]}"
-        mount --rbind "${BINDS[0]}" "$root${BINDS[1]}"
-        mount -o remount,bind,ro "$root${BINDS[1]}"
-        BINDS=("${BINDS[@]:2}")
+        mkdir -p "$root${BINDS[2]}"
+        mount --rbind "${BINDS[1]}" "$root${BINDS[2]}"
+        [ "${BINDS[0]}" = --share ] ||
+            mount -o remount,bind,ro "$root${BINDS[2]}"
+        BINDS=("${BINDS[@]:3}")
     done
     if [ -n "$NETWORK" ]; then
         cat /etc/resolv.conf >"$root/etc/resolv.conf" 2>/dev/null || true
@@ -65,27 +69,31 @@ loopback_up() {
             ioctl($s, 0x8914, pack("a16sx14", "lo", 0x41)) or die $!'
 }
 
-KEEP=
-NETWORK=
-BINDS=()
-ARGUMENTS=("$@")
-while :; do
-    case $1 in
-        --keep) KEEP=yes; shift ;;
-        --network) NETWORK=yes; shift ;;
-        --bind) BINDS+=("$2" "$3"); shift 3 ;;
-        *) break ;;
-    esac
-done
-SYSTEM=$1
-shift
+main() {
+    local namespaces arguments=("$@")
+    KEEP=
+    NETWORK=
+    BINDS=()
+    while :; do
+        case $1 in
+            --keep) KEEP=yes; shift ;;
+            --network) NETWORK=yes; shift ;;
+            --bind | --share) BINDS+=("$1" "$2" "$3"); shift 3 ;;
+            *) break ;;
+        esac
+    done
+    SYSTEM=$1
+    shift
+    if [ -z "${HIBOB_IN_NAMESPACES:-}" ]; then
+        namespaces=(--mount --ipc --uts --pid)
+        [ -n "$NETWORK" ] || namespaces+=(--net)
+        [ -n "$KEEP" ] || mkdir -p "$SYSTEM.run"
+        export HIBOB_IN_NAMESPACES=1
+        exec unshare "${namespaces[@]}" --fork --kill-child \
+            --propagation private "${BASH_SOURCE[0]}" "${arguments[@]}"
+    fi
+    enter "$@"
+}
 
-if [ -z "${HIBOB_IN_NAMESPACES:-}" ]; then
-    namespaces=(--mount --ipc --uts --pid)
-    [ -n "$NETWORK" ] || namespaces+=(--net)
-    [ -n "$KEEP" ] || mkdir -p "$SYSTEM.run"
-    export HIBOB_IN_NAMESPACES=1
-    exec unshare "${namespaces[@]}" --fork --kill-child --propagation private \
-        "${BASH_SOURCE[0]}" "${ARGUMENTS[@]}"
-fi
-enter "$@"
+# On one line, so that nobody minds if the file changes meanwhile.
+main "$@"; exit

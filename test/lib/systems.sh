@@ -1,11 +1,14 @@
 # shellcheck shell=bash
-# Debian systems in a folder, a PostgreSQL version each, for test/matrix.sh and
+# Debian systems in a folder, one a PostgreSQL version, for test/matrix.sh and
 # test/packages.sh.  Sourced after setup.sh.
 #
 #   prepare_systems          what it takes; sets LOGS
-#   make_system VERSION      so that the system is there, with all packages
-#                            that the tests need; or sets SYSTEM_ERROR
-#   in_system VERSION [OPTION...] COMMAND...   see in_system.sh
+#   make_base VERSION        so that there is a system with nothing in it; or
+#                            sets SYSTEM_ERROR
+#   make_system VERSION      so that there is another, with all packages that
+#                            the tests need; or sets SYSTEM_ERROR
+#   in_base VERSION [OPTION...] COMMAND...     runs a command in it, with the
+#   in_system VERSION [OPTION...] COMMAND...   options of in_system.sh
 #   system_facts VERSION     versions of what the extension is built with
 #
 # The mirror and how it is reached are those of this machine's apt.
@@ -27,6 +30,7 @@ release_of() {
     esac
 }
 
+base_of() { say "$CACHE/$(release_of "$1").base"; }
 system_of() { say "$CACHE/$(release_of "$1")"; }
 
 prepare_systems() {
@@ -49,15 +53,22 @@ prepare_systems() {
     }
 }
 
+make_base() {
+    local version=$1 log=$LOGS/base-$1.log
+    [ -n "$FRESH" ] || [ ! -d "$(base_of "$version")" ] || return 0
+    bootstrap "$version" >"$log" 2>&1 && return
+    SYSTEM_ERROR="debootstrap could not make it: $(last_words "$log")"
+    return 1
+}
+
 make_system() {
-    local version=$1 system log
+    local version=$1 system log=$LOGS/system-$1.log
     system=$(system_of "$version")
-    log=$LOGS/system-$version.log
+    make_base "$version" || return 1
     if [ -n "$FRESH" ] || [ ! -d "$system" ]; then
-        bootstrap "$version" >"$log" 2>&1 || {
-            SYSTEM_ERROR="debootstrap could not make it: $(last_words "$log")"
-            return 1
-        }
+        rm -rf --one-file-system "$system" "$system.new"
+        cp -a "$(base_of "$version")" "$system.new"
+        mv "$system.new" "$system"
     fi
     # The packages that the tests need today; none are missing next time.
     in_system "$version" --keep --network --bind "$SOURCE" /src /usr/bin/env \
@@ -66,31 +77,31 @@ make_system() {
             . /src/test/lib/setup.sh
             install_packages
             install_optional_packages
-            apt-get clean' >>"$log" 2>&1 || {
-        SYSTEM_ERROR="apt-get could not fill it: $(last_words "$log")"
-        return 1
-    }
+            apt-get clean' >"$log" 2>&1 && return
+    # shellcheck disable=SC2034  # for those who source this
+    SYSTEM_ERROR="apt-get could not fill it: $(last_words "$log")"
+    return 1
 }
 
 last_words() { grep -v '^ *$' "$1" | tail -n 1; }
 
 bootstrap() {
-    local version=$1 system mirror
-    system=$(system_of "$version")
+    local version=$1 base mirror
+    base=$(base_of "$version")
     command -v debootstrap >/dev/null || install_debootstrap
     mirror=$(apt_mirror)
     [ -n "$mirror" ] || { say "apt has no mirror of Debian"; return 1; }
-    rm -rf --one-file-system "$system" "$system.new"
-    say "Making $system of $mirror"
+    rm -rf --one-file-system "$base" "$base.new"
+    say "Making $base of $mirror"
     # debootstrap mounts /proc: in namespaces, so that it cannot stay.
     run unshare --mount --pid --fork --kill-child /usr/bin/env \
         "http_proxy=$(apt_proxy http)" "https_proxy=$(apt_proxy https)" \
         debootstrap --variant=minbase "$(release_of "$version")" \
-        "$system.new" "$mirror" || return 1
+        "$base.new" "$mirror" || return 1
     # Its apt asks the way this one does.
     apt-config dump | grep -i -E '^Acquire::(https?::proxy|check-)' \
-        >"$system.new/etc/apt/apt.conf.d/90hibob_fdw" || true
-    mv "$system.new" "$system"
+        >"$base.new/etc/apt/apt.conf.d/90hibob_fdw" || true
+    mv "$base.new" "$base"
 }
 
 install_debootstrap() {
@@ -123,29 +134,33 @@ apt_proxy() {
     say "${proxy:-}"
 }
 
-in_system() {
-    local version=$1
+in_base() { in_directory "$(base_of "$1")" "${@:2}"; }
+in_system() { in_directory "$(system_of "$1")" "${@:2}"; }
+
+# The directory comes after the options.
+in_directory() {
+    local directory=$1 options=()
     shift
-    local options=()
     while :; do
         case $1 in
-            --bind) options+=("$1" "$2" "$3"); shift 3 ;;
+            --bind | --share) options+=("$1" "$2" "$3"); shift 3 ;;
             --*) options+=("$1"); shift ;;
             *) break ;;
         esac
     done
-    run "$SOURCE/test/lib/in_system.sh" "${options[@]}" \
-        "$(system_of "$version")" "$@"
+    run "$SOURCE/test/lib/in_system.sh" "${options[@]}" "$directory" "$@"
 }
 
 # "15.20, libcurl 7.88.1, json-c 0.16, gcc 12.2.0"
 system_facts() {
-    local version=$1 facts
+    local version=$1
     # shellcheck disable=SC2016  # dpkg-query expands this
-    facts=$(chroot "$(system_of "$version")" dpkg-query -W \
-        -f '${Package} ${Version}\n' "postgresql-$version" \
-        libcurl4-openssl-dev libjson-c-dev gcc 2>/dev/null |
-        sed -e 's/ [0-9]*:/ /; s/[-+].*$//' -e 's/^postgresql-[0-9]* //' \
-            -e 's/^libcurl4-openssl-dev/libcurl/; s/^libjson-c-dev/json-c/')
-    say "$(printf '%s\n' "$facts" | sort -V | paste -sd, | sed 's/,/, /g')"
+    chroot "$(system_of "$version")" dpkg-query -W -f '${Package} ${Version}\n' \
+        "postgresql-$version" libcurl4-openssl-dev libjson-c-dev gcc |
+        awk '{ name["postgresql-'"$version"'"] = "1"
+               name["libcurl4-openssl-dev"] = "2libcurl "
+               name["libjson-c-dev"] = "3json-c "; name["gcc"] = "4gcc "
+               sub(/^[0-9]*:/, "", $2); sub(/[-+].*/, "", $2)
+               print name[$1] $2 }' | sort | cut -c 2- | paste -sd, |
+        sed 's/,/, /g'
 }

@@ -1,0 +1,97 @@
+#!/bin/bash
+# Builds the Debian packages, in a Debian system for each PostgreSQL version,
+# and tries them: lintian, autopkgtest, an installation in an empty system, and
+# pg_upgrade from one version to another.  Needs what test/matrix.sh needs, and
+# apt's network each time.
+#
+#   test/packages.sh [OPTION]... [VERSION]...
+#
+#   VERSION           15, 17, 18: all of them unless some are named
+#   --cache FOLDER    as for test/matrix.sh; packages end up in its folder
+#   --fresh           packages-VERSION
+set -euo pipefail
+# shellcheck source=test/lib/setup.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/setup.sh"
+# shellcheck source=test/lib/systems.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/systems.sh"
+
+VERSIONS=()
+PASSED=0
+FAILED=0
+
+arguments() {
+    while [ $# != 0 ]; do
+        case $1 in
+            --cache) CACHE=${2:?--cache needs a folder}; shift ;;
+            --fresh) FRESH=yes ;;
+            [0-9]*) VERSIONS+=("$1") ;;
+            *) die "what is $1? Its first lines say how this is used" ;;
+        esac
+        shift
+    done
+    [ ${#VERSIONS[@]} != 0 ] || read -ra VERSIONS <<<"$(all_versions)"
+}
+
+packages_of() { say "$CACHE/packages-$1"; }
+
+# A step, with its output.
+check() {
+    local name=$1
+    shift
+    say "=== $name"
+    if "$@"; then
+        PASSED=$((PASSED + 1))
+    else
+        say "=== $name: failed"
+        FAILED=$((FAILED + 1))
+        return 1
+    fi
+}
+
+base() {
+    make_base "$1" || { say "$SYSTEM_ERROR"; return 1; }
+}
+
+build_packages() {
+    rm -rf "$(packages_of "$1")"
+    mkdir -p "$(packages_of "$1")"
+    in_base "$1" --network --bind "$SOURCE" /src \
+        --share "$(packages_of "$1")" /out /src/test/packages/build.sh
+}
+
+# The simulator is outside: a database needs no Python.
+with_simulator() { run "$SOURCE/test/with_simulator.sh" "$@"; }
+
+try_package() {
+    # shellcheck disable=SC2016  # expanded inside
+    with_simulator sh -c '"$@" "HIBOB_SIM_URL=$HIBOB_SIM_URL" \
+        /src/test/packages/try.sh '"$1" sh "$SOURCE/test/lib/in_system.sh" \
+        --network --bind "$SOURCE" /src --bind "$(packages_of "$1")" /out \
+        "$(base_of "$1")" /usr/bin/env
+}
+
+# From a version to the next one of those that were built: as somebody does who
+# has gone from one release of Debian to the next.
+upgrade() {
+    # shellcheck disable=SC2016  # expanded inside
+    with_simulator sh -c '"$@" "HIBOB_SIM_URL=$HIBOB_SIM_URL" \
+        /src/test/packages/upgrade.sh '"$1 $2 $(release_of "$1")" \
+        sh "$SOURCE/test/lib/in_system.sh" \
+        --network --bind "$SOURCE" /src --bind "$(packages_of "$1")" /old \
+        --bind "$(packages_of "$2")" /new "$(base_of "$2")" /usr/bin/env
+}
+
+arguments "$@"
+prepare_systems
+previous=
+for version in "${VERSIONS[@]}"; do
+    check "PostgreSQL $version: a system" base "$version" || continue
+    check "PostgreSQL $version: packages" build_packages "$version" || continue
+    check "PostgreSQL $version: installed in an empty system" \
+        try_package "$version" || continue
+    [ -z "$previous" ] || check "pg_upgrade from $previous to $version" \
+        upgrade "$previous" "$version" || true
+    previous=$version
+done
+say "$PASSED passed, $FAILED failed"
+[ "$FAILED" = 0 ]

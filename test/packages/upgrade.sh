@@ -1,0 +1,102 @@
+#!/bin/bash
+# Inside an empty Debian system: PostgreSQL $1 of the release $3 with the
+# package in /old, then pg_upgrade to PostgreSQL $2 of this release with the
+# package in /new.  Servers, mappings, foreign tables, views and what they say
+# have to be the same; the simulator at HIBOB_SIM_URL runs outside.
+set -euo pipefail
+export DEBIAN_FRONTEND=noninteractive
+old=$1
+new=$2
+release=$3
+directory=/var/tmp/upgrade
+
+install() {
+    apt-get install -y --no-install-recommends "$@" >/tmp/apt.log 2>&1 </dev/null || {
+        tail -n 30 /tmp/apt.log >&2
+        exit 1
+    }
+}
+
+# What a question answers in the server of a version.
+ask() {
+    local version=$1
+    shift
+    as_server "/usr/lib/postgresql/$version/bin/psql" -XAtq -h "$directory" \
+        -p 5499 -v ON_ERROR_STOP=1 "$@" hr
+}
+
+as_server() { runuser -u postgres -- "$@"; }
+
+server() {
+    as_server "/usr/lib/postgresql/$1/bin/pg_ctl" -s -w -D "$directory/$1" \
+        -l "$directory/log" -o "-k $directory -p 5499 -c listen_addresses=" "$2"
+}
+
+facts() {
+    ask "$1" <<'END'
+SELECT extname, extversion FROM pg_extension WHERE extname = 'hibob_fdw';
+SELECT srvname, srvoptions FROM pg_foreign_server;
+SELECT srvname, usename, umoptions FROM pg_user_mappings;
+SELECT count(*), count(ftoptions) FROM pg_foreign_table;
+SELECT count(*), count(attfdwoptions) FROM pg_attribute
+  JOIN pg_foreign_table ON ftrelid = attrelid WHERE attnum > 0;
+SELECT count(*), md5(string_agg(p::text, '|' ORDER BY id)) FROM hr.people p;
+SELECT count(*) FROM hr.former;
+SELECT count(*) FROM hr.kept;
+SELECT status FROM hibob_fdw_status('bob');
+END
+}
+
+mkdir -p /etc/postgresql-common
+echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf
+export UCF_FORCE_CONFFOLD=1
+# The older release's packages stay installed where a system is upgraded.
+sed "s/ $(. /etc/os-release; echo "${VERSION_CODENAME:-sid}") / $release /" \
+    /etc/apt/sources.list >/etc/apt/sources.list.d/old.list
+grep -q " $release " /etc/apt/sources.list.d/old.list ||
+    sed "s/ sid / $release /" /etc/apt/sources.list >/etc/apt/sources.list.d/old.list
+apt-get update >/dev/null
+install "postgresql-$new" /new/postgresql-"$new"-hibob-fdw_*.deb \
+    "postgresql-$old" /old/postgresql-"$old"-hibob-fdw_*.deb
+
+mkdir -m 700 "$directory"
+chown postgres:postgres "$directory"
+cd "$directory"
+for version in "$old" "$new"; do
+    # 18 makes them unless told otherwise, and both have to be alike.
+    checksums=()
+    [ "$version" -lt 18 ] || checksums=(--no-data-checksums)
+    as_server "/usr/lib/postgresql/$version/bin/initdb" -D "$directory/$version" \
+        --no-sync -E UTF8 --locale=C.UTF-8 \
+        "${checksums[@]}" >/dev/null
+done
+server "$old" start
+as_server "/usr/lib/postgresql/$old/bin/createdb" -h "$directory" -p 5499 hr
+ask "$old" <<END
+CREATE EXTENSION hibob_fdw;
+CREATE SERVER bob FOREIGN DATA WRAPPER hibob_fdw
+    OPTIONS (base_url '$HIBOB_SIM_URL/v1', cache_ttl '10min');
+CREATE USER MAPPING FOR CURRENT_USER SERVER bob
+    OPTIONS (service_user_id 'SERVICE-5772', token 's3cret-canary-token');
+CREATE SCHEMA hr;
+IMPORT FOREIGN SCHEMA hibob FROM SERVER bob INTO hr;
+CREATE VIEW hr.former AS SELECT id, email FROM hr.people WHERE status = 'Inactive';
+CREATE MATERIALIZED VIEW hr.kept AS SELECT * FROM hr.people;
+END
+facts "$old" >before
+server "$old" stop
+as_server "/usr/lib/postgresql/$new/bin/pg_upgrade" \
+    -b "/usr/lib/postgresql/$old/bin" -B "/usr/lib/postgresql/$new/bin" \
+    -d "$directory/$old" -D "$directory/$new" -s "$directory" >pg_upgrade.log || {
+    cat pg_upgrade.log
+    exit 1
+}
+server "$new" start
+facts "$new" >after
+# It can go on, too.
+ask "$new" -c 'REFRESH MATERIALIZED VIEW hr.kept' \
+    -c 'ALTER EXTENSION hibob_fdw UPDATE'
+server "$new" stop
+diff before after
+[ "$(wc -l <after)" -ge 9 ]
+cut -c 1-100 after

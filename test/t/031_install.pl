@@ -1,0 +1,161 @@
+# make: builds and installs as users of PGXS expect it, says what is lacking,
+# and leaves nothing behind.
+
+use strict;
+use warnings;
+use Cwd;
+use File::Find;
+use File::Path 'make_path';
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use HibobTest;
+use IPC::Run;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $source = getcwd;
+my $temporary = PostgreSQL::Test::Utils::tempdir;
+my $tree = "$temporary/a tree with spaces";
+my @quick = ('-s', '-j2', 'CFLAGS=-O0 -fPIC');
+
+# What the environment of this test says is not what is looked at.
+delete @ENV{qw(HIBOB_SIM_URL HIBOB_SIM_BASE HIBOB_TELL PG_CONFIG PKG_CONFIG
+	DESTDIR MAKEFLAGS MAKELEVEL)};
+
+# make in a directory: whether it worked, and all that it said.
+sub make
+{
+	my ($directory, @arguments) = @_;
+	my $said;
+
+	my $works = IPC::Run::run([ 'make', '-C', $directory, @arguments ],
+		'<', \undef, '>&', \$said, IPC::Run::timeout(240));
+	return ($works ? 1 : 0, $said);
+}
+
+sub files
+{
+	my ($directory) = @_;
+	my @found;
+
+	find({ no_chdir => 1, wanted => sub {
+		push @found, substr($_, length $directory) if -f $_ } }, $directory);
+	return sort @found;
+}
+
+sub shell_script
+{
+	my ($name, $text) = @_;
+
+	open my $file, '>', "$temporary/$name" or die "$name: $!";
+	print $file "#!/bin/sh\n$text\n";
+	close $file;
+	chmod 0755, "$temporary/$name";
+	return "$temporary/$name";
+}
+
+# Where the makefiles of PGXS are.
+sub pgxs_directory
+{
+	my $pgxs = `pg_config --pgxs`;
+
+	$pgxs =~ s{/[^/]+$}{}s;
+	return $pgxs;
+}
+
+# The sources, and nothing that was built of them.
+make_path("$tree");
+system('cp', '-R', (grep { -e } qw(Makefile META.json src sql expected test),
+		glob('hibob_fdw*.control hibob_fdw--*.sql')), $tree) == 0
+  or die 'cp';
+find({ no_chdir => 1,
+		wanted => sub { unlink if /\.(?:o|bc|so|dylib)$|_test$/ } }, $tree);
+my @before = files($tree);
+
+# --- what is lacking -------------------------------------------------------
+
+my ($works, $said) = make($tree, 'PKG_CONFIG=false');
+ok(!$works, 'no libraries: no build');
+like($said, qr/needs libcurl 7\.88 and json-c 0\.16 or newer.*libcurl4-openssl-dev/s,
+	'... and what to install');
+my $old = shell_script('pkg-config', 'exec pkg-config "$@" "libcurl >= 99"');
+($works, $said) = make($tree, "PKG_CONFIG=$old");
+ok(!$works, 'too old: no build');
+like($said, qr/needs libcurl 7\.88.*(?:has version|version of libcurl is)/s,
+	'... and what there is');
+($works, $said) = make($tree, 'PG_CONFIG=/nowhere/pg_config');
+ok(!$works, 'no server: no build');
+like($said, qr{no server to build for: PG_CONFIG=/nowhere/pg_config}, '... in words');
+is_deeply([ files($tree) ], \@before, 'nothing was compiled');
+($works, $said) = make($tree, 'installcheck');
+ok(!$works, 'no simulator: no installcheck');
+like($said, qr/make installcheck needs a simulator.*HIBOB_SIM_URL/, '... in words');
+($works, $said) = make($tree, 'installcheck', 'HIBOB_SIM_URL=http://127.0.0.1:1');
+ok(!$works, 'one that does not answer: neither');
+like($said, qr/no simulator at.*make installcheck needs/s, '... in words');
+
+# --- another pg_config, bitcode, spaces ------------------------------------
+
+my $real = `pg_config --bindir`;
+chomp $real;
+my $config = shell_script('pg_config',
+	qq{echo asked >>'$temporary/asked'\nexec '$real/pg_config' "\$@"});
+my ($clang) = map { /^CLANG\s*=\s*(\S+)/ ? $1 : () }
+  split /\n/, slurp_file(pgxs_directory() . '/../Makefile.global');
+my $llvm = defined $clang && -x $clang ? 'yes' : 'no';
+
+($works, $said) = make($tree, @quick, "PG_CONFIG=$config", "with_llvm=$llvm");
+ok($works, "builds in a path with spaces, with_llvm=$llvm") or diag($said);
+ok(-s "$temporary/asked", '... with the pg_config it was told');
+unlike($said, qr/warning|error/i, '... without a word');
+
+my ($libdir, $sharedir) = map { my $path = `pg_config $_`; chomp $path; $path }
+  qw(--pkglibdir --sharedir);
+my @objects = ((map { "$sharedir/extension/" . s{.*/}{}r }
+		  glob("$source/hibob_fdw--*.sql $source/hibob_fdw.control")),
+	"$libdir/hibob_fdw.so");
+
+($works, $said) = make($tree, '-s', "PG_CONFIG=$config", 'with_llvm=no',
+	"DESTDIR=$temporary/a root", 'install');
+ok($works, 'installs into a DESTDIR with spaces') or diag($said);
+is_deeply([ files("$temporary/a root") ], [ sort @objects ],
+	'... the library, the control file, the scripts');
+SKIP:
+{
+	skip 'no clang of this PostgreSQL', 4 if $llvm eq 'no';
+	($works, $said) = make($tree, '-s', "PG_CONFIG=$config", 'with_llvm=yes',
+		"DESTDIR=$temporary/root", 'install');
+	ok($works, 'installs bitcode') or diag($said);
+	my @modules = map { s{.*/}{}r =~ s/c$/bc/r } glob("$source/src/*.c");
+	is_deeply([ files("$temporary/root") ], [ sort @objects,
+			"$libdir/bitcode/hibob_fdw.index.bc",
+			map { "$libdir/bitcode/hibob_fdw/src/$_" } @modules ],
+		'... of each module, and its index');
+	($works, $said) = make($tree, '-s', 'with_llvm=yes',
+		"DESTDIR=$temporary/a root", 'install');
+	ok(!$works, 'bitcode and a DESTDIR with spaces');
+	like($said, qr/DESTDIR with spaces: say with_llvm=no/, '... is said not to work');
+}
+($works, $said) = make($tree, '-s', "with_llvm=$llvm",
+	"DESTDIR=$temporary/root", 'uninstall');
+ok($works, 'uninstalls') or diag($said);
+is_deeply([ files("$temporary/root") ], [], '... all of it')
+  if -d "$temporary/root";
+($works, $said) = make($tree, '-s', "with_llvm=$llvm", 'clean');
+ok($works, 'make clean') or diag($said);
+is_deeply([ files($tree) ], \@before, '... leaves the sources');
+
+# --- a directory of its own ------------------------------------------------
+
+rename $tree, "$temporary/tree" or die;
+make_path("$temporary/build");
+my @elsewhere = ('-f', "$temporary/tree/Makefile", "VPATH=$temporary/tree");
+($works, $said) = make("$temporary/build", @elsewhere, @quick, 'with_llvm=no');
+ok($works, 'builds in another directory') or diag($said);
+($works, $said) = make("$temporary/build", @elsewhere, '-s', 'with_llvm=no',
+	"DESTDIR=$temporary/root2", 'install');
+ok($works, '... and installs from there') or diag($said);
+is_deeply([ files("$temporary/root2") ], [ sort @objects ], '... the same');
+is_deeply([ files("$temporary/tree") ], \@before, '... with the sources untouched');
+
+done_testing();

@@ -1,0 +1,194 @@
+# Versions of the SQL objects: an older one works with this library, and
+# ALTER EXTENSION … UPDATE makes of it what CREATE EXTENSION makes at once.
+#
+# It goes through all scripts that there are.  As long as one version is all,
+# made-up ones show that the comparison sees what an update forgets: they lie
+# in a copy of the installation, since the scripts have to lie in the server's
+# own directory, which tests do not touch.
+
+use strict;
+use warnings;
+use Cwd;
+use File::Copy;
+use File::Path 'make_path';
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use HibobTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my %installation = map { my $path = `pg_config --$_`; chomp $path; ($_ => $path) }
+  qw(bindir sharedir pkglibdir);
+my $library = "$installation{pkglibdir}/hibob_fdw.so";
+my @scripts = map { s{.*/}{}r } glob('hibob_fdw--*.sql');
+my @versions = map { /^hibob_fdw--([^-]+)\.sql$/ ? $1 : () } @scripts;
+my ($version) = slurp_file('hibob_fdw.control') =~ /^default_version = '(.*)'$/m;
+
+isnt(scalar @versions, 0, 'there is a version');
+ok((grep { $_ eq $version } @versions), '... which the control file names');
+is(slurp_file("$installation{sharedir}/extension/$_"), slurp_file($_),
+	"$_ is installed") foreach @scripts, 'hibob_fdw.control';
+
+# --- the library has what any script has ever named ------------------------
+
+my %symbols = map { /\bT (\w+)$/ ? ($1 => 1) : () }
+  split /\n/, `nm -D --defined-only '$library'`;
+
+# The C functions that a script names, by themselves or as their SQL name.
+sub c_functions
+{
+	my ($text) = @_;
+	my %named;
+
+	while ($text =~ /FUNCTION\s+(\w+)\s*\([^;]*?AS\s+'MODULE_PATHNAME'(?:\s*,\s*'(\w+)')?/gs)
+	{
+		$named{ $2 // $1 } = 1;
+	}
+	return sort keys %named;
+}
+
+foreach my $script (@scripts)
+{
+	my $text = slurp_file($script);
+	my @functions = c_functions($text);
+
+	is(scalar(() = $text =~ /MODULE_PATHNAME/g), scalar @functions,
+		"$script: its C functions are found");
+	is(join(' ', grep { !$symbols{$_} || !$symbols{"pg_finfo_$_"} } @functions),
+		'', '... and are in the library');
+}
+is(join(' ', c_functions(q{CREATE FUNCTION a(x text) RETURNS int AS 'MODULE_PATHNAME'
+	LANGUAGE C; CREATE FUNCTION b() RETURNS int AS 'MODULE_PATHNAME', 'c' LANGUAGE C;})),
+	'a c', 'one of another name would be found, too');
+
+# --- an installation of our own --------------------------------------------
+
+# The server finds its files from where its executable lies, so a copy of the
+# executables among links to the rest is an installation.
+my $prefix = PostgreSQL::Test::Utils::tempdir;
+my $extensions = "$prefix$installation{sharedir}/extension";
+make_path("$prefix$installation{bindir}", $extensions);
+foreach my $file (glob("$installation{bindir}/*"))
+{
+	my $copy = "$prefix$installation{bindir}/" . $file =~ s{.*/}{}r;
+
+	copy($file, $copy) && chmod 0755, $copy or die "$file: $!";
+}
+symlink $installation{pkglibdir}, "$prefix$installation{pkglibdir}" or die $!;
+foreach my $file (glob("$installation{sharedir}/*"),
+	glob("$installation{sharedir}/extension/*"))
+{
+	symlink $file, "$prefix$file" unless $file eq "$installation{sharedir}/extension";
+}
+my $install_path = "$prefix$installation{bindir}" =~ s{/bin$}{}r;
+my $node = PostgreSQL::Test::Cluster->new('versions',
+	install_path => $install_path);
+$node->init;
+$node->start;
+
+is($node->safe_psql('postgres', q{SELECT setting FROM pg_config
+	WHERE name = 'SHAREDIR'}), "$prefix$installation{sharedir}",
+	'a server with its own scripts');
+
+# Everything that the extension's objects are.
+my $CATALOG = q{
+	SELECT concat_ws(E'\n', pg_describe_object(classid, objid, 0),
+		CASE classid WHEN 'pg_proc'::regclass THEN pg_get_functiondef(objid) END,
+		(SELECT concat_ws(' ', proacl::text, proargdefaults::text IS NULL)
+		   FROM pg_proc WHERE oid = objid AND classid = 'pg_proc'::regclass),
+		(SELECT concat_ws(' ', fdwhandler::regproc, fdwvalidator::regproc,
+				fdwacl::text, fdwoptions::text)
+		   FROM pg_foreign_data_wrapper
+		  WHERE oid = objid AND classid = 'pg_foreign_data_wrapper'::regclass),
+		obj_description(objid, (SELECT relname FROM pg_class WHERE oid = classid)))
+	FROM pg_depend
+	WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'
+	  AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'hibob_fdw')
+	ORDER BY 1};
+
+# The catalog after these statements, in a database of its own.
+my $databases = 0;
+sub catalog
+{
+	my ($statements) = @_;
+	my $database = 'versions_' . ++$databases;
+
+	$node->safe_psql('postgres', "CREATE DATABASE $database");
+	$node->safe_psql($database, $statements);
+	return $node->safe_psql($database, $CATALOG);
+}
+
+# --- every version that there is -------------------------------------------
+
+my $sim = start_simulator();
+my $fresh = catalog('CREATE EXTENSION hibob_fdw');
+
+like($fresh, qr/function hibob_fdw_handler\(\)\nCREATE OR REPLACE FUNCTION/,
+	'a catalog to compare');
+my @named = c_functions(slurp_file("hibob_fdw--$version.sql"));
+is(scalar(() = $fresh =~ /^(?:function|foreign-data wrapper) /gm), 1 + @named,
+	'... of all objects');
+foreach my $older (@versions)
+{
+	my $updated = catalog("CREATE EXTENSION hibob_fdw VERSION '$older';
+		ALTER EXTENSION hibob_fdw UPDATE");
+
+	is($updated, $fresh, "$older, updated to $version");
+	my $database = "old_$databases";
+	$node->safe_psql('postgres', "CREATE DATABASE $database");
+	is($node->safe_psql($database, qq{
+		CREATE EXTENSION hibob_fdw VERSION '$older';
+		CREATE SERVER bob FOREIGN DATA WRAPPER hibob_fdw
+			OPTIONS (base_url '$sim/v1');
+		CREATE USER MAPPING FOR CURRENT_USER SERVER bob
+			OPTIONS (service_user_id 'SERVICE-5772', token '$TOKEN');
+		CREATE FOREIGN TABLE people (id text, email text) SERVER bob
+			OPTIONS (resource 'people');
+		SELECT count(id) > 0 FROM people}), 't',
+		"... and works with this library as it is");
+}
+
+# --- made-up ones ----------------------------------------------------------
+
+my $base = slurp_file("hibob_fdw--$version.sql");
+my $more = q{
+	CREATE FUNCTION hibob_fdw_made_up(OUT a text, OUT b text, OUT c text)
+	RETURNS record AS 'MODULE_PATHNAME', 'hibob_fdw_version' LANGUAGE C STRICT;
+	REVOKE EXECUTE ON FUNCTION hibob_fdw_made_up() FROM PUBLIC;
+	COMMENT ON FUNCTION hibob_fdw_made_up() IS 'made up';
+};
+my %made_up = ("998" => $more,
+	"998x1" => $more =~ s/REVOKE.*?;//r,
+	"998x2" => $more =~ s/COMMENT.*?;//r,
+	"998x3" => $more =~ s/STRICT/VOLATILE/r,
+	"998x4" => "$more CREATE FUNCTION hibob_fdw_other() RETURNS fdw_handler AS
+		'MODULE_PATHNAME', 'hibob_fdw_handler' LANGUAGE C;",
+	"998x5" => '');
+
+append_to_file("$extensions/hibob_fdw--998.sql", $base . $more);
+append_to_file("$extensions/hibob_fdw--$version--$_.sql", $made_up{$_})
+  foreach keys %made_up;
+my $next = catalog(q{CREATE EXTENSION hibob_fdw VERSION '998'});
+foreach my $made_up (sort keys %made_up)
+{
+	my $updated = catalog("CREATE EXTENSION hibob_fdw VERSION '$version';
+		ALTER EXTENSION hibob_fdw UPDATE TO '$made_up'");
+
+	is($updated eq $next ? 'the same' : 'not the same',
+		$made_up eq '998' ? 'the same' : 'not the same',
+		"made-up version $made_up");
+}
+
+# 18 knows the version of a library, which is that of the newest objects.
+SKIP:
+{
+	skip 'no pg_get_loaded_modules() before PostgreSQL 18', 1
+	  if $node->pg_version < 18;
+	is($node->safe_psql('postgres', q{LOAD 'hibob_fdw';
+		SELECT version FROM pg_get_loaded_modules()
+		 WHERE module_name = 'hibob_fdw'}), $version, 'the library says its version');
+}
+$node->stop;
+
+done_testing();
