@@ -752,6 +752,7 @@ http_channel_poll(HttpChannel *channel)
 		sigset_t	saved;
 		bool		heard;
 
+		http_window_compact(channel);
 		channel->mark = channel->end - channel->start + READ_AHEAD;
 		block_signals(&saved);
 		heard = run_curl(channel);

@@ -35,26 +35,32 @@
  */
 
 /*
- * Makes room for so many bytes at the window's end.  The bytes are moved to
- * the front only if at least as many were dropped before them, so that all
- * the moving together stays linear in what was received.
+ * Moves the window to the front of its buffer, so that the same memory, which
+ * the processor's cache holds, is filled over and over.  Only if at least as
+ * many bytes were dropped before it: then all the moving together stays linear
+ * in what was received.
  */
+void
+http_window_compact(HttpChannel *channel)
+{
+	size_t		length = channel->end - channel->start;
+
+	if (channel->start < length || channel->start == 0)
+		return;
+	memmove(channel->buffer, channel->buffer + channel->start, length);
+	channel->start = 0;
+	channel->end = length;
+}
+
+/* Makes room for so many bytes at the window's end. */
 static bool
 window_reserve(HttpChannel *channel, size_t bytes)
 {
-	size_t		length = channel->end - channel->start;
 	size_t		capacity = Max(channel->capacity, 2 * RECEIVE_BUFFER);
 	char	   *buffer;
 
 	if (channel->capacity - channel->end >= bytes)
 		return true;
-	if (channel->start >= length && channel->capacity - length >= bytes)
-	{
-		memmove(channel->buffer, channel->buffer + channel->start, length);
-		channel->start = 0;
-		channel->end = length;
-		return true;
-	}
 	while (capacity - channel->end < bytes)
 	{
 		if (capacity > SIZE_MAX / 2)

@@ -20,7 +20,7 @@
  * since libcurl has to put it somewhere: with gzip at most a thousandfold, so
  * this bounds what a hostile answer can make us hold.
  */
-#define RECEIVE_BUFFER (16 * 1024)
+#define RECEIVE_BUFFER (64 * 1024)
 
 /*
  * A channel that is DONE still holds libcurl's request, and with it the
@@ -87,6 +87,9 @@ struct HttpChannel
 
 /* Empties the window. */
 extern void http_window_clear(HttpChannel *channel);
+
+/* To be called before it is filled again. */
+extern void http_window_compact(HttpChannel *channel);
 
 /* What libcurl calls, as it wants to see it; "arg" is the channel. */
 extern size_t http_on_body(char *data, size_t size, size_t count, void *arg);

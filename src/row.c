@@ -17,6 +17,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "convert.h"
 #include "fmgr.h"
 #include "json_doc.h"
 #include "mb/pg_wchar.h"
@@ -38,6 +39,7 @@ typedef enum ConversionKind
 typedef struct RowConversion
 {
 	ConversionKind kind;
+	FastConversion fast;		/* tried first, or NULL */
 	FmgrInfo	input;
 	Oid			typioparam;
 	int32		typmod;
@@ -71,6 +73,7 @@ conversion_create(Oid type, int32 typmod, bool is_json)
 
 	conversion->type = type;
 	conversion->typmod = typmod;
+	conversion->fast = convert_fast(type, typmod);
 	if ((type == TEXTOID || type == VARCHAROID) && typmod < 0)
 		conversion->kind = CONVERT_TEXT;
 	else if (!is_json)
@@ -490,7 +493,12 @@ convert_value(const RowConversion *conversion, const JsonSlice *slice,
 {
 	const char *text;
 	size_t		length;
+	Datum		result;
 
+	if (conversion->fast != NULL && slice->flags == 0 &&
+		conversion->fast(window + slice->start, slice->length,
+						 conversion->typmod, &result))
+		return result;
 	if (conversion->kind == CONVERT_ARRAY && slice->kind != JSON_OBJECT)
 		return convert_array(conversion, slice, window);
 	if (conversion->kind == CONVERT_JSON)
