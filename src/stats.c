@@ -143,7 +143,7 @@ stats_note_error(StatsEntry *entry, const char *words)
 {
 	entry->figures.errors++;
 	entry->figures.last_failure = GetCurrentTimestamp();
-	strlcpy(entry->figures.last_error, words, STATS_ERROR_SIZE);
+	snprintf(entry->figures.last_error, STATS_ERROR_SIZE, "%s", words);
 }
 
 /* ------------------------------------------------------------------------

@@ -116,6 +116,10 @@ judge_error(Verdict *verdict, const ForeignServer *server,
 						 quote_identifier(role),
 						 quote_identifier(server->servername));
 	}
+	else if (strcmp(verdict->status, "unreachable") == 0)
+		appendStringInfo(&verdict->hint,
+						 "Somebody other than HiBob may have answered. Check base_url of server \"%s\", and the proxy if there is one.",
+						 server->servername);
 }
 
 static void

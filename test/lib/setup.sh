@@ -44,7 +44,8 @@ is_root() { [ "$(id -u)" = 0 ]; }
 
 prepare() {
     # Servers and tests speak the same in every surrounding.
-    export LC_ALL=C.UTF-8 TZ=UTC PGTZ=UTC
+    # (PostgreSQL's TAP library drops LC_ALL.)
+    export LC_ALL=C.UTF-8 LANG=C.UTF-8 TZ=UTC PGTZ=UTC
     unset PGHOST PGHOSTADDR PGPORT PGUSER PGPASSWORD PGDATABASE PGSERVICE \
         PGOPTIONS MAKEFLAGS MAKELEVEL
     trap clean_up EXIT

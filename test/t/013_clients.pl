@@ -274,6 +274,7 @@ sub program_facts
 
 	IPC::Run::run(\@command, '<', \undef, '>', \$out, '2>', \$err,
 		IPC::Run::timeout(60));
+	is($?, 0, "$command[0] $command[-1] ends well");
 	diag $err if $err ne '';
 	return map {
 		my @fact = split /\t/, decode_utf8($_);
