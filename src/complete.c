@@ -275,7 +275,7 @@ complete_too_many_ids(const RowMap *map)
 			(errcode(ERRCODE_FDW_ERROR),
 			 errmsg("HiBob shows more employees than foreign table \"%s\" can be read by",
 					map->table),
-			 errdetail("Their ids are kept in memory, of which there is enough for a million."),
+			 errdetail("Their ids are kept in memory, and would take more than 64 MB."),
 			 errhint("Name the employees in a condition.")));
 	pg_unreachable();
 }

@@ -44,6 +44,9 @@
  */
 #define MAX_IDLE 55
 
+/* CURLE_TOO_LARGE, which libcurl has from 8.6 on. */
+#define CODE_TOO_LARGE ((CURLcode) 100)
+
 /* Sockets served at a time: one, or two while IPv6 and IPv4 race. */
 #define EVENT_BATCH 4
 
@@ -471,6 +474,17 @@ failure_of_code(const HttpChannel *channel, CURLcode code, const char *text)
 }
 
 /*
+ * Whether libcurl gave up at a header.  It has a limit of 100 kB for each, and
+ * takes what is beyond for a lack of memory, until a code for that came.
+ */
+static bool
+header_too_long(HttpChannel *channel, CURLcode code)
+{
+	return (code == CURLE_OUT_OF_MEMORY || code == CODE_TOO_LARGE) &&
+		channel->sendable && http_channel_received(channel) == 0;
+}
+
+/*
  * libcurl is done with the request, in this way.  If no socket was opened at
  * all, we know better than libcurl why.
  */
@@ -485,6 +499,9 @@ finish(HttpChannel *channel, CURLcode code)
 		channel->state = CHANNEL_DONE;
 	else if (channel->too_many_headers)
 		fail(channel, HTTP_BROKEN, "the headers of the response are too large");
+	else if (header_too_long(channel, code))
+		fail(channel, HTTP_BROKEN,
+			 "a header of the response is too long, or memory ran out");
 	else if (channel->badly_encoded)
 		fail(channel, HTTP_BROKEN,
 			 "the response has a Content-Encoding that was not asked for");

@@ -648,7 +648,7 @@ check_pages(Response *response)
 	if (response->rows > 0)
 		response->barren_pages = 0;
 	else if (++response->barren_pages > RESPONSE_MAX_BARREN_PAGES)
-		raise_shape(response, "more than 10000 pages in a row bring no row");
+		raise_shape(response, "more than 5000 pages in a row bring no row");
 }
 
 /*

@@ -28,7 +28,7 @@
  * for ever: bytes, and pages one after the other.
  */
 #define RESPONSE_MAX_BARREN_BYTES (64 * 1024 * 1024)
-#define RESPONSE_MAX_BARREN_PAGES 10000
+#define RESPONSE_MAX_BARREN_PAGES 5000
 
 typedef struct Response Response;
 

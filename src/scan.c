@@ -29,11 +29,11 @@
 #include "utils/rel.h"
 #include "wide.h"
 
-/* Memory for the ids of all employees: of more than a million. */
+/* Memory for the ids of all employees, of whom it can be some 750,000. */
 #define MAX_IDS (64 * 1024 * 1024)
 
-/* What an id takes beside its characters. */
-#define ID_OVERHEAD 32
+/* What an id takes beside its characters, in the list and on the way there. */
+#define ID_OVERHEAD 64
 
 typedef struct HibobScan
 {

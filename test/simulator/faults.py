@@ -148,7 +148,7 @@ def _gzip(value, response):
     """A body in gzip: good, damaged in the middle, cut short, or in it twice."""
     body = response.body
     packed = bytearray(gzip.compress(
-        body if isinstance(body, bytes) else b"".join(body), 6, mtime=0))
+        body if isinstance(body, bytes) else b"".join(body), 4, mtime=0))
     if value == "twice":
         packed = gzip.compress(packed, 6, mtime=0)
     middle = len(packed) // 2

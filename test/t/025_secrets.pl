@@ -56,6 +56,7 @@ foreach my $fault (@faults)
 	tell($sim, 'fault', { endpoint => '*', times => undef, %$fault });
 	$said{"fault $name"} = psql("$ALL; SELECT * FROM hibob_fdw_status();
 		SELECT * FROM hibob_fdw_get_connections();
+		SELECT * FROM hibob_fdw_statistics;
 		SELECT hibob_fdw_comment_columns('bob'); ANALYZE bob.people;
 		IMPORT FOREIGN SCHEMA hibob FROM SERVER bob INTO public");
 	like($said{"fault $name"}, qr/ERROR: /, "an error of $name");
@@ -68,6 +69,7 @@ $said{functions} = psql(q{SELECT * FROM hibob_fdw_version();
 	SELECT * FROM pg_description;
 	SELECT hibob_fdw_disconnect('bob'); SELECT hibob_fdw_disconnect_all();
 	SELECT * FROM pg_settings; SELECT * FROM pg_cursors;
+	SELECT * FROM hibob_fdw_statistics; SELECT * FROM hibob_fdw_cluster_statistics;
 	SELECT * FROM pg_prepared_statements; SELECT * FROM pg_foreign_server});
 $said{'mistakes in a mapping'} = psql(qq{
 	ALTER USER MAPPING FOR CURRENT_USER SERVER bob OPTIONS (SET token E'x\\n');
@@ -276,6 +278,8 @@ my %refused = (
 		'SELECT * FROM hibob_fdw_status()',
 		q{SELECT * FROM hibob_fdw_status('bob')},
 		q{SELECT hibob_fdw_comment_columns('bob')},
+		'SELECT * FROM hibob_fdw_cluster_statistics',
+		'SELECT hibob_fdw_cluster_statistics_reset()',
 		q{CREATE FOREIGN TABLE pg_temp.t (id text) SERVER bob
 			OPTIONS (resource 'people')},
 		q{CREATE USER MAPPING FOR stranger SERVER bob
@@ -311,7 +315,7 @@ is(query($node, 'SET ROLE stranger;
 is(scalar requests($sim), 0, 'nothing of all that has reached HiBob');
 query($node, 'REVOKE EXECUTE ON FUNCTION hibob_fdw_status FROM stranger');
 
-# Every function, and why it is for whom.
+# Every function and view, and why it is for whom, but for its owner.
 my %for_whom = (
 	'hibob_fdw_handler()' => 'PUBLIC: only the server can call it',
 	'hibob_fdw_validator(text[],oid)' => 'PUBLIC: looks at its arguments, no more',
@@ -321,19 +325,35 @@ my %for_whom = (
 	'hibob_fdw_disconnect_all()' => 'PUBLIC: of the own session',
 	'hibob_fdw_status(name)' => 'nobody: asks HiBob',
 	'hibob_fdw_comment_columns(name)' => 'nobody: asks HiBob, changes comments',
+	'hibob_fdw_statistics()' => 'PUBLIC: of the own session',
+	'hibob_fdw_statistics' => 'PUBLIC: of the own session',
+	'hibob_fdw_statistics_reset()' => 'PUBLIC: of the own session',
+	'hibob_fdw_cluster_statistics()' => 'pg_read_all_stats: of all sessions',
+	'hibob_fdw_cluster_statistics' => 'pg_read_all_stats: of all sessions',
+	'hibob_fdw_cluster_statistics_reset()' => 'nobody: of all sessions',
 );
 is(query($node, q{
-	SELECT string_agg(p.oid::regprocedure || ' ' ||
-			CASE WHEN EXISTS (SELECT FROM aclexplode(coalesce(proacl,
-					acldefault('f', proowner))) WHERE grantee = 0)
-				THEN 'PUBLIC' ELSE 'nobody' END, E'\n'
-			ORDER BY p.oid::regprocedure::text COLLATE "C")
-	  FROM pg_proc AS p JOIN pg_depend AS d ON d.objid = p.oid
-		   AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e'
-	  JOIN pg_extension AS e ON e.oid = d.refobjid
-	 WHERE e.extname = 'hibob_fdw'}),
+	WITH own AS (
+		SELECT classid, objid FROM pg_depend JOIN pg_extension AS e
+			ON refobjid = e.oid AND e.extname = 'hibob_fdw' AND deptype = 'e'),
+	objects AS (
+		SELECT p.oid::regprocedure::text AS object, proowner AS owner,
+			coalesce(proacl, acldefault('f', proowner)) AS acl
+		  FROM pg_proc AS p JOIN own ON objid = p.oid
+			   AND classid = 'pg_proc'::regclass
+		 UNION ALL
+		SELECT c.oid::regclass::text, relowner,
+			coalesce(relacl, acldefault('r', relowner))
+		  FROM pg_class AS c JOIN own ON objid = c.oid
+			   AND classid = 'pg_class'::regclass AND relkind <> 'c')
+	SELECT string_agg(object || ' ' || coalesce((
+			SELECT string_agg(CASE grantee WHEN 0 THEN 'PUBLIC'
+					ELSE grantee::regrole::text END, ', ')
+			  FROM aclexplode(acl) WHERE grantee <> owner), 'nobody'), E'\n'
+		ORDER BY object COLLATE "C")
+	  FROM objects}),
 	join("\n", map { "$_ " . $for_whom{$_} =~ s/:.*//r } sort keys %for_whom),
-	'who may run which function, and no function is not known here');
+	'who may use which function and view, and there is none but these');
 is(query($node, q{SELECT count(*) FROM pg_foreign_data_wrapper
 	 WHERE fdwname = 'hibob_fdw' AND fdwacl IS NULL}), '1',
 	'nobody may make servers until told');
