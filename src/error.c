@@ -303,9 +303,14 @@ defect_detail(const ErrorAnswer *answer, const JsonDefect *defect,
 	StringInfoData buf;
 
 	initStringInfo(&buf);
-	appendStringInfo(&buf, "At byte " UINT64_FORMAT ", after " UINT64_FORMAT
-					 " rows: %s.", defect->position, progress->rows,
-					 defect->message);
+	/* Rows are not behind the first byte: this is about the whole. */
+	if (defect->position == 0 && progress->rows > 0)
+		appendStringInfo(&buf, "After " UINT64_FORMAT " rows: %s.",
+						 progress->rows, defect->message);
+	else
+		appendStringInfo(&buf, "At byte " UINT64_FORMAT ", after "
+						 UINT64_FORMAT " rows: %s.", defect->position,
+						 progress->rows, defect->message);
 	/* Only an answer without any row is sure to hold no employee's data. */
 	if (answer != NULL)
 		appendStringInfo(&buf, " %s", describe_body(answer));

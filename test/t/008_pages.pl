@@ -190,6 +190,7 @@ my %BY_EMPLOYEE = (
 		cost numeric cost.value
 		cost_currency text cost.currency
 		document_id bigint documentId
+		custom_columns jsonb customColumns
 		machine_name text name own
 	} ],
 	bank_accounts =>
@@ -627,7 +628,8 @@ sub check_broken
 }
 
 begin(repeat_cursor => JSON::PP::true, page_entries => 50);
-check_broken('the same cursor', 'HV000', qr/cursor.*has come before/, 5);
+check_broken('the same cursor', 'HV000',
+	qr/DETAIL:  After 50 rows: the cursor.*has come before/, 5);
 
 # In the order of the keys' names, which has the employee before the rows.
 sub as_body
