@@ -192,6 +192,9 @@ extern const CatalogResource *catalog_resource_at(int index);
 /* The resource that all employees are in. */
 #define CATALOG_PEOPLE			"people"
 
+/* The resource that all custom tables are in. */
+#define CATALOG_CUSTOM_TABLES	"custom_tables"
+
 /* The fields that a filter of POST /people/search can name. */
 #define CATALOG_FIELD_ID		"root.id"
 #define CATALOG_FIELD_EMAIL		"root.email"

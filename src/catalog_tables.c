@@ -185,6 +185,7 @@ static const CatalogColumn training_columns[] = {
 	PART("cost", "numeric", "cost", "value"),
 	PART("cost_currency", "text", "cost", "currency"),
 	VALUE("document_id", "bigint", "documentId"),
+	VALUE("custom_columns", "jsonb", "customColumns"),
 };
 
 static const CatalogColumn bank_account_columns[] = {

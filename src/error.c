@@ -152,32 +152,52 @@ error_forbidden(const ErrorSubject *subject, const char *words)
 					 subject->resource->permission)));
 }
 
+static void
+error_no_list(const ErrorSubject *subject, const char *words, const char *list)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FDW_TABLE_NOT_FOUND),
+			 errmsg("HiBob has no list \"%s\"", list),
+			 detail_words(words),
+			 errhint("Names of lists are case-sensitive; without the condition on the list, foreign table \"%s\" shows them all.",
+					 subject->table)));
+}
+
+static void
+error_no_report(const ErrorSubject *subject, const char *words, const char *id)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FDW_TABLE_NOT_FOUND),
+			 errmsg("HiBob has no report \"%s\" for foreign table \"%s\"", id,
+					subject->table),
+			 detail_words(words),
+			 errhint("Share the report with the service user in HiBob, or correct the table option report_id; a foreign table with the resource \"reports\" shows the ids.")));
+}
+
+void
+error_no_custom_table(const ErrorSubject *subject, const char *words,
+					  const char *id)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FDW_TABLE_NOT_FOUND),
+			 errmsg("HiBob has no custom table \"%s\" for foreign table \"%s\"",
+					id, subject->table),
+			 detail_words(words),
+			 errhint("Correct the table option table_id; a foreign table with the resource \"custom_tables\" shows the ids.")));
+	pg_unreachable();
+}
+
 /* A list, report or custom table that is not there. */
 static void
 error_no_thing(const ErrorSubject *subject, const char *words,
 			   const char *thing)
 {
-	const char *option = subject->resource->id_option;
-	bool		report = subject->resource->form == ROW_CSV;
-
-	if (option == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_FDW_TABLE_NOT_FOUND),
-				 errmsg("HiBob has no list \"%s\"", thing),
-				 detail_words(words),
-				 errhint("Names of lists are case-sensitive; without the condition on the list, foreign table \"%s\" shows them all.",
-						 subject->table)));
-	ereport(ERROR,
-			(errcode(ERRCODE_FDW_TABLE_NOT_FOUND),
-			 report ?
-			 errmsg("HiBob has no report \"%s\" for foreign table \"%s\"",
-					thing, subject->table) :
-			 errmsg("HiBob has no custom table \"%s\", or not for the employee, for foreign table \"%s\"",
-					thing, subject->table),
-			 detail_words(words),
-			 report ?
-			 errhint("Share the report with the service user in HiBob, or correct the table option report_id; a foreign table with the resource \"reports\" shows the ids.") :
-			 errhint("Correct the table option table_id; a foreign table with the resource \"custom_tables\" shows the ids.")));
+	if (subject->resource->is_lists)
+		error_no_list(subject, words, thing);
+	else if (subject->resource->form == ROW_CSV)
+		error_no_report(subject, words, thing);
+	else
+		error_no_custom_table(subject, words, thing);
 }
 
 static void
@@ -283,9 +303,14 @@ defect_detail(const ErrorAnswer *answer, const JsonDefect *defect,
 	StringInfoData buf;
 
 	initStringInfo(&buf);
-	appendStringInfo(&buf, "At byte " UINT64_FORMAT ", after " UINT64_FORMAT
-					 " rows: %s.", defect->position, progress->rows,
-					 defect->message);
+	/* Rows are not behind the first byte: this is about the whole. */
+	if (defect->position == 0 && progress->rows > 0)
+		appendStringInfo(&buf, "After " UINT64_FORMAT " rows: %s.",
+						 progress->rows, defect->message);
+	else
+		appendStringInfo(&buf, "At byte " UINT64_FORMAT ", after "
+						 UINT64_FORMAT " rows: %s.", defect->position,
+						 progress->rows, defect->message);
 	/* Only an answer without any row is sure to hold no employee's data. */
 	if (answer != NULL)
 		appendStringInfo(&buf, " %s", describe_body(answer));

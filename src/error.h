@@ -48,6 +48,11 @@ hibob_noreturn extern void error_status(const ErrorSubject *subject,
 										const ErrorAnswer *answer,
 										const char *thing);
 
+/* A custom table that HiBob does not have; its words on that, or NULL. */
+hibob_noreturn extern void error_no_custom_table(const ErrorSubject *subject,
+												 const char *words,
+												 const char *id);
+
 /* A success that is not JSON, or not with rows where they belong. */
 hibob_noreturn extern void error_body(const ErrorSubject *subject,
 									  const ErrorAnswer *answer,

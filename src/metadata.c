@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "catalog.h"
 #include "compat.h"
 #include "fetch.h"
 #include "json_doc.h"
@@ -146,7 +147,7 @@ metadata_fields(Oid serverid)
 List *
 metadata_custom_tables(Oid serverid)
 {
-	return read_all(serverid, "custom_tables", read_table);
+	return read_all(serverid, CATALOG_CUSTOM_TABLES, read_table);
 }
 
 List *

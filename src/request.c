@@ -513,10 +513,10 @@ set_given(const Request *request, RequestCall *call)
 
 /*
  * What status 404 is about: one of several such things, or an employee, who
- * then has no rows.  Of a custom table it does not say which of the two, but
- * HiBob itself has just named the employees if the query does not.  A list that
- * the query names has to be there; a name that a join or a subquery brings may
- * be of none, or the same query would fail by one plan and not by another.
+ * then has no rows.  Of a custom table it does not say which of the two, unless
+ * HiBob itself has just named the employees.  A list that the query names has
+ * to be there; a name that a join or a subquery brings may be of none, or the
+ * same query would fail by one plan and not by another.
  */
 static void
 set_absence(const Request *request, RequestCall *call)
@@ -533,8 +533,9 @@ set_absence(const Request *request, RequestCall *call)
 		call->thing = pg_any_to_server(value, (int) strlen(value), PG_UTF8);
 	else if (by_value && request->found_values)
 		call->absence = ABSENT_GONE;
-	else if (by_value && resource->id_option == NULL)
-		call->absence = ABSENT_EMPTY;
+	else if (by_value)
+		call->absence = resource->id_option != NULL ? ABSENT_UNSURE :
+			ABSENT_EMPTY;
 }
 
 bool

@@ -41,6 +41,7 @@ typedef enum RequestAbsence
 {
 	ABSENT_REFUSED,				/* what the table shows is not there */
 	ABSENT_EMPTY,				/* there are no such rows */
+	ABSENT_UNSURE,				/* one of the two */
 	ABSENT_GONE					/* no such rows any more, if others have some:
 								 * HiBob has named them just before */
 } RequestAbsence;

@@ -434,8 +434,10 @@ may_be_absent(Response *response)
 	const uint64 few = 3;
 	ResponseFindings *findings = response->findings;
 
+	if (response->call.absence == ABSENT_UNSURE)
+		findings->unsure++;
 	if (response->call.absence != ABSENT_GONE)
-		return response->call.absence == ABSENT_EMPTY;
+		return response->call.absence != ABSENT_REFUSED;
 	findings->absent++;
 	return findings->answers > 0 ||
 		(findings->absent < few && request_has_more(response->request));

@@ -49,7 +49,8 @@ typedef struct ResponseFindings
 	MemoryContext context;		/* of the lists */
 	uint64		rows;
 	uint64		answers;		/* that were complete */
-	uint64		absent;			/* answers 404 with ABSENT_GONE */
+	uint64		absent;			/* answers 404 with ABSENT_GONE, */
+	uint64		unsure;			/* and with ABSENT_UNSURE */
 	List	   *refusals;		/* its words on employees that were named; each
 								 * once, and only the first few */
 	List	   *hidden;			/* names of fields of which nothing is shown, */

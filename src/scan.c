@@ -18,6 +18,7 @@
 #include "executor/executor.h"
 #include "foreign/foreign.h"
 #include "gather.h"
+#include "mb/pg_wchar.h"
 #include "options.h"
 #include "plan.h"
 #include "response.h"
@@ -49,6 +50,8 @@ typedef struct HibobScan
 	MemoryContext context;		/* of this scan */
 	MemoryContext run_context;	/* of one run through the rows */
 	ErrorSubject subject;
+
+	bool		has_table;		/* the custom table, as HiBob has shown */
 
 	/* Runs with values that only the running query can tell. */
 	bool		looks_up;
@@ -201,13 +204,11 @@ scan_begin(ForeignScanState *node, int eflags)
 }
 
 /*
- * Reads the ids of all employees, so that they can be asked for one by one or
- * in batches: the latter is HiBob's own advice for companies whose people do
- * not fit into one answer.  Each id comes once, whoever joins or leaves in
- * between.
+ * Reads what tells the rows of a resource from one another, beside the scan's
+ * own rows.
  */
 static List *
-read_ids(HibobScan *scan, const RequestFilter *filter)
+read_ids(HibobScan *scan, const char *resource, const RequestFilter *filter)
 {
 	static const TableOptions plain = {.show_inactive = true};
 	RowMap	   *map = palloc0(sizeof(RowMap));
@@ -218,7 +219,7 @@ read_ids(HibobScan *scan, const RequestFilter *filter)
 	size_t		memory = 0;
 
 	*subject = scan->subject;
-	subject->resource = catalog_resource(CATALOG_PEOPLE);
+	subject->resource = catalog_resource(resource);
 	map->resource = subject->resource;
 	map->table = scan->map->table;
 	response = response_create(subject, &scan->lease,
@@ -229,8 +230,10 @@ read_ids(HibobScan *scan, const RequestFilter *filter)
 		const RowRecord *record = response_record(response);
 		const JsonSlice *id = row_reader_slice(record->reader, map->identity);
 
-		if (id->kind <= JSON_NULL)
+		if (id->kind <= JSON_NULL && subject->resource->form == ROW_EMPLOYEE)
 			complete_no_identity(scan->map);
+		if (id->kind <= JSON_NULL)
+			continue;
 		memory += id->length + ID_OVERHEAD;
 		if (memory > MAX_IDS)
 			complete_too_many_ids(scan->map);
@@ -262,7 +265,12 @@ needs_ids(const HibobScan *scan, const RequestFilter *filter)
 		 scan->options->batch_size > 0 || wide_is_needed(scan->map));
 }
 
-/* The filter that the requests are made with. */
+/*
+ * The filter that the requests are made with.  Everybody's ids come first where
+ * employees are asked for one by one, or in batches: the latter is HiBob's own
+ * advice for companies whose people do not fit into one answer.  Each id comes
+ * once, whoever joins or leaves in between.
+ */
 static RequestFilter
 request_filter(HibobScan *scan)
 {
@@ -271,7 +279,7 @@ request_filter(HibobScan *scan)
 
 	if (!needs_ids(scan, &filter))
 		return filter;
-	filter.values = read_ids(scan, &everybody);
+	filter.values = read_ids(scan, CATALOG_PEOPLE, &everybody);
 	filter.filter = employee_filter(scan->options->resource);
 	filter.batch_size = scan->options->batch_size;
 	filter.found_values = true;
@@ -415,6 +423,36 @@ is_carried(const RowColumn *column, const void *arg)
 		gather_carried(&scan->gather, column);
 }
 
+/*
+ * Sees to it that the custom table is there if HiBob knows none of the employees
+ * who were named, or does not know it: the answers do not say which.
+ */
+static void
+check_custom_table(HibobScan *scan)
+{
+	const RequestFilter all = {0};
+	const char *id = scan->options->id;
+	MemoryContext old;
+	List	   *tables;
+	ListCell   *lc;
+
+	scan->has_table |= scan->findings.answers > 0;
+	if (scan->has_table || scan->findings.unsure == 0)
+		return;
+	old = MemoryContextSwitchTo(scan->run_context);
+	connection_borrow(scan->userid, scan->serverid, &scan->lease);
+	scan->subject.connection = scan->lease.connection;
+	tables = read_ids(scan, CATALOG_CUSTOM_TABLES, &all);
+	connection_return(&scan->lease);
+	foreach(lc, tables)
+		scan->has_table |= strcmp(lfirst(lc),
+								  pg_server_to_any(id, (int) strlen(id),
+												   PG_UTF8)) == 0;
+	if (!scan->has_table)
+		error_no_custom_table(&scan->subject, NULL, id);
+	MemoryContextSwitchTo(old);
+}
+
 /* After the last row: what can only be said now. */
 static void
 finish_run(HibobScan *scan)
@@ -422,6 +460,7 @@ finish_run(HibobScan *scan)
 	scan->finished = true;
 	connection_return(&scan->lease);
 	gather_release(&scan->gather);
+	check_custom_table(scan);
 	complete_report_missing(scan->options, scan->map, &scan->findings,
 							is_carried, scan);
 	if (!scan->narrowed)
