@@ -130,6 +130,23 @@ manual_test() {
         doc/generate.sh --check || true
 }
 
+# Every input that was ever found to break something, and some new ones: as
+# many as fit into a few seconds.  test/fuzz.sh goes on for longer.
+fuzz_tests() {
+    local target targets=()
+    for target in json_reader csv_reader json_doc options row; do
+        ! selected "test/fuzz/$target" || targets+=("$target")
+    done
+    [ ${#targets[@]} != 0 ] || return 0
+    export PG_BIN
+    check "build test/fuzz" test/lib/fuzz.sh build || return 0
+    check "test/fuzz/corpus.py" test/lib/fuzz.sh seeds || return 0
+    for target in "${targets[@]}"; do
+        check "test/fuzz/$target" test/lib/fuzz.sh run "$target" -seed=1 \
+            -runs=30000 -max_total_time=4 || true
+    done
+}
+
 simulator_tests() {
     local log=$WORK/unittest.log ran bad
     selected test/simulator && found 'test/simulator/test_*.py' || return 0
@@ -196,6 +213,7 @@ summary() {
 prepare
 builds
 unit_tests
+fuzz_tests
 manual_test
 simulator_tests
 if install_extension; then

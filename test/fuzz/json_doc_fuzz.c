@@ -12,8 +12,6 @@
  * does, though no byte order mark, but nothing that was cut off; and its keys end at a NUL, so that little
  * can be said of documents with such an escape.
  */
-#define _GNU_SOURCE
-
 #include "json_doc.h"
 
 #include <stdlib.h>
@@ -116,7 +114,7 @@ static void
 check_print(JsonDoc *doc)
 {
 	const char *printed = json_doc_print(doc);
-	JsonDoc    *again;
+	JsonDoc	   *again;
 
 	require(printed != NULL);
 	again = json_doc_parse_any(printed, strlen(printed));
@@ -164,8 +162,8 @@ static void
 check_parse(const char *text, size_t size)
 {
 	const RefDocument *reference = reference_read(text, size, SOME_DEPTH);
-	JsonDoc    *doc = json_doc_parse_any(text, size);
-	JsonDoc    *object = json_doc_parse(text, size);
+	JsonDoc	   *doc = json_doc_parse_any(text, size);
+	JsonDoc	   *object = json_doc_parse(text, size);
 	JsonKind	kind = JSON_ABSENT;
 
 	if (reference->valid)

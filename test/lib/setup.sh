@@ -21,7 +21,7 @@ PACKAGES=(
     "postgresql-$PG_VERSION" "postgresql-server-dev-$PG_VERSION"
     postgresql-common libcurl4-openssl-dev libjson-c-dev ca-certificates
     pkg-config gcc make python3 perl libipc-run-perl libio-socket-ssl-perl
-    openssl
+    openssl clang libclang-rt-dev
 )
 # What a script would like, but may do without: it says so before it prepares.
 OPTIONAL_PACKAGES=()

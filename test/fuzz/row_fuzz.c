@@ -1,0 +1,207 @@
+/*
+ * row_fuzz.c
+ *		A harness of what stands behind the readers: envelopes and datums.
+ *
+ * The first bytes of the input choose a foreign table, made by server_fuzz.sql,
+ * and one of its columns or all of them; the rest is an answer.  Its rows are
+ * stored and printed by their types.  See server_fuzz.c for where it runs.
+ */
+#include "server_fuzz.h"
+
+#include "access/table.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "envelope.h"
+#include "executor/tuptable.h"
+#include "foreign/foreign.h"
+#include "mb/pg_wchar.h"
+#include "nodes/makefuncs.h"
+#include "options.h"
+#include "response.h"
+#include "row.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+#define HEAD 2
+#define MAX_COLUMNS 32
+
+static const char *const tables[] = {
+	"people", "salaries", "positions", "report", "lists"
+};
+
+/* Of one table; lives as long as the process. */
+typedef struct Subject
+{
+	Relation	rel;
+	const CatalogResource *resource;
+	RowMap	   *maps[MAX_COLUMNS + 1]; /* of all columns, and of each */
+	int			nmaps;
+	TupleTableSlot *slot;
+} Subject;
+
+/* One answer that is being read. */
+typedef struct Answer
+{
+	Subject	   *subject;
+	RowMap	   *map;
+	RowReader	reader;
+	Envelope	envelope;
+	ResponseFindings findings;
+	RowRecord	record;
+	const char *text;
+	size_t		length;
+} Answer;
+
+static Subject subjects[lengthof(tables)];
+
+static void
+add_map(Subject *subject, const List *attnums)
+{
+	require(subject->nmaps <= MAX_COLUMNS);
+	subject->maps[subject->nmaps++] =
+		row_map_create(subject->rel, attnums, subject->resource);
+}
+
+static void
+open_subject(Subject *subject, const char *name)
+{
+	MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
+	Oid			relid = RelnameGetRelid(name);
+	ForeignTable *table = GetForeignTable(relid);
+	ForeignServer *server = GetForeignServer(table->serverid);
+	List	   *all = NIL;
+	int			i;
+
+	subject->rel = table_open(relid, AccessShareLock);
+	subject->resource = table_options(table, server)->resource;
+	for (i = 1; i <= RelationGetNumberOfAttributes(subject->rel); i++)
+		all = lappend_int(all, i);
+	add_map(subject, all);
+	for (i = 1; i <= list_length(all); i++)
+		add_map(subject, list_make1_int(i));
+	subject->slot = MakeSingleTupleTableSlot(RelationGetDescr(subject->rel),
+											 &TTSOpsVirtual);
+	MemoryContextSwitchTo(old);
+}
+
+static void *
+zeroed(size_t size)
+{
+	return MemoryContextAllocExtended(CurrentMemoryContext, size,
+									  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+}
+
+static void
+open_answer(Answer *answer)
+{
+	const CatalogResource *resource = answer->subject->resource;
+	JsonShape	shape = {
+		.rows = resource->rows,
+		.max_row = RESPONSE_MAX_ROW,
+		.max_depth = RESPONSE_MAX_DEPTH
+	};
+
+	if (resource->form == ROW_CSV)
+		answer->reader.csv = csv_reader_create(RESPONSE_MAX_ROW, zeroed);
+	else
+	{
+		answer->reader.json = json_reader_create(&shape, zeroed);
+		envelope_register(&answer->envelope, resource, answer->reader.json);
+		envelope_begin(&answer->envelope, CurrentMemoryContext);
+	}
+	answer->findings.context = CurrentMemoryContext;
+	row_map_register(answer->map, &answer->reader);
+	answer->record.reader = &answer->reader;
+}
+
+/* Every value can be printed, and is valid text in the database. */
+static void
+print_row(const Subject *subject)
+{
+	TupleDesc	desc = RelationGetDescr(subject->rel);
+	Oid			output;
+	bool		varlena;
+	char	   *text;
+	int			i;
+
+	slot_getallattrs(subject->slot);
+	for (i = 0; i < desc->natts; i++)
+	{
+		if (subject->slot->tts_isnull[i])
+			continue;
+		getTypeOutputInfo(TupleDescAttr(desc, i)->atttypid, &output, &varlena);
+		text = OidOutputFunctionCall(output, subject->slot->tts_values[i]);
+		require(pg_verifymbstr(text, (int) strlen(text), true));
+		if (TupleDescAttr(desc, i)->atttypid == TEXTOID)
+			require(strlen(text) ==
+					VARSIZE_ANY_EXHDR(subject->slot->tts_values[i]));
+	}
+}
+
+static void
+store_row(void *argument)
+{
+	Answer	   *answer = argument;
+	Subject	   *subject = answer->subject;
+
+	row_map_store(answer->map, &answer->record, subject->slot);
+	print_row(subject);
+	ExecClearTuple(subject->slot);
+}
+
+/* What stands around a row; false if something is wrong there. */
+static bool
+take_row(Answer *answer)
+{
+	return answer->reader.json == NULL ||
+		envelope_take_row(&answer->envelope, &answer->findings,
+						  answer->record.given) == NULL;
+}
+
+static void
+read_rows(void *argument)
+{
+	Answer	   *answer = argument;
+	JsonResult	result;
+	char	   *cursor = NULL;
+	int			errors = 0;
+
+	answer->record.window = answer->text;
+	while ((result = row_reader_next(&answer->reader, answer->text,
+									 answer->length, true)) == JSON_ROW)
+	{
+		if (!take_row(answer))
+			return;
+		errors += (fuzz_attempt(store_row, answer) != NULL);
+		if (errors > 4)
+			return;
+	}
+	require(result == JSON_END || result == JSON_BAD);
+	if (result == JSON_END && answer->reader.json != NULL)
+		envelope_end(&answer->envelope, &answer->findings, &cursor);
+	if (cursor != NULL)
+		require(cursor[0] != '\0');
+}
+
+int
+row_fuzz(const uint8_t *data, size_t size)
+{
+	Answer		answer = {.subject = NULL};
+	Subject	   *subject;
+
+	if (size < HEAD || size > 65536)
+		return 0;
+	subject = &subjects[data[0] % lengthof(subjects)];
+	if (subject->rel == NULL)
+		open_subject(subject, tables[data[0] % lengthof(subjects)]);
+	answer.subject = subject;
+	answer.map = subject->maps[data[1] % subject->nmaps];
+	answer.length = size - HEAD;
+	answer.text = memcpy(palloc(answer.length + 1), data + HEAD,
+						 answer.length);
+	open_answer(&answer);
+	(void) fuzz_attempt(read_rows, &answer);
+	return 0;
+}
