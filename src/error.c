@@ -284,7 +284,7 @@ defect_detail(const ErrorAnswer *answer, const JsonDefect *defect,
 
 	initStringInfo(&buf);
 	appendStringInfo(&buf, "At byte " UINT64_FORMAT ", after " UINT64_FORMAT
-					 " rows: %s.", defect->position, progress->rows,
+					 " rows: %s.", (uint64) defect->position, progress->rows,
 					 defect->message);
 	/* Only an answer without any row is sure to hold no employee's data. */
 	if (answer != NULL)

@@ -10,8 +10,8 @@
 #   --cache FOLDER    where the systems are kept (2 GB);
 #                     ${XDG_CACHE_HOME:-~/.cache}/hibob_fdw if not said
 #   --fresh           makes them anew
-#   --until SECONDS   begins nothing after that time, by the shell's SECONDS;
-#                     and what cannot be had is left out, not a failure
+#   --until SECONDS   begins no version after that time; and one that cannot
+#                     be had is left out, which is no failure then
 #
 # A system is used as debootstrap and apt-get left it: a run happens in a copy
 # in memory, without a network, with processes and mounts of its own.  The last
@@ -88,6 +88,13 @@ counts() {
 }
 
 arguments "$@"
+[ -z "$UNTIL" ] || is_root || {
+    for version in "${VERSIONS[@]}"; do
+        not_run "$version" "debootstrap and chroot need root"
+    done
+    say "0 passed, 0 failed"
+    exit
+}
 prepare_systems
 for version in "${VERSIONS[@]}"; do
     check_version "$version"

@@ -100,7 +100,7 @@ bootstrap() {
         "$base.new" "$mirror" || return 1
     # Its apt asks the way this one does.
     apt-config dump | grep -i -E '^Acquire::(https?::proxy|check-)' \
-        >"$base.new/etc/apt/apt.conf.d/90hibob_fdw" || true
+        >"$base.new/etc/apt/apt.conf.d/90mirror" || true
     mv "$base.new" "$base"
 }
 
