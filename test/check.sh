@@ -5,6 +5,7 @@
 #   test/check.sh                      all of them
 #   test/check.sh sql t/008 unit       those whose names have one of these in
 #                                      them, with the build of gcc
+#   test/check.sh --packages           installs the packages, and that is all
 set -euo pipefail
 # shellcheck source=test/lib/setup.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/setup.sh"
@@ -198,6 +199,10 @@ summary() {
     [ "$FAILED" = 0 ]
 }
 
+if [ "${1:-}" = --packages ]; then
+    install_all
+    exit
+fi
 prepare
 builds
 unit_tests

@@ -6,7 +6,8 @@
 #   make_base VERSION        so that there is a system with nothing in it; or
 #                            sets SYSTEM_ERROR
 #   make_system VERSION      so that there is another, with all packages that
-#                            the tests need; or sets SYSTEM_ERROR
+#                            the tests need, or, with OPTIONAL=no, cannot do
+#                            without; or sets SYSTEM_ERROR
 #   in_base VERSION [OPTION...] COMMAND...     runs a command in it, with the
 #   in_system VERSION [OPTION...] COMMAND...   options of in_system.sh
 #   system_facts VERSION     versions of what the extension is built with
@@ -72,12 +73,9 @@ make_system() {
     fi
     # The packages that the tests need today; none are missing next time.
     in_system "$version" --keep --network --bind "$SOURCE" /src /usr/bin/env \
-        "HIBOB_PG_VERSION=$version" /bin/bash -c '
-            set -euo pipefail
-            . /src/test/lib/setup.sh
-            install_packages
-            install_optional_packages
-            apt-get clean' >"$log" 2>&1 && return
+        "HIBOB_PG_VERSION=$version" "HIBOB_OPTIONAL=${OPTIONAL:-yes}" \
+        /bin/sh -c '/src/test/check.sh --packages && apt-get clean' \
+        >"$log" 2>&1 && return
     # shellcheck disable=SC2034  # for those who source this
     SYSTEM_ERROR="apt-get could not fill it: $(last_words "$log")"
     return 1
