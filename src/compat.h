@@ -8,6 +8,10 @@
 
 #include "postgres.h"
 
+#if PG_VERSION_NUM < 150000
+#error hibob_fdw needs PostgreSQL 15 or newer
+#endif
+
 #include "catalog/pg_class.h"
 #include "catalog/pg_foreign_server.h"
 #include "commands/explain.h"

@@ -309,8 +309,9 @@ defect_detail(const ErrorAnswer *answer, const JsonDefect *defect,
 						 progress->rows, defect->message);
 	else
 		appendStringInfo(&buf, "At byte " UINT64_FORMAT ", after "
-						 UINT64_FORMAT " rows: %s.", defect->position,
-						 progress->rows, defect->message);
+						 UINT64_FORMAT " rows: %s.",
+						 (uint64) defect->position, progress->rows,
+						 defect->message);
 	/* Only an answer without any row is sure to hold no employee's data. */
 	if (answer != NULL)
 		appendStringInfo(&buf, " %s", describe_body(answer));

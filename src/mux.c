@@ -3,12 +3,16 @@
  *		One descriptor for many sockets and a timer.
  *
  * The two halves below do the same; see mux.h for what.  The kqueue half is
- * kept to what all kqueue systems share, and has seen fewer machines.
+ * kept to what all kqueue systems share, and has seen fewer machines: on Linux
+ * MUX_KQUEUE chooses it, for the unit test with a library that has kqueue.
  */
 #include "postgres.h"
 
 #include <unistd.h>
-#ifdef __linux__
+#if defined(__linux__) && !defined(MUX_KQUEUE)
+#define MUX_EPOLL
+#endif
+#ifdef MUX_EPOLL
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
 #else
@@ -46,7 +50,7 @@ mux_close(Mux *mux)
 	close_descriptor(&mux->descriptor);
 }
 
-#ifdef __linux__
+#ifdef MUX_EPOLL
 
 /*
  * AcquireExternalFD() sets errno where it refuses, as the kernel does, so

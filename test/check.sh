@@ -5,18 +5,21 @@
 #   test/check.sh                      all of them
 #   test/check.sh sql t/008 unit       those whose names have one of these in
 #                                      them, with the build of gcc
+#   test/check.sh --packages           installs the packages, and that is all
 set -euo pipefail
 # shellcheck source=test/lib/setup.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/setup.sh"
 
-# pg_cron, and clients of other makes: a test skips what is not to be had.
+# pg_cron, clients of other makes, and what packages are made with: a test
+# skips what is not to be had.
 OPTIONAL_PACKAGES=(
-    "postgresql-$PG_VERSION-cron" python3-psycopg2 libpostgresql-jdbc-java
+    git rpm "postgresql-$PG_VERSION-cron" python3-psycopg2 libpostgresql-jdbc-java
     default-jre-headless libecj-java odbc-postgresql unixodbc python3-pyodbc
 )
 OPTIONAL_NODE_MODULES=(pg@8.23.1 pg-cursor@2.22.1)
 
 ONLY=("$@")
+UNIT_FLAGS=
 PASSED=0
 FAILED=0
 # What a single program may take, in seconds; the sum stays below 20 minutes.
@@ -106,12 +109,13 @@ builds() {
     done
 }
 
-# The readers build without PostgreSQL.
+# The readers build without PostgreSQL; UNIT_FLAGS are for those that do not.
 unit_test() {
     local name=test/unit/$1
     shift
     selected "$name" || return 0
-    check "build $name" gcc -O1 -g -Wall -Wextra -Werror -Isrc \
+    # shellcheck disable=SC2086  # a list of words
+    check "build $name" gcc -O1 -g -Wall -Wextra -Werror -Isrc $UNIT_FLAGS \
         -o "$name" "$name.c" "${@/#/src/}" || return 0
     check_tap "$name" -e '' "$name"
 }
@@ -121,6 +125,8 @@ unit_tests() {
         json_scan.c
     unit_test csv_reader_test csv_reader.c
     unit_test address_test address.c
+    UNIT_FLAGS="-Wno-unused-parameter -I$("$PG_BIN/pg_config" --includedir-server)" \
+        unit_test mux_test mux.c
 }
 
 # The manual's part on resources is what the catalogue says.
@@ -210,6 +216,10 @@ summary() {
     [ "$FAILED" = 0 ]
 }
 
+if [ "${1:-}" = --packages ]; then
+    install_all
+    exit
+fi
 prepare
 builds
 unit_tests

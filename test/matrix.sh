@@ -6,12 +6,13 @@
 #   test/matrix.sh [OPTION]... [VERSION]... [-- TEST...]
 #
 #   VERSION           15, 17, 18: all of them unless some are named
-#   TEST              as for test/check.sh: all of them unless some are named
+#   TEST              as for test/check.sh: all of them unless some are named;
+#                     optional packages are only for all of them
 #   --cache FOLDER    where the systems are kept (2 GB);
 #                     ${XDG_CACHE_HOME:-~/.cache}/hibob_fdw if not said
 #   --fresh           makes them anew
-#   --until SECONDS   begins nothing after that time, by the shell's SECONDS;
-#                     and what cannot be had is left out, not a failure
+#   --until SECONDS   begins no version after that time; and one that cannot
+#                     be had is left out, which is no failure then
 #
 # A system is used as debootstrap and apt-get left it: a run happens in a copy
 # in memory, without a network, with processes and mounts of its own.  The last
@@ -40,6 +41,7 @@ arguments() {
         esac
         shift
     done
+    [ ${#TESTS[@]} = 0 ] || OPTIONAL=no
     [ ${#VERSIONS[@]} != 0 ] || read -ra VERSIONS <<<"$(all_versions)"
 }
 
@@ -68,6 +70,7 @@ check_version() {
     # A failure shows in its last line, or in that there is none.
     in_system "$version" --bind "$SOURCE" /src /usr/bin/env \
         "HIBOB_PG_VERSION=$version" "HIBOB_TEST_LIMIT=${HIBOB_TEST_LIMIT:-}" \
+        HIBOB_OPTIONAL=no \
         /src/test/check.sh "${TESTS[@]}" >"$log" 2>&1 || true
     if read -r passed failed < <(counts "$log"); then
         PASSED=$((PASSED + passed))
@@ -88,6 +91,13 @@ counts() {
 }
 
 arguments "$@"
+[ -z "$UNTIL" ] || is_root || {
+    for version in "${VERSIONS[@]}"; do
+        not_run "$version" "debootstrap and chroot need root"
+    done
+    say "0 passed, 0 failed"
+    exit
+}
 prepare_systems
 for version in "${VERSIONS[@]}"; do
     check_version "$version"

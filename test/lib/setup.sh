@@ -52,14 +52,20 @@ prepare() {
     trap 'exit 129' HUP
     trap 'exit 130' INT
     trap 'exit 143' TERM
-    install_packages
-    install_optional_packages
-    install_node_modules
+    install_all
     may_install
     copy_tree
 }
 
 # --- packages ---------------------------------------------------------------
+
+# HIBOB_OPTIONAL=no does without what is not needed and not there.
+install_all() {
+    install_packages
+    [ "${HIBOB_OPTIONAL:-yes}" != no ] || return 0
+    install_optional_packages
+    install_node_modules
+}
 
 is_installed() {
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>&1)" = installed ]

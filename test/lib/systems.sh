@@ -6,7 +6,8 @@
 #   make_base VERSION        so that there is a system with nothing in it; or
 #                            sets SYSTEM_ERROR
 #   make_system VERSION      so that there is another, with all packages that
-#                            the tests need; or sets SYSTEM_ERROR
+#                            the tests need, or, with OPTIONAL=no, cannot do
+#                            without; or sets SYSTEM_ERROR
 #   in_base VERSION [OPTION...] COMMAND...     runs a command in it, with the
 #   in_system VERSION [OPTION...] COMMAND...   options of in_system.sh
 #   system_facts VERSION     versions of what the extension is built with
@@ -45,18 +46,27 @@ prepare_systems() {
     trap 'exit 143' TERM
     LOGS=$CACHE/log
     mkdir -p "$LOGS"
-    # Two at once would make the same system.
-    exec {CACHE_LOCK}>"$CACHE/lock"
-    flock -n "$CACHE_LOCK" || {
-        say "Waiting for another that uses $CACHE"
-        flock "$CACHE_LOCK"
+}
+
+# Runs a command while it holds the lock of a directory, exclusively (-x) or
+# with others (-s): nobody changes what somebody looks at.
+locked() {
+    local how=$1 directory=$2 lock status=0
+    shift 2
+    exec {lock}>"$directory.lock"
+    flock -n "$how" "$lock" || {
+        say "Waiting for others who use $directory" >&2
+        flock "$how" "$lock"
     }
+    "$@" || status=$?
+    exec {lock}>&-
+    return "$status"
 }
 
 make_base() {
     local version=$1 log=$LOGS/base-$1.log
-    [ -n "$FRESH" ] || [ ! -d "$(base_of "$version")" ] || return 0
-    bootstrap "$version" >"$log" 2>&1 && return
+    locked -x "$(base_of "$version")" bootstrap "$version" >"$log" 2>&1 &&
+        return
     SYSTEM_ERROR="debootstrap could not make it: $(last_words "$log")"
     return 1
 }
@@ -65,22 +75,23 @@ make_system() {
     local version=$1 system log=$LOGS/system-$1.log
     system=$(system_of "$version")
     make_base "$version" || return 1
-    if [ -n "$FRESH" ] || [ ! -d "$system" ]; then
-        rm -rf --one-file-system "$system" "$system.new"
-        cp -a "$(base_of "$version")" "$system.new"
-        mv "$system.new" "$system"
-    fi
+    locked -x "$system" copy_base "$version" || return 1
     # The packages that the tests need today; none are missing next time.
     in_system "$version" --keep --network --bind "$SOURCE" /src /usr/bin/env \
-        "HIBOB_PG_VERSION=$version" /bin/bash -c '
-            set -euo pipefail
-            . /src/test/lib/setup.sh
-            install_packages
-            install_optional_packages
-            apt-get clean' >"$log" 2>&1 && return
+        "HIBOB_PG_VERSION=$version" "HIBOB_OPTIONAL=${OPTIONAL:-yes}" \
+        /bin/sh -c '/src/test/check.sh --packages && apt-get clean' \
+        >"$log" 2>&1 && return
     # shellcheck disable=SC2034  # for those who source this
     SYSTEM_ERROR="apt-get could not fill it: $(last_words "$log")"
     return 1
+}
+
+copy_base() {
+    local system
+    system=$(system_of "$1")
+    [ -n "$FRESH" ] || [ ! -d "$system" ] || return 0
+    rm -rf --one-file-system "$system" "$system.new"
+    cp -a "$(base_of "$1")" "$system.new" && mv "$system.new" "$system"
 }
 
 last_words() { grep -v '^ *$' "$1" | tail -n 1; }
@@ -88,6 +99,7 @@ last_words() { grep -v '^ *$' "$1" | tail -n 1; }
 bootstrap() {
     local version=$1 base mirror
     base=$(base_of "$version")
+    [ -n "$FRESH" ] || [ ! -d "$base" ] || return 0
     command -v debootstrap >/dev/null || install_debootstrap
     mirror=$(apt_mirror)
     [ -n "$mirror" ] || { say "apt has no mirror of Debian"; return 1; }
@@ -100,7 +112,7 @@ bootstrap() {
         "$base.new" "$mirror" || return 1
     # Its apt asks the way this one does.
     apt-config dump | grep -i -E '^Acquire::(https?::proxy|check-)' \
-        >"$base.new/etc/apt/apt.conf.d/90hibob_fdw" || true
+        >"$base.new/etc/apt/apt.conf.d/90mirror" || true
     mv "$base.new" "$base"
 }
 
@@ -139,16 +151,20 @@ in_system() { in_directory "$(system_of "$1")" "${@:2}"; }
 
 # The directory comes after the options.
 in_directory() {
-    local directory=$1 options=()
+    local directory=$1 options=() how=-s
     shift
     while :; do
         case $1 in
             --bind | --share) options+=("$1" "$2" "$3"); shift 3 ;;
-            --*) options+=("$1"); shift ;;
+            --*)
+                [ "$1" != --keep ] || how=-x
+                options+=("$1")
+                shift
+                ;;
             *) break ;;
         esac
     done
-    run "$SOURCE/test/lib/in_system.sh" "${options[@]}" "$directory" "$@"
+    locked "$how" "$directory" run "$SOURCE/test/lib/in_system.sh" "${options[@]}" "$directory" "$@"
 }
 
 # "15.20, libcurl 7.88.1, json-c 0.16, gcc 12.2.0"

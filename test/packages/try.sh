@@ -31,4 +31,5 @@ echo "${rows//$'\n'/, }"
 [ "$rows" = $'500|500\nhealthy' ]
 apt-get purge -y "postgresql-$version-hibob-fdw" >/tmp/apt.log 2>&1 </dev/null
 ! find / -xdev -name '*hibob*' -not -path '/src*' -not -path '/out*' \
-    -not -path '/proc/*' -not -path '/var/cache/*' | grep .
+    -not -path '/proc/*' -not -path '/var/cache/*' \
+    -not -path '/etc/apt/*' | grep .

@@ -55,7 +55,7 @@ my $facts = q{
 	SELECT attrelid::regclass, attname, atttypid::regtype, attnotnull, ARRAY(SELECT unnest(attfdwoptions) ORDER BY 1),
 		col_description(attrelid, attnum)
 	  FROM pg_attribute JOIN pg_foreign_table ON ftrelid = attrelid
-	 WHERE attnum > 0 ORDER BY 1::text, attnum;
+	 WHERE attnum > 0 ORDER BY attrelid::regclass::text, attnum;
 	SELECT proacl FROM pg_proc WHERE proname = 'hibob_fdw_status';
 	SELECT * FROM hr.kept ORDER BY id;
 	SELECT * FROM hr.former ORDER BY id;

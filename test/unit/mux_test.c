@@ -1,0 +1,218 @@
+/*
+ * mux_test.c
+ *		Unit tests of the one descriptor for many sockets; prints TAP.
+ *
+ * It needs the server's headers, not the server: what mux.c calls of it is
+ * below.  With -DMUX_KQUEUE and a library that has kqueue it tests the other
+ * half of mux.c.
+ */
+#include "postgres.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "mux.h"
+#include "storage/fd.h"
+
+/* Those of the server are not linked. */
+#undef printf
+#undef sprintf
+
+static int	checks = 0;
+static int	failures = 0;
+static int	budget = 100;		/* descriptors that the server would allow */
+
+bool
+AcquireExternalFD(void)
+{
+	if (budget == 0)
+	{
+		errno = EMFILE;
+		return false;
+	}
+	budget--;
+	return true;
+}
+
+void
+ReleaseExternalFD(void)
+{
+	budget++;
+}
+
+static void
+check(bool good, const char *name)
+{
+	checks++;
+	failures += good ? 0 : 1;
+	printf("%sok %d - %s\n", good ? "" : "not ", checks, name);
+}
+
+/* Whether something happens within this time, as a backend would learn it. */
+static bool
+wakes(Mux *mux, int milliseconds)
+{
+	struct pollfd descriptor = {mux->descriptor, POLLIN, 0};
+
+	return poll(&descriptor, 1, milliseconds) == 1;
+}
+
+/* What mux_collect() says: "t", "r1", "w2", "rw1", in the order of sockets. */
+static const char *
+collect(Mux *mux, const int *sockets, int nsockets)
+{
+	static char result[100];
+	bool		readable[4] = {false};
+	bool		writable[4] = {false};
+	MuxEvent	events[4];
+	bool		timer;
+	int			nevents = mux_collect(mux, events, 4, &timer);
+	char	   *out = result;
+
+	out += sprintf(out, "%s", timer ? "t" : "");
+	for (int i = 0; i < nevents; i++)
+	{
+		for (int n = 0; n < nsockets; n++)
+		{
+			if (events[i].socket == sockets[n])
+			{
+				readable[n] |= events[i].readable;
+				writable[n] |= events[i].writable;
+			}
+		}
+	}
+	for (int n = 0; n < nsockets; n++)
+	{
+		if (readable[n] || writable[n])
+			out += sprintf(out, "%s%s%d", readable[n] ? "r" : "",
+						   writable[n] ? "w" : "", n);
+	}
+	return result;
+}
+
+static void
+check_collect(Mux *mux, const int *sockets, const char *expected,
+			  const char *name)
+{
+	const char *got = collect(mux, sockets, 2);
+
+	check(strcmp(got, expected) == 0, name);
+	if (strcmp(got, expected) != 0)
+		printf("#      got: %s\n# expected: %s\n", got, expected);
+}
+
+static void
+test_budget(void)
+{
+	Mux			mux;
+	int			before = budget;
+
+	budget = 0;
+	errno = 0;
+	check(!mux_create(&mux) && errno == EMFILE, "no descriptors left");
+	mux_close(&mux);
+	check(budget == 0, "... and none given back");
+	budget = before;
+	check(mux_create(&mux), "created");
+	check(budget < before, "... out of the budget");
+	mux_close(&mux);
+	check(budget == before, "closed, and given back");
+	mux_close(&mux);
+	check(budget == before, "... once");
+}
+
+static void
+test_timer(Mux *mux, const int *sockets)
+{
+	check(!wakes(mux, 0), "nothing set: nothing happens");
+	check(mux_set_timer(mux, 0) && wakes(mux, 5000), "at once");
+	check_collect(mux, sockets, "t", "... as a timer");
+	check_collect(mux, sockets, "", "... once");
+	check(!wakes(mux, 0), "... and no more");
+	check(mux_set_timer(mux, 50) && !wakes(mux, 0), "later");
+	check(wakes(mux, 5000), "... it runs out");
+	check(mux_set_timer(mux, 60000), "set anew, it forgets that");
+	check_collect(mux, sockets, "", "... quite");
+	check(!wakes(mux, 0), "... and is silent");
+	check(mux_set_timer(mux, 10) && mux_set_timer(mux, -1) && !wakes(mux, 50),
+		  "taken back");
+	check(mux_set_timer(mux, -1), "... twice");
+}
+
+static void
+test_sockets(Mux *mux, const int *sockets, int peer)
+{
+	char		byte = 'x';
+
+	check(mux_watch(mux, sockets[0], true, false), "watched for reading");
+	check(!wakes(mux, 0), "... nothing to read");
+	check(write(peer, &byte, 1) == 1 && wakes(mux, 5000), "... something");
+	check_collect(mux, sockets, "r0", "... from that socket");
+	check_collect(mux, sockets, "r0", "... as long as it is there");
+	check(mux_watch(mux, sockets[0], true, true), "for both");
+	check_collect(mux, sockets, "rw0", "... it is ready for both");
+	check(mux_watch(mux, sockets[0], false, true), "for writing");
+	check_collect(mux, sockets, "w0", "... only");
+	check(mux_watch(mux, sockets[1], false, true), "and another");
+	check_collect(mux, sockets, "w0w1", "... both of them");
+	check(mux_set_timer(mux, 0) && wakes(mux, 5000) &&
+		  usleep(20000) == 0, "and the timer");
+	check_collect(mux, sockets, "tw0w1", "... all of them");
+	check(mux_watch(mux, sockets[0], false, false), "forgotten");
+	check(mux_watch(mux, sockets[0], false, false), "... twice");
+	check_collect(mux, sockets, "w1", "... the other is not");
+	check(mux_watch(mux, sockets[1], false, false) && !wakes(mux, 0),
+		  "nothing is watched");
+}
+
+/* A number that closing gave back belongs to another socket then. */
+static void
+test_hang_up(Mux *mux)
+{
+	int			first[2];
+	int			second[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, first) != 0)
+		exit(2);
+	check(mux_watch(mux, first[0], true, false), "a peer");
+	close(first[1]);
+	check(wakes(mux, 5000), "... hangs up");
+	check(strchr(collect(mux, first, 1), 'r') != NULL, "... which can be read");
+	close(first[0]);
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, second) != 0)
+		exit(2);
+	check(second[0] == first[0] || second[1] == first[0],
+		  "its number comes again");
+	check(mux_watch(mux, first[0], false, true), "... and is watched");
+	check(strcmp(collect(mux, first, 1), "w0") == 0, "... as a new one");
+	close(second[0]);
+	close(second[1]);
+}
+
+int
+main(void)
+{
+	Mux			mux;
+	int			one[2];
+	int			two[2];
+	int			sockets[2];
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	test_budget();
+	if (!mux_create(&mux) ||
+		socketpair(AF_UNIX, SOCK_STREAM, 0, one) != 0 ||
+		socketpair(AF_UNIX, SOCK_STREAM, 0, two) != 0)
+		return 2;
+	sockets[0] = one[0];
+	sockets[1] = two[0];
+	test_timer(&mux, sockets);
+	test_sockets(&mux, sockets, one[1]);
+	test_hang_up(&mux);
+	mux_close(&mux);
+	check(budget == 100, "all given back");
+	printf("1..%d\n", checks);
+	return failures == 0 ? 0 : 1;
+}
