@@ -111,7 +111,6 @@ add_stretch(JsonLayout *layout, JsonPoint *end, const char *p)
 	if (stretch == NULL)
 		return;
 	stretch->end = end;
-	stretch->state = layout->learning_state;
 	stretch->length = length;
 	memcpy(stretch->bytes, layout->learning, length);
 	stretch->next = *layout->learning_way;
@@ -138,8 +137,7 @@ json_layout_arrive(JsonLayout *layout, const JsonPlace *place,
 }
 
 void
-json_layout_learn(JsonLayout *layout, JsonStretch **way, uint8_t state,
-				  const char *p)
+json_layout_learn(JsonLayout *layout, JsonStretch **way)
 {
 	JsonStretch *stretch;
 	int			ways = 0;
@@ -151,7 +149,6 @@ json_layout_learn(JsonLayout *layout, JsonStretch **way, uint8_t state,
 	if (ways >= MAX_WAYS ||
 		(layout->misses > PATIENCE && layout->misses > layout->hits))
 		return;
-	layout->learning = p;
-	layout->learning_state = state;
+	layout->learning = layout->behind;
 	layout->learning_way = way;
 }

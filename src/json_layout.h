@@ -66,7 +66,6 @@ typedef struct JsonStretch
 {
 	struct JsonStretch *next;	/* another one that may follow instead */
 	struct JsonPoint *end;
-	uint8_t		state;			/* the state it begins in */
 	size_t		length;
 	char		bytes[];
 } JsonStretch;
@@ -87,11 +86,11 @@ typedef struct JsonLayout
 {
 	JsonReaderAlloc alloc;
 	JsonPoint  *point;			/* where the reader stands, if that is known */
-	JsonEvent	event;			/* what the present token is so far */
+	JsonEvent	event;			/* what the present token was so far, and */
+	const char *behind;			/* its end */
 
 	/* the stretch that is being learned, in the present window; or NULL */
 	const char *learning;
-	uint8_t		learning_state;
 	JsonStretch **learning_way;
 
 	/* what was learned */
@@ -113,9 +112,8 @@ extern JsonLayout *json_layout_create(JsonReaderAlloc alloc);
 extern void json_layout_arrive(JsonLayout *layout, const JsonPlace *place,
 							   const char *row, const char *p);
 
-/* No stretch fits: what follows at "p" is learned. */
-extern void json_layout_learn(JsonLayout *layout, JsonStretch **way,
-							  uint8_t state, const char *p);
+/* No stretch fits: what follows is learned. */
+extern void json_layout_learn(JsonLayout *layout, JsonStretch **way);
 
 /* The window moves, or a document ends: forgets where the reader stands. */
 static inline void
@@ -127,15 +125,14 @@ json_layout_leave(JsonLayout *layout)
 
 /* The stretch of a way that comes next, or NULL. */
 static inline JsonStretch *
-json_layout_match(JsonStretch **way, uint8_t state, const char *p,
-				  const char *end)
+json_layout_match(JsonStretch **way, const char *p, const char *end)
 {
 	JsonStretch **link;
 	JsonStretch *stretch;
 
 	for (link = way; (stretch = *link) != NULL; link = &stretch->next)
 	{
-		if (stretch->state != state || (size_t) (end - p) < stretch->length ||
+		if ((size_t) (end - p) < stretch->length ||
 			memcmp(p, stretch->bytes, stretch->length) != 0)
 			continue;
 		if (link != way)
@@ -150,8 +147,9 @@ json_layout_match(JsonStretch **way, uint8_t state, const char *p,
 }
 
 /*
- * The token before "p" was read at a known point.  Steps over the stretch that
- * follows, if it is one that has followed before.
+ * A token was read at a known point, and the reader stands at "p", at most a
+ * comma further.  Steps over the stretch that follows, if it is one that has
+ * followed before.
  *
  * That the reader is where it was then needs no look: it was at this point,
  * and the same kind of token has followed, and has left the same state.
@@ -168,10 +166,10 @@ json_layout_follow(JsonLayout *layout, JsonPlace *place, const char *p,
 	if (layout->event == JSON_EVENT_NONE ||
 		(layout->event != JSON_EVENT_CLOSED && point->closes))
 		return p;
-	stretch = json_layout_match(way, place->state, p, end);
+	stretch = json_layout_match(way, layout->behind, end);
 	if (stretch == NULL)
 	{
-		json_layout_learn(layout, way, place->state, p);
+		json_layout_learn(layout, way);
 		return p;
 	}
 	layout->hits++;
@@ -183,7 +181,7 @@ json_layout_follow(JsonLayout *layout, JsonPlace *place, const char *p,
 	place->shape_child = point->place.shape_child;
 	place->want_child = point->place.want_child;
 	memcpy(place->closers, point->closers, JSON_LAYOUT_DEPTH + 1);
-	return p + stretch->length;
+	return layout->behind + stretch->length;
 }
 
 #endif							/* JSON_LAYOUT_H */

@@ -525,12 +525,15 @@ arrive(JsonReader *reader, const char *p)
 						   reader->window + reader->row_start, p);
 }
 
-/* What the present token is, for the layout. */
+/* What the present token was, and where it has ended, for the layout. */
 static inline void
-note_event(JsonReader *reader, JsonEvent event)
+note_event(JsonReader *reader, JsonEvent event, const char *behind)
 {
 	if (reader->layout != NULL)
+	{
 		reader->layout->event = event;
+		reader->layout->behind = behind;
+	}
 }
 
 /* Whether the next value changes anything but the reader's place. */
@@ -554,7 +557,7 @@ open_container(JsonReader *reader, const char *p)
 		if (!enter_container(reader, p))
 			return NULL;
 	}
-	note_event(reader, *p == '{' ? JSON_EVENT_OBJECT : JSON_EVENT_ARRAY);
+	note_event(reader, *p == '{' ? JSON_EVENT_OBJECT : JSON_EVENT_ARRAY, p + 1);
 	set_depth(reader, reader->at.depth + 1);
 	reader->at.closers[reader->at.depth] = (*p == '{') ? '}' : ']';
 	reader->at.state = (*p == '{') ? AT_FIRST_KEY : AT_FIRST_ELEMENT;
@@ -595,7 +598,7 @@ close_container(JsonReader *reader, const char *p, const char *end)
 		if (!leave_container(reader, p))
 			return NULL;
 	}
-	note_event(reader, JSON_EVENT_CLOSED);
+	note_event(reader, JSON_EVENT_CLOSED, p + 1);
 	set_depth(reader, reader->at.depth - 1);
 	p = after_value(reader, p + 1, end);
 	if (reader->row_complete)
@@ -631,7 +634,30 @@ read_number(JsonReader *reader, const char *p, const char *end)
 	return behind;
 }
 
-/* Reads a value that is no container, whether it is wanted or not. */
+/* A scalar was read, whether it is wanted or not. */
+static inline const char *
+leave_scalar(JsonReader *reader, JsonKind kind, const char *start,
+			 const char *p, const char *end)
+{
+	if (reader->at.on_the_way && !take_scalar(reader, kind, start, p))
+		return NULL;
+	if (kind == JSON_STRING)
+		p++;
+	note_event(reader, JSON_EVENT_SCALAR, p);
+	return after_value(reader, p, end);
+}
+
+static inline const char *
+read_string_value(JsonReader *reader, const char *p, const char *end)
+{
+	const char *quote = read_string(reader, p, end);
+
+	if (quote == NULL)
+		return NULL;
+	return leave_scalar(reader, JSON_STRING, p + 1, quote, end);
+}
+
+/* Reads a value that is no container. */
 static inline const char *
 read_scalar(JsonReader *reader, const char *p, const char *end)
 {
@@ -643,10 +669,7 @@ read_scalar(JsonReader *reader, const char *p, const char *end)
 	switch (*p)
 	{
 		case '"':
-			kind = JSON_STRING;
-			p = read_string(reader, p, end);
-			start++;
-			break;
+			return read_string_value(reader, p, end);
 		case 'n':
 			kind = JSON_NULL;
 			p = json_scan_word(&reader->scan, p, end, "null");
@@ -664,12 +687,7 @@ read_scalar(JsonReader *reader, const char *p, const char *end)
 			p = read_number(reader, p, end);
 			break;
 	}
-	if (p == NULL)
-		return NULL;
-	if (reader->at.on_the_way && !take_scalar(reader, kind, start, p))
-		return NULL;
-	note_event(reader, JSON_EVENT_SCALAR);
-	return after_value(reader, kind == JSON_STRING ? p + 1 : p, end);
+	return p == NULL ? NULL : leave_scalar(reader, kind, start, p, end);
 }
 
 static inline const char *
@@ -806,27 +824,29 @@ stop_reading(JsonReader *reader)
 }
 
 /*
- * Reads what begins at "p", and steps over what follows it, if that has been
- * read before.
+ * Reads what begins at "p", and as long as that is known, steps over what
+ * follows it.
  */
-static inline const char *
+static const char *
 read_along(JsonReader *reader, const char *p, const char *end)
 {
 	JsonLayout *layout = reader->layout;
 
-	for (;;)
+	do
 	{
+		reader->token = p;
 		layout->event = JSON_EVENT_NONE;
-		p = read_next(reader, p, end);
+		if (layout->point != NULL && *p == '"' && !layout->point->closes)
+			p = read_string_value(reader, p, end);
+		else
+			p = read_next(reader, p, end);
 		if (!in_row(reader))
 			json_layout_leave(layout);
 		if (p == NULL || layout->point == NULL)
 			return p;
 		p = json_layout_follow(layout, &reader->at, p, end);
-		if (layout->point == NULL || p == end || (unsigned char) *p <= ' ')
-			return p;
-		reader->token = p;
-	}
+	} while (layout->point != NULL && p < end && (unsigned char) *p > ' ');
+	return p;
 }
 
 /*
