@@ -25,6 +25,7 @@
 
 #include <string.h>
 
+#include "json_layout.h"
 #include "json_outside.h"
 #include "json_scan.h"
 #include "json_tree.h"
@@ -71,25 +72,10 @@ struct JsonReader
 	size_t		position;		/* where to go on reading */
 	size_t		row_start;		/* if in a row */
 
-	ReaderState state;
+	JsonPlace	at;				/* its state is a ReaderState */
 	JsonScan	scan;
 	const char *token;			/* the present one */
-	size_t		depth;			/* containers around it */
-	char	   *closers;		/* [1 .. depth]: what closes each */
-
-	/*
-	 * The innermost container on the way to the rows, and in a row the
-	 * innermost one on the way to a wanted value, each with its depth.  Where
-	 * one of them is the present container, the child is what its last key
-	 * has led to.
-	 */
-	JsonNode   *shape;
-	size_t		shape_depth;
-	JsonNode   *shape_child;
-	JsonNode   *want;
-	size_t		want_depth;		/* 0 outside of rows */
-	JsonNode   *want_child;
-	bool		on_the_way;		/* one of them is the present container */
+	JsonLayout *layout;
 
 	JsonNode   *listed;			/* nodes that have a value in this row */
 	bool		row_complete;
@@ -158,14 +144,14 @@ follow_key(const JsonReader *reader, const JsonNode *node, const char *key,
 static inline bool
 in_row(const JsonReader *reader)
 {
-	return reader->want_depth > 0;
+	return reader->at.want_depth > 0;
 }
 
 /* Whether the present container is an array; at depth 0 there is none. */
 static inline bool
 in_array(const JsonReader *reader)
 {
-	return reader->closers[reader->depth] == ']';
+	return reader->at.closers[reader->at.depth] == ']';
 }
 
 /*
@@ -175,18 +161,18 @@ in_array(const JsonReader *reader)
 static inline JsonNode *
 shape_of_value(const JsonReader *reader)
 {
-	if (reader->depth != reader->shape_depth)
+	if (reader->at.depth != reader->at.shape_depth)
 		return NULL;
-	return in_array(reader) ? reader->shape->element : reader->shape_child;
+	return in_array(reader) ? reader->at.shape->element : reader->at.shape_child;
 }
 
 /* Likewise in the row.  No wanted path leads through an array. */
 static inline JsonNode *
 want_of_value(const JsonReader *reader)
 {
-	if (reader->depth != reader->want_depth || in_array(reader))
+	if (reader->at.depth != reader->at.want_depth || in_array(reader))
 		return NULL;
-	return reader->want_child;
+	return reader->at.want_child;
 }
 
 /*
@@ -242,8 +228,8 @@ forget_row(JsonReader *reader)
 		memset(&node->value, 0, sizeof(node->value));
 	}
 	reader->listed = NULL;
-	reader->want = NULL;
-	reader->want_depth = 0;
+	reader->at.want = NULL;
+	reader->at.want_depth = 0;
 }
 
 /*
@@ -264,9 +250,11 @@ complete_row(JsonReader *reader)
 		if (node->value.kind != JSON_OBJECT)
 			node->was_leaf = true;
 	}
-	reader->want = NULL;
-	reader->want_depth = 0;
+	reader->at.want = NULL;
+	reader->at.want_depth = 0;
 	reader->row_complete = true;
+	if (reader->layout == NULL)
+		reader->layout = json_layout_create(reader->alloc);
 }
 
 /*
@@ -317,8 +305,8 @@ static void
 enter_want(JsonReader *reader, JsonNode *node, const char *p)
 {
 	set_value(reader, node, *p == '{' ? JSON_OBJECT : JSON_ARRAY, p, p);
-	reader->want = node;
-	reader->want_depth = reader->depth + 1;
+	reader->at.want = node;
+	reader->at.want_depth = reader->at.depth + 1;
 }
 
 /*
@@ -344,6 +332,8 @@ begin_row(JsonReader *reader, const char *p)
 {
 	forget_row(reader);			/* the last one */
 	reader->row_start = (size_t) (p - reader->window);
+	if (reader->layout != NULL)
+		json_layout_arrive(reader->layout, &reader->at, p, p);
 	enter_want(reader, reader->row, p);
 }
 
@@ -416,11 +406,11 @@ enter_shape(JsonReader *reader, JsonNode *node, const char *p)
 	if ((is_row || is_rows) && in_row(reader) && !give_up_row(reader, p))
 		return false;
 
-	if (leads && reader->shape != NULL)
-		reader->shape->led_on = true;
+	if (leads && reader->at.shape != NULL)
+		reader->at.shape->led_on = true;
 	node->led_on = !leads;
-	reader->shape = node;
-	reader->shape_depth = reader->depth + 1;
+	reader->at.shape = node;
+	reader->at.shape_depth = reader->at.depth + 1;
 	if (node->copy != NULL)
 		begin_copy(reader, node->copy, p);
 	if (is_row)
@@ -450,7 +440,7 @@ static bool
 leave_want(JsonReader *reader, const char *p)
 {
 	size_t		size = (size_t) (p + 1 - reader->window) - reader->row_start;
-	JsonNode   *node = reader->want;
+	JsonNode   *node = reader->at.want;
 
 	node->value.length = size - node->value.start;
 	if (node == reader->row)
@@ -463,8 +453,8 @@ leave_want(JsonReader *reader, const char *p)
 		complete_row(reader);
 		return true;
 	}
-	reader->want = node->parent;
-	reader->want_depth--;
+	reader->at.want = node->parent;
+	reader->at.want_depth--;
 	return true;
 }
 
@@ -476,7 +466,7 @@ leave_want(JsonReader *reader, const char *p)
 static RARE bool
 leave_shape(JsonReader *reader, const char *p)
 {
-	JsonNode   *node = reader->shape;
+	JsonNode   *node = reader->at.shape;
 	bool		is_object = (*p == '}');
 
 	if (is_object && !node->is_row && !node->led_on && !in_row(reader))
@@ -489,8 +479,8 @@ leave_shape(JsonReader *reader, const char *p)
 	if (node->has_outside &&
 		(is_object ? reader->row_complete : node->element != NULL))
 		json_copies_forget(&reader->copies, node, is_object);
-	reader->shape = node->parent;
-	reader->shape_depth--;
+	reader->at.shape = node->parent;
+	reader->at.shape_depth--;
 	return true;
 }
 
@@ -498,9 +488,9 @@ leave_shape(JsonReader *reader, const char *p)
 static bool
 leave_container(JsonReader *reader, const char *p)
 {
-	if (reader->depth == reader->want_depth && !leave_want(reader, p))
+	if (reader->at.depth == reader->at.want_depth && !leave_want(reader, p))
 		return false;
-	if (reader->depth == reader->shape_depth && !leave_shape(reader, p))
+	if (reader->at.depth == reader->at.shape_depth && !leave_shape(reader, p))
 		return false;
 	return true;
 }
@@ -512,26 +502,65 @@ leave_container(JsonReader *reader, const char *p)
 static inline void
 set_depth(JsonReader *reader, size_t depth)
 {
-	reader->depth = depth;
-	reader->on_the_way = (depth == reader->shape_depth ||
-						  depth == reader->want_depth);
+	reader->at.depth = depth;
+	reader->at.on_the_way = (depth == reader->at.shape_depth ||
+						  depth == reader->at.want_depth);
 }
 
 /*
  * The grammar
  */
 
+/*
+ * At "p", for the layout, is a value that the reader does more with than to
+ * step over it, or the end of a container on the way.  Where the layout has led
+ * here, it knows.
+ */
+static inline void
+arrive(JsonReader *reader, const char *p)
+{
+	if (reader->layout != NULL && reader->layout->point == NULL &&
+		in_row(reader))
+		json_layout_arrive(reader->layout, &reader->at,
+						   reader->window + reader->row_start, p);
+}
+
+/* What the present token was, and where it has ended, for the layout. */
+static inline void
+note_event(JsonReader *reader, JsonEvent event, const char *behind)
+{
+	if (reader->layout != NULL)
+	{
+		reader->layout->event = event;
+		reader->layout->behind = behind;
+	}
+}
+
+/* Whether the next value changes anything but the reader's place. */
+static inline bool
+is_looked_for(const JsonReader *reader)
+{
+	return reader->at.on_the_way &&
+		(want_of_value(reader) != NULL || shape_of_value(reader) != NULL);
+}
+
 /* Reads an opening bracket. */
 static inline const char *
 open_container(JsonReader *reader, const char *p)
 {
-	if (reader->depth >= reader->max_depth)
+	if (reader->at.depth >= reader->max_depth)
 		return defect(reader, JSON_DEFECT_DEPTH, "nested too deeply", p);
-	if (reader->on_the_way && !enter_container(reader, p))
-		return NULL;
-	set_depth(reader, reader->depth + 1);
-	reader->closers[reader->depth] = (*p == '{') ? '}' : ']';
-	reader->state = (*p == '{') ? AT_FIRST_KEY : AT_FIRST_ELEMENT;
+	if (reader->at.on_the_way)
+	{
+		if (is_looked_for(reader))
+			arrive(reader, p);
+		if (!enter_container(reader, p))
+			return NULL;
+	}
+	note_event(reader, *p == '{' ? JSON_EVENT_OBJECT : JSON_EVENT_ARRAY, p + 1);
+	set_depth(reader, reader->at.depth + 1);
+	reader->at.closers[reader->at.depth] = (*p == '{') ? '}' : ']';
+	reader->at.state = (*p == '{') ? AT_FIRST_KEY : AT_FIRST_ELEMENT;
 	return p + 1;
 }
 
@@ -542,15 +571,15 @@ open_container(JsonReader *reader, const char *p)
 static inline const char *
 after_value(JsonReader *reader, const char *p, const char *end)
 {
-	if (reader->depth == 0)
-		reader->state = AT_END;
+	if (reader->at.depth == 0)
+		reader->at.state = AT_END;
 	else if (p < end && *p == ',')
 	{
-		reader->state = in_array(reader) ? AT_VALUE : AT_KEY;
+		reader->at.state = in_array(reader) ? AT_VALUE : AT_KEY;
 		p++;
 	}
 	else
-		reader->state = AT_SEPARATOR;
+		reader->at.state = AT_SEPARATOR;
 	return p;
 }
 
@@ -561,11 +590,16 @@ after_value(JsonReader *reader, const char *p, const char *end)
 static inline const char *
 close_container(JsonReader *reader, const char *p, const char *end)
 {
-	if (*p != reader->closers[reader->depth])
+	if (*p != reader->at.closers[reader->at.depth])
 		return bad_syntax(reader, "unexpected character", p);
-	if (reader->on_the_way && !leave_container(reader, p))
-		return NULL;
-	set_depth(reader, reader->depth - 1);
+	if (reader->at.on_the_way)
+	{
+		arrive(reader, p);
+		if (!leave_container(reader, p))
+			return NULL;
+	}
+	note_event(reader, JSON_EVENT_CLOSED, p + 1);
+	set_depth(reader, reader->at.depth - 1);
 	p = after_value(reader, p + 1, end);
 	if (reader->row_complete)
 	{
@@ -600,20 +634,42 @@ read_number(JsonReader *reader, const char *p, const char *end)
 	return behind;
 }
 
-/* Reads a value that is no container, whether it is wanted or not. */
+/* A scalar was read, whether it is wanted or not. */
+static inline const char *
+leave_scalar(JsonReader *reader, JsonKind kind, const char *start,
+			 const char *p, const char *end)
+{
+	if (reader->at.on_the_way && !take_scalar(reader, kind, start, p))
+		return NULL;
+	if (kind == JSON_STRING)
+		p++;
+	note_event(reader, JSON_EVENT_SCALAR, p);
+	return after_value(reader, p, end);
+}
+
+static inline const char *
+read_string_value(JsonReader *reader, const char *p, const char *end)
+{
+	const char *quote = read_string(reader, p, end);
+
+	if (quote == NULL)
+		return NULL;
+	return leave_scalar(reader, JSON_STRING, p + 1, quote, end);
+}
+
+/* Reads a value that is no container. */
 static inline const char *
 read_scalar(JsonReader *reader, const char *p, const char *end)
 {
 	const char *start = p;
 	JsonKind	kind;
 
+	if ((*p != 'n' && *p != 't' && *p != 'f') || is_looked_for(reader))
+		arrive(reader, p);
 	switch (*p)
 	{
 		case '"':
-			kind = JSON_STRING;
-			p = read_string(reader, p, end);
-			start++;
-			break;
+			return read_string_value(reader, p, end);
 		case 'n':
 			kind = JSON_NULL;
 			p = json_scan_word(&reader->scan, p, end, "null");
@@ -631,11 +687,7 @@ read_scalar(JsonReader *reader, const char *p, const char *end)
 			p = read_number(reader, p, end);
 			break;
 	}
-	if (p == NULL)
-		return NULL;
-	if (reader->on_the_way && !take_scalar(reader, kind, start, p))
-		return NULL;
-	return after_value(reader, kind == JSON_STRING ? p + 1 : p, end);
+	return p == NULL ? NULL : leave_scalar(reader, kind, start, p, end);
 }
 
 static inline const char *
@@ -661,17 +713,17 @@ read_member(JsonReader *reader, const char *p, const char *end)
 	p = read_string(reader, p, end);
 	if (p == NULL)
 		return NULL;
-	if (reader->depth == reader->shape_depth)
-		reader->shape_child = follow_key(reader, reader->shape, key, p);
-	if (reader->depth == reader->want_depth)
-		reader->want_child = follow_key(reader, reader->want, key, p);
+	if (reader->at.depth == reader->at.shape_depth)
+		reader->at.shape_child = follow_key(reader, reader->at.shape, key, p);
+	if (reader->at.depth == reader->at.want_depth)
+		reader->at.want_child = follow_key(reader, reader->at.want, key, p);
 
 	p++;
-	reader->state = AT_COLON;
+	reader->at.state = AT_COLON;
 	if (p == end || *p != ':')
 		return p;
 	p++;
-	reader->state = AT_VALUE;
+	reader->at.state = AT_VALUE;
 	if (p == end || (unsigned char) *p <= ' ')
 		return p;
 	reader->token = p;
@@ -694,7 +746,7 @@ read_start(JsonReader *reader, const char *p, const char *end)
 	if (*p == '\xef' && p == reader->window && reader->window_start == 0)
 		p = json_scan_word(&reader->scan, p, end, "\xef\xbb\xbf");
 	if (p != NULL)
-		reader->state = AT_VALUE;
+		reader->at.state = AT_VALUE;
 	return p;
 }
 
@@ -702,7 +754,7 @@ read_start(JsonReader *reader, const char *p, const char *end)
 static inline const char *
 read_next(JsonReader *reader, const char *p, const char *end)
 {
-	switch (reader->state)
+	switch (reader->at.state)
 	{
 		case AT_START:
 			return read_start(reader, p, end);
@@ -721,7 +773,7 @@ read_next(JsonReader *reader, const char *p, const char *end)
 		case AT_COLON:
 			if (*p != ':')
 				return bad_syntax(reader, "expected a colon", p);
-			reader->state = AT_VALUE;
+			reader->at.state = AT_VALUE;
 			return p + 1;
 		case AT_SEPARATOR:
 			return read_separator(reader, p, end);
@@ -766,9 +818,35 @@ stop_reading(JsonReader *reader)
 	reader->defect.kind = reader->defect_kind;
 	reader->defect.message = reader->scan.message;
 	reader->defect.position = reader->window_start + where;
-	reader->state = AT_DEFECT;
+	reader->at.state = AT_DEFECT;
 	json_copies_forget(&reader->copies, reader->document, true);
 	return JSON_BAD;
+}
+
+/*
+ * Reads what begins at "p", and as long as that is known, steps over what
+ * follows it.
+ */
+static const char *
+read_along(JsonReader *reader, const char *p, const char *end)
+{
+	JsonLayout *layout = reader->layout;
+
+	do
+	{
+		reader->token = p;
+		layout->event = JSON_EVENT_NONE;
+		if (layout->point != NULL && *p == '"' && !layout->point->closes)
+			p = read_string_value(reader, p, end);
+		else
+			p = read_next(reader, p, end);
+		if (!in_row(reader))
+			json_layout_leave(layout);
+		if (p == NULL || layout->point == NULL)
+			return p;
+		p = json_layout_follow(layout, &reader->at, p, end);
+	} while (layout->point != NULL && p < end && (unsigned char) *p > ' ');
+	return p;
 }
 
 /*
@@ -782,24 +860,27 @@ json_reader_next(JsonReader *reader, const char *window, size_t length,
 	const char *p;
 	const char *end;
 
-	if (reader->state == AT_DEFECT)
+	if (reader->at.state == AT_DEFECT)
 		return JSON_BAD;
 	reader->window = (length > 0) ? window : "";
 	reader->length = length;
 	reader->scan.last = last;
 	reader->row_complete = false;
+	if (reader->layout != NULL)
+		json_layout_leave(reader->layout);
 
 	p = reader->window + reader->position;
 	end = reader->window + length;
 	while ((p = json_skip_space(p, end)) < end)
 	{
 		reader->token = p;
-		p = read_next(reader, p, end);
+		p = (reader->layout == NULL) ? read_next(reader, p, end) :
+			read_along(reader, p, end);
 		if (p == NULL)
 			return stop_reading(reader);
 	}
 	reader->token = end;
-	if (reader->state != AT_END)
+	if (reader->at.state != AT_END)
 		return stop_reading(reader);
 	reader->position = length;
 	return last ? JSON_END : JSON_MORE;
@@ -848,7 +929,7 @@ json_reader_create(const JsonShape *shape, JsonReaderAlloc alloc)
 	if (reader->max_row < LEAST_MAX_ROW)
 		reader->max_row = LEAST_MAX_ROW;
 	reader->max_depth = (shape->max_depth > 0) ? (size_t) shape->max_depth : 0;
-	reader->closers = alloc(reader->max_depth + 1);
+	reader->at.closers = alloc(reader->max_depth + 1 + JSON_LAYOUT_DEPTH);
 	reader->document = json_node_make(alloc, NULL, "", 0);
 	reader->row = json_node_make(alloc, NULL, "", 0);
 	reader->nowhere = json_node_make(alloc, NULL, "", 0);
@@ -926,13 +1007,13 @@ json_reader_restart(JsonReader *reader)
 	reader->copied = NULL;
 	reader->window_start = 0;
 	reader->position = 0;
-	reader->state = AT_START;
+	reader->at.state = AT_START;
 	memset(&reader->scan, 0, sizeof(reader->scan));
 	reader->defect_kind = JSON_DEFECT_SYNTAX;
-	reader->shape = NULL;
-	reader->shape_depth = 0;
-	reader->shape_child = reader->document;
-	reader->want_child = NULL;
+	reader->at.shape = NULL;
+	reader->at.shape_depth = 0;
+	reader->at.shape_child = reader->document;
+	reader->at.want_child = NULL;
 	set_depth(reader, 0);
 }
 

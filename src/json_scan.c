@@ -77,11 +77,11 @@ static const uint8_t number_steps[NUMBER_STATES][BYTE_CLASSES] = {
 };
 
 /*
- * A number's end is the byte behind it.  Only that, or the document's end,
- * tells that it is complete.
+ * Any number.  Only the byte behind it, or the document's end, tells that it
+ * is complete.
  */
 const char *
-json_scan_number(JsonScan *scan, const char *start, const char *end)
+json_scan_number_rest(JsonScan *scan, const char *start, const char *end)
 {
 	unsigned int state = (scan->scanned > 0) ? scan->number : NUMBER_START;
 	const char *p = start + scan->scanned;

@@ -39,8 +39,8 @@ typedef struct JsonScan
 
 extern const char *json_scan_string_rest(JsonScan *scan, const char *start,
 										 const char *p, const char *end);
-extern const char *json_scan_number(JsonScan *scan, const char *start,
-									const char *end);
+extern const char *json_scan_number_rest(JsonScan *scan, const char *start,
+										 const char *end);
 extern const char *json_scan_word_rest(JsonScan *scan, const char *start,
 									   const char *end, const char *word);
 
@@ -142,6 +142,26 @@ json_scan_string(JsonScan *scan, const char *start, const char *end)
 		return json_scan_string_rest(scan, start, p, end);
 	scan->scanned = 0;
 	return p;
+}
+
+/*
+ * A number's end is the byte behind it.  Most are a few digits, and need no
+ * more than to run over them.
+ */
+static inline const char *
+json_scan_number(JsonScan *scan, const char *start, const char *end)
+{
+	const char *p = start;
+
+	if (scan->scanned == 0 && p < end && *p >= '1' && *p <= '9')
+	{
+		do
+			p++;
+		while (p < end && *p >= '0' && *p <= '9');
+		if (p < end && (*p == ',' || *p == '}'))
+			return p;
+	}
+	return json_scan_number_rest(scan, start, end);
 }
 
 /* A literal, or the byte order mark. */

@@ -55,7 +55,7 @@ tables() {
 inclusive() {
     awk -v name="$1" -v count="$COUNT" '
         index($0, ":" name " ") || $0 ~ ":" name "$" {
-            gsub(/,/, "", $1); if ($1 > most) most = $1 }
+            gsub(/,/, "", $1); if ($1 + 0 > most) most = $1 + 0 }
         END { printf "%d", most / count }' "$WORK/tmp/profile.txt"
 }
 

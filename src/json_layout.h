@@ -1,0 +1,187 @@
+/*
+ * json_layout.h
+ *		What rows look like between their values, learned from those before.
+ *
+ * Part of json_reader.c and of use to nothing else.  Rows of one answer repeat
+ * their keys in the same order, so most of what stands between two values has
+ * been read before.  What reading makes of bytes depends on nothing but where
+ * it stands: the same bytes at the same place lead to the same place.  So a
+ * stretch of them that was read once, token by token, need only be compared
+ * when it comes again.
+ *
+ * A stretch begins behind a value and ends before the next one, and between
+ * them the reader must have changed nothing but its place: it noted no value,
+ * and began or ended no container on the way to one.  What is null, true or
+ * false and not wanted belongs to a stretch like any bracket.
+ *
+ * Points are the places where a stretch ends, each with the stretches that have
+ * followed its value so far.  All this is only a short cut: where nothing fits,
+ * the reader reads on as if there were no layout, and what was read so becomes
+ * the next stretch.
+ */
+#ifndef JSON_LAYOUT_H
+#define JSON_LAYOUT_H
+
+#include <string.h>
+
+#include "json_tree.h"
+
+/* Places deeper than that are not learned. */
+#define JSON_LAYOUT_DEPTH 15
+
+/* Where a reader stands in a document: all that decides on the next token. */
+typedef struct JsonPlace
+{
+	uint8_t		state;			/* what the grammar allows next */
+	bool		on_the_way;		/* shape or want is the present container */
+	size_t		depth;			/* containers around it */
+	char	   *closers;		/* [1 .. depth]: what closes each */
+
+	/*
+	 * The innermost container on the way to the rows, and in a row the
+	 * innermost one on the way to a wanted value, each with its depth.  Where
+	 * one of them is the present container, the child is what its last key
+	 * has led to.
+	 */
+	JsonNode   *shape;
+	size_t		shape_depth;
+	JsonNode   *shape_child;
+	JsonNode   *want;
+	size_t		want_depth;		/* 0 outside of rows */
+	JsonNode   *want_child;
+} JsonPlace;
+
+/* What the token at a point has turned out to be. */
+typedef enum JsonEvent
+{
+	JSON_EVENT_NONE,			/* none of the following */
+	JSON_EVENT_SCALAR,
+	JSON_EVENT_OBJECT,			/* an opening bracket */
+	JSON_EVENT_ARRAY,
+	JSON_EVENT_CLOSED,			/* a closing bracket */
+	JSON_EVENTS
+} JsonEvent;
+
+typedef struct JsonStretch
+{
+	struct JsonStretch *next;	/* another one that may follow instead */
+	struct JsonPoint *end;
+	size_t		length;
+	char		bytes[];
+} JsonStretch;
+
+typedef struct JsonPoint
+{
+	struct JsonPoint *neighbour;	/* next in its chain */
+	JsonPlace	place;			/* its closers are the array below */
+	char		closers[JSON_LAYOUT_DEPTH + 1];
+	bool		closes;			/* its token was a closing bracket */
+	uint32_t	tail;			/* a hash of the bytes before it */
+	JsonStretch *ways[JSON_EVENTS]; /* what may follow, the likely ones first */
+} JsonPoint;
+
+#define JSON_LAYOUT_CHAINS 256
+
+typedef struct JsonLayout
+{
+	JsonReaderAlloc alloc;
+	JsonPoint  *point;			/* where the reader stands, if that is known */
+	JsonEvent	event;			/* what the present token was so far, and */
+	const char *behind;			/* its end */
+
+	/* the stretch that is being learned, in the present window; or NULL */
+	const char *learning;
+	JsonStretch **learning_way;
+
+	/* what was learned */
+	JsonPoint  *chains[JSON_LAYOUT_CHAINS];
+	char	   *room;			/* in the present block of memory */
+	size_t		room_left;
+	size_t		used;
+	size_t		misses;
+	size_t		hits;
+} JsonLayout;
+
+extern JsonLayout *json_layout_create(JsonReaderAlloc alloc);
+
+/*
+ * The reader reads a token for which more than its place changes, at "p" in a
+ * row that has begun at "row".  Ends the stretch that was being learned, and
+ * finds out which point this is.
+ */
+extern void json_layout_arrive(JsonLayout *layout, const JsonPlace *place,
+							   const char *row, const char *p);
+
+/* No stretch fits: what follows is learned. */
+extern void json_layout_learn(JsonLayout *layout, JsonStretch **way);
+
+/* The window moves, or a document ends: forgets where the reader stands. */
+static inline void
+json_layout_leave(JsonLayout *layout)
+{
+	layout->point = NULL;
+	layout->learning = NULL;
+}
+
+/* The stretch of a way that comes next, or NULL. */
+static inline JsonStretch *
+json_layout_match(JsonStretch **way, const char *p, const char *end)
+{
+	JsonStretch **link;
+	JsonStretch *stretch;
+
+	for (link = way; (stretch = *link) != NULL; link = &stretch->next)
+	{
+		if ((size_t) (end - p) < stretch->length ||
+			memcmp(p, stretch->bytes, stretch->length) != 0)
+			continue;
+		if (link != way)
+		{
+			*link = stretch->next;	/* to the front */
+			stretch->next = *way;
+			*way = stretch;
+		}
+		return stretch;
+	}
+	return NULL;
+}
+
+/*
+ * A token was read at a known point, and the reader stands at "p", at most a
+ * comma further.  Steps over the stretch that follows, if it is one that has
+ * followed before.
+ *
+ * That the reader is where it was then needs no look: it was at this point,
+ * and the same kind of token has followed, and has left the same state.
+ */
+static inline const char *
+json_layout_follow(JsonLayout *layout, JsonPlace *place, const char *p,
+				   const char *end)
+{
+	JsonPoint  *point = layout->point;
+	JsonStretch **way = &point->ways[layout->event];
+	JsonStretch *stretch;
+
+	layout->point = NULL;
+	if (layout->event == JSON_EVENT_NONE ||
+		(layout->event != JSON_EVENT_CLOSED && point->closes))
+		return p;
+	stretch = json_layout_match(way, layout->behind, end);
+	if (stretch == NULL)
+	{
+		json_layout_learn(layout, way);
+		return p;
+	}
+	layout->hits++;
+	point = stretch->end;
+	layout->point = point;
+	place->state = point->place.state;
+	place->on_the_way = point->place.on_the_way;
+	place->depth = point->place.depth;
+	place->shape_child = point->place.shape_child;
+	place->want_child = point->place.want_child;
+	memcpy(place->closers, point->closers, JSON_LAYOUT_DEPTH + 1);
+	return layout->behind + stretch->length;
+}
+
+#endif							/* JSON_LAYOUT_H */
