@@ -13,6 +13,7 @@
 #include "compat.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "mb/pg_wchar.h"
 #include "stats.h"
 #include "stats_cluster.h"
 #include "utils/builtins.h"
@@ -245,6 +246,20 @@ hibob_fdw_statistics_reset(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
+/*
+ * A name of another database may be in another encoding: what cannot be shown
+ * in this one's becomes question marks.
+ */
+static void
+make_legible(NameData *name)
+{
+	if (pg_verifymbstr(NameStr(*name), (int) strlen(NameStr(*name)), true))
+		return;
+	for (char *c = NameStr(*name); *c != '\0'; c++)
+		if (IS_HIGHBIT_SET(*c))
+			*c = '?';
+}
+
 static void
 need_cluster(void)
 {
@@ -276,7 +291,7 @@ hibob_fdw_cluster_statistics(PG_FUNCTION_ARGS)
 	copies = stats_cluster_copy(&n);
 	for (int i = 0; i < n; i++)
 	{
-		const ClusterEntry *entry = &copies[i];
+		ClusterEntry *entry = &copies[i];
 		const char *database = get_database_name(entry->key.database);
 		Datum		values[1 + NFIGURES];
 		bool		nulls[1 + NFIGURES] = {false};
@@ -284,6 +299,7 @@ hibob_fdw_cluster_statistics(PG_FUNCTION_ARGS)
 		values[0] = database == NULL ? (Datum) 0 :
 			DirectFunctionCall1(namein, CStringGetDatum(database));
 		nulls[0] = database == NULL;
+		make_legible(&entry->server);
 		put_figures(values + 1, nulls + 1, &entry->server,
 					entry->key.endpoint.endpoint, &entry->figures,
 					entry->since);

@@ -210,6 +210,23 @@ is(query($node, 'SELECT database IS NULL, server, requests
 	FROM hibob_fdw_cluster_statistics ORDER BY 1'),
 	"f|bob|5\nt|two|1", 'of a database that was dropped');
 
+# Names are in the encoding of their database.
+query($node, q{CREATE DATABASE latin ENCODING 'LATIN1' LC_COLLATE 'C'
+	LC_CTYPE 'C' TEMPLATE template0});
+$node->psql('latin', qq{CREATE EXTENSION hibob_fdw;
+	CREATE SERVER "b\xe9\xe9" FOREIGN DATA WRAPPER hibob_fdw
+		OPTIONS (base_url '$sim/v1');
+	CREATE USER MAPPING FOR CURRENT_USER SERVER "b\xe9\xe9"
+		OPTIONS (service_user_id 'SERVICE-5772', token '$TOKEN');
+	CREATE FOREIGN TABLE people (id text) SERVER "b\xe9\xe9"
+		OPTIONS (resource 'people');
+	SELECT count(*) FROM people});
+is(query($node, q{SELECT server, length(server::text)
+	FROM hibob_fdw_cluster_statistics WHERE database = 'latin'}), 'b??|3',
+	'a name that this database cannot have');
+is(query($node, q{SELECT count(*) FROM hibob_fdw_cluster_statistics}), '3',
+	'... among the others');
+
 # Whose sessions they are is nobody's business but a monitor's.
 foreach my $sql ($CLUSTER, 'SELECT * FROM hibob_fdw_cluster_statistics()',
 	'SELECT hibob_fdw_cluster_statistics_reset()')
@@ -218,7 +235,7 @@ foreach my $sql ($CLUSTER, 'SELECT * FROM hibob_fdw_cluster_statistics()',
 		"not for everybody: $sql");
 }
 is(query($node, "SET ROLE monitor;
-	SELECT sum(requests) FROM hibob_fdw_cluster_statistics"), '6',
+	SELECT sum(requests) FROM hibob_fdw_cluster_statistics"), '7',
 	'a monitor sees all');
 is((query_error($node, 'SET ROLE monitor;
 	SELECT hibob_fdw_cluster_statistics_reset()'))[0], '42501',
