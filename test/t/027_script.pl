@@ -38,8 +38,7 @@ foreach my $file (@scripts)
 		'... with statements that take over nothing, and no others');
 	unlike($script, qr/OR\s+REPLACE|IF\s+NOT\s+EXISTS|IF\s+EXISTS/i,
 		'... nothing that may have been there already');
-	unlike($script, qr/SECURITY\s+DEFINER|\bSET\b|\bDO\b|\bCALL\b|\bINSERT\b|^\s*SELECT\b.*;/im,
-		'... nothing that runs');
+	unlike($script, qr/SECURITY\s+DEFINER|\bSET\b/i, '... with nobody\'s rights but the caller\'s');
 	is(scalar(grep { !/^\s*CREATE VIEW (\w+) AS\s+SELECT \* FROM \1\(\)\s*$/ }
 			  @{ $kinds{'CREATE VIEW'} }), 0,
 		'... views of its own functions, without an argument to be mistaken');
@@ -83,8 +82,6 @@ query($node, q{
 		FUNCTION = evil.compare);
 	CREATE FUNCTION evil.hibob_fdw_status(pg_catalog.text) RETURNS pg_catalog.bool
 		LANGUAGE sql AS 'SELECT evil.trap()';
-	CREATE FUNCTION evil.hibob_fdw_statistics(pg_catalog.int4 DEFAULT 1)
-		RETURNS pg_catalog.bool LANGUAGE sql AS 'SELECT evil.trap()';
 	CREATE FUNCTION evil.hibob_fdw_validator(pg_catalog.text, pg_catalog.oid)
 		RETURNS void LANGUAGE sql AS 'SELECT evil.trap()';
 	CREATE FUNCTION evil.lower(pg_catalog.text) RETURNS pg_catalog.text
@@ -100,6 +97,9 @@ my %in_the_way = (
 	'FUNCTION evil.hibob_fdw_status(pg_catalog.name)' => [
 		'CREATE FUNCTION evil.hibob_fdw_status(pg_catalog.name)
 		RETURNS pg_catalog.bool LANGUAGE sql AS $$SELECT evil.trap()$$', '42723' ],
+	'FUNCTION evil.hibob_fdw_statistics(pg_catalog.int4)' => [
+		'CREATE FUNCTION evil.hibob_fdw_statistics(pg_catalog.int4 DEFAULT 1)
+		RETURNS pg_catalog.bool LANGUAGE sql AS $$SELECT evil.trap()$$', '42725' ],
 	'FOREIGN DATA WRAPPER hibob_fdw' => [
 		'RESET ROLE; CREATE FOREIGN DATA WRAPPER hibob_fdw', '42710' ],
 );
