@@ -25,7 +25,7 @@ keep() {
     done
 }
 
-PACKAGES+=(llvm)
+PACKAGES+=(clang libclang-rt-dev llvm)
 prepare
 export PG_BIN
 run test/lib/fuzz.sh build
