@@ -42,4 +42,4 @@ run_logged "$WORK/coverage.log" test/lib/fuzz.sh coverage "${TARGETS[@]}" || {
     tail -n 40 "$WORK/coverage.log"
     die "no coverage"
 }
-sed -n '/^Filename/,$p' "$WORK/coverage.log"
+sed -n '/^file /,$p' "$WORK/coverage.log"
