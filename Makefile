@@ -38,14 +38,14 @@ endif
 
 PG_CPPFLAGS = -I$(srcdir)/src $(shell $(PKG_CONFIG) --cflags libcurl json-c)
 # Callbacks have the parameters that others give them.
-PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter $(WERROR)
+PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter $(WERROR) $(HIBOB_CFLAGS)
 
 # The server may have been built with another compiler's flags.
 ifneq ($(findstring clang,$(CC)),)
 PG_CFLAGS += -Wno-ignored-optimization-argument -Wno-ignored-attributes \
 	-Wno-unknown-warning-option
 endif
-SHLIB_LINK = $(shell $(PKG_CONFIG) --libs libcurl json-c)
+SHLIB_LINK = $(shell $(PKG_CONFIG) --libs libcurl json-c) $(HIBOB_CFLAGS)
 
 PGXS := $(shell "$(PG_CONFIG)" --pgxs 2>/dev/null)
 ifneq ($(shell test -f "$(PGXS)" && echo yes),yes)

@@ -23,7 +23,7 @@
  * Bytes of text in all rows.  A name is in the path of all items below it, so
  * that rows can be longer than what they come from by more than any memory.
  */
-#define MAX_ROWS_SIZE (64 * 1024 * 1024)
+#define MAX_ROWS_SIZE (32 * 1024 * 1024)
 
 /* What HiBob puts between the names of a path. */
 #define PATH_SEPARATOR " \\ "
@@ -123,7 +123,7 @@ take_room(Flattening *flattening, json_object *item, json_object *parent)
 		length_of(text_of(parent, "id")) + length_of(text_of(parent, "path"));
 
 	if (size > MAX_ROWS_SIZE - flattening->size)
-		return fail(flattening, "the named lists have too much text");
+		return fail(flattening, "the rows of the named lists are larger than allowed");
 	flattening->size += size;
 	return true;
 }

@@ -6,10 +6,16 @@
 #   test/check.sh sql t/008 unit       those whose names have one of these in
 #                                      them, with the build of gcc
 #   test/check.sh --packages           installs the packages, and that is all
+#
+# In the environment: HIBOB_CFLAGS, flags to compile the extension and the unit
+# tests with; HIBOB_UNIT_PREFIX and HIBOB_SERVER_PREFIX, commands that run these
+# and servers; HIBOB_TEST_SLOWNESS, what times in tests may be multiplied with.
+# test/sanitize.sh and test/valgrind.sh use them.
 set -euo pipefail
 # shellcheck source=test/lib/setup.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/setup.sh"
 
+PACKAGES+=(clang libclang-rt-dev)
 # pg_cron, clients of other makes, and what packages are made with: a test
 # skips what is not to be had.
 OPTIONAL_PACKAGES=(
@@ -115,9 +121,9 @@ unit_test() {
     shift
     selected "$name" || return 0
     # shellcheck disable=SC2086  # a list of words
-    check "build $name" gcc -O1 -g -Wall -Wextra -Werror -Isrc $UNIT_FLAGS \
-        -o "$name" "$name.c" "${@/#/src/}" || return 0
-    check_tap "$name" -e '' "$name"
+    check "build $name" gcc -O1 -g -Wall -Wextra -Werror $UNIT_FLAGS \
+        ${HIBOB_CFLAGS:-} -Isrc -o "$name" "$name.c" "${@/#/src/}" || return 0
+    check_tap "$name" -e "${HIBOB_UNIT_PREFIX:-}" "$name"
 }
 
 unit_tests() {
@@ -201,7 +207,7 @@ tap_tests() {
     found 'test/t/*.pl' || return 0
     pgxs=$(dirname "$("$PG_BIN/pg_config" --pgxs)")/../..
     export PERL5LIB="$pgxs/src/test/perl:$PWD/test/lib:$PWD/test/t${PERL5LIB:+:$PERL5LIB}"
-    export PG_REGRESS="$pgxs/src/test/regress/pg_regress" PATH="$PG_BIN:$PATH"
+    export PG_REGRESS="$pgxs/src/test/regress/pg_regress" PATH="$SERVER_BIN:$PG_BIN:$PATH"
     export TESTDIR=$PWD TESTDATADIR=$PWD/tmp_check TESTLOGDIR=$PWD/tmp_check/log
     export PG_TEST_PORT_DIR=$WORK/tmp/ports
     unset PGHOST PGPORT PGUSER PGPASSWORD PGDATABASE

@@ -25,7 +25,7 @@ keep() {
     done
 }
 
-PACKAGES+=(llvm)
+PACKAGES+=(clang libclang-rt-dev llvm)
 prepare
 export PG_BIN
 run test/lib/fuzz.sh build
@@ -42,4 +42,4 @@ run_logged "$WORK/coverage.log" test/lib/fuzz.sh coverage "${TARGETS[@]}" || {
     tail -n 40 "$WORK/coverage.log"
     die "no coverage"
 }
-sed -n '/^Filename/,$p' "$WORK/coverage.log"
+sed -n '/^file /,$p' "$WORK/coverage.log"

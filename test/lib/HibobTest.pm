@@ -14,11 +14,14 @@ use PostgreSQL::Test::Utils;
 use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw(start_simulator new_cluster tell requests add_server
-  query query_error $TOKEN);
+  query query_error $TOKEN $SLOWNESS);
 our @EXPORT_OK = qw(bare_cluster certificate authority told session states hibob read_pages load_pages differences
   employee_id);
 
 our $TOKEN = 's3cret-canary-token';
+
+# What times may be multiplied with: servers are slow under a sanitizer.
+our $SLOWNESS = $ENV{HIBOB_TEST_SLOWNESS} // 1;
 my @simulators;
 my @NEW_KEY = ('-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1',
 	'-nodes');

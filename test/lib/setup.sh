@@ -17,11 +17,12 @@
 SOURCE=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 PG_VERSION=${HIBOB_PG_VERSION:-15}
 PG_BIN=/usr/lib/postgresql/$PG_VERSION/bin
+SERVER_BIN=$PG_BIN      # of what starts servers
 PACKAGES=(
     "postgresql-$PG_VERSION" "postgresql-server-dev-$PG_VERSION"
     postgresql-common libcurl4-openssl-dev libjson-c-dev ca-certificates
     pkg-config gcc make python3 perl libipc-run-perl libio-socket-ssl-perl
-    openssl clang libclang-rt-dev
+    openssl
 )
 # What a script would like, but may do without: it says so before it prepares.
 OPTIONAL_PACKAGES=()
@@ -55,6 +56,7 @@ prepare() {
     install_all
     may_install
     copy_tree
+    wrap_server
 }
 
 # --- packages ---------------------------------------------------------------
@@ -191,6 +193,25 @@ copy_tree() {
     export HIBOB_TELL=$WORK/tree/test/simulator/tell
 }
 
+# With HIBOB_SERVER_PREFIX every server that a test starts runs by that command:
+# its words come in front of "postgres".  What only asks for the version, or
+# initializes a cluster, runs as ever.
+wrap_server() {
+    [ -n "${HIBOB_SERVER_PREFIX:-}" ] || return 0
+    SERVER_BIN=$WORK/bin
+    mkdir "$SERVER_BIN"
+    # It takes the server from where it lies itself.
+    cp "$PG_BIN/pg_ctl" "$SERVER_BIN/"
+    cat >"$SERVER_BIN/postgres" <<END
+#!/bin/sh
+case \$1 in
+    -V | --version | -C | --single) exec "$PG_BIN/postgres" "\$@" ;;
+esac
+exec $HIBOB_SERVER_PREFIX "$PG_BIN/postgres" "\$@"
+END
+    chmod 755 "$SERVER_BIN" "$SERVER_BIN/postgres"
+}
+
 # --- steps ------------------------------------------------------------------
 
 # A step is a process group of its own and is waited for, so that a signal to
@@ -244,26 +265,21 @@ free_port() {
 with socket.create_server(("127.0.0.1", 0)) as s: print(s.getsockname()[1])'
 }
 
-# pg_virtualenv drops its cluster when its command ends: a shell that waits
-# for the end of this script, even by kill -9.
+# A server of its own, which ends with this script, even by kill -9.
 start_cluster() {
     local ready=$WORK/cluster.ready setting settings=()
-    for setting in "$@"; do settings+=(-o "$setting"); done
-    # shellcheck disable=SC2016  # expanded by the inner shell
-    setsid "${AS_SERVER[@]}" "PGPORT=$(free_port)" \
-        pg_virtualenv -v "$PG_VERSION" -c '--locale=C.UTF-8 --encoding=UTF8' \
-        "${settings[@]}" \
-        sh -c 'printf "%s\n" "$PGPORT" "$PGUSER" "$PGPASSWORD" >"$1.new"
-               mv "$1.new" "$1"
-               while [ -d "/proc/$2" ]; do sleep 1; done' \
-        sh "$ready" "$$" >"$WORK/cluster.log" 2>&1 </dev/null &
+    for setting in "$@"; do settings+=(-c "$setting"); done
+    PGPORT=$(free_port)
+    PGPASSWORD=$(od -An -N 16 -t x1 /dev/urandom | tr -d ' ')
+    export PGPORT PGPASSWORD PGUSER=postgres PGHOST=localhost PGDATABASE=postgres
+    setsid "${AS_SERVER[@]}" bash "$WORK/tree/test/lib/cluster.sh" "$$" "$ready" \
+        "$WORK/data" "$PG_BIN" "$SERVER_BIN" "${settings[@]}" \
+        >"$WORK/cluster.log" 2>&1 </dev/null &
     CLUSTER=$!
     wait_for "$ready" "$CLUSTER" || {
         cat "$WORK/cluster.log" >&2
         die "the cluster did not start"
     }
-    { read -r PGPORT; read -r PGUSER; read -r PGPASSWORD; } <"$ready"
-    export PGPORT PGUSER PGPASSWORD PGHOST=localhost PGDATABASE=postgres
 }
 
 # Waits for a file that a process is to write.

@@ -171,7 +171,7 @@ foreach my $case (@states)
 	is(scalar requests($sim), $n, "... $n requests");
 	like($got->{detail}, $detail, '... its detail');
 	like($got->{hint}, $hint, '... its hint');
-	cmp_ok($took, '<', 5, '... soon');
+	cmp_ok($took, '<', 5 * $SLOWNESS, '... soon');
 	is(defined $got->{people}, $status eq 'degraded', '... people');
 	is(defined $got->{latency}, defined $http, '... latency');
 	push @said, $got;
@@ -260,7 +260,7 @@ foreach my $fault ($STALL, { stall => { seconds => 20, after => 30000 },
 	my $started = time;
 	($out, $err) = session($node, "SET statement_timeout = '300ms';\n$WORD;
 		SELECT 'goes on';");
-	cmp_ok(time - $started, '<', 2, 'a timeout');
+	cmp_ok(time - $started, '<', 2 * $SLOWNESS, 'a timeout');
 	is_deeply([ states($err) ], ['57014'], '... is an error');
 	is($out, 'goes on', '... of that statement');
 }
@@ -280,7 +280,7 @@ for (1 .. 100)
 my $started = time;
 is(query($node, "SELECT pg_cancel_backend($pid)"), 't', 'a cancel');
 $psql->finish;
-cmp_ok(time - $started, '<', 2, '... ends it');
+cmp_ok(time - $started, '<', 2 * $SLOWNESS, '... ends it');
 like($got_err, qr/canceling statement due to user request/, '... as such');
 told();
 is((look('bob'))[0]{status}, 'healthy', '... and nothing is left behind');

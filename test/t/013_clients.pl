@@ -17,7 +17,7 @@ use Test::More;
 use Time::HiRes qw(time);
 
 # From a cancel to the error, in milliseconds.
-my $LATEST = 1000;
+my $LATEST = 1000 * $SLOWNESS;
 
 my $JAVA = '/usr/share/java';
 my $dir = PostgreSQL::Test::Utils::tempdir;

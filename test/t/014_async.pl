@@ -121,7 +121,7 @@ my $start = time;
 my ($state) = query_error($node,
 	q{SET statement_timeout = '500ms'; SELECT count(*) FROM staff});
 is($state, '57014', 'cancelled');
-cmp_ok(time - $start, '<', 3, '... at once');
+cmp_ok(time - $start, '<', 3 * $SLOWNESS, '... at once');
 tell($_, 'reset') foreach @sims;
 
 done_testing();
