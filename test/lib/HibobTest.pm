@@ -15,8 +15,8 @@ use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw(start_simulator new_cluster tell requests add_server
   query query_error $TOKEN $SLOWNESS);
-our @EXPORT_OK = qw(bare_cluster certificate authority told session states hibob read_pages load_pages differences
-  employee_id);
+our @EXPORT_OK = qw(bare_cluster certificate authority told session states
+  cancel_after hibob read_pages load_pages differences employee_id);
 
 our $TOKEN = 's3cret-canary-token';
 
@@ -193,6 +193,45 @@ sub session
 sub states
 {
 	return $_[0] =~ /ERROR:  ([0-9A-Z]{5}):/g;
+}
+
+# Cancels the first of some queries after so many seconds.  Returns how many
+# milliseconds it went on, and what psql prints and complains of.
+sub cancel_after
+{
+	my ($node, $seconds, @queries) = @_;
+	my ($out, $err) = ('', '');
+
+	query($node, q{
+		CREATE OR REPLACE FUNCTION milliseconds_to_end() RETURNS float
+		LANGUAGE plpgsql AS $$
+		DECLARE
+			started timestamptz;
+			victim int;
+		BEGIN
+			SELECT pid INTO STRICT victim FROM pg_stat_activity
+			 WHERE application_name = 'victim' AND state = 'active';
+			started := clock_timestamp();
+			PERFORM pg_cancel_backend(victim);
+			FOR i IN 1 .. 20000 LOOP
+				PERFORM pg_stat_clear_snapshot();
+				IF NOT EXISTS (SELECT FROM pg_stat_activity
+							   WHERE pid = victim AND state = 'active') THEN
+					RETURN extract(epoch FROM clock_timestamp() - started) * 1000;
+				END IF;
+				PERFORM pg_sleep(0.0005);
+			END LOOP;
+			RETURN 'infinity';
+		END $$;
+	});
+	my $session = IPC::Run::start([ 'psql', '-XAtq', '-d',
+			$node->connstr('postgres') . ' application_name=victim',
+			map { ('-c', $_) } @queries ],
+		'<', \undef, '>', \$out, '2>', \$err);
+	sleep $seconds;
+	my $took = query($node, 'SELECT milliseconds_to_end()');
+	$session->finish;
+	return ($took, $out, $err);
 }
 
 # The id of an employee by number.

@@ -7,9 +7,8 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
-use HibobTest qw(:DEFAULT session states hibob read_pages load_pages
-  differences employee_id);
-use IPC::Run;
+use HibobTest qw(:DEFAULT session states cancel_after hibob read_pages
+  load_pages differences employee_id);
 use JSON::PP;
 use List::Util qw(max uniq);
 use POSIX qw(strftime);
@@ -1118,45 +1117,17 @@ is(outcome('SELECT count(*) FROM bob.training'), query($node,
 		  . q{'} . employee_id(9) . q{'}),
 	'one who was found, and then is not there, is left out');
 
-# Cancelled while four requests are under way: as in 001_cancel.pl.
-query($node, q{
-	CREATE FUNCTION milliseconds_to_end(app text) RETURNS float
-	LANGUAGE plpgsql AS $$
-	DECLARE
-		started timestamptz;
-		victim int;
-	BEGIN
-		SELECT pid INTO STRICT victim FROM pg_stat_activity
-		 WHERE application_name = app AND state = 'active';
-		started := clock_timestamp();
-		PERFORM pg_cancel_backend(victim);
-		FOR i IN 1 .. 20000 LOOP
-			PERFORM pg_stat_clear_snapshot();
-			IF NOT EXISTS (SELECT FROM pg_stat_activity
-						   WHERE pid = victim AND state = 'active') THEN
-				RETURN extract(epoch FROM clock_timestamp() - started) * 1000;
-			END IF;
-			PERFORM pg_sleep(0.0005);
-		END LOOP;
-		RETURN 'infinity';
-	END $$;
-});
+# Cancelled while four requests are under way.
 my @took;
 foreach my $try (1 .. 5)
 {
-	my ($out, $err) = ('', '');
-
 	begin();
 	# Some answers come, then four lanes wait.
 	tell($sim, 'fault', { endpoint => $TRAINING, skip => 15, times => undef,
 			stall => { seconds => 30 } });
-	my $session = IPC::Run::start([ 'psql', '-XAtq', '-d',
-			$node->connstr('postgres') . " application_name=victim$try", '-c',
-			"SELECT count(*) FROM bob.training WHERE $forty", '-c',
-			"SELECT 'goes on'" ], '<', \undef, '>', \$out, '2>', \$err);
-	sleep 0.3 + 0.01 * $try;
-	push @took, query($node, "SELECT milliseconds_to_end('victim$try')");
-	$session->finish;
+	my ($took, $out, $err) = cancel_after($node, 0.3 + 0.01 * $try,
+		"SELECT count(*) FROM bob.training WHERE $forty", "SELECT 'goes on'");
+	push @took, $took;
 	is(scalar(grep { !defined $_->{status} } requests($sim)), 4,
 		'four requests were under way');
 	like($err, qr/canceling statement due to user request/, '... and cancelled');

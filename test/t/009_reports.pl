@@ -5,13 +5,10 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
-use HibobTest qw(:DEFAULT session states hibob differences);
-use HTTP::Tiny;
-use IPC::Run;
+use HibobTest qw(:DEFAULT session states cancel_after hibob differences);
 use JSON::PP;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Time::HiRes qw(sleep time);
 
 my $sim = start_simulator(employees => 60);
 my $node = new_cluster('reports', "jit = off\nrestart_after_crash = on\n");
@@ -234,42 +231,15 @@ is(query($node, 'SET enable_hashjoin = off; SET enable_mergejoin = off;
 is(scalar(grep { $_->{status} == 202 } requests($sim)), 1, '... asked for once');
 
 # Cancelled while it waits.
-query($node, q{
-	CREATE FUNCTION milliseconds_to_end(app text) RETURNS float
-	LANGUAGE plpgsql AS $$
-	DECLARE
-		started timestamptz;
-		victim int;
-	BEGIN
-		SELECT pid INTO STRICT victim FROM pg_stat_activity
-		 WHERE application_name = app AND state = 'active';
-		started := clock_timestamp();
-		PERFORM pg_cancel_backend(victim);
-		FOR i IN 1 .. 20000 LOOP
-			PERFORM pg_stat_clear_snapshot();
-			IF NOT EXISTS (SELECT FROM pg_stat_activity
-						   WHERE pid = victim AND state = 'active') THEN
-				RETURN extract(epoch FROM clock_timestamp() - started) * 1000;
-			END IF;
-			PERFORM pg_sleep(0.0005);
-		END LOOP;
-		RETURN 'infinity';
-	END $$;
-});
 my @took;
 begin(report_polls => 100000);
 foreach my $try (1 .. 5)
 {
-	my ($out, $err) = ('', '');
-	my $session = IPC::Run::start([ 'psql', '-XAtq', '-d',
-			$node->connstr('postgres') . " application_name=victim$try", '-c',
-			'SELECT count(*) FROM bob.later71001', '-c',
-			'SELECT count(*) FROM bob.r71001' ], '<', \undef, '>', \$out, '2>',
-		\$err);
+	my ($took, $out, $err) = cancel_after($node, 0.9 + 0.13 * $try,
+		'SELECT count(*) FROM bob.later71001',
+		'SELECT count(*) FROM bob.r71001');
 
-	sleep 0.9 + 0.13 * $try;
-	push @took, query($node, "SELECT milliseconds_to_end('victim$try')");
-	$session->finish;
+	push @took, $took;
 	like($err, qr/canceling statement due to user request/,
 		'cancelled amid the wait');
 	is($out, "60\n", '... and the session goes on');
