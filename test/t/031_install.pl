@@ -141,6 +141,22 @@ SKIP:
 ok($works, 'uninstalls') or diag($said);
 is_deeply([ files("$temporary/root") ], [], '... all of it')
   if -d "$temporary/root";
+# The regression tests in a running server, from here: two of them will do.
+my $node = new_cluster('install');
+$node->safe_psql('postgres', 'DROP EXTENSION hibob_fdw');
+{
+	local @ENV{qw(PGHOST PGPORT)} = ($node->host, $node->port);
+	($works, $said) = make($tree, 'PKG_CONFIG=false', 'REGRESS=options cache',
+		'installcheck');
+	ok(!$works, 'installcheck without a simulator');
+	my $with = "$tree/test/with_simulator.sh";
+	$works = IPC::Run::run([ $with, 'make', '-C', $tree, 'PKG_CONFIG=false',
+		'REGRESS=options cache', 'installcheck' ], '<', \undef, '>&', \$said);
+	ok($works, 'installcheck with one') or diag($said);
+	like($said, qr/All 2 tests passed/, '... passes');
+}
+$node->stop;
+
 ($works, $said) = make($tree, '-s', "with_llvm=$llvm", 'clean');
 ok($works, 'make clean') or diag($said);
 is_deeply([ files($tree) ], \@before, '... leaves the sources');
