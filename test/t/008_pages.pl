@@ -1118,7 +1118,7 @@ is(outcome('SELECT count(*) FROM bob.training'), query($node,
 		  . q{'} . employee_id(9) . q{'}),
 	'one who was found, and then is not there, is left out');
 
-# Cancelled while four requests are under way: as in 001_cancel.pl.
+# Cancelled while four requests are under way: as in 021_cancel.pl.
 query($node, q{
 	CREATE FUNCTION milliseconds_to_end(app text) RETURNS float
 	LANGUAGE plpgsql AS $$
