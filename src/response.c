@@ -137,6 +137,16 @@ create_reader(Response *response)
 							   request_filter_field(response->request));
 }
 
+/* Refused credentials are not shown again for a while. */
+static void
+check_refused(const Response *response)
+{
+	if (!connection_was_refused(response->lease->connection))
+		return;
+	stats_note_error(response->stats, "credentials refused a while ago");
+	error_refused(response->subject, NULL);
+}
+
 /* Prepares the exchange for the present call. */
 static void
 start_exchange(Response *response)
@@ -150,11 +160,7 @@ start_exchange(Response *response)
 								  connection_server_name(connection),
 								  response->call.method,
 								  response->call.endpoint);
-	if (connection_was_refused(connection))
-	{
-		stats_note_error(response->stats, "credentials refused a while ago");
-		error_refused(response->subject, NULL);
-	}
+	check_refused(response);
 	connection_request(connection, response->call.method,
 					   response->call.path, &http);
 	http.body = response->call.body;
@@ -164,8 +170,8 @@ start_exchange(Response *response)
 		options->max_retries;
 	policy.max_rate_limit_wait = response->hurry ? 0 :
 		options->max_rate_limit_wait;
-	policy.rate_limit = connection_rate_limit(connection,
-											  response->call.endpoint);
+	policy.gate = connection_gate(connection);
+	policy.limiter = connection_limiter(connection, response->call.endpoint);
 	policy.counters = response->counters;
 	policy.totals = &response->stats->counters;
 	exchange_init(&response->exchange, response->lease->channel, &http,
@@ -332,9 +338,10 @@ raise_status(const Response *response, const ErrorAnswer *answer)
 static void
 raise_rate_limited(const Response *response)
 {
+	RateLimit	limit = limiter_state(response->exchange.policy.limiter);
+
 	stats_note_error(response->stats, "the rate limit is used up");
-	error_rate_limited(response->subject,
-					   response->exchange.policy.rate_limit);
+	error_rate_limited(response->subject, &limit);
 }
 
 /* The answer is JSON, but not as it should be. */
@@ -369,6 +376,27 @@ check_end(const Response *response)
 }
 
 /*
+ * Another request's answer may tell, before this one is sent, that it would be
+ * refused.
+ */
+static ExchangeResult
+go_on(Response *response, bool sleep)
+{
+	Exchange   *exchange = &response->exchange;
+	ExchangeResult result;
+
+	for (;;)
+	{
+		if (exchange_is_held(exchange))
+			check_refused(response);
+		result = exchange_poll(exchange);
+		if (result != EXCHANGE_WAITING || !sleep)
+			return result;
+		exchange_wait_any(&exchange, 1);
+	}
+}
+
+/*
  * Lets the exchange go on, and raises its errors.  False if there is nothing
  * new without sleeping.
  */
@@ -379,8 +407,7 @@ await(Response *response, bool sleep)
 	ExchangeResult result = response->early;
 
 	if (!response->polled || result == EXCHANGE_WAITING)
-		result = sleep ? exchange_wait(&response->exchange) :
-			exchange_poll(&response->exchange);
+		result = go_on(response, sleep);
 	response->polled = false;
 
 	if (response->exchange.attempt != response->attempt)
