@@ -13,8 +13,11 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/xact.h"
 #include "commands/defrem.h"
+#include "common/cryptohash.h"
+#include "common/sha2.h"
 #include "connection.h"
 #include "foreign/foreign.h"
 #include "miscadmin.h"
@@ -36,7 +39,7 @@
 typedef struct EndpointLimit
 {
 	const char *endpoint;
-	RateLimit	limit;
+	Limiter    *limiter;
 } EndpointLimit;
 
 struct Connection
@@ -56,7 +59,8 @@ struct Connection
 	HttpChannel *idle[MAX_IDLE];
 	int			nidle;
 	List	   *limits;			/* of EndpointLimit */
-	TimestampTz refused_at;		/* 0: not refused */
+	Limiter    *gate;
+	uint8		account[LIMITER_ACCOUNT_SIZE];
 };
 
 typedef struct ConnectionEntry
@@ -252,6 +256,62 @@ mapping_role(const UserMapping *mapping)
 	return "public";
 }
 
+/* What made the present version of a row of the catalogs. */
+static TransactionId
+row_version(int cacheid, Oid oid)
+{
+	HeapTuple	tuple = SearchSysCache1(cacheid, ObjectIdGetDatum(oid));
+	TransactionId xmin;
+
+	if (!HeapTupleIsValid(tuple))
+		return InvalidTransactionId;
+	xmin = HeapTupleHeaderGetRawXmin(tuple->t_data);
+	ReleaseSysCache(tuple);
+	return xmin;
+}
+
+static void
+digest(uint8 *result, const void *const *parts, const size_t *lengths, int n)
+{
+	pg_cryptohash_ctx *context = pg_cryptohash_create(PG_SHA256);
+	bool		good = pg_cryptohash_init(context) >= 0;
+
+	for (int i = 0; i < n && good; i++)
+		good = pg_cryptohash_update(context, parts[i], lengths[i]) >= 0;
+	good = good &&
+		pg_cryptohash_final(context, result, LIMITER_ACCOUNT_SIZE) >= 0;
+	pg_cryptohash_free(context);
+	if (!good)
+		elog(ERROR, "could not compute a digest");
+}
+
+/*
+ * HiBob limits a service user, whatever the database calls the mapping.  That it
+ * refuses somebody is forgotten as soon as the mapping or the server is altered,
+ * be it to the same values: so that is told from the versions of their rows.
+ */
+static void
+identify(Connection *connection, Oid umid)
+{
+	const MappingOptions *credentials = connection->credentials;
+	const char *url = connection->options->base_url;
+	const void *account[] = {url, credentials->service_user_id,
+		credentials->token};
+	const size_t lengths[] = {strlen(url) + 1,
+		strlen(credentials->service_user_id) + 1,
+	strlen(credentials->token) + 1};
+	uint32		rows[] = {MyDatabaseId, umid,
+		row_version(USERMAPPINGOID, umid),
+	row_version(FOREIGNSERVEROID, connection->serverid)};
+	uint8		present[LIMITER_ACCOUNT_SIZE];
+	const void *version[] = {connection->account, rows};
+	const size_t sizes[] = {LIMITER_ACCOUNT_SIZE, sizeof(rows)};
+
+	digest(connection->account, account, lengths, lengthof(account));
+	digest(present, version, sizes, lengthof(version));
+	connection->gate = limiter_find(present, "");
+}
+
 static void
 load(Connection *connection, const ForeignServer *server,
 	 const UserMapping *mapping)
@@ -273,6 +333,7 @@ load(Connection *connection, const ForeignServer *server,
 	settings->read_timeout = connection->options->read_timeout;
 	settings->proxy = connection->options->proxy;
 	settings->ca_file = connection->options->ca_file;
+	identify(connection, mapping->umid);
 }
 
 /*
@@ -375,7 +436,8 @@ static TimestampTz
 refused_until(const Connection *connection)
 {
 	return connection_was_refused(connection) ?
-		TimestampTzPlusMilliseconds(connection->refused_at, REFUSED_MS) : 0;
+		TimestampTzPlusMilliseconds(limiter_refused_at(connection->gate),
+									REFUSED_MS) : 0;
 }
 
 List *
@@ -455,8 +517,14 @@ connection_options(const Connection *connection)
 	return connection->options;
 }
 
-RateLimit *
-connection_rate_limit(Connection *connection, const char *endpoint)
+Limiter *
+connection_gate(const Connection *connection)
+{
+	return connection->gate;
+}
+
+Limiter *
+connection_limiter(Connection *connection, const char *endpoint)
 {
 	ListCell   *lc;
 	EndpointLimit *entry;
@@ -466,14 +534,15 @@ connection_rate_limit(Connection *connection, const char *endpoint)
 	{
 		entry = lfirst(lc);
 		if (strcmp(entry->endpoint, endpoint) == 0)
-			return &entry->limit;
+			return entry->limiter;
 	}
 	old = MemoryContextSwitchTo(connection->context);
 	entry = palloc0(sizeof(EndpointLimit));
 	entry->endpoint = pstrdup(endpoint);
+	entry->limiter = limiter_find(connection->account, endpoint);
 	connection->limits = lappend(connection->limits, entry);
 	MemoryContextSwitchTo(old);
-	return &entry->limit;
+	return entry->limiter;
 }
 
 Oid
@@ -497,15 +566,17 @@ connection_user_name(const Connection *connection)
 void
 connection_note_refused(Connection *connection)
 {
-	connection->refused_at = GetCurrentTimestamp();
+	limiter_note_refused(connection->gate);
 }
 
 bool
 connection_was_refused(const Connection *connection)
 {
-	return connection->refused_at != 0 &&
-		!TimestampDifferenceExceeds(connection->refused_at,
-									GetCurrentTimestamp(), REFUSED_MS);
+	TimestampTz refused_at = limiter_refused_at(connection->gate);
+
+	return refused_at != 0 &&
+		!TimestampDifferenceExceeds(refused_at, GetCurrentTimestamp(),
+									REFUSED_MS);
 }
 
 static bool

@@ -54,9 +54,13 @@ extern void connection_request(const Connection *connection,
 
 extern const ServerOptions *connection_options(const Connection *connection);
 
-/* What is known about an endpoint's rate limit; lives with the connection. */
-extern RateLimit *connection_rate_limit(Connection *connection,
-										const char *endpoint);
+/*
+ * Who may ask: anything, with these credentials, until they are altered; and at
+ * an endpoint, by its rate limit.  Both live as long as the connection, or longer.
+ */
+extern Limiter *connection_gate(const Connection *connection);
+extern Limiter *connection_limiter(Connection *connection,
+								   const char *endpoint);
 
 /* What can be told of a connection. */
 typedef struct ConnectionInfo

@@ -15,7 +15,6 @@
  */
 #include "postgres.h"
 
-#include <limits.h>
 #include <time.h>
 
 #include "common/pg_prng.h"
@@ -26,6 +25,9 @@
 #define BACKOFF_FIRST 250
 #define BACKOFF_LONGEST 8000
 
+/* How often who waits for another's first answer looks for it, in ms. */
+#define NEWCOMER_TICK 20
+
 /* So that sessions held back together do not come back together; in ms. */
 #define SPREAD 250
 
@@ -35,11 +37,12 @@
  */
 #define RESET_HORIZON (60 * 60 * INT64CONST(1000))
 
-/* By how much the end of one window may differ between answers; in s. */
-#define WINDOW_TOLERANCE 2
-
-/* A body not wanted is read away up to here, to keep the connection. */
+/*
+ * A body not wanted is read away up to here, to keep the connection, and for so
+ * long, in ms.
+ */
 #define DISCARD_LIMIT (64 * 1024)
+#define DISCARD_MS 500
 
 /* What a try came to. */
 typedef enum Verdict
@@ -131,7 +134,8 @@ static TimestampTz
 local_reset(const Exchange *exchange, int64 end)
 {
 	int64		wait = milliseconds_until(exchange->channel, end);
-	TimestampTz earliest = TimestampTzPlusMilliseconds(exchange->sent_at, wait);
+	TimestampTz earliest = TimestampTzPlusMilliseconds(exchange->ticket.sent_at,
+													   wait);
 	TimestampTz latest = TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
 													 wait);
 	TimestampTz ours = time_t_to_timestamptz((pg_time_t) end + 1);
@@ -139,143 +143,21 @@ local_reset(const Exchange *exchange, int64 end)
 	return Max(earliest, Min(ours, latest));
 }
 
-/*
- * Is an answer about a window that has passed?  Answers come in any order.  A
- * server that works the window's end out anew each time may be a little off.
- */
-static bool
-is_stale(const RateLimit *limit, int64 end)
-{
-	if (!limit->known || limit->window < 0 || end < 0)
-		return false;
-	return limit->rolled ? end <= limit->window :
-		end < limit->window - WINDOW_TOLERANCE;
-}
-
-/*
- * An answer said how many requests were left when the server wrote it.  That is
- * too many now by those the server had not counted then: those sent after this
- * one, and perhaps those that were under way when it was sent.  Our own count
- * knows better, unless others are using up the limit, too.
- */
-static void
-note_remaining(const Exchange *exchange, int remaining)
-{
-	RateLimit  *limit = exchange->policy.rate_limit;
-	int64		least;
-
-	if (remaining < limit->remaining)
-		least = remaining - limit->under_way;
-	else
-		least = Max(limit->remaining, remaining - exchange->rivals -
-					(int64) (limit->sent - exchange->serial));
-	limit->remaining = (int) Max(least, 0);
-}
-
-static void
-note_reset(RateLimit *limit, int64 window, TimestampTz reset)
-{
-	limit->window = window;
-	limit->reset = reset;
-	limit->rolled = false;
-}
-
-/*
- * Remembers what an answer says about the limit; not all of them do.  A refusal
- * says so by itself, and may name the time in another header.
- */
+/* What the head of an answer says about the limit. */
 static void
 note_rate_limit(const Exchange *exchange)
 {
 	HttpChannel *channel = exchange->channel;
-	RateLimit  *limit = exchange->policy.rate_limit;
-	int64		requests = header_number(channel, "X-RateLimit-Limit");
-	int64		remaining = header_number(channel, "X-RateLimit-Remaining");
-	int64		end = window_end(channel);
-	bool		refused = http_channel_status(channel) == 429;
+	LimiterNotice notice;
 
-	if (!refused && requests < 0 && remaining < 0 && end < 0)
-		return;
-	if (!limit->known)
-	{
-		limit->known = true;
-		limit->limit = limit->remaining = -1;
-		limit->window = -1;
-	}
-	if (is_stale(limit, end))
-	{
-		if (!refused || retry_after(channel) < 0)
-			return;
-		end = -1;
-	}
-	if (requests >= 0)
-		limit->limit = requests > INT_MAX ? -1 : (int) requests;
-	if (refused)
-		limit->remaining = 0;
-	else if (remaining >= 0 && remaining <= INT_MAX)
-		note_remaining(exchange, (int) remaining);
-	if (end >= 0)
-		note_reset(limit, end, local_reset(exchange, end));
-	else if (refused && retry_after(channel) >= 0)
-		note_reset(limit, limit->window,
-				   TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
-											   retry_after(channel)));
-}
-
-/*
- * The window has ended.  The next one is taken to have as many requests as this
- * one; the answer to the first of them will tell.
- */
-static void
-begin_window(RateLimit *limit)
-{
-	limit->rolled = true;
-	limit->turns++;
-	limit->under_way = 0;
-	limit->remaining = limit->limit > 0 ? limit->limit : -1;
-}
-
-/* For how long, in ms, no request may be sent. */
-static int64
-limit_wait(RateLimit *limit)
-{
-	int64		wait;
-
-	if (!limit->known)
-		return 0;
-	wait = limit->reset == 0 ? 0 :
-		TimestampDifferenceMilliseconds(GetCurrentTimestamp(), limit->reset);
-	if (wait > 0)
-		return limit->remaining == 0 ? wait : 0;
-	if (limit->reset != 0 && !limit->rolled)
-		begin_window(limit);
-	else if (limit->remaining == 0)
-		limit->remaining = -1;	/* nobody said until when */
-	return 0;
-}
-
-/* A request goes out. */
-static void
-limit_sent(Exchange *exchange)
-{
-	RateLimit  *limit = exchange->policy.rate_limit;
-
-	exchange->serial = ++limit->sent;
-	exchange->turn = limit->turns;
-	exchange->rivals = limit->under_way++;
-	exchange->sent_at = GetCurrentTimestamp();
-	if (limit->known && limit->remaining > 0)
-		limit->remaining--;
-}
-
-/* Its answer is here, or not waited for any more. */
-static void
-limit_answered(Exchange *exchange)
-{
-	RateLimit  *limit = exchange->policy.rate_limit;
-
-	if (exchange->turn == limit->turns && limit->under_way > 0)
-		limit->under_way--;
+	notice.refused = http_channel_status(channel) == 429;
+	notice.limit = header_number(channel, "X-RateLimit-Limit");
+	notice.remaining = header_number(channel, "X-RateLimit-Remaining");
+	notice.window = window_end(channel);
+	notice.reset = notice.window < 0 ? 0 :
+		local_reset(exchange, notice.window);
+	notice.retry_after = retry_after(channel);
+	limiter_note(exchange->policy.limiter, &exchange->ticket, &notice);
 }
 
 /* ------------------------------------------------------------------------
@@ -378,7 +260,8 @@ is_held(Exchange *exchange)
 {
 	if (exchange->wake <= http_now_ms())
 		return false;
-	if (exchange->for_window && exchange->policy.rate_limit->remaining != 0)
+	if (exchange->for_window &&
+		limiter_state(exchange->policy.limiter).remaining != 0)
 	{
 		end_hold(exchange);
 		return false;
@@ -396,7 +279,7 @@ is_held(Exchange *exchange)
 static bool
 hold_after_refusal(Exchange *exchange)
 {
-	int64		wait = limit_wait(exchange->policy.rate_limit);
+	int64		wait = limiter_wait(exchange->policy.limiter);
 	int64		backoff = backoff_limit(exchange->refusals);
 
 	exchange->for_window = wait > 0;
@@ -408,18 +291,20 @@ hold_after_refusal(Exchange *exchange)
 }
 
 /*
- * Before a request: nothing is sent while an earlier answer says that there is
- * nothing left to ask.  False likewise.
+ * No request may be sent: an earlier answer says that there is nothing left to
+ * ask, or the first one is not here yet.  False likewise.
  */
 static bool
-hold_for_window(Exchange *exchange)
+hold_for_window(Exchange *exchange, bool newcomer)
 {
-	int64		wait = limit_wait(exchange->policy.rate_limit);
+	int64		wait = limiter_wait(exchange->policy.limiter);
 
-	if (wait == 0)
-		return true;
-	exchange->for_window = true;
-	return hold_for_limit(exchange, wait + random_ms(SPREAD));
+	exchange->for_window = !newcomer;
+	if (!newcomer)
+		return hold_for_limit(exchange, wait + random_ms(SPREAD));
+	exchange->wake = http_now_ms() + NEWCOMER_TICK;
+	exchange->booked = false;
+	return true;
 }
 
 /* ------------------------------------------------------------------------
@@ -450,6 +335,16 @@ count_bytes(Exchange *exchange)
 	exchange->received = received;
 }
 
+/* The head of the answer is there, or nobody waits for it any more. */
+static void
+end_turn(Exchange *exchange, bool answered)
+{
+	const ExchangePolicy *policy = &exchange->policy;
+
+	limiter_give_back(policy->limiter, &exchange->ticket, answered);
+	limiter_give_back(policy->gate, &exchange->gate_ticket, answered);
+}
+
 void
 exchange_stop(Exchange *exchange)
 {
@@ -457,7 +352,7 @@ exchange_stop(Exchange *exchange)
 		return;
 	exchange->stage = STAGE_HELD;
 	if (!exchange->judged)
-		limit_answered(exchange);
+		end_turn(exchange, false);
 	http_channel_stop(exchange->channel);
 }
 
@@ -477,7 +372,6 @@ send_request(Exchange *exchange)
 		policy->counters->retries++;
 		policy->totals->retries++;
 	}
-	limit_sent(exchange);
 	exchange->received = 0;
 	exchange->wake = 0;
 	exchange->judged = false;
@@ -519,7 +413,7 @@ judge(Exchange *exchange, HttpProgress progress)
 	exchange->judged = true;
 	if (first)
 	{
-		limit_answered(exchange);
+		end_turn(exchange, status != 0);
 		note_rate_limit(exchange);
 	}
 	if (first && status == 429)
@@ -544,7 +438,8 @@ discard(Exchange *exchange, HttpProgress progress)
 
 	http_channel_drop(channel, length);
 	exchange->discarded += length;
-	if (progress != HTTP_BYTES || exchange->discarded > DISCARD_LIMIT)
+	if (progress != HTTP_BYTES || exchange->discarded > DISCARD_LIMIT ||
+		http_now_ms() >= exchange->discard_until)
 		exchange_stop(exchange);
 }
 
@@ -554,6 +449,7 @@ begin_discard(Exchange *exchange, HttpProgress progress)
 {
 	exchange->attempt++;
 	exchange->discarded = 0;
+	exchange->discard_until = http_now_ms() + DISCARD_MS;
 	exchange->stage = STAGE_DISCARDING;
 	discard(exchange, progress);
 }
@@ -602,19 +498,36 @@ result_of(const Exchange *exchange, HttpProgress progress)
 	return EXCHANGE_END;
 }
 
+/* Whether it is this request's turn. */
+static bool
+take_turn(Exchange *exchange, bool *newcomer)
+{
+	const ExchangePolicy *policy = &exchange->policy;
+
+	if (!limiter_take(policy->gate, &exchange->gate_ticket, newcomer))
+		return false;
+	if (limiter_take(policy->limiter, &exchange->ticket, newcomer))
+		return true;
+	limiter_give_back(policy->gate, &exchange->gate_ticket, false);
+	return false;
+}
+
 /* Sends what may be sent; EXCHANGE_BYTES if that is so. */
 static ExchangeResult
 poll_held(Exchange *exchange)
 {
+	bool		newcomer;
+
 	if (is_held(exchange))
 		return EXCHANGE_WAITING;
 	exchange->wake = 0;
-	if (!hold_for_window(exchange))
-		return EXCHANGE_RATE_LIMITED;
-	if (exchange->wake > 0)
-		return EXCHANGE_WAITING;
-	send_request(exchange);
-	return EXCHANGE_BYTES;
+	if (take_turn(exchange, &newcomer))
+	{
+		send_request(exchange);
+		return EXCHANGE_BYTES;
+	}
+	return hold_for_window(exchange, newcomer) ? EXCHANGE_WAITING :
+		EXCHANGE_RATE_LIMITED;
 }
 
 /*
@@ -657,7 +570,13 @@ exchange_poll(Exchange *exchange)
 				return result;
 		}
 		if (!http_channel_poll(exchange->channel))
-			return EXCHANGE_WAITING;
+		{
+			if (exchange->stage != STAGE_DISCARDING ||
+				http_now_ms() < exchange->discard_until)
+				return EXCHANGE_WAITING;
+			exchange_stop(exchange);
+			continue;
+		}
 		progress = http_channel_wait(exchange->channel);
 		count_bytes(exchange);
 		if (exchange->stage == STAGE_DISCARDING)
@@ -679,23 +598,24 @@ exchange_wait_any(Exchange *const *exchanges, int n)
 	for (int i = 0; i < n; i++)
 	{
 		const Exchange *exchange = exchanges[i];
+		int64		due = -1;
 
 		if (exchange->stage != STAGE_HELD)
 			channels[nchannels++] = exchange->channel;
-		else if (wake < 0 || exchange->wake < wake)
-			wake = exchange->wake;
+		if (exchange->stage == STAGE_HELD)
+			due = exchange->wake;
+		else if (exchange->stage == STAGE_DISCARDING)
+			due = exchange->discard_until;
+		if (due >= 0 && (wake < 0 || due < wake))
+			wake = due;
 	}
 	http_wait_any(channels, nchannels,
 				  wake < 0 ? -1 : Max(wake - http_now_ms(), 0));
 	pfree(channels);
 }
 
-ExchangeResult
-exchange_wait(Exchange *exchange)
+bool
+exchange_is_held(const Exchange *exchange)
 {
-	ExchangeResult result;
-
-	while ((result = exchange_poll(exchange)) == EXCHANGE_WAITING)
-		exchange_wait_any(&exchange, 1);
-	return result;
+	return exchange->stage == STAGE_HELD;
 }

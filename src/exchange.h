@@ -17,28 +17,8 @@
 
 #include "postgres.h"
 
-#include "datatype/timestamp.h"
 #include "http.h"
-
-/*
- * What the answers of an endpoint said about its rate limit.  It lives as long
- * as the connection, so that a later exchange does not ask in vain, and is
- * shared by all exchanges of the endpoint.  The reset is by our own clock,
- * whatever the server's shows.  All zero is where it starts from.
- */
-typedef struct RateLimit
-{
-	bool		known;
-	int			limit;			/* requests a window; -1 unknown */
-	int			remaining;		/* less what was sent since; -1 unknown */
-	TimestampTz reset;			/* when the window ends; 0 unknown */
-	/* private */
-	int64		window;			/* its end as the server wrote it; -1 unknown */
-	bool		rolled;			/* that has passed, and nothing came since */
-	uint64		turns;			/* how often it has */
-	uint64		sent;			/* requests so far */
-	int			under_way;		/* of them, those without an answer */
-} RateLimit;
+#include "limiter.h"
 
 typedef struct ExchangeCounters
 {
@@ -55,7 +35,8 @@ typedef struct ExchangePolicy
 	int			max_retries;
 	int			max_rate_limit_wait;	/* ms; what counters->rate_limit_wait
 										 * may reach */
-	RateLimit  *rate_limit;
+	Limiter    *limiter;		/* of the endpoint, */
+	Limiter    *gate;			/* and of all that the credentials ask */
 	ExchangeCounters *counters; /* added to, across the exchanges of a scan */
 	ExchangeCounters *totals;	/* the same, across those of an endpoint */
 } ExchangePolicy;
@@ -66,8 +47,7 @@ typedef enum ExchangeResult
 	EXCHANGE_END,				/* the answer is complete */
 	EXCHANGE_FAILED,			/* no (whole) answer: see the channel's failure */
 	EXCHANGE_RATE_LIMITED,		/* waiting for the limit would take too long */
-	EXCHANGE_WAITING			/* only from exchange_poll(): there is nothing
-								 * new without sleeping */
+	EXCHANGE_WAITING			/* there is nothing new without sleeping */
 } ExchangeResult;
 
 typedef enum ExchangeStage
@@ -96,10 +76,9 @@ typedef struct Exchange
 	size_t		discarded;		/* and thrown away, of the present answer */
 	int			failures;		/* tries that failed, other than by 429 */
 	int			refusals;		/* tries that were answered 429 */
-	TimestampTz sent_at;
-	uint64		serial;			/* of the try among the endpoint's requests */
-	uint64		turn;			/* RateLimit.turns when it was sent */
-	int			rivals;			/* requests that were under way then */
+	int64		discard_until;	/* by http_now_ms() */
+	LimiterTicket ticket;		/* of the present try */
+	LimiterTicket gate_ticket;
 } Exchange;
 
 /*
@@ -114,22 +93,16 @@ extern void exchange_init(Exchange *exchange, HttpChannel *channel,
 						  const ExchangePolicy *policy);
 
 /*
- * Goes on until there is something new to look at.  The first call sends the
- * request.  A body is handed out as it comes if the status is 2xx or final
- * (one that is not tried again).
+ * Goes on as far as it can without sleeping.  The first call sends the request,
+ * if it may be sent.  Handles interrupts.  A body is handed out as it comes if
+ * the status is 2xx or final (one that is not tried again).
  *
  * If the answer is an error for good (not 2xx) and its body breaks off, that
  * is an EXCHANGE_END all the same: the status is the answer then.
  *
  * EXCHANGE_RATE_LIMITED comes without sleeping.  If a 429 was the cause, its
  * status and headers are there to look at; if an earlier answer was, nothing
- * was sent and the status is 0.  policy.rate_limit says when to come back.
- */
-extern ExchangeResult exchange_wait(Exchange *exchange);
-
-/*
- * As exchange_wait(), but where that would sleep it returns EXCHANGE_WAITING,
- * having sent what there is to send.  It handles interrupts, too.
+ * was sent and the status is 0.  policy.limiter knows when to come back.
  *
  * After EXCHANGE_WAITING the attempt may have changed as after any other
  * result, and the window's bytes count only if it has not.  Each call reads on,
@@ -137,6 +110,9 @@ extern ExchangeResult exchange_wait(Exchange *exchange);
  * does not call, and the server has to wait.
  */
 extern ExchangeResult exchange_poll(Exchange *exchange);
+
+/* Whether a request has still to be sent, for the first time or again. */
+extern bool exchange_is_held(const Exchange *exchange);
 
 /*
  * Sleeps until at least one of them is worth polling again; each has returned

@@ -20,6 +20,7 @@
 #include "http.h"
 #include "import.h"
 #include "json_doc.h"
+#include "limiter.h"
 #include "paths.h"
 #include "plan.h"
 #include "scan.h"
@@ -41,6 +42,7 @@ void
 _PG_init(void)
 {
 	connection_define_settings();
+	limiter_init();
 	stats_cluster_init();
 	MarkGUCPrefixReserved("hibob_fdw");
 }

@@ -15,8 +15,8 @@
  * - Signals are blocked during such calls, because libcurl may start a thread
  *   to resolve a name in, and a thread inherits the mask: no second thread
  *   must ever run one of the backend's signal handlers.
- * - Whatever libcurl opens is counted in PostgreSQL's budget of descriptors,
- *   but for the pair or two that it keeps to wake itself up.
+ * - A channel has its share in PostgreSQL's budget of descriptors, whatever
+ *   libcurl makes of it: it does not tell of all sockets that it closes.
  *
  * Like its header, this file knows nothing of HiBob, user mappings or bodies.
  */
@@ -24,11 +24,15 @@
 
 #include <curl/curl.h>
 #include <signal.h>
+#include <sys/socket.h>
 
 #include "compat.h"
 #include "http_channel.h"
 #include "miscadmin.h"
+#include "storage/fd.h"
+#include "storage/ipc.h"
 #include "storage/latch.h"
+#include "storage/pmsignal.h"
 #include "utils/memutils.h"
 
 #if LIBCURL_VERSION_NUM < 0x075800
@@ -44,8 +48,14 @@
  */
 #define MAX_IDLE 55
 
-/* CURLE_TOO_LARGE, which libcurl has from 8.6 on. */
-#define CODE_TOO_LARGE ((CURLcode) 100)
+/*
+ * What a channel is counted for besides its mux: a connection, and another one
+ * that races it, or takes its place.
+ */
+#define CHANNEL_SOCKETS 2
+
+/* Who has not looked for so many ms was elsewhere. */
+#define ABSENCE 100
 
 /* Sockets served at a time: one, or two while IPv6 and IPv4 race. */
 #define EVENT_BATCH 4
@@ -216,9 +226,8 @@ make_headers(HttpChannel *channel)
 }
 
 /*
- * The callback for closing gets no argument: it may be called for a connection
- * that outlived the request it was made for.  One kept connection suffices, as
- * a channel has one request at a time.
+ * One kept connection suffices, as a channel has one request at a time.  It may
+ * outlive the request that it was made for, but not the channel.
  */
 static void
 set_callbacks(HttpChannel *channel)
@@ -238,6 +247,7 @@ set_callbacks(HttpChannel *channel)
 	SET(channel, CURLOPT_OPENSOCKETFUNCTION, http_on_open_socket);
 	SET(channel, CURLOPT_OPENSOCKETDATA, channel);
 	SET(channel, CURLOPT_CLOSESOCKETFUNCTION, http_on_close_socket);
+	SET(channel, CURLOPT_CLOSESOCKETDATA, channel);
 	SET(channel, CURLOPT_ERRORBUFFER, channel->curl_text);
 }
 
@@ -256,15 +266,13 @@ set_behaviour(HttpChannel *channel, const HttpSettings *settings)
 	SET(channel, CURLOPT_NOSIGNAL, 1L);
 	SET(channel, CURLOPT_QUICK_EXIT, 1L);
 	SET(channel, CURLOPT_CONNECTTIMEOUT_MS,
-		(long) Max(settings->connect_timeout, 1));
+		(long) channel->connect_timeout);
 	SET(channel, CURLOPT_TCP_NODELAY, 1L);
 	SET(channel, CURLOPT_TCP_KEEPALIVE, 1L);
 	SET(channel, CURLOPT_MAXAGE_CONN, (long) MAX_IDLE);
 	SET(channel, CURLOPT_BUFFERSIZE, (long) RECEIVE_BUFFER);
 	SET(channel, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1);
 	SET(channel, CURLOPT_USERAGENT, "hibob_fdw/1.0");
-	if (curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_LIBZ)
-		SET(channel, CURLOPT_ACCEPT_ENCODING, "gzip");
 }
 
 /*
@@ -305,6 +313,29 @@ set_safety(HttpChannel *channel, const HttpSettings *settings)
 	}
 }
 
+/* Takes the channel's share of descriptors; all of it or nothing. */
+static bool
+acquire_descriptors(HttpChannel *channel)
+{
+	if (!mux_create(&channel->mux))
+		return false;
+	while (channel->descriptors < CHANNEL_SOCKETS && AcquireExternalFD())
+		channel->descriptors++;
+	return channel->descriptors == CHANNEL_SOCKETS;
+}
+
+/* Keeps errno. */
+static void
+release_descriptors(HttpChannel *channel)
+{
+	while (channel->descriptors > 0)
+	{
+		ReleaseExternalFD();
+		channel->descriptors--;
+	}
+	mux_close(&channel->mux);
+}
+
 /*
  * Nothing between the first resource and the last check can raise an error, so
  * that a channel is either whole or closed again.
@@ -317,12 +348,15 @@ http_channel_open(const HttpSettings *settings)
 	initialize_curl();
 	channel = MemoryContextAllocZero(CacheMemoryContext, sizeof(HttpChannel));
 	channel->reach = settings->reach;
+	channel->connect_timeout = Max(settings->connect_timeout, 1);
 	channel->read_timeout = settings->read_timeout;
+	channel->socket = CURL_SOCKET_BAD;
 	channel->timer_due = -1;
 	channel->silence_since = -1;
 
-	if (!mux_create(&channel->mux))
+	if (!acquire_descriptors(channel))
 	{
+		release_descriptors(channel);
 		pfree(channel);
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
@@ -374,175 +408,31 @@ http_channel_close(HttpChannel *channel)
 
 	for (int i = 0; i < 4; i++)
 		curl_slist_free_all(channel->headers[i / 2][i % 2]);
-	mux_close(&channel->mux);
+	release_descriptors(channel);
 	free(channel->buffer);
 	pfree(channel);
-}
-
-/* ------------------------------------------------------------------------
- * Failures
- * ------------------------------------------------------------------------
- */
-
-/*
- * Ends the exchange as failed.  The text may have come from anywhere, so only
- * printable characters are kept.
- */
-static void
-fail(HttpChannel *channel, HttpFailure failure, const char *text)
-{
-	char	   *copy = channel->failure_text;
-	size_t		length;
-
-	channel->state = CHANNEL_DONE;
-	channel->failure = failure;
-	length = Min(strlen(text), sizeof(channel->failure_text) - 1);
-	while (length > 0 && (unsigned char) text[length - 1] <= ' ')
-		length--;
-	for (size_t i = 0; i < length; i++)
-		copy[i] = text[i] >= ' ' && text[i] <= '~' ? text[i] : '?';
-	copy[length] = '\0';
-}
-
-/* Whether it failed over the version of the protocol; again by libcurl's words. */
-static bool
-is_outdated(const char *text)
-{
-	return strstr(text, "unsupported protocol") != NULL ||
-		strstr(text, "alert protocol version") != NULL ||
-		strstr(text, "wrong version number") != NULL;
-}
-
-/*
- * Whether a failed TLS handshake was the network's fault.  libcurl has one code
- * for both, so its words have to tell; where they do not, the peer counts as
- * not trusted, which only means that it is not asked again.
- */
-static bool
-handshake_was_cut(const char *text)
-{
-	return strstr(text, "SSL_ERROR_SYSCALL") != NULL ||
-		strstr(text, "SSL_ERROR_ZERO_RETURN") != NULL ||
-		strstr(text, "unexpected eof") != NULL ||
-		strstr(text, strerror(ECONNRESET)) != NULL ||
-		strstr(text, strerror(EPIPE)) != NULL;
-}
-
-/*
- * What a code of libcurl means to our callers.  What fails before a request
- * could be sent has not reached the peer, whatever broke.
- */
-static HttpFailure
-failure_of_code(const HttpChannel *channel, CURLcode code, const char *text)
-{
-	switch (code)
-	{
-		case CURLE_COULDNT_RESOLVE_HOST:
-		case CURLE_COULDNT_RESOLVE_PROXY:
-		case CURLE_COULDNT_CONNECT:
-		case CURLE_OPERATION_TIMEDOUT:
-		case CURLE_PROXY:
-			return HTTP_UNREACHABLE;
-		case CURLE_SSL_CONNECT_ERROR:
-			return handshake_was_cut(text) ? HTTP_UNREACHABLE :
-				is_outdated(text) ? HTTP_OUTDATED : HTTP_UNTRUSTED;
-		case CURLE_PEER_FAILED_VERIFICATION:
-		case CURLE_SSL_CACERT_BADFILE:
-		case CURLE_SSL_CERTPROBLEM:
-		case CURLE_SSL_CIPHER:
-		case CURLE_SSL_CRL_BADFILE:
-		case CURLE_SSL_ISSUER_ERROR:
-		case CURLE_SSL_INVALIDCERTSTATUS:
-		case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
-		case CURLE_SSL_CLIENTCERT:
-		case CURLE_USE_SSL_FAILED:
-			return HTTP_UNTRUSTED;
-		case CURLE_PARTIAL_FILE:
-		case CURLE_RECV_ERROR:
-		case CURLE_SEND_ERROR:
-		case CURLE_GOT_NOTHING:
-		case CURLE_BAD_CONTENT_ENCODING:
-		case CURLE_WEIRD_SERVER_REPLY:
-		case CURLE_SSL_SHUTDOWN_FAILED:
-			return channel->sendable ? HTTP_BROKEN : HTTP_UNREACHABLE;
-		case CURLE_UNSUPPORTED_PROTOCOL:
-			/* of the URL, or of an answer that is not HTTP/1 */
-			return channel->sendable ? HTTP_BROKEN : HTTP_INTERNAL;
-		default:
-			return HTTP_INTERNAL;
-	}
-}
-
-/*
- * Whether libcurl gave up at a header.  It has a limit of 100 kB for each, and
- * takes what is beyond for a lack of memory, until a code for that came.
- */
-static bool
-header_too_long(HttpChannel *channel, CURLcode code)
-{
-	return (code == CURLE_OUT_OF_MEMORY || code == CODE_TOO_LARGE) &&
-		channel->sendable && http_channel_received(channel) == 0;
-}
-
-/*
- * libcurl is done with the request, in this way.  If no socket was opened at
- * all, we know better than libcurl why.
- */
-static void
-finish(HttpChannel *channel, CURLcode code)
-{
-	const char *text = channel->curl_text[0] != '\0' ? channel->curl_text :
-		curl_easy_strerror(code);
-	HttpFailure failure = failure_of_code(channel, code, text);
-
-	if (code == CURLE_OK)
-		channel->state = CHANNEL_DONE;
-	else if (channel->too_many_headers)
-		fail(channel, HTTP_BROKEN, "the headers of the response are too large");
-	else if (header_too_long(channel, code))
-		fail(channel, HTTP_BROKEN,
-			 "a header of the response is too long, or memory ran out");
-	else if (channel->badly_encoded)
-		fail(channel, HTTP_BROKEN,
-			 "the response has a Content-Encoding that was not asked for");
-	else if (failure == HTTP_UNREACHABLE && channel->refusal[0] != '\0' &&
-			 !channel->connecting)
-		fail(channel, channel->reach_refused ? HTTP_FORBIDDEN :
-			 HTTP_UNREACHABLE, channel->refusal);
-	else
-		fail(channel, failure, text);
-}
-
-/* libcurl cannot go on; mostly because a callback could not. */
-static void
-finish_multi(HttpChannel *channel, CURLMcode code)
-{
-	char		text[CURL_ERROR_SIZE];
-
-	if (channel->watch_errno != 0)
-	{
-		errno = channel->watch_errno;
-		snprintf(text, sizeof(text), "could not watch a socket: %m");
-		fail(channel, HTTP_INTERNAL, text);
-	}
-	else
-		fail(channel, HTTP_INTERNAL, curl_multi_strerror(code));
-}
-
-static void
-fail_silent(HttpChannel *channel)
-{
-	char		text[80];
-
-	snprintf(text, sizeof(text), "no data received for %d ms",
-			 channel->read_timeout);
-	fail(channel, HTTP_SILENT, text);
 }
 
 /* ------------------------------------------------------------------------
  * An exchange
  * ------------------------------------------------------------------------
  */
+
+/*
+ * Whether a kept connection has something to read, which nobody has asked for:
+ * its end, or bytes behind the last answer.  The latter would be taken for the
+ * next answer, and every answer for the one after it: balancers send a 408 to
+ * whom they wait for in vain, and so may anybody who has miscounted a length.
+ * (With TLS it may be a ticket, and the connection good; there will be another.)
+ */
+static bool
+has_unasked_bytes(HttpChannel *channel)
+{
+	char		byte;
+
+	return channel->socket != CURL_SOCKET_BAD &&
+		recv(channel->socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0;
+}
 
 /*
  * libcurl copies all strings but the body.  The body's length is set before the
@@ -566,6 +456,9 @@ set_request(HttpChannel *channel, const HttpRequest *request)
 		SET(channel, CURLOPT_HTTPGET, 1L);
 	SET(channel, CURLOPT_HTTPHEADER,
 		channel->headers[request->any_type][request->body != NULL]);
+	channel->may_gzip = !request->plain &&
+		(curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_LIBZ) != 0;
+	SET(channel, CURLOPT_ACCEPT_ENCODING, channel->may_gzip ? "gzip" : NULL);
 }
 
 /*
@@ -580,9 +473,11 @@ http_channel_start(HttpChannel *channel, const HttpRequest *request)
 
 	http_channel_reset(channel);
 	set_request(channel, request);
+	channel->distrusted = channel->distrusted || has_unasked_bytes(channel);
+	SET(channel, CURLOPT_FRESH_CONNECT, channel->distrusted ? 1L : 0L);
 	if (channel->setup_failed)
 	{
-		fail(channel, HTTP_INTERNAL, channel->setup_text);
+		http_fail(channel, HTTP_INTERNAL, channel->setup_text);
 		return;
 	}
 	channel->state = CHANNEL_RUNNING;
@@ -592,7 +487,7 @@ http_channel_start(HttpChannel *channel, const HttpRequest *request)
 	if (code == CURLM_OK)
 		channel->added = true;
 	else
-		finish_multi(channel, code);
+		http_finish_multi(channel, code);
 }
 
 /*
@@ -626,6 +521,9 @@ http_channel_reset(HttpChannel *channel)
 	channel->setup_failed = false;
 	channel->sendable = false;
 	channel->header_bytes = 0;
+	channel->head_ended = false;
+	channel->seen = http_now_ms();
+	channel->unseen = 0;
 	channel->silence_since = -1;
 	channel->out_of_memory = false;
 	channel->too_many_headers = false;
@@ -639,6 +537,12 @@ http_channel_reset(HttpChannel *channel)
 	channel->failure_text[0] = '\0';
 	channel->curl_text[0] = '\0';
 	channel->paused = false;
+}
+
+void
+http_channel_distrust(HttpChannel *channel)
+{
+	channel->distrusted = true;
 }
 
 /*
@@ -663,7 +567,7 @@ run_curl(HttpChannel *channel)
 		resumed = curl_easy_pause(channel->easy, CURLPAUSE_CONT);
 		if (resumed != CURLE_OK)
 		{
-			finish(channel, resumed);
+			http_finish(channel, resumed);
 			return false;
 		}
 	}
@@ -682,21 +586,35 @@ run_curl(HttpChannel *channel)
 										&running);
 	}
 	if (code != CURLM_OK)
-		finish_multi(channel, code);
+		http_finish_multi(channel, code);
 	return nevents > 0;
 }
 
 /*
+ * For how long nobody has looked, or slept for, a channel that is connecting.
+ * An Append that is about to look at all its channels in turn does not count.
+ */
+static void
+note_absence(HttpChannel *channel)
+{
+	int64		now = http_now_ms();
+
+	if (!channel->sendable && now - channel->seen > ABSENCE)
+		channel->unseen += now - channel->seen;
+	channel->seen = now;
+}
+
+/*
  * libcurl counts its time to connect by the clock on the wall, whether it was
- * called or not, and looks at the clock first.  If the peer did its part while
- * nobody called, the time was ours: nothing has been sent yet, so the request
- * begins anew.
+ * called or not, and looks at the clock first.  If much of that time nobody
+ * called, it was ours: nothing has been sent yet, so the request begins anew.
  */
 static void
 begin_anew(HttpChannel *channel)
 {
 	CURLMcode	code;
 
+	channel->unseen = 0;
 	code = curl_multi_remove_handle(channel->multi, channel->easy);
 	channel->added = false;
 	channel->connecting = false;
@@ -706,7 +624,7 @@ begin_anew(HttpChannel *channel)
 	if (code == CURLM_OK)
 		channel->added = true;
 	else
-		finish_multi(channel, code);
+		http_finish_multi(channel, code);
 }
 
 /*
@@ -714,7 +632,7 @@ begin_anew(HttpChannel *channel)
  * that goes with the next call.
  */
 static void
-take_result(HttpChannel *channel, bool heard)
+take_result(HttpChannel *channel)
 {
 	CURLMsg    *message;
 	int			left;
@@ -726,10 +644,11 @@ take_result(HttpChannel *channel, bool heard)
 
 		if (message->msg != CURLMSG_DONE)
 			continue;
-		if (code == CURLE_OPERATION_TIMEDOUT && !channel->sendable && heard)
+		if (code == CURLE_OPERATION_TIMEDOUT && !channel->sendable &&
+			channel->unseen >= channel->connect_timeout / 2)
 			begin_anew(channel);
 		else
-			finish(channel, code);
+			http_finish(channel, code);
 	}
 }
 
@@ -753,7 +672,7 @@ watch_silence(HttpChannel *channel, bool heard)
 	if (heard || channel->silence_since < 0)
 		channel->silence_since = now;
 	else if (now - channel->silence_since >= channel->read_timeout)
-		fail_silent(channel);
+		http_fail_silent(channel);
 }
 
 /*
@@ -769,11 +688,12 @@ http_channel_poll(HttpChannel *channel)
 		sigset_t	saved;
 		bool		heard;
 
+		note_absence(channel);
 		http_window_compact(channel);
 		channel->mark = channel->end - channel->start + READ_AHEAD;
 		block_signals(&saved);
 		heard = run_curl(channel);
-		take_result(channel, heard);
+		take_result(channel);
 		restore_signals(&saved);
 		if (channel->state == CHANNEL_RUNNING && !channel->fresh)
 			watch_silence(channel, heard);
@@ -803,20 +723,20 @@ prepare_sleep(HttpChannel *channel)
 	if (mux_set_timer(&channel->mux, due < 0 ? -1 :
 					  Max(due - http_now_ms(), 0)))
 		return true;
-	fail(channel, HTTP_INTERNAL, "could not set a timer");
+	http_fail(channel, HTTP_INTERNAL, "could not set a timer");
 	return false;
 }
 
 int
 http_channel_descriptor(HttpChannel *channel, int64 milliseconds)
 {
-	if (!prepare_sleep(channel))
+	if (channel->state != CHANNEL_IDLE && !prepare_sleep(channel))
 		milliseconds = 0;
 	else if (channel->timer_due >= 0)
 		milliseconds = Min(milliseconds,
 						   Max(channel->timer_due - http_now_ms(), 0));
 	if (!mux_set_timer(&channel->mux, milliseconds))
-		fail(channel, HTTP_INTERNAL, "could not set a timer");
+		http_fail(channel, HTTP_INTERNAL, "could not set a timer");
 	return channel->mux.descriptor;
 }
 
@@ -876,13 +796,15 @@ http_wait_any(HttpChannel *const *channels, int n, int64 milliseconds)
 		sleep_on_one(channels, n, limit);
 	else
 		sleep_on_many(channels, n, limit);
+	for (int i = 0; i < n; i++)
+		channels[i]->seen = http_now_ms();
 	ResetLatch(MyLatch);
 	CHECK_FOR_INTERRUPTS();
 }
 
 /*
- * Interrupts are looked for at each call, so that a peer too fast for us ever
- * to sleep cannot keep a query alive.
+ * Interrupts are looked for at each call, and so is the postmaster, so that a
+ * peer too fast for us ever to sleep cannot keep a query alive.
  *
  * A failure goes before bytes that came with it: as long as the caller has not
  * seen them, the request can be tried again.
@@ -891,6 +813,8 @@ HttpProgress
 http_channel_wait(HttpChannel *channel)
 {
 	CHECK_FOR_INTERRUPTS();
+	if (IsUnderPostmaster && !PostmasterIsAlive())
+		proc_exit(1);
 	while (!http_channel_poll(channel))
 		http_wait_any(&channel, 1, -1);
 	if (channel->out_of_memory)
@@ -905,78 +829,4 @@ http_channel_wait(HttpChannel *channel)
 	channel->fresh = false;
 	channel->silence_since = -1;
 	return HTTP_BYTES;
-}
-
-/* ------------------------------------------------------------------------
- * What came of it
- * ------------------------------------------------------------------------
- */
-
-/*
- * Until the first header has come, libcurl may still tell of the exchange
- * before.
- */
-int
-http_channel_status(const HttpChannel *channel)
-{
-	long		status = 0;
-
-	if (channel->header_bytes == 0)
-		return 0;
-	(void) curl_easy_getinfo(channel->easy, CURLINFO_RESPONSE_CODE, &status);
-	return (int) status;
-}
-
-const char *
-http_channel_content_type(HttpChannel *channel)
-{
-	char	   *type = NULL;
-
-	if (channel->header_bytes == 0)
-		return NULL;
-	(void) curl_easy_getinfo(channel->easy, CURLINFO_CONTENT_TYPE, &type);
-	return type;
-}
-
-/* Of the last answer, should there be several (100 Continue is one). */
-const char *
-http_channel_header(HttpChannel *channel, const char *name)
-{
-	struct curl_header *header;
-
-	if (channel->header_bytes == 0)
-		return NULL;
-	if (curl_easy_header(channel->easy, name, 0, CURLH_HEADER, -1,
-						 &header) != CURLHE_OK)
-		return NULL;
-	return header->value;
-}
-
-HttpFailure
-http_channel_failure(const HttpChannel *channel)
-{
-	return channel->failure;
-}
-
-const char *
-http_channel_failure_text(const HttpChannel *channel)
-{
-	return channel->failure_text;
-}
-
-HttpReach
-http_channel_reach(const HttpChannel *channel)
-{
-	return channel->reach;
-}
-
-uint64
-http_channel_received(HttpChannel *channel)
-{
-	curl_off_t	bytes = 0;
-
-	if (channel->header_bytes == 0)
-		return 0;
-	(void) curl_easy_getinfo(channel->easy, CURLINFO_SIZE_DOWNLOAD_T, &bytes);
-	return (uint64) bytes;
 }

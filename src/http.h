@@ -53,6 +53,8 @@ typedef struct HttpRequest
 	const char *password;
 	const char *body;			/* JSON, or NULL: then no Content-Type is sent */
 	bool		any_type;		/* accept any content type, not only JSON */
+	bool		plain;			/* not compressed: libcurl does not tell a
+								 * compressed body that was cut from a whole one */
 } HttpRequest;
 
 typedef enum HttpFailure
@@ -145,6 +147,12 @@ extern int	http_channel_descriptor(HttpChannel *channel, int64 milliseconds);
  */
 extern void http_channel_stop(HttpChannel *channel);
 extern void http_channel_reset(HttpChannel *channel);
+
+/*
+ * What came is not what was asked for, perhaps another one's answer: the next
+ * request goes over a new connection.
+ */
+extern void http_channel_distrust(HttpChannel *channel);
 
 /* The window moves with each wait and drop: offsets last, pointers do not. */
 extern HttpWindow http_channel_window(const HttpChannel *channel);

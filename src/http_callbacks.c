@@ -18,7 +18,6 @@
 
 #include "address.h"
 #include "http_channel.h"
-#include "storage/fd.h"
 
 /* A window that grew beyond this is given back when an exchange ends. */
 #define WINDOW_KEPT (1024 * 1024)
@@ -154,10 +153,9 @@ static void
 note_encoding(HttpChannel *channel, const char *header, size_t length)
 {
 	static const char name[] = "Content-Encoding:";
-	static const char *const codings[] = {"gzip", "x-gzip", "identity"};
+	static const char *const codings[] = {"identity", "gzip", "x-gzip"};
+	size_t		ncodings = channel->may_gzip ? lengthof(codings) : 1;
 
-	if (length >= 5 && strncmp(header, "HTTP/", 5) == 0)
-		channel->encoded = false;	/* the headers of another answer */
 	if (length < strlen(name) ||
 		pg_strncasecmp(header, name, strlen(name)) != 0)
 		return;
@@ -169,14 +167,19 @@ note_encoding(HttpChannel *channel, const char *header, size_t length)
 		length--;
 	channel->badly_encoded = channel->encoded;
 	channel->encoded = true;
-	for (size_t i = 0; i < lengthof(codings); i++)
+	for (size_t i = 0; i < ncodings; i++)
 		if (strlen(codings[i]) == length &&
 			pg_strncasecmp(header, codings[i], length) == 0)
 			return;
 	channel->badly_encoded = true;
 }
 
-/* Only looks: libcurl keeps the headers itself. */
+/*
+ * Only looks: libcurl keeps the headers itself.  To libcurl headers have ended,
+ * too, where the connection was closed amid them, so the empty line is looked
+ * for here.  There may be several answers, of which only the last one counts:
+ * 100 Continue is one.
+ */
 size_t
 http_on_header(char *data, size_t size, size_t count, void *arg)
 {
@@ -189,6 +192,10 @@ http_on_header(char *data, size_t size, size_t count, void *arg)
 		channel->too_many_headers = true;
 		return CURL_WRITEFUNC_ERROR;
 	}
+	if (bytes >= 5 && strncmp(data, "HTTP/", 5) == 0)
+		channel->encoded = channel->head_ended = false;
+	else if (bytes <= 2 && data[0] == (bytes == 2 ? '\r' : '\n'))
+		channel->head_ended = true;
 	note_encoding(channel, data, bytes);
 	return channel->badly_encoded ? CURL_WRITEFUNC_ERROR : bytes;
 }
@@ -220,6 +227,8 @@ http_on_watch(CURL *easy, curl_socket_t socket, int what, void *arg,
 	bool		reading = what == CURL_POLL_IN || what == CURL_POLL_INOUT;
 	bool		writing = what == CURL_POLL_OUT || what == CURL_POLL_INOUT;
 
+	if (reading)
+		channel->socket = socket;
 	if (mux_watch(&channel->mux, socket, reading, writing))
 		return 0;
 	channel->watch_errno = errno;
@@ -319,18 +328,11 @@ http_on_open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *addre
 		note_refused_address(channel, address);
 		return CURL_SOCKET_BAD;
 	}
-	if (!AcquireExternalFD())
-	{
-		snprintf(channel->refusal, sizeof(channel->refusal),
-				 "too many open files in this session");
-		return CURL_SOCKET_BAD;
-	}
 	fd = socket(address->family, address->socktype, address->protocol);
 	if (fd < 0)
 	{
 		snprintf(channel->refusal, sizeof(channel->refusal),
 				 "could not create socket: %m");
-		ReleaseExternalFD();
 		return CURL_SOCKET_BAD;
 	}
 	(void) fcntl(fd, F_SETFD, FD_CLOEXEC);
@@ -338,11 +340,17 @@ http_on_open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *addre
 	return fd;
 }
 
-/* May run while the channel is being freed, so it knows of none. */
+/*
+ * Not called for all of them: a socket that never came to be connected is closed
+ * by libcurl itself.
+ */
 int
 http_on_close_socket(void *arg, curl_socket_t socket)
 {
+	HttpChannel *channel = arg;
+
+	if (channel->socket == socket)
+		channel->socket = CURL_SOCKET_BAD;
 	close(socket);
-	ReleaseExternalFD();
 	return 0;
 }

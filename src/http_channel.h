@@ -1,7 +1,8 @@
 /*
  * http_channel.h
- *		The inside of a channel, between http.c, which drives libcurl, and
- *		http_callbacks.c, which libcurl calls.
+ *		The inside of a channel, between http.c, which drives libcurl,
+ *		http_callbacks.c, which libcurl calls, and http_outcome.c, which says
+ *		what came of it.
  *
  * Nobody else includes this.
  */
@@ -44,7 +45,10 @@ struct HttpChannel
 	CURL	   *easy;
 	struct curl_slist *headers[2][2];	/* by any_type, and with a body or not */
 	Mux			mux;
+	int			descriptors;	/* counted for its sockets */
+	curl_socket_t socket;		/* the last one that was read from, if open */
 	HttpReach	reach;
+	int			connect_timeout;
 	int			read_timeout;
 
 	/* The first thing that libcurl did not let us set. */
@@ -52,13 +56,18 @@ struct HttpChannel
 	const char *setup_option;
 	const char *setup_text;
 
+	bool		distrusted;		/* the kept connection is */
+
 	/* The exchange. */
 	ChannelState state;
 	bool		added;			/* the easy handle is in the multi handle */
 	bool		sendable;		/* connected: it is the peer's turn or ours */
 	size_t		header_bytes;
+	bool		head_ended;		/* the empty line behind the headers has come */
 	int64		timer_due;		/* when libcurl wants to be called; -1 never */
 	int64		silence_since;	/* since when we wait in vain; -1 we do not */
+	int64		seen;			/* when it was last looked at */
+	int64		unseen;			/* ms of the connecting in which nobody did */
 
 	/* What the callbacks found; they cannot do more about it than tell. */
 	bool		out_of_memory;
@@ -66,6 +75,7 @@ struct HttpChannel
 	int			watch_errno;	/* why a socket or timer is not watched */
 	bool		connecting;		/* a socket was opened */
 	bool		reach_refused;	/* an address was not allowed */
+	bool		may_gzip;		/* the request says so */
 	bool		encoded;		/* the present headers name a coding */
 	bool		badly_encoded;	/* one not asked for, or more than one */
 	char		refusal[160];	/* why a socket was not opened */
@@ -90,6 +100,16 @@ extern void http_window_clear(HttpChannel *channel);
 
 /* To be called before it is filled again. */
 extern void http_window_compact(HttpChannel *channel);
+
+/*
+ * Ends the exchange: as libcurl says, as its multi handle does, as failed, or
+ * because nothing has come for too long.
+ */
+extern void http_finish(HttpChannel *channel, CURLcode code);
+extern void http_finish_multi(HttpChannel *channel, CURLMcode code);
+extern void http_fail(HttpChannel *channel, HttpFailure failure,
+					  const char *text);
+extern void http_fail_silent(HttpChannel *channel);
 
 /* What libcurl calls, as it wants to see it; "arg" is the channel. */
 extern size_t http_on_body(char *data, size_t size, size_t count, void *arg);

@@ -102,12 +102,16 @@ json_doc_print(JsonDoc *doc)
 										  JSON_C_TO_STRING_NOSLASHESCAPE);
 }
 
+const char	json_doc_cut[] = "ends too early";
+
 /* Why there is no value. */
 static const char *
 describe(enum json_tokener_error error)
 {
 	switch (error)
 	{
+		case json_tokener_continue:
+			return json_doc_cut;
 		case json_tokener_error_depth:
 			return "nested too deeply";
 		case json_tokener_success:

@@ -41,6 +41,9 @@ extern JsonDoc *json_doc_parse(const char *text, size_t length);
 /* NULL if it is not exactly one JSON object or array. */
 extern JsonDoc *json_doc_parse_any(const char *text, size_t length);
 
+/* The defect of what may be the beginning of a value. */
+extern const char json_doc_cut[];
+
 /*
  * Any one value, nested no deeper than this; not null, which cannot be told
  * from none.  NULL if it is not that: "defect" is a static text then.

@@ -17,7 +17,8 @@
  * names from the top, as in the human form of a field.
  *
  * The result is malloc'ed.  NULL if the body is none of that, or there is no
- * memory: "defect" is a static text then.
+ * memory: "defect" is a static text then, and json_doc_cut if the body only
+ * ends too early.
  */
 extern char *lists_flatten(const char *text, size_t length,
 						   size_t *result_length, const char **defect);

@@ -12,10 +12,17 @@
 #include "postgres.h"
 
 #include "envelope.h"
+#include "json_doc.h"
 #include "lists.h"
 #include "report.h"
 #include "response.h"
 #include "stats.h"
+
+/*
+ * The one status of an answer with rows: 206, for one, would be a part of them,
+ * and 202 none yet.
+ */
+#define STATUS_OF_ROWS 200
 
 /* How much of the body of an answer that is an error is looked at. */
 #define MAX_ERROR_BODY (64 * 1024)
@@ -130,6 +137,16 @@ create_reader(Response *response)
 							   request_filter_field(response->request));
 }
 
+/* Refused credentials are not shown again for a while. */
+static void
+check_refused(const Response *response)
+{
+	if (!connection_was_refused(response->lease->connection))
+		return;
+	stats_note_error(response->stats, "credentials refused a while ago");
+	error_refused(response->subject, NULL);
+}
+
 /* Prepares the exchange for the present call. */
 static void
 start_exchange(Response *response)
@@ -143,21 +160,18 @@ start_exchange(Response *response)
 								  connection_server_name(connection),
 								  response->call.method,
 								  response->call.endpoint);
-	if (connection_was_refused(connection))
-	{
-		stats_note_error(response->stats, "credentials refused a while ago");
-		error_refused(response->subject, NULL);
-	}
+	check_refused(response);
 	connection_request(connection, response->call.method,
 					   response->call.path, &http);
 	http.body = response->call.body;
 	http.any_type = response->map->resource->form == ROW_CSV;
+	http.plain = http.any_type; /* JSON tells by itself whether it is whole */
 	policy.max_retries = response->hurry ? Min(options->max_retries, 1) :
 		options->max_retries;
 	policy.max_rate_limit_wait = response->hurry ? 0 :
 		options->max_rate_limit_wait;
-	policy.rate_limit = connection_rate_limit(connection,
-											  response->call.endpoint);
+	policy.gate = connection_gate(connection);
+	policy.limiter = connection_limiter(connection, response->call.endpoint);
 	policy.counters = response->counters;
 	policy.totals = &response->stats->counters;
 	exchange_init(&response->exchange, response->lease->channel, &http,
@@ -279,6 +293,7 @@ raise_defect(Response *response, const JsonDefect *defect)
 	ErrorProgress progress = progress_of(response);
 
 	stats_note_error(response->stats, "an answer that cannot be read");
+	http_channel_distrust(response->lease->channel);
 	error_body(response->subject, &answer, defect, &progress);
 }
 
@@ -323,9 +338,10 @@ raise_status(const Response *response, const ErrorAnswer *answer)
 static void
 raise_rate_limited(const Response *response)
 {
+	RateLimit	limit = limiter_state(response->exchange.policy.limiter);
+
 	stats_note_error(response->stats, "the rate limit is used up");
-	error_rate_limited(response->subject,
-					   response->exchange.policy.rate_limit);
+	error_rate_limited(response->subject, &limit);
 }
 
 /* The answer is JSON, but not as it should be. */
@@ -360,6 +376,27 @@ check_end(const Response *response)
 }
 
 /*
+ * Another request's answer may tell, before this one is sent, that it would be
+ * refused.
+ */
+static ExchangeResult
+go_on(Response *response, bool sleep)
+{
+	Exchange   *exchange = &response->exchange;
+	ExchangeResult result;
+
+	for (;;)
+	{
+		if (exchange_is_held(exchange))
+			check_refused(response);
+		result = exchange_poll(exchange);
+		if (result != EXCHANGE_WAITING || !sleep)
+			return result;
+		exchange_wait_any(&exchange, 1);
+	}
+}
+
+/*
  * Lets the exchange go on, and raises its errors.  False if there is nothing
  * new without sleeping.
  */
@@ -370,8 +407,7 @@ await(Response *response, bool sleep)
 	ExchangeResult result = response->early;
 
 	if (!response->polled || result == EXCHANGE_WAITING)
-		result = sleep ? exchange_wait(&response->exchange) :
-			exchange_poll(&response->exchange);
+		result = go_on(response, sleep);
 	response->polled = false;
 
 	if (response->exchange.attempt != response->attempt)
@@ -510,15 +546,17 @@ judge_answer(Response *response, bool sleep)
 {
 	int			status = http_channel_status(response->lease->channel);
 	ErrorAnswer answer;
+	bool		pending = response->reader.csv != NULL && status >= 200 &&
+		status <= 299 && report_is_pending(&response->call, status);
 
-	if (status < 200 || status > 299)
+	if (status != STATUS_OF_ROWS && !pending)
 		return read_refusal(response, sleep);
 	if (response->reader.csv == NULL)
 		return true;
 	answer = answer_of(response);
 	if (is_web_page(&answer))
 		raise_shape(response, "expected CSV");
-	if (report_is_pending(&response->call, status))
+	if (pending)
 		wait_for_report(response);
 	else if (is_json(&answer))
 		raise_shape(response, "expected CSV");
@@ -555,7 +593,7 @@ read_lists(Response *response, bool sleep)
 {
 	HttpChannel *channel = response->lease->channel;
 	HttpWindow	window;
-	const char *defect;
+	JsonDefect	defect = {JSON_DEFECT_SHAPE, NULL, 0};
 	char	   *text;
 
 	while (!response->whole)
@@ -569,9 +607,11 @@ read_lists(Response *response, bool sleep)
 	}
 	window = http_channel_window(channel);
 	text = lists_flatten(window.data, window.length, &response->text_length,
-						 &defect);
+						 &defect.message);
+	if (defect.message == json_doc_cut)
+		defect.kind = JSON_DEFECT_TRUNCATED;
 	if (text == NULL)
-		raise_shape(response, defect);
+		raise_defect(response, &defect);
 	response->text = MemoryContextAllocExtended(response->call_context,
 												response->text_length + 1,
 												MCXT_ALLOC_HUGE |
@@ -604,6 +644,14 @@ window_of(const Response *response)
 	return window;
 }
 
+/* Whether a row has no value in a slot. */
+static bool
+lacks(const Response *response, int slot)
+{
+	return slot < 0 ||
+		row_reader_slice(&response->reader, slot)->kind <= JSON_NULL;
+}
+
 /* Whether the present row belongs to the batch that was asked for. */
 static bool
 is_covered(const Response *response)
@@ -614,11 +662,23 @@ is_covered(const Response *response)
 
 	if (!request_has_batches(response->request))
 		return true;
-	slice = row_reader_slice(&response->reader, response->filter_slot);
-	if (slice->kind == JSON_ABSENT || slice->kind == JSON_NULL)
+	if (lacks(response, response->filter_slot))
 		return false;
+	slice = row_reader_slice(&response->reader, response->filter_slot);
 	value = row_utf8(slice, response->record.window, &length);
 	return request_covers(response->request, &response->call, value, length);
+}
+
+/*
+ * Every search asks for ids, and HiBob sends them in any case.  Any object could
+ * be taken for one employee of whom nothing is known, whom no condition matches.
+ */
+static void
+check_identity(Response *response)
+{
+	if (response->map->resource->form == ROW_EMPLOYEE &&
+		lacks(response, response->map->identity))
+		raise_shape(response, "an employee has no id");
 }
 
 /* A row is there.  Whether it is one of those that were asked for. */
@@ -636,6 +696,7 @@ take_row(Response *response)
 						  response->record.given);
 	if (defect != NULL)
 		raise_shape(response, defect);
+	check_identity(response);
 	if (!is_covered(response))
 		return false;
 	response->findings->rows++;

@@ -368,8 +368,9 @@ note_answer(Probe *probe)
 	findings->http_status = http_channel_status(probe->lease.channel);
 	if (findings->http_status != 0)
 		note_latency(probe);
-	findings->limit = *connection_rate_limit(probe->lease.connection,
-											 probe->map.resource->path);
+	findings->limit =
+		limiter_state(connection_limiter(probe->lease.connection,
+										 probe->map.resource->path));
 }
 
 StatusFindings *

@@ -6,9 +6,11 @@ use strict;
 use warnings;
 use Exporter 'import';
 use HTTP::Tiny;
+use IO::Socket::INET;
 use IPC::Run;
 use JSON::PP;
 use MIME::Base64;
+use POSIX ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Time::HiRes qw(sleep time);
@@ -16,13 +18,16 @@ use Time::HiRes qw(sleep time);
 our @EXPORT = qw(start_simulator new_cluster tell requests add_server
   query query_error $TOKEN $SLOWNESS);
 our @EXPORT_OK = qw(bare_cluster certificate authority told session states
-  cancel_after hibob read_pages load_pages differences employee_id);
+  cancel_after hibob read_pages load_pages differences employee_id
+  preload_resolver closed_port deaf_port silent_port one_shot_port serve
+  report);
 
 our $TOKEN = 's3cret-canary-token';
 
 # What times may be multiplied with: servers are slow under a sanitizer.
 our $SLOWNESS = $ENV{HIBOB_TEST_SLOWNESS} // 1;
 my @simulators;
+my @servers;
 my @NEW_KEY = ('-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1',
 	'-nodes');
 
@@ -313,6 +318,125 @@ sub differences
 		SELECT 'nothing expected', '' WHERE NOT EXISTS (SELECT FROM expected)");
 }
 
+# A resolver for some names, to be preloaded by a server: "slow.test" takes its
+# time, "nowhere.test" is not there, and "other.test" is 127.0.0.1.
+sub preload_resolver
+{
+	my ($dir) = @_;
+	my $library = "$dir/resolver.so";
+
+	append_to_file("$dir/resolver.c", <<'C');
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <netdb.h>
+#include <string.h>
+#include <unistd.h>
+int
+getaddrinfo(const char *node, const char *service,
+			const struct addrinfo *hints, struct addrinfo **res)
+{
+	int (*real) (const char *, const char *, const struct addrinfo *,
+				 struct addrinfo **) = dlsym(RTLD_NEXT, "getaddrinfo");
+
+	if (node == NULL || strstr(node, ".test") == NULL)
+		return real(node, service, hints, res);
+	if (strcmp(node, "slow.test") == 0)
+		sleep(6);
+	if (strcmp(node, "other.test") == 0)
+		return real("127.0.0.1", service, hints, res);
+	return EAI_NONAME;
+}
+C
+	system_or_bail('gcc', '-shared', '-fPIC', '-o', $library,
+		"$dir/resolver.c", '-ldl');
+	return join ' ', grep { defined } $ENV{LD_PRELOAD}, $library;
+}
+
+sub listener
+{
+	my ($backlog) = @_;
+	return IO::Socket::INET->new(LocalAddr => '127.0.0.1', Proto => 'tcp',
+		Listen => $backlog) || die "listen: $!";
+}
+
+# A port of which the kernel says that nobody is there.
+sub closed_port
+{
+	return listener(1)->sockport;
+}
+
+# A port whose kernel takes no further connection.  The sockets that make it so
+# are kept in an array.
+sub deaf_port
+{
+	my ($keep) = @_;
+	my $listener = listener(1);
+
+	listen($listener, 0);
+	push @$keep, $listener;
+	for (1 .. 4)
+	{
+		push @$keep, IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+			PeerPort => $listener->sockport, Blocking => 0);
+	}
+	sleep 0.1;
+	return $listener->sockport;
+}
+
+# A port that takes connections and says nothing.
+sub silent_port
+{
+	my ($keep) = @_;
+	my $listener = listener(100);
+
+	push @$keep, $listener;
+	return $listener->sockport;
+}
+
+# A port that takes connections, says something, and closes them.
+sub one_shot_port
+{
+	my ($keep, $text) = @_;
+	my $listener = listener(100);
+
+	serve($listener, sub { print { $_[0] } $text; });
+	return $listener->sockport;
+}
+
+# A process that serves one connection after the other, until the test ends.
+sub serve
+{
+	my ($listener, $handler) = @_;
+	my $pid = fork // die "fork: $!";
+
+	if ($pid == 0)
+	{
+		local $SIG{PIPE} = 'IGNORE';
+		while (my $client = $listener->accept)
+		{
+			$handler->($client);
+			close $client;
+		}
+		POSIX::_exit(0);
+	}
+	push @servers, $pid;
+	return;
+}
+
+# Prints a table of hashes, by the columns' names; and into a file of that name
+# in the directory that HIBOB_TEST_REPORTS names, if it does.
+sub report
+{
+	my ($name, $columns, @rows) = @_;
+	my $text = join '', map { join(' | ', @$_) . "\n" } $columns,
+	  map { my $row = $_; [ map { $row->{$_} // '-' } @$columns ] } @rows;
+
+	Test::More::note($text);
+	append_to_file("$ENV{HIBOB_TEST_REPORTS}/$name.txt", $text)
+	  if defined $ENV{HIBOB_TEST_REPORTS};
+	return;
+}
+
 # Whether a text tells a token, be it as an Authorization header does.
 sub told
 {
@@ -345,6 +469,8 @@ END
 	my $defect;
 
 	$_->kill_kill foreach @simulators;
+	kill 'KILL', @servers;
+	waitpid $_, 0 foreach @servers;
 	$defect = check_logs();
 	print STDERR "# $defect\n" if defined $defect;
 	$? = $status || (defined $defect ? 1 : 0);

@@ -11,6 +11,7 @@ import zlib
 from http.client import responses as REASONS
 
 BUFFERED = 65536
+FOREVER = 3600      # seconds, or until the reset
 NO_BODY = (204, 304)
 
 
@@ -40,14 +41,20 @@ class Delivery:
             self.link.wait(self.fault["stall"]["seconds"])
         if self.fault.get("reset") == "before_headers":
             raise Broken(reset=True)
+        if "raw" in self.fault:
+            self.link.send(self.fault["raw"].encode("latin-1"))
+            raise Broken()
         blocks, length = self._blocks()
         framing = self._framing(length)
         self.record["status"] = self.response.status
         head = self._head(framing, length)
+        if "head" in self.fault:
+            self._send_part(head, **self.fault["head"])
         if self.head_only or self.response.status in NO_BODY:
             self.link.send(head)
         else:
             self._send_body(head, blocks, framing)
+        self.link.send(self.fault.get("surplus", "").encode("latin-1"))
         return framing != "close"
 
     # -- the body before it is sent -----------------------------------------
@@ -92,8 +99,17 @@ class Delivery:
         lines += [f"{name}: {value}" for name, value in headers.items()]
         return "\r\n".join(lines + ["", ""]).encode("latin-1")
 
+    def _send_part(self, head, after, then="close"):
+        """The first bytes of the head, and nothing more."""
+        self.link.send(head[:after])
+        if then == "stall":
+            self.link.wait(FOREVER)
+        raise Broken(reset=then == "reset")
+
     def _claimed(self, length):
-        """The Content-Length: more than is sent, where that is the fault."""
+        """The Content-Length: not what is sent, where that is the fault."""
+        if "claim" in self.fault:
+            return self.fault["claim"]
         if "truncate" in self.fault:
             return max(length, self.fault["truncate"]["after"] + 1)
         return length

@@ -20,9 +20,11 @@ KEYS = {
     "status", "body", "json", "body_base64", "parts", "content_type", "headers",
     "html", "redirect", "rate_limited", "gzip",
     # a different journey
-    "stall", "drip", "split", "reset", "truncate", "framing", "close_idle",
+    "raw", "head", "stall", "drip", "split", "reset", "truncate", "framing",
+    "claim", "surplus", "close_idle",
 }
 FRAMINGS = ("length", "chunked", "close")
+HEAD_ENDS = ("stall", "reset", "close")
 _RATE_HEADERS = ("X-RateLimit-Limit", "X-RateLimit-Remaining",
                  "X-RateLimit-Reset")
 
@@ -186,6 +188,7 @@ def _check(keys):
                          + ", ".join(sorted(KEYS)))
     _check_count(keys, "skip", 0)
     _check_count(keys, "times", 1)
+    _check_count(keys, "claim", 0)
     if not (_is_count(reset := keys.get("reset", 0))
             or reset in ("before_read", "before_headers")):
         raise ValueError("reset is before_read, before_headers or a number of bytes")
@@ -197,6 +200,8 @@ def _check(keys):
                for text, times in keys.get("parts", [])):
         raise ValueError("parts is a list of [text, times]")
     _check_objects(keys)
+    if keys.get("head", {}).get("then", "close") not in HEAD_ENDS:
+        raise ValueError("then is one of " + ", ".join(HEAD_ENDS))
     if "body_base64" in keys:
         base64.b64decode(keys["body_base64"], validate=True)
 
@@ -205,6 +210,7 @@ _OBJECTS = {
     "stall": {"seconds", "after"}, "drip": {"bytes", "ms"},
     "split": {"sizes", "seed", "max", "pause_ms"},
     "truncate": {"after", "framing"}, "rate_limited": {"reset_in", "retry_after"},
+    "head": {"after", "then"},
 }
 
 
@@ -214,7 +220,7 @@ def _check_objects(keys):
         if not isinstance(value, dict) or set(value) - allowed:
             raise ValueError(f"{key} is an object of {', '.join(sorted(allowed))}")
     for key, needed in (("stall", "seconds"), ("drip", "bytes"),
-                        ("truncate", "after")):
+                        ("truncate", "after"), ("head", "after")):
         if key in keys and needed not in keys[key]:
             raise ValueError(f"{key} needs {needed!r}")
 

@@ -171,6 +171,36 @@ class Faults(SimulatorCase):
         with self.assertRaises(http.client.IncompleteRead):
             self.call("POST", "/v1/people/search", {})
 
+    def test_other_than_http(self):
+        self.fault(raw="SSH-2.0-x\r\n")
+        self.assertEqual(drain(self.raw()), (b"SSH-2.0-x\r\n", False))
+        self.assertIsNone(self.requests()[-1]["status"])
+
+    def test_part_of_the_head(self):
+        for then, reset in (("close", False), ("reset", True)):
+            self.fault(head={"after": 12, "then": then})
+            received, broken = drain(self.raw())
+            self.assertEqual(broken, reset)
+            if not reset:
+                self.assertEqual(received, b"HTTP/1.1 200")
+        self.fault(head={"after": 12, "then": "stall"})
+        sock = self.raw()
+        time.sleep(0.1)
+        self.assertEqual(sock.recv(65536), b"HTTP/1.1 200")
+        self.control("reset")
+        self.assertEqual(sock.recv(1), b"")
+
+    def test_claims_and_surplus(self):
+        self.fault(claim=100)
+        head, _, body = self.raw("/v1/people/" + ID_1).recv(65536).partition(
+            b"\r\n\r\n")
+        self.assertIn(b"Content-Length: 100\r\n", head + b"\r\n")
+        self.assertGreater(len(body), 100)
+        self.fault(surplus="HTTP/1.1 200 OK")
+        sock = self.raw("/v1/people/" + ID_1)
+        time.sleep(0.1)
+        self.assertTrue(sock.recv(65536).endswith(b"}HTTP/1.1 200 OK"))
+
     def test_drip_and_split(self):
         body = {"fields": ["root.id"], "filters": [{
             "fieldPath": "root.id", "operator": "equals", "values": [ID_1]}]}
@@ -231,7 +261,9 @@ class Faults(SimulatorCase):
 
     def test_unknown_keys(self):
         for keys in ({"bogus": 1}, {"stall": 3}, {"times": "x"}, {"reset": "never"},
-                     {"drip": {"ms": 1}}, {"gzip": True}, {"parts": [[1, 1]]}):
+                     {"drip": {"ms": 1}}, {"gzip": True}, {"parts": [[1, 1]]},
+                     {"claim": "x"}, {"head": {"after": 1, "then": "x"}},
+                     {"head": {}}):
             answer = self.call("POST", "/_sim/fault", keys, auth=None)
             self.assertEqual(answer.status, 400, keys)
 

@@ -1,6 +1,6 @@
 # After an error the same session goes on, and the error says what HiBob said
-# and what to do.  002_faults.pl asks its next query in a new session; here
-# both queries are one session's.
+# and what to do.  That nothing is lost by any fault is told by 020; here it is
+# the words that count.
 
 use strict;
 use warnings;

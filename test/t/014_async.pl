@@ -115,6 +115,19 @@ tell($_, 'reset') foreach @sims;
 tell($sims[2], 'fault', { endpoint => '*', rate_limited => { retry_after => 1 } });
 is(query($node, 'SELECT count(*) FROM staff'), '600', 'one account says: later');
 
+# ... in which time the backend sleeps.
+my $TICKS = q{SELECT (string_to_array(regexp_replace(
+	pg_read_file('/proc/self/stat'), '^.*\) ', ''), ' '))[12]::int};
+SKIP:
+{
+	skip 'needs /proc', 1 unless -e '/proc/self/stat';
+	tell($sims[2], 'fault',
+		{ endpoint => '*', rate_limited => { retry_after => 2 } });
+	my ($before, $all, $after) = split /\n/,
+	  query($node, "$TICKS; SELECT count(*) FROM staff; $TICKS");
+	cmp_ok($after - $before, '<', 60, 'two seconds of a wait are slept');
+}
+
 # Cancelled while all of them are silent.
 slow(30);
 my $start = time;

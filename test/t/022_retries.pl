@@ -1,0 +1,123 @@
+# What a query bears: it is tried again as often as told, as long as no row was
+# used; it waits for the rate limit; and connections are kept.
+
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use HibobTest qw(:DEFAULT serve);
+use IO::Socket::INET;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+my $sim = start_simulator();
+my $node = new_cluster('faults');
+
+add_server($node, 'bob', $sim, q{max_retries '0', read_timeout '1s'});
+query($node, 'CREATE TABLE expected AS SELECT * FROM bob.people');
+my $server_log = $node->logfile;
+
+my $ALL = 'SELECT count(*), count(email) FROM bob.people';
+my $PEOPLE = '500|496';
+
+# Errors within a session leave it usable: the connection, too.
+tell($sim, 'reset');
+tell($sim, 'fault', { endpoint => '*', reset => 30000 });
+my ($status, $out, $err) = $node->psql('postgres', "$ALL;\n$ALL;\n$ALL;",
+	on_error_stop => 0);
+is($out, "$PEOPLE\n$PEOPLE", 'one session goes on after an error');
+
+# Trying again, as often as told, as long as no row was used.
+query($node, q{ALTER SERVER bob OPTIONS (SET max_retries '3')});
+foreach my $fault ({ status => 503, body => '' }, { reset => 'before_headers' },
+	{ truncate => { after => 5, framing => 'length' } })
+{
+	my ($name) = keys %$fault;
+
+	tell($sim, 'reset');
+	tell($sim, 'fault', { endpoint => '*', times => 2, %$fault });
+	is(query($node, $ALL), $PEOPLE, "tried again after $name");
+	is(scalar requests($sim), 3, "... twice");
+	tell($sim, 'fault', { endpoint => '*', times => 4, %$fault });
+	isnt((query_error($node, $ALL))[0], '', "$name too often is an error");
+	is(scalar requests($sim), 4, '... after three further tries');
+}
+tell($sim, 'reset');
+tell($sim, 'fault', { endpoint => '*', reset => 60000,
+	split => { sizes => [25000], pause_ms => 100 } });
+is((query_error($node, $ALL))[0], '08006', 'not after rows were used');
+is(scalar requests($sim), 1, '... one request');
+
+# What is thrown away is not waited for.
+query($node, q{ALTER SERVER bob OPTIONS (SET read_timeout '20s')});
+tell($sim, 'reset');
+tell($sim, 'fault', { endpoint => '*', status => 503, body => 'x' x 9000,
+		stall => { seconds => 60, after => 10 } });
+my $started = time;
+is(query($node, $ALL), $PEOPLE, 'an error whose body does not come');
+cmp_ok(time - $started, '<', 6 * $SLOWNESS, '... is not waited for');
+
+# Nor is who never stops to say hello, in bytes that TLS takes for a beginning.
+my $listener = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Proto => 'tcp',
+	Listen => 10) or die "listen: $!";
+serve($listener, sub {
+	my ($client) = @_;
+	my $end = time + 20;
+
+	$client->autoflush(1);
+	print { $client } "\x16\x03\x03\x3f\xff\x02\x00\x3f\xfb";
+	while (time < $end)
+	{
+		print { $client } "\x03" or last;
+		sleep 0.0005;
+	}
+});
+add_server($node, 'drip', 'https://127.0.0.1:' . $listener->sockport,
+	q{max_retries '0', connect_timeout '500ms'});
+$started = time;
+is((query_error($node, 'SELECT count(*) FROM drip.people'))[0], 'HV00N',
+	'a dripping TLS handshake');
+cmp_ok(time - $started, '<', 5 * $SLOWNESS, '... ends with connect_timeout');
+
+# The rate limit is waited for, by either header.
+foreach my $header ('reset_in', 'retry_after')
+{
+	tell($sim, 'reset');
+	tell($sim, 'fault',
+		{ endpoint => '*', rate_limited => { $header => 1 } });
+	is(query($node, $ALL), $PEOPLE, "waited for $header");
+	is(scalar requests($sim), 2, '... with one further request');
+}
+tell($sim, 'reset');
+like(query($node, "EXPLAIN (ANALYZE) $ALL"), qr/HiBob Requests: 1\n/,
+	'EXPLAIN counts');
+tell($sim, 'fault', { endpoint => '*', status => 500, body => '' });
+like(query($node, "EXPLAIN (ANALYZE) $ALL"), qr/HiBob Retries: 1\b/,
+	'EXPLAIN counts retries');
+tell($sim, 'fault', { endpoint => '*', rate_limited => { reset_in => 1 } });
+like(query($node, "EXPLAIN (ANALYZE) $ALL"),
+	qr/HiBob Rate Limit Wait: \d+ ms/, 'EXPLAIN counts waits');
+
+# One connection is kept, also if the server closed it meanwhile.
+requests($sim);
+$node->safe_psql('postgres', "$ALL;\n" x 20);
+my %connections = map { $_->{connection} => 1 } requests($sim);
+is(scalar keys %connections, 1, 'twenty queries over one connection');
+tell($sim, 'fault', { endpoint => '*', close_idle => 20 });
+is($node->safe_psql('postgres', "$ALL;\nSELECT pg_sleep(0.3);\n$ALL;"),
+	"$PEOPLE\n\n$PEOPLE", 'a connection that was closed while idle');
+
+# No employee's value is anywhere in the log at debug5, as no token is in any
+# test's.  The whole log is looked at, and the values are ones that were read.
+my $log = slurp_file($server_log);
+cmp_ok(length $log, '>', 30000, 'the log at debug5 is there');
+like($log, qr/broke off/, '... with the errors of these tests');
+foreach my $value ('robert.backslash2@', 'Okafor', '3332883884017713312')
+{
+	is(index(query($node, 'SELECT string_agg(expected::text, $$ $$)
+		FROM expected'), $value) >= 0, 1, "$value is a value of an employee");
+	is(index($log, $value), -1, '... which is not in the log');
+}
+
+done_testing();
