@@ -55,6 +55,20 @@ SELECT count(*), count(name) FROM (SELECT person FROM licence LIMIT 100) l
 \! "$HIBOB_TELL" requests | grep -c '/people/[0-9]'
 \! "$HIBOB_TELL" requests --clear | tail -n 1
 
+-- ... after a null, too, which asks for nothing: a null and 30 people twice.
+SELECT n, count(name) FROM (SELECT n, CASE WHEN n % 31 <> 20 THEN
+		(3332883884017713238 + 37 * (n % 31 + 1))::text END AS person
+		FROM generate_series(1, 62) n OFFSET 0) l
+  LEFT JOIN LATERAL (SELECT full_name AS name FROM people p
+					  WHERE p.id = l.person OFFSET 0) p ON true
+ GROUP BY n HAVING count(name) = 0 ORDER BY n;
+-- ... and where some rows of each value are wanted, pages are whole ones then.
+\! "$HIBOB_TELL" requests --clear >/dev/null
+SELECT count(*), count(job_title_id) FROM (SELECT person FROM licence LIMIT 60) l
+  LEFT JOIN LATERAL (SELECT job_title_id FROM work_history w
+					  WHERE w.employee_id = l.person LIMIT 1) p ON true;
+\! "$HIBOB_TELL" requests --clear | grep -v cursor | sed 's/employeeIds=[0-9]*/employeeIds=N/' | sort | uniq -c | sed 's/^ *//'
+
 -- Memoize, where look-ups are cheap.
 SET enable_memoize = on;
 ALTER SERVER bob OPTIONS (ADD fdw_startup_cost '1', ADD fdw_tuple_cost '10');

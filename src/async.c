@@ -6,6 +6,10 @@
  * is waited for alone: so several accounts take as long as the slowest.  What
  * cannot be read without sleeping somewhere (ids first, reports) is read at
  * once instead.
+ *
+ * Scans that share an answer wait for one channel: the first of them is woken,
+ * and the others look for what it has kept the next time that the Append would
+ * sleep.
  */
 #include "postgres.h"
 
@@ -53,15 +57,59 @@ async_request(AsyncRequest *areq)
 	produce(areq);
 }
 
+/* Looks for what has come by another reader of the same answer. */
+static void
+look_again(AsyncRequest *areq)
+{
+	Instrumentation *instrument = areq->requestee->instrument;
+
+	areq->callback_pending = false;
+	produce(areq);
+	ExecAsyncResponse(areq);
+	if (instrument != NULL && areq->request_complete &&
+		!TupIsNull(areq->result))
+		InstrUpdateTupleCount(instrument, 1);
+}
+
+/* Whether the Append waits for the channel already, for another scan. */
+static bool
+is_waited_for(const AsyncRequest *areq, const HttpChannel *channel)
+{
+	const AppendState *append = castNode(AppendState, areq->requestor);
+	int			i = -1;
+
+	while ((i = bms_next_member(append->as_asyncplans, i)) >= 0)
+	{
+		const AsyncRequest *other = append->as_asyncrequests[i];
+		const ForeignScanState *node = (ForeignScanState *) other->requestee;
+
+		if (other == areq)
+			break;
+		if (other->callback_pending && IsA(node, ForeignScanState) &&
+			node->fdwroutine->ForeignAsyncConfigureWait ==
+			async_configure_wait &&
+			scan_channel(node) == channel)
+			return true;
+	}
+	return false;
+}
+
 void
 async_configure_wait(AsyncRequest *areq)
 {
 	ForeignScanState *node = castNode(ForeignScanState, areq->requestee);
 	AppendState *append = castNode(AppendState, areq->requestor);
-	int			descriptor = http_channel_descriptor(scan_channel(node), TICK);
+	HttpChannel *channel;
 
-	AddWaitEventToSet(append->as_eventset, WL_SOCKET_READABLE, descriptor,
-					  NULL, areq);
+	if (scan_has_more(node))
+		look_again(areq);
+	if (!areq->callback_pending)
+		return;
+	channel = scan_channel(node);
+	if (is_waited_for(areq, channel))
+		return;
+	AddWaitEventToSet(append->as_eventset, WL_SOCKET_READABLE,
+					  http_channel_descriptor(channel, TICK), NULL, areq);
 }
 
 void

@@ -32,9 +32,11 @@ struct CacheEntry
 	int			users;
 	bool		stale;			/* never to be found again */
 	uint64		born;			/* value of "invalidations" then */
+	TimestampTz created;
 
 	/* Once published. */
 	const char *key;			/* NULL: not published */
+	Bitmapset  *columns;
 	TimestampTz expires;
 };
 
@@ -127,14 +129,15 @@ cache_forget(Oid serverid)
 }
 
 bool
-cache_open(CacheReader *reader, const char *key)
+cache_open(CacheReader *reader, const char *key, const Bitmapset *columns)
 {
 	sweep();
 	for (int i = 0; i < nentries; i++)
 	{
 		CacheEntry *entry = entries[i];
 
-		if (strcmp(entry->key, key) != 0)
+		if (strcmp(entry->key, key) != 0 ||
+			!bms_is_subset(columns, entry->columns))
 			continue;
 		if (entry->users == 0)
 			reader->pointer = 0;
@@ -177,6 +180,7 @@ cache_create(CacheReader *reader, Oid relid, Oid serverid)
 	entry->serverid = serverid;
 	entry->users = 1;
 	entry->born = invalidations;
+	entry->created = GetCurrentTimestamp();
 	entry->store = tuplestore_begin_heap(true, true, work_mem);
 	tuplestore_set_eflags(entry->store, EXEC_FLAG_REWIND);
 	MemoryContextSwitchTo(old);
@@ -200,23 +204,30 @@ evict(void)
 }
 
 void
-cache_publish(CacheReader *reader, const char *key, int ttl)
+cache_publish(CacheReader *reader, const char *key, const Bitmapset *columns,
+			  int ttl)
 {
 	CacheEntry *entry = reader->entry;
+	TimestampTz expires = TimestampTzPlusMilliseconds(entry->created, ttl);
 	const char *copy;
+	MemoryContext old;
 
-	/* Its rows may be those of another server or table by now. */
-	if (entry->born != invalidations)
+	/* Its rows may be those of another server or table by now, or too old. */
+	if (entry->born != invalidations || expires <= GetCurrentTimestamp())
 		return;
-	copy = MemoryContextStrdup(entry->context, key);
+	old = MemoryContextSwitchTo(entry->context);
+	copy = pstrdup(key);
+	entry->columns = bms_copy(columns);
+	MemoryContextSwitchTo(old);
 
-	/* Another scan of the statement may have asked the same meanwhile. */
+	/* Those with fewer columns, or that others asked for meanwhile. */
 	for (int i = nentries - 1; i >= 0; i--)
-		if (strcmp(entries[i]->key, key) == 0)
+		if (strcmp(entries[i]->key, key) == 0 &&
+			bms_is_subset(entries[i]->columns, columns))
 			remove_entry(i);
 	evict();
 	entry->key = copy;
-	entry->expires = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ttl);
+	entry->expires = expires;
 	entries[nentries++] = entry;
 }
 
@@ -225,6 +236,13 @@ cache_add(CacheReader *reader, TupleTableSlot *slot)
 {
 	tuplestore_select_read_pointer(reader->entry->store, reader->pointer);
 	tuplestore_puttupleslot(reader->entry->store, slot);
+}
+
+bool
+cache_has_more(const CacheReader *reader)
+{
+	tuplestore_select_read_pointer(reader->entry->store, reader->pointer);
+	return !tuplestore_ateof(reader->entry->store);
 }
 
 bool

@@ -4,8 +4,9 @@
  *		wants it, for a time in the session.
  *
  * What is kept for a time is found by a key that names all that the rows
- * depend on: the user mapping, the table, the columns, the requests.  Altering
- * a server, a mapping or the table forgets it.
+ * depend on, such as the user mapping, the table and the conditions, and by the
+ * columns that somebody needs of them.  Altering a server, a mapping or the
+ * table forgets it.
  */
 #ifndef CACHE_H
 #define CACHE_H
@@ -13,6 +14,7 @@
 #include "postgres.h"
 
 #include "executor/tuptable.h"
+#include "nodes/bitmapset.h"
 
 typedef struct CacheEntry CacheEntry;
 
@@ -24,10 +26,11 @@ typedef struct CacheReader
 } CacheReader;
 
 /*
- * Opens the entry of this key, if one is fresh.  Whatever was opened has to be
- * closed, also after an error.
+ * Opens an entry of this key whose rows have these columns, if one is fresh.
+ * Whatever was opened has to be closed, also after an error.
  */
-extern bool cache_open(CacheReader *reader, const char *key);
+extern bool cache_open(CacheReader *reader, const char *key,
+					   const Bitmapset *columns);
 
 /* Opens a new, empty entry that nobody else finds. */
 extern void cache_create(CacheReader *reader, Oid relid, Oid serverid);
@@ -39,10 +42,12 @@ extern void cache_forget(Oid serverid);
 extern void cache_share(CacheReader *reader, const CacheReader *other);
 
 /*
- * Lets others find it for some milliseconds from now; all rows are in it.  Does
- * nothing if something was altered since it was created.
+ * Lets others find it until some milliseconds after it was created, which was
+ * before its rows were asked for; all of them are in it.  Does nothing if
+ * something was altered since.
  */
-extern void cache_publish(CacheReader *reader, const char *key, int ttl);
+extern void cache_publish(CacheReader *reader, const char *key,
+						  const Bitmapset *columns, int ttl);
 
 /*
  * Adds a row at the end.  A reader that was there stays behind it; all others
@@ -55,6 +60,11 @@ extern void cache_add(CacheReader *reader, TupleTableSlot *slot);
  */
 extern bool cache_read(CacheReader *reader, TupleTableSlot *slot);
 extern void cache_rewind(CacheReader *reader);
+
+/*
+ * Whether rows may have been added since cache_read() last found the end.
+ */
+extern bool cache_has_more(const CacheReader *reader);
 
 /* Does nothing for a reader that is not open.  Never raises an error. */
 extern void cache_close(CacheReader *reader);

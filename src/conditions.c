@@ -98,7 +98,7 @@ evaluate_clause(const Conditions *conditions, int index,
 	{
 		add_values(filter, entry,
 				   filter_evaluate(value, econtext, comparison));
-		filter->derived_values = !filter_is_known(value->expr);
+		filter->derived_values = !filter_is_known(value->expr, true);
 	}
 	else if (entry->role == FILTER_STATUS)
 		add_status(filter, filter_evaluate(value, econtext, comparison));
@@ -141,7 +141,9 @@ evaluate(const Conditions *conditions, ExprContext *econtext,
 		const CatalogFilter *entry = conditions_entry(conditions, i);
 		ExprState  *value = list_nth(conditions->values, i);
 
-		if (unknown == NULL || filter_is_known(value->expr))
+		if (unknown == NULL ||
+			filter_is_known(value->expr,
+							econtext->ecxt_param_list_info != NULL))
 			evaluate_clause(conditions, i, econtext, &filter);
 		else if (entry->role == FILTER_VALUES)
 			add_values(&filter, entry, list_make1(pstrdup(unknown)));
@@ -181,7 +183,8 @@ same_values(const List *a, const List *b)
 bool
 conditions_same(const RequestFilter *a, const RequestFilter *b)
 {
-	return a->nothing == b->nothing && a->active_only == b->active_only &&
+	return a->filter == b->filter && a->nothing == b->nothing &&
+		a->active_only == b->active_only &&
 		a->has_lower == b->has_lower && a->lower == b->lower &&
 		a->has_upper == b->has_upper && a->upper == b->upper &&
 		same_values(a->values, b->values);
@@ -196,5 +199,5 @@ conditions_look_up(const Conditions *conditions)
 		conditions_entry(conditions, 0)->role != FILTER_VALUES)
 		return false;
 	first = linitial(conditions->values);
-	return !filter_is_known(first->expr);
+	return !filter_is_known(first->expr, true);
 }

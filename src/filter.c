@@ -345,18 +345,19 @@ filter_evaluate_time(ExprState *state, ExprContext *econtext,
 	return true;
 }
 
+/* Whether there is a parameter of the kinds that are not known yet. */
 static bool
-has_run_time_value(Node *node, void *context)
+has_unknown(Node *node, bool *parameters)
 {
 	if (node == NULL)
 		return false;
 	if (IsA(node, Param))
-		return ((Param *) node)->paramkind == PARAM_EXEC;
-	return expression_tree_walker(node, has_run_time_value, context);
+		return ((Param *) node)->paramkind == PARAM_EXEC || !*parameters;
+	return expression_tree_walker(node, has_unknown, parameters);
 }
 
 bool
-filter_is_known(Expr *value)
+filter_is_known(Expr *value, bool parameters)
 {
-	return !has_run_time_value((Node *) value, NULL);
+	return !has_unknown((Node *) value, &parameters);
 }

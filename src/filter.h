@@ -69,8 +69,10 @@ extern bool filter_evaluate_time(ExprState *state, ExprContext *econtext,
 
 /*
  * Whether a value can be evaluated before the query runs: EXPLAIN shows it
- * then.  What a subquery or another table gives cannot.
+ * then.  What a subquery or another table gives cannot; nor can a statement's
+ * parameters where they have no values, as in a generic plan that is only
+ * explained.
  */
-extern bool filter_is_known(Expr *value);
+extern bool filter_is_known(Expr *value, bool parameters);
 
 #endif							/* FILTER_H */

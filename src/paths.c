@@ -274,6 +274,14 @@ is_lookup_column(const RelPlan *plan, Oid relid, AttrNumber attnum)
 	return filter >= 0 && plan->resource->filters[filter].role == FILTER_VALUES;
 }
 
+/* The planner does not note what is needed of a partition, or another child. */
+static bool
+may_be_joined(const RelOptInfo *rel, AttrNumber attnum)
+{
+	return rel->reloptkind != RELOPT_BASEREL ||
+		!bms_is_empty(rel->attr_needed[attnum - rel->min_attr]);
+}
+
 /*
  * Paths that look up the values of a join's other side: equalities that the
  * server keeps as classes, and those that it keeps as clauses.
@@ -292,7 +300,7 @@ add_lookup_paths(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 	{
 		SoughtColumn sought = {rel->relid, attnum};
 
-		if (bms_is_empty(rel->attr_needed[attnum - rel->min_attr]) ||
+		if (!may_be_joined(rel, attnum) ||
 			!is_lookup_column(plan, relid, attnum))
 			continue;
 		foreach(lc, generate_implied_equalities_for_column(root, rel,

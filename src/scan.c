@@ -4,53 +4,36 @@
  *
  * Begin resolves options and types and makes no request; the first row asks.
  * A scan whose rows may be wanted again keeps them in a store, and asks
- * again only if its filter's values have changed.  Channel and credentials are
- * borrowed while an answer is read, and given back by a callback of the scan's
- * memory context if an error cuts it short.
+ * again only if its filter's values have changed.
+ *
+ * Knows the executor, and who may answer: HiBob, another scan of the
+ * statement, or the session's cache.  How HiBob is asked is in answer.c.
  */
 #include "postgres.h"
 
+#include "answer.h"
 #include "cache.h"
 #include "compat.h"
-#include "complete.h"
 #include "conditions.h"
-#include "error.h"
 #include "executor/executor.h"
 #include "foreign/foreign.h"
-#include "gather.h"
-#include "mb/pg_wchar.h"
 #include "options.h"
 #include "plan.h"
-#include "response.h"
+#include "rerun.h"
 #include "scan.h"
-#include "seen.h"
 #include "share.h"
-#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
-#include "wide.h"
-
-/* Memory for the ids of all employees, of whom it can be some 750,000. */
-#define MAX_IDS (64 * 1024 * 1024)
-
-/* What an id takes beside its characters, in the list and on the way there. */
-#define ID_OVERHEAD 64
 
 typedef struct HibobScan
 {
-	Oid			userid;
-	Oid			serverid;
-	Oid			relid;
+	Question	question;
 	TableOptions *options;
 	ScanPlan   *plan;
-	RowMap	   *map;
 	Conditions	conditions;
-	ExchangeCounters counters;
-	ConnectionLease lease;
 	MemoryContext context;		/* of this scan */
 	MemoryContext run_context;	/* of one run through the rows */
-	ErrorSubject subject;
-
+	MemoryContext statement_context;
 	bool		has_table;		/* the custom table, as HiBob has shown */
 
 	/* Runs with values that only the running query can tell. */
@@ -62,50 +45,30 @@ typedef struct HibobScan
 	bool		waiting;		/* that was the reason for no row */
 
 	/* The present run. */
-	bool		running;		/* the request is made */
-	bool		finished;		/* all rows were read */
+	bool		running;
 	RequestFilter filter;		/* with the values of this run */
-	bool		narrowed;		/* by a condition of the query */
-	Request    *request;
-	RequestFilter asked;		/* the filter that the requests are made with */
-	Response   *response;		/* NULL if the answers are put together: */
-	Wide	   *wide;			/* as parts of rows; or else */
-	RowGather	gather;			/* as rows */
-	ResponseFindings findings;
+	Answer	   *answer;			/* NULL: the kept rows, if any, are all */
 
 	/* Rows kept for a rescan, for other scans of the statement, or for a time. */
 	ShareMember share;
 	bool		keep_rows;
 	CacheReader kept;
 	TupleTableSlot *kept_slot;
-	TupleTableSlot *gather_slot;
 	TupleTableSlot *gathered_slot;
-	const char *cache_key;		/* NULL: not kept for a time */
 	uint64		cache_hits;
 } HibobScan;
 
-/* What has to happen when an error ends the query, too. */
+/*
+ * What has to happen when an error ends the query, too: the answer, which may
+ * be gone already, cleans up after itself.
+ */
 static void
 clean_up(void *arg)
 {
 	HibobScan  *scan = arg;
 
 	share_leave(&scan->share);
-	connection_return(&scan->lease);
-	gather_release(&scan->gather);
 	cache_close(&scan->kept);
-}
-
-/*
- * Whether the rows may be wanted a second time.  The executor says so for
- * most; a plan that depends on parameters is run again for each of their
- * values.
- */
-static bool
-may_rescan(ForeignScan *plan, int eflags)
-{
-	return (eflags & EXEC_FLAG_REWIND) != 0 ||
-		!bms_is_empty(plan->scan.plan.allParam);
 }
 
 /*
@@ -123,6 +86,7 @@ create_scan(EState *estate)
 		MemoryContextAllocZero(context, sizeof(MemoryContextCallback));
 
 	scan->context = context;
+	scan->statement_context = estate->es_query_cxt;
 	scan->run_context = AllocSetContextCreate(context, "hibob_fdw scan run",
 											  ALLOCSET_DEFAULT_SIZES);
 	callback->func = clean_up;
@@ -132,8 +96,8 @@ create_scan(EState *estate)
 }
 
 /*
- * Offers to share the answer with others.  Not where rows are asked for as they
- * can be had, or by values that others do not know.
+ * Offers to share the answer with others.  Not where rows are asked for by
+ * values that others do not know.
  */
 static void
 offer_to_share(HibobScan *scan, EState *estate, List *exprs)
@@ -141,13 +105,13 @@ offer_to_share(HibobScan *scan, EState *estate, List *exprs)
 	MemoryContext old = MemoryContextSwitchTo(estate->es_query_cxt);
 
 	scan->share.estate = estate;
-	scan->share.relid = scan->relid;
-	scan->share.userid = scan->userid;
+	scan->share.relid = scan->question.relid;
+	scan->share.userid = scan->question.userid;
 	scan->share.plan = scan->plan;
 	scan->share.exprs = exprs;
 	scan->share.attnums = scan->plan->attnums;
 	scan->share.scan = scan;
-	if (!scan->async && !scan->looks_up)
+	if (!scan->looks_up)
 		share_join(&scan->share);
 	MemoryContextSwitchTo(old);
 }
@@ -157,12 +121,48 @@ static void
 settle_columns(HibobScan *scan, Relation rel)
 {
 	MemoryContext old = MemoryContextSwitchTo(scan->context);
+	RowMap	   *map = scan->question.map;
 
-	if (scan->map == NULL ||
-		scan->map->ncolumns != list_length(scan->share.attnums))
-		scan->map = row_map_create(rel, scan->share.attnums,
-								   scan->options->resource);
+	if (map == NULL || map->ncolumns != list_length(scan->share.attnums))
+		scan->question.map = row_map_create(rel, scan->share.attnums,
+											scan->options->resource);
 	MemoryContextSwitchTo(old);
+}
+
+/*
+ * Whether the rows may be wanted a second time.  The executor says so for
+ * most; a plan that depends on parameters is run again for each of their
+ * values, and some are because of what stands beside them.
+ */
+static bool
+may_rescan(ForeignScanState *node, int eflags)
+{
+	Plan	   *plan = node->ss.ps.plan;
+
+	return (eflags & EXEC_FLAG_REWIND) != 0 || !bms_is_empty(plan->allParam) ||
+		rerun_is_possible(node->ss.ps.state->es_plannedstmt, plan);
+}
+
+/* Who asks what, but for the values of the conditions. */
+static void
+set_question(HibobScan *scan, ForeignScanState *node)
+{
+	EState	   *estate = node->ss.ps.state;
+	Relation	rel = node->ss.ss_currentRelation;
+	ForeignTable *table = GetForeignTable(RelationGetRelid(rel));
+	Question   *question = &scan->question;
+
+	scan->options = table_options(table, GetForeignServer(table->serverid));
+	question->userid = hibob_scan_user((ForeignScan *) node->ss.ps.plan,
+									   estate);
+	question->serverid = table->serverid;
+	question->relid = RelationGetRelid(rel);
+	question->options = scan->options;
+	question->has_table = &scan->has_table;
+
+	/* The end of an answer, which may come after this scan's, counts too. */
+	question->counters = MemoryContextAllocZero(estate->es_query_cxt,
+												sizeof(ExchangeCounters));
 }
 
 void
@@ -171,18 +171,12 @@ scan_begin(ForeignScanState *node, int eflags)
 	ForeignScan *plan = (ForeignScan *) node->ss.ps.plan;
 	EState	   *estate = node->ss.ps.state;
 	Relation	rel = node->ss.ss_currentRelation;
-	ForeignTable *table = GetForeignTable(RelationGetRelid(rel));
 	HibobScan  *scan = create_scan(estate);
 	MemoryContext old = MemoryContextSwitchTo(scan->context);
 
-	scan->userid = hibob_scan_user(plan, estate);
-	scan->serverid = table->serverid;
-	scan->relid = RelationGetRelid(rel);
-	scan->options = table_options(table, GetForeignServer(table->serverid));
+	set_question(scan, node);
 	scan->plan = scan_plan_of(plan);
-	scan->keep_rows = may_rescan(plan, eflags);
-	scan->subject.resource = scan->options->resource;
-	scan->subject.table = pstrdup(RelationGetRelationName(rel));
+	scan->keep_rows = may_rescan(node, eflags);
 	scan->conditions.resource = scan->options->resource;
 	scan->conditions.plan = scan->plan;
 	scan->conditions.values = ExecInitExprList(plan->fdw_exprs, &node->ss.ps);
@@ -194,105 +188,20 @@ scan_begin(ForeignScanState *node, int eflags)
 	settle_columns(scan, rel);
 
 	/* The executor's own, which it looks at after the scan's end. */
+	scan->question.gather_slot = ExecInitExtraTupleSlot(estate,
+														RelationGetDescr(rel),
+														&TTSOpsVirtual);
 	scan->kept_slot = ExecInitExtraTupleSlot(estate, RelationGetDescr(rel),
 											 &TTSOpsMinimalTuple);
 	scan->gathered_slot = ExecInitExtraTupleSlot(estate, RelationGetDescr(rel),
 												 &TTSOpsMinimalTuple);
-	scan->gather_slot = ExecInitExtraTupleSlot(estate, RelationGetDescr(rel),
-											   &TTSOpsVirtual);
 	node->fdw_state = scan;
 }
 
-/*
- * Reads what tells the rows of a resource from one another, beside the scan's
- * own rows.
+/* ------------------------------------------------------------------------
+ * Runs
+ * ------------------------------------------------------------------------
  */
-static List *
-read_ids(HibobScan *scan, const char *resource, const RequestFilter *filter)
-{
-	static const TableOptions plain = {.show_inactive = true};
-	RowMap	   *map = palloc0(sizeof(RowMap));
-	ErrorSubject *subject = palloc(sizeof(ErrorSubject));
-	ResponseFindings findings = {.context = CurrentMemoryContext};
-	Response   *response;
-	List	   *ids = NIL;
-	size_t		memory = 0;
-
-	*subject = scan->subject;
-	subject->resource = catalog_resource(resource);
-	map->resource = subject->resource;
-	map->table = scan->map->table;
-	response = response_create(subject, &scan->lease,
-							   request_create(map, &plain, filter), map,
-							   &scan->counters, &findings, false);
-	while (response_next(response))
-	{
-		const RowRecord *record = response_record(response);
-		const JsonSlice *id = row_reader_slice(record->reader, map->identity);
-
-		if (id->kind <= JSON_NULL && subject->resource->form == ROW_EMPLOYEE)
-			complete_no_identity(scan->map);
-		if (id->kind <= JSON_NULL)
-			continue;
-		memory += id->length + ID_OVERHEAD;
-		if (memory > MAX_IDS)
-			complete_too_many_ids(scan->map);
-		ids = lappend(ids, pnstrdup(record->window + id->start, id->length));
-	}
-	return ids;
-}
-
-/* The filter that takes ids of employees. */
-static const CatalogFilter *
-employee_filter(const CatalogResource *resource)
-{
-	for (int i = 0; i < resource->nfilters; i++)
-		if (resource->filters[i].role == FILTER_VALUES)
-			return &resource->filters[i];
-	return NULL;
-}
-
-/*
- * Whether everybody's ids have to be known first: where requests have to name
- * employees, or the table wants batches, or a row is put together from parts,
- * and the conditions do not say whose.
- */
-static bool
-needs_ids(const HibobScan *scan, const RequestFilter *filter)
-{
-	return filter->filter == NULL &&
-		(scan->options->resource->needs_employees ||
-		 scan->options->batch_size > 0 || wide_is_needed(scan->map));
-}
-
-/*
- * The filter that the requests are made with.  Everybody's ids come first where
- * employees are asked for one by one, or in batches: the latter is HiBob's own
- * advice for companies whose people do not fit into one answer.  Each id comes
- * once, whoever joins or leaves in between.
- */
-static RequestFilter
-request_filter(HibobScan *scan)
-{
-	RequestFilter filter = scan->filter;
-	RequestFilter everybody = {.active_only = filter.active_only};
-
-	if (!needs_ids(scan, &filter))
-		return filter;
-	filter.values = read_ids(scan, CATALOG_PEOPLE, &everybody);
-	filter.filter = employee_filter(scan->options->resource);
-	filter.batch_size = scan->options->batch_size;
-	filter.found_values = true;
-	return filter;
-}
-
-/* Whether the conditions leave anything to ask for. */
-static bool
-needs_request(const RequestFilter *filter)
-{
-	return !filter->nothing &&
-		(filter->filter == NULL || filter->values != NIL);
-}
 
 /* A resource that HiBob shows only for a range of time. */
 static void
@@ -306,7 +215,7 @@ check_bounds(const HibobScan *scan)
 	ereport(ERROR,
 			(errcode(ERRCODE_FDW_UNABLE_TO_CREATE_EXECUTION),
 			 errmsg("foreign table \"%s\" cannot be read without a range of time",
-					scan->map->table),
+					scan->question.map->table),
 			 resource->needs_upper ?
 			 errdetail("HiBob shows \"%s\" only from one day to another.",
 					   resource->name) :
@@ -315,255 +224,47 @@ check_bounds(const HibobScan *scan)
 			 errhint("Add a condition, such as: WHERE %s.", resource->example)));
 }
 
-/* The requests for a filter; of wide rows, those for their first part. */
-static Request *
-requests_of(const HibobScan *scan, const RequestFilter *filter)
-{
-	return request_create(wide_is_needed(scan->map) ?
-						  wide_first_part(scan->map) : scan->map,
-						  scan->options, filter);
-}
-
 /*
- * What the rows of a run depend on: who asks, for which columns of which
- * table, and what; and how dates and times are read.  The table's options have no place here, since altering
- * them forgets its entries.
+ * Answers a run from what another scan of the statement has asked for, or goes
+ * on to ask for.
  */
-static const char *
-make_cache_key(HibobScan *scan)
-{
-	Request    *request = requests_of(scan, &scan->filter);
-	UserMapping *mapping = GetUserMapping(scan->userid, scan->serverid);
-	RequestCall call;
-	StringInfoData key;
-
-	initStringInfo(&key);
-	appendStringInfo(&key, "%u %u %s %s %s", mapping->umid, scan->relid,
-					 GetConfigOption("TimeZone", false, false),
-					 GetConfigOption("DateStyle", false, false),
-					 GetConfigOption("IntervalStyle", false, false));
-	for (int i = 0; i < scan->map->ncolumns; i++)
-		appendStringInfo(&key, " %d", scan->map->columns[i].attnum);
-	while (request_next(request, &call))
-		appendStringInfo(&key, "\n%s %s", call.path,
-						 call.body != NULL ? call.body : "");
-	return key.data;
-}
-
-/* Answers a run from rows that an earlier statement kept. */
-static bool
-start_from_cache(HibobScan *scan)
-{
-	if (scan->options->cache_ttl == 0)
-		return false;
-	scan->cache_key = make_cache_key(scan);
-	if (!cache_open(&scan->kept, scan->cache_key))
-		return false;
-	scan->finished = true;
-	scan->cache_hits++;
-	return true;
-}
-
-/* Reads from several answers at once. */
-static void
-start_gathering(HibobScan *scan)
-{
-	RowGather  *gather = &scan->gather;
-
-	memset(gather, 0, sizeof(RowGather));
-	gather->subject = &scan->subject;
-	gather->request = scan->request;
-	gather->map = scan->map;
-	gather->counters = &scan->counters;
-	gather->findings = &scan->findings;
-	gather_start(gather, &scan->lease, scan->gather_slot);
-}
-
-/* Chooses how the answers become rows. */
-static void
-start_answers(HibobScan *scan)
-{
-	if (wide_is_needed(scan->map))
-	{
-		scan->wide = wide_create(&scan->subject, &scan->lease, scan->map,
-								 scan->options, &scan->asked, &scan->counters,
-								 &scan->findings);
-		return;
-	}
-	scan->request = request_create(scan->map, scan->options, &scan->asked);
-	if (request_is_scattered(scan->request))
-		start_gathering(scan);
-	else
-		scan->response = response_create(&scan->subject, &scan->lease,
-										 scan->request, scan->map,
-										 &scan->counters, &scan->findings,
-										 false);
-}
-
-static void
-start_requests(HibobScan *scan)
-{
-	connection_borrow(scan->userid, scan->serverid, &scan->lease);
-	scan->subject.connection = scan->lease.connection;
-	scan->findings = (ResponseFindings) {.context = scan->run_context};
-	scan->asked = request_filter(scan);
-	start_answers(scan);
-	if (scan->keep_rows || scan->share.has_others || scan->cache_key != NULL)
-		cache_create(&scan->kept, scan->relid, scan->serverid);
-}
-
-static bool
-is_carried(const RowColumn *column, const void *arg)
-{
-	const HibobScan *scan = arg;
-
-	if (scan->wide != NULL)
-		return wide_carried(scan->wide, column);
-	return scan->response != NULL ? response_carried(scan->response, column) :
-		gather_carried(&scan->gather, column);
-}
-
-/*
- * Sees to it that the custom table is there if HiBob knows none of the employees
- * who were named, or does not know it: the answers do not say which.
- */
-static void
-check_custom_table(HibobScan *scan)
-{
-	const RequestFilter all = {0};
-	const char *id = scan->options->id;
-	MemoryContext old;
-	List	   *tables;
-	ListCell   *lc;
-
-	scan->has_table |= scan->findings.answers > 0;
-	if (scan->has_table || scan->findings.unsure == 0)
-		return;
-	old = MemoryContextSwitchTo(scan->run_context);
-	connection_borrow(scan->userid, scan->serverid, &scan->lease);
-	scan->subject.connection = scan->lease.connection;
-	tables = read_ids(scan, CATALOG_CUSTOM_TABLES, &all);
-	connection_return(&scan->lease);
-	foreach(lc, tables)
-		scan->has_table |= strcmp(lfirst(lc),
-								  pg_server_to_any(id, (int) strlen(id),
-												   PG_UTF8)) == 0;
-	if (!scan->has_table)
-		error_no_custom_table(&scan->subject, NULL, id);
-	MemoryContextSwitchTo(old);
-}
-
-/* After the last row: what can only be said now. */
-static void
-finish_run(HibobScan *scan)
-{
-	scan->finished = true;
-	connection_return(&scan->lease);
-	gather_release(&scan->gather);
-	check_custom_table(scan);
-	complete_report_missing(scan->options, scan->map, &scan->findings,
-							is_carried, scan);
-	if (!scan->narrowed)
-	{
-		complete_check_min_rows(scan->options, scan->map, scan->findings.rows);
-		seen_note(scan->relid, (double) scan->findings.rows);
-	}
-	if (scan->cache_key != NULL)
-		cache_publish(&scan->kept, scan->cache_key,
-					  scan->options->cache_ttl);
-}
-
-/*
- * Reads the next row into one of two slots, a virtual one and one for minimal
- * tuples; NULL after the last.
- */
-static TupleTableSlot *
-read_row(HibobScan *scan, TupleTableSlot *slot, TupleTableSlot *gathered)
-{
-	bool		first = scan->findings.rows == 0;
-	ResponseResult result;
-
-	if (scan->wide != NULL)
-		return wide_next(scan->wide, slot) ? slot : NULL;
-	if (scan->response == NULL)
-	{
-		result = gather_next(&scan->gather, gathered, !scan->async);
-		scan->waiting = result == RESPONSE_WAIT;
-		return result == RESPONSE_ROW ? gathered : NULL;
-	}
-	result = response_advance(scan->response, !scan->async);
-	scan->waiting = result == RESPONSE_WAIT;
-	if (first && !scan->waiting && response_csv(scan->response) != NULL)
-		complete_check_labels(scan->map, response_csv(scan->response));
-	if (result != RESPONSE_ROW)
-		return NULL;
-	row_map_store(scan->map, response_record(scan->response), slot);
-	return slot;
-}
-
-static TupleTableSlot *
-fetch(HibobScan *scan, TupleTableSlot *slot)
-{
-	TupleTableSlot *row;
-
-	CHECK_FOR_INTERRUPTS();
-	if (scan->finished)
-		return ExecClearTuple(slot);
-	row = read_row(scan, slot, scan->gathered_slot);
-	if (row == NULL && !scan->waiting)
-		finish_run(scan);
-	if (row == NULL)
-		return ExecClearTuple(slot);
-	if (scan->kept.entry != NULL)
-		cache_add(&scan->kept, row);
-	return row;
-}
-
-/*
- * Reads all that is left of another scan's answer, behind what it has kept.
- * Its own slots may be in use: rows go through those of this scan.
- */
-static void
-read_rest(HibobScan *scan, HibobScan *other)
-{
-	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
-												  "hibob_fdw shared row",
-												  ALLOCSET_DEFAULT_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(context);
-
-	while (!other->finished)
-	{
-		TupleTableSlot *row;
-
-		CHECK_FOR_INTERRUPTS();
-		row = read_row(other, scan->gather_slot, scan->gathered_slot);
-		if (row == NULL)
-			finish_run(other);
-		else
-			cache_add(&scan->kept, row);
-		MemoryContextReset(context);
-	}
-	ExecClearTuple(scan->gather_slot);
-	ExecClearTuple(scan->gathered_slot);
-	MemoryContextSwitchTo(old);
-	MemoryContextDelete(context);
-}
-
-/* Answers a run from what another scan of the statement asks for. */
 static bool
 start_from_other(HibobScan *scan)
 {
 	ShareMember *member = share_find_started(&scan->share);
 	HibobScan  *other = member != NULL ? member->scan : NULL;
 
-	if (other == NULL || !other->running || other->kept.entry == NULL ||
-		!conditions_same(&scan->filter, &other->filter))
+	if (other == NULL || other->answer == NULL || other->kept.entry == NULL ||
+		!conditions_same(&scan->filter, answer_filter(other->answer)))
 		return false;
-	cache_share(&scan->kept, &other->kept);
-	read_rest(scan, other);
-	scan->finished = true;
+	scan->answer = other->answer;
+	answer_join(scan->answer);
+	cache_share(&scan->kept, answer_kept(scan->answer));
 	scan->cache_hits++;
 	return true;
+}
+
+/* Answers a run from rows that an earlier statement kept; or by asking. */
+static void
+start_from_cache(HibobScan *scan)
+{
+	const char *key = NULL;
+
+	if (scan->options->cache_ttl > 0)
+	{
+		key = answer_key(&scan->question, &scan->filter);
+		if (cache_open(&scan->kept, key, answer_columns(&scan->question)))
+		{
+			scan->cache_hits++;
+			return;
+		}
+	}
+	scan->answer = answer_create(&scan->question, &scan->filter,
+								 scan->statement_context,
+								 scan->keep_rows || scan->share.has_others,
+								 key);
+	if (answer_kept(scan->answer)->entry != NULL)
+		cache_share(&scan->kept, answer_kept(scan->answer));
 }
 
 /*
@@ -580,8 +281,17 @@ present_filter(HibobScan *scan, ExprContext *econtext)
 	{
 		filter.filter = NULL;
 		filter.values = NIL;
+		filter.limit = 0;		/* it was of the rows of a value */
 	}
 	return filter;
+}
+
+/* Whether the conditions leave anything to ask for. */
+static bool
+needs_request(const RequestFilter *filter)
+{
+	return !filter->nothing &&
+		(filter->filter == NULL || filter->values != NIL);
 }
 
 /*
@@ -594,19 +304,38 @@ start_run(HibobScan *scan, ExprContext *econtext)
 	MemoryContext old = MemoryContextSwitchTo(scan->run_context);
 
 	scan->filter = present_filter(scan, econtext);
-	if (scan->looks_up && scan->filter.filter != NULL)
+	if (scan->looks_up && scan->filter.values != NIL)
 		scan->lookups++;
-	scan->narrowed = scan->filter.nothing || scan->filter.filter != NULL ||
-		scan->filter.has_lower || scan->filter.has_upper ||
-		(scan->filter.active_only && scan->options->show_inactive);
 	scan->running = true;
-	scan->finished = !needs_request(&scan->filter);
-	if (!scan->finished)
+	if (needs_request(&scan->filter))
+	{
 		check_bounds(scan);
-	if (!scan->finished && !start_from_other(scan) && !start_from_cache(scan))
-		start_requests(scan);
+		if (!start_from_other(scan))
+			start_from_cache(scan);
+	}
 	scan->share.started = true;
 	MemoryContextSwitchTo(old);
+}
+
+/* Takes a row that has not come yet, and keeps it for the others. */
+static TupleTableSlot *
+fetch(HibobScan *scan, TupleTableSlot *slot)
+{
+	TupleTableSlot *row;
+
+	CHECK_FOR_INTERRUPTS();
+	scan->waiting = false;
+	if (scan->answer == NULL)
+		return ExecClearTuple(slot);
+	row = answer_next(scan->answer, slot, scan->gathered_slot, !scan->async);
+	if (row == NULL)
+	{
+		scan->waiting = !answer_is_finished(scan->answer);
+		return ExecClearTuple(slot);
+	}
+	if (scan->kept.entry != NULL)
+		cache_add(&scan->kept, row);
+	return row;
 }
 
 TupleTableSlot *
@@ -631,19 +360,13 @@ scan_iterate(ForeignScanState *node)
 static void
 reset_run(HibobScan *scan)
 {
-	if (scan->response != NULL && !scan->finished)
-		response_stop(scan->response);
 	ExecClearTuple(scan->kept_slot);
 	ExecClearTuple(scan->gathered_slot);
-	connection_return(&scan->lease);
-	gather_stop(&scan->gather);
 	cache_close(&scan->kept);
-	scan->cache_key = NULL;
-	scan->response = NULL;
-	scan->wide = NULL;
-	scan->request = NULL;
+	if (scan->answer != NULL)
+		answer_leave(scan->answer);
+	scan->answer = NULL;
 	scan->running = false;
-	scan->finished = false;
 	scan->waiting = false;
 	MemoryContextReset(scan->run_context);
 }
@@ -652,8 +375,7 @@ reset_run(HibobScan *scan)
 static bool
 filter_is_unchanged(HibobScan *scan, ExprContext *econtext)
 {
-	MemoryContext old =
-		MemoryContextSwitchTo(econtext->ecxt_per_tuple_memory);
+	MemoryContext old = MemoryContextSwitchTo(econtext->ecxt_per_tuple_memory);
 	RequestFilter filter = present_filter(scan, econtext);
 	bool		result = conditions_same(&filter, &scan->filter);
 
@@ -672,8 +394,7 @@ scan_rescan(ForeignScanState *node)
 
 	if (!scan->running)
 		return;
-	if ((scan->kept.entry != NULL ||
-		 (scan->request == NULL && scan->wide == NULL)) &&
+	if ((scan->kept.entry != NULL || scan->answer == NULL) &&
 		filter_is_unchanged(scan, node->ss.ps.ps_ExprContext))
 	{
 		if (scan->kept.entry != NULL)
@@ -684,6 +405,10 @@ scan_rescan(ForeignScanState *node)
 	scan->keep_rows = true;
 }
 
+/*
+ * The scan's memory goes with the statement's: another scan may still have the
+ * answer to its question.
+ */
 void
 scan_end(ForeignScanState *node)
 {
@@ -692,9 +417,40 @@ scan_end(ForeignScanState *node)
 	if (scan == NULL)
 		return;
 	reset_run(scan);
-	MemoryContextDelete(scan->context);
+	clean_up(scan);
 	node->fdw_state = NULL;
 }
+
+/* ------------------------------------------------------------------------
+ * Under an asynchronous Append
+ * ------------------------------------------------------------------------
+ */
+
+bool
+scan_is_waiting(const ForeignScanState *node)
+{
+	return ((HibobScan *) node->fdw_state)->waiting;
+}
+
+bool
+scan_has_more(const ForeignScanState *node)
+{
+	HibobScan  *scan = node->fdw_state;
+
+	return answer_is_finished(scan->answer) ||
+		(scan->kept.entry != NULL && cache_has_more(&scan->kept));
+}
+
+HttpChannel *
+scan_channel(const ForeignScanState *node)
+{
+	return answer_channel(((HibobScan *) node->fdw_state)->answer);
+}
+
+/* ------------------------------------------------------------------------
+ * For EXPLAIN
+ * ------------------------------------------------------------------------
+ */
 
 /* The conditions, as far as they are known by now. */
 static RequestFilter
@@ -708,38 +464,25 @@ known_filter(ForeignScanState *node, const char *unknown)
 }
 
 bool
-scan_first_call(ForeignScanState *node, const char *unknown,
-				RequestCall *call)
+scan_first_call(ForeignScanState *node, const char *unknown, RequestCall *call)
 {
 	HibobScan  *scan = node->fdw_state;
 	RequestFilter filter = known_filter(node, unknown);
 
+	if (!scan->running)
+		settle_columns(scan, node->ss.ss_currentRelation);
 	if (scan->options->resource->needs_employees && filter.filter == NULL)
 		return false;
-	return request_next(requests_of(scan, &filter), call);
+	return request_next(answer_requests(&scan->question, &filter), call);
 }
 
 bool
 scan_needs_ids(ForeignScanState *node)
 {
+	HibobScan  *scan = node->fdw_state;
 	RequestFilter filter = known_filter(node, "");
 
-	return !filter.nothing && needs_ids(node->fdw_state, &filter);
-}
-
-bool
-scan_is_waiting(const ForeignScanState *node)
-{
-	return ((HibobScan *) node->fdw_state)->waiting;
-}
-
-HttpChannel *
-scan_channel(const ForeignScanState *node)
-{
-	HibobScan  *scan = node->fdw_state;
-
-	return scan->response != NULL ? scan->lease.channel :
-		scan->gather.leases[0].channel;
+	return !filter.nothing && answer_needs_ids(&scan->question, &filter);
 }
 
 const CatalogResource *
@@ -763,5 +506,5 @@ scan_cache_hits(ForeignScanState *node)
 const ExchangeCounters *
 scan_counters(ForeignScanState *node)
 {
-	return &((HibobScan *) node->fdw_state)->counters;
+	return ((HibobScan *) node->fdw_state)->question.counters;
 }

@@ -23,6 +23,9 @@ extern void scan_end(ForeignScanState *node);
 extern bool scan_is_waiting(const ForeignScanState *node);
 extern HttpChannel *scan_channel(const ForeignScanState *node);
 
+/* Whether one that is waiting need not any more: others read the same answer. */
+extern bool scan_has_more(const ForeignScanState *node);
+
 /*
  * For EXPLAIN: the first request that the scan made or, where it did not run,
  * would make.  False if it needs none.  "unknown" stands for the filter's

@@ -87,6 +87,44 @@ is(query($node, 'SELECT count(*) FROM staff'), '600', '... all rows');
 query($node, q{ALTER SERVER bob1 OPTIONS (DROP async_capable);
 	ALTER FOREIGN TABLE bob2.staff OPTIONS (DROP async_capable)});
 
+# Two scans that need the same answer share it all the same: under one Append,
+# and under two of them that take turns.
+sub requests_made
+{
+	return join ' ', map { scalar requests($_) } @sims;
+}
+requests_made();
+foreach my $method ('enable_nestloop', 'enable_hashjoin, enable_nestloop',
+	'enable_hashjoin, enable_mergejoin')
+{
+	my $off = join '; ', map { "SET $_ = off" } split /, /, $method;
+	is(query($node, "$off; " . q{SELECT count(*), count(DISTINCT s.id)
+		FROM staff s JOIN staff m ON m.id = s.id}), '1400|300', "joined with itself, $method off");
+	is(requests_made(), '1 1 1', '... one request an account');
+}
+is(query($node, q{SELECT count(*), count(email) FROM (
+	SELECT id, email FROM bob1.staff WHERE email LIKE '%1@%'
+	UNION ALL SELECT id, NULL FROM bob1.staff
+	UNION ALL SELECT id, NULL FROM bob2.staff
+	UNION ALL SELECT id, email FROM bob1.staff WHERE email LIKE '%2@%') x}),
+	'320|20', 'a table three times under an Append');
+is(requests_made(), '1 1 0', '... is asked for once');
+is(query($node, q{SELECT count(*), count(DISTINCT id) FROM (
+	(SELECT id FROM bob3.staff LIMIT 3) UNION ALL SELECT id FROM bob3.staff
+	UNION ALL (SELECT id FROM bob1.staff LIMIT 2)) x}),
+	'305|300', 'one of them stops early');
+requests_made();
+slow(1);
+($rows, my $joined) = timed(q{SELECT count(*) FROM staff s JOIN staff m
+	ON m.id = s.id});
+is($rows, '1400', 'slow accounts joined: all rows');
+cmp_ok($joined, '<', 2.6, '... in about a second');
+is(requests_made(), '1 1 1', '... by a request each');
+($rows) = timed(q{SELECT count(*) FROM (SELECT id FROM bob1.staff UNION ALL
+	SELECT id FROM bob1.staff UNION ALL SELECT id FROM bob2.staff) x});
+is($rows, '400', '... and twice under one Append');
+tell($_, 'reset') foreach @sims;
+
 # A LIMIT leaves the others behind; the session goes on.
 is(query($node, q{SELECT count(*) FROM (SELECT 1 FROM staff LIMIT 5) s;
 	SELECT count(*) FROM staff}), "5\n600", 'LIMIT, then all');
