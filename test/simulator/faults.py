@@ -12,6 +12,7 @@ import threading
 import time
 
 from messages import BLOCK, HTML, JSON, LOGIN_PAGE, Response, json_text
+from settings import Settings, changed
 
 KEYS = {
     # where and how often
@@ -22,6 +23,8 @@ KEYS = {
     # a different journey
     "raw", "head", "stall", "drip", "split", "reset", "truncate", "framing",
     "claim", "surplus", "close_idle",
+    # a change that comes just before the answer
+    "config",
 }
 FRAMINGS = ("length", "chunked", "close")
 HEAD_ENDS = ("stall", "reset", "close")
@@ -202,6 +205,7 @@ def _check(keys):
     _check_objects(keys)
     if keys.get("head", {}).get("then", "close") not in HEAD_ENDS:
         raise ValueError("then is one of " + ", ".join(HEAD_ENDS))
+    changed(Settings(), keys.get("config", {}))
     if "body_base64" in keys:
         base64.b64decode(keys["body_base64"], validate=True)
 

@@ -128,6 +128,8 @@ class Connection(BaseHTTPRequestHandler):
         access = api.authorized(self.simulator.settings, request)
         record = recorder.begin(request, self.number, access)
         fault = self.simulator.faults.take(request)
+        if fault and fault.get("config"):
+            self.simulator.configure(fault.get("config"))
         outcome = "client gone"
         try:
             if fault and fault.get("reset") == "before_read":

@@ -102,6 +102,16 @@ class Faults(SimulatorCase):
         self.assertEqual(self.call("POST", "/v1/people/search",
                                    {"fields": ["root.email"]}).status, 502)
 
+    def test_a_change_before_the_answer(self):
+        self.fault(endpoint="/people/search", skip=1,
+                   config={"hidden_employees": [1]})
+        found = [ID_1 in self.call("POST", "/v1/people/search",
+                                   {"fields": ["root.id"]}).body.decode()
+                 for _ in range(3)]
+        self.assertEqual(found, [True, False, False])
+        self.assertEqual(self.call("POST", "/_sim/fault", {"config": {"nonsense": 1}},
+                                   auth=None).status, 400)
+
     def test_answers(self):
         for keys, status, kind, body in (
                 (dict(status=500), 500, None, b""),

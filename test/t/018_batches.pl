@@ -1,0 +1,170 @@
+# A very large company, read by ids and in batches: several at a time, within
+# the rate limit, and each employee once, whoever joins or leaves meanwhile.
+
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use HibobTest qw(:DEFAULT employee_id);
+use Test::More;
+use Time::HiRes qw(time);
+
+my $PEOPLE = 300;
+my $sim = start_simulator(employees => $PEOPLE);
+my $node = new_cluster('batches');
+
+add_server($node, 'bob', $sim, q{max_retries '0'});
+query($node, q{
+	CREATE FOREIGN TABLE batches (id text, email text, full_name text, status text)
+		SERVER bob OPTIONS (resource 'people', batch_size '30')});
+
+sub batch_size
+{
+	query($node, "ALTER FOREIGN TABLE batches OPTIONS (SET batch_size '$_[0]')");
+	return;
+}
+
+# Starts anew, with people who are there later only.
+sub start
+{
+	my (@hidden) = @_;
+	tell($sim, 'reset');
+	tell($sim, 'config', { hidden_employees => \@hidden });
+	return;
+}
+
+# Who is not there any more, from the request after so many on.
+sub change
+{
+	my ($skip, @hidden) = @_;
+	tell($sim, 'fault', { skip => $skip, config => { hidden_employees => \@hidden } });
+	return;
+}
+
+# The numbers of the employees that came, one by one.
+sub numbers
+{
+	return map { ($_ - employee_id(0)) / 37 } split /\n/, query($node, @_);
+}
+
+sub counts
+{
+	my %count;
+	$count{$_}++ foreach @_;
+	return %count;
+}
+
+my $search = '/people/search';
+my $all = 'SELECT id FROM batches';
+
+# ----------------------------------------------------------------------------
+# Several at a time
+# ----------------------------------------------------------------------------
+
+start();
+tell($sim, 'fault', { endpoint => $search, skip => 1, times => undef,
+		stall => { seconds => 0.3 } });
+my $begin = time;
+is(scalar numbers($all), $PEOPLE, 'everybody');
+my $took = time - $begin;
+my @made = requests($sim);
+is(scalar @made, 11, 'ids, and ten batches');
+is_deeply([ map { scalar @{ $_->{body}{filters}[0]{values} } } @made[ 1 .. 10 ] ],
+	[ (30) x 10 ], '... of thirty');
+my %connections = counts(map { $_->{connection} } @made[ 1 .. 10 ]);
+is(scalar keys %connections, 4, '... by four connections');
+cmp_ok($took, '<', 2.4, '... in less than one after the other takes');
+note sprintf 'ten batches that take 0.3 s each: %.2f s', $took;
+
+# A company that does not fill a batch has one.
+batch_size(200);
+start(11 .. $PEOPLE);
+is(scalar numbers($all), 10, 'fewer than a batch');
+is(scalar requests($sim), 2, '... two requests');
+start(1 .. $PEOPLE);
+is(scalar numbers($all), 0, 'nobody');
+is(scalar requests($sim), 1, '... no batch');
+batch_size(30);
+
+# LIMIT reads no more batches than are under way.
+start();
+is(scalar numbers("$all LIMIT 5"), 5, 'LIMIT');
+cmp_ok(scalar requests($sim), '<', 8, '... leaves batches out');
+
+# A rescan asks for nothing, nor does a second scan of the statement.
+is(query($node, q{SET enable_material = off; SET enable_hashjoin = off;
+	SET enable_mergejoin = off; SELECT count(*) FROM batches a JOIN batches b
+	ON lower(a.id) = lower(b.id)}), $PEOPLE, 'joined with itself');
+is(scalar requests($sim), 11, '... the same requests');
+
+# ----------------------------------------------------------------------------
+# Who joins and who leaves
+# ----------------------------------------------------------------------------
+
+my @joining = (10, 20, 150);
+my @leaving = (40, 41, 299);
+my @late = (60, 298);
+
+foreach my $size (30, 1, 200)
+{
+	batch_size($size);
+	start(@joining);
+	change(1, @leaving);
+	change($size == 200 ? 1 : 3, @leaving, @late);
+	my %found = counts(numbers($all));
+	my %gone = map { $_ => 1 } @joining, @leaving, @late;
+
+	is_deeply([ grep { ($found{$_} // 0) != 1 } grep { !$gone{$_} } 1 .. $PEOPLE ],
+		[], "batches of $size: all who stay come once");
+	is_deeply([ grep { $found{$_} } @joining, @leaving ], [],
+		'... and none who was not there all the time');
+	is_deeply([ grep { ($found{$_} // 0) > 1 } @late ], [],
+		'... nor who left amid the batches, twice');
+	my @requests = requests($sim);
+	is(scalar @requests, 1 + int(($PEOPLE - @joining + $size - 1) / $size),
+		'... by so many requests');
+}
+
+# Somebody who becomes inactive meanwhile is no active employee any more.
+batch_size(30);
+start();
+my @active = numbers("$all WHERE status = 'Active'");
+start();
+tell($sim, 'fault', { endpoint => $search, skip => 1, config => { overrides =>
+			{ $active[5] => { 'internal.status' => 'Inactive' } } } });
+is_deeply([ numbers("$all WHERE status = 'Active' ORDER BY id") ],
+	[ sort { $a <=> $b } @active[ 0 .. 4, 6 .. $#active ] ],
+	'a status that changes meanwhile');
+
+# ----------------------------------------------------------------------------
+# The rate limit, faults, a cancel
+# ----------------------------------------------------------------------------
+
+start();
+tell($sim, 'config', { rate_limits => { $search => 4 }, rate_window => 1 });
+is(scalar numbers($all), $PEOPLE, 'four requests a second');
+my %status = counts(map { $_->{status} } requests($sim));
+is_deeply(\%status, { 200 => 11 }, '... none of which is refused');
+
+foreach my $fault ([ '08006', reset => 1000 ], [ 'HV000', status => 400 ],
+	[ '08006', body => '{"employees":[{"id":"1"}' ],
+	[ 'HV000', body => '[]' ], [ '42501', status => 403 ])
+{
+	my ($state, @keys) = @$fault;
+	start();
+	tell($sim, 'fault', { endpoint => $search, skip => 6, @keys });
+	is((query_error($node, "SELECT count(*) FROM batches"))[0], $state,
+		"a batch fails: $state");
+}
+
+start();
+tell($sim, 'fault', { endpoint => $search, skip => 4, times => undef,
+		stall => { seconds => 30 } });
+$begin = time;
+is((query_error($node, q{SET statement_timeout = '500ms';
+	SELECT count(*) FROM batches}))[0], '57014', 'cancelled amid the batches');
+cmp_ok(time - $begin, '<', 5, '... at once');
+start();
+is(scalar numbers($all), $PEOPLE, '... and then everybody');
+
+done_testing();
