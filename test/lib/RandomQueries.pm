@@ -179,7 +179,7 @@ sub other_text_condition
 		"$p.email = $p.full_name", "$p.manager_id = $p.id", "$p.id = $p.id",
 		"$p.id = ANY (ARRAY[$p.manager_id, $v])",
 		"CASE WHEN $c = $v THEN true ELSE $p.is_manager END",
-		"ARRAY[$c] && ARRAY[$v]", "ARRAY[$c] \@> ARRAY[$v]",
+		"ARRAY[$c]\:\:text[] && ARRAY[$v]", "ARRAY[$c]\:\:text[] \@> ARRAY[$v]",
 		"to_jsonb($p.email) = to_jsonb($v\:\:text)",
 		"to_jsonb($p) \@> jsonb_build_object('status', $v\:\:text)",
 		"($p.id, $p.status) = ($v, 'Active')", "($p.id, $p.email) >= ($v, 'k')",
@@ -396,11 +396,18 @@ sub join_query
 
 sub lateral_query
 {
+	my $from = int rand 40;
+	my $few = "l.number BETWEEN $from AND " . ($from + int rand 50);
+
 	return [ 'rows', pick(
 		'SELECT l.app, x.* FROM licence l, LATERAL (SELECT p.id, p.full_name FROM {p} p'
-		  . ' WHERE p.id = l.person OFFSET 0) x WHERE l.number < ' . int(rand 60),
+		  . " WHERE p.id = l.person OFFSET 0) x WHERE $few",
 		'SELECT l.app, (SELECT max(p.full_name) FROM {p} p WHERE p.email = l.email) FROM licence l'
-		  . ' WHERE l.number < ' . int(rand 60),
+		  . " WHERE $few",
+		'SELECT l.app, (SELECT count(*) FROM (SELECT FROM {h} h WHERE h.employee_id = l.person'
+		  . " LIMIT 2) x) FROM licence l WHERE $few",
+		'SELECT l.number, p.id FROM licence l LEFT JOIN LATERAL (SELECT * FROM {p} p'
+		  . " WHERE p.id = l.person AND p.is_manager OFFSET 0) p ON true WHERE $few",
 		'SELECT l.app, (SELECT count(*) FROM {p} p WHERE p.id = ANY (l.persons) AND '
 		  . condition('p', 1) . ') FROM licence l WHERE l.number < 12',
 		'SELECT g, (SELECT count(*) FROM {p} p JOIN licence l ON l.person = p.id'

@@ -161,9 +161,13 @@ query($node, q{
 					|| ' ' || a.rest[1] || ') x');
 				expected := answer('rows', 'SELECT count(*) FROM (' || a.copy_query
 					|| ' ' || a.rest[1] || ') x');
-				got := got || answer('rows', format(
-					'SELECT * FROM (SELECT x::text FROM (%s %s) x) x EXCEPT ALL '
-					'SELECT y::text FROM (%s) y', a.foreign_query, a.rest[1], a.copy_query));
+				-- Which rows they are is open, but not whose.
+				IF got = expected AND got NOT LIKE 'error%' THEN
+					got := got || answer('rows', format(
+						'SELECT * FROM (SELECT x::text FROM (%s %s) x) x EXCEPT ALL '
+						'SELECT y::text FROM (%s) y', a.foreign_query, a.rest[1],
+						a.copy_query));
+				END IF;
 			ELSE
 				got := answer(a.kind, a.foreign_query);
 				expected := answer(a.kind, a.copy_query);
@@ -257,7 +261,6 @@ sub check
 	cmp_ok($errors, '<', $n / 20, '... and hardly an error');
 	note "seed $seed: $asked queries, $rows rows, $errors errors, "
 	  . query($node, 'SELECT count(*) FROM differs') . ' differ; '
-	  . scalar(requests($sim)) . ' requests in the last of '
 	  . (time - $start) . ' s';
 	return;
 }
