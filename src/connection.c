@@ -563,12 +563,6 @@ connection_user_name(const Connection *connection)
 	return connection->user_name;
 }
 
-void
-connection_note_refused(Connection *connection)
-{
-	limiter_note_refused(connection->gate);
-}
-
 bool
 connection_was_refused(const Connection *connection)
 {

@@ -92,7 +92,6 @@ extern const char *connection_user_name(const Connection *connection);
  * HiBob blocks a whole address after fifty answers 401 within ten seconds, so
  * refused credentials are not shown to it again for a minute.
  */
-extern void connection_note_refused(Connection *connection);
 extern bool connection_was_refused(const Connection *connection);
 
 /* Defines the setting hibob_fdw.allowed_hosts. */

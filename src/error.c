@@ -282,7 +282,6 @@ error_status(const ErrorSubject *subject, const ErrorAnswer *answer,
 	switch (answer->status)
 	{
 		case 401:
-			connection_note_refused(subject->connection);
 			error_refused(subject, answer);
 		case 403:
 			error_forbidden(subject, words);

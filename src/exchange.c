@@ -413,6 +413,9 @@ judge(Exchange *exchange, HttpProgress progress)
 	exchange->judged = true;
 	if (first)
 	{
+		/* Before others may ask. */
+		if (status == 401)
+			limiter_note_refused(exchange->policy.gate);
 		end_turn(exchange, status != 0);
 		note_rate_limit(exchange);
 	}

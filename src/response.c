@@ -670,13 +670,14 @@ is_covered(const Response *response)
 }
 
 /*
- * Every search asks for ids, and HiBob sends them in any case.  Any object could
- * be taken for one employee of whom nothing is known, whom no condition matches.
+ * Who was asked for by name has to say who they are.  Any object could be taken
+ * for one employee of whom nothing is known, and whom no condition matches.
  */
 static void
 check_identity(Response *response)
 {
 	if (response->map->resource->form == ROW_EMPLOYEE &&
+		(response->call.single || request_has_batches(response->request)) &&
 		lacks(response, response->map->identity))
 		raise_shape(response, "an employee has no id");
 }

@@ -5,14 +5,15 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
-use HibobTest qw(:DEFAULT serve);
+use HibobTest qw(:DEFAULT serve session states deaf_port);
 use IO::Socket::INET;
+use List::Util qw(uniq);
 use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
 my $sim = start_simulator();
-my $node = new_cluster('faults');
+my $node = new_cluster('faults', "max_files_per_process = 100\n");
 
 add_server($node, 'bob', $sim, q{max_retries '0', read_timeout '1s'});
 query($node, 'CREATE TABLE expected AS SELECT * FROM bob.people');
@@ -79,6 +80,16 @@ $started = time;
 is((query_error($node, 'SELECT count(*) FROM drip.people'))[0], 'HV00N',
 	'a dripping TLS handshake');
 cmp_ok(time - $started, '<', 5 * $SLOWNESS, '... ends with connect_timeout');
+
+# Who is given up while connecting leaves no trace: there are descriptors for
+# less than thirty.
+my @sockets;
+add_server($node, 'deaf', 'http://127.0.0.1:' . deaf_port(\@sockets),
+	q{max_retries '0', connect_timeout '30s'});
+my (undef, $errors) = session($node, "SET statement_timeout = '40ms';\n"
+	  . "SELECT count(*) FROM deaf.people;\n" x 60);
+is_deeply([ uniq states($errors) ], ['57014'], 'sixty cancelled connections');
+is(scalar(() = states($errors)), 60, "... each by the timeout");
 
 # The rate limit is waited for, by either header.
 foreach my $header ('reset_in', 'retry_after')
