@@ -200,8 +200,6 @@ wrap_server() {
     [ -n "${HIBOB_SERVER_PREFIX:-}" ] || return 0
     SERVER_BIN=$WORK/bin
     mkdir "$SERVER_BIN"
-    # It takes the server from where it lies itself.
-    cp "$PG_BIN/pg_ctl" "$SERVER_BIN/"
     cat >"$SERVER_BIN/postgres" <<END
 #!/bin/sh
 case \$1 in
@@ -209,7 +207,12 @@ case \$1 in
 esac
 exec $HIBOB_SERVER_PREFIX "$PG_BIN/postgres" "\$@"
 END
-    chmod 755 "$SERVER_BIN" "$SERVER_BIN/postgres"
+    # A restart would take the program that the server says it is.
+    cat >"$SERVER_BIN/pg_ctl" <<END
+#!/bin/sh
+exec "$PG_BIN/pg_ctl" -p "$SERVER_BIN/postgres" "\$@"
+END
+    chmod -R a+rx "$SERVER_BIN"
 }
 
 # --- steps ------------------------------------------------------------------
