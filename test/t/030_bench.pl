@@ -42,9 +42,9 @@ foreach my $contestant (qw(curl csv scan count python jsonb_text jsonb_stored
 	cmp_ok($bodies{'wide-1500'}{contestants}{$contestant}{median_seconds},
 		'>', 0, "$contestant took part");
 }
-is(scalar @{ $report->{questions} }, 10, 'ten questions');
+is(scalar @{ $report->{questions}{answers} }, 10, 'ten questions');
 cmp_ok($_->{requests}, '<=', $_->{naive_requests}, $_->{question})
-  foreach @{ $report->{questions} };
+  foreach @{ $report->{questions}{answers} };
 like(slurp_file("$output/report.md"),
 	qr/## Machine.*## Targets.*## One row.*## Against the rate limit.*## Bodies/s,
 	'a report for people');
