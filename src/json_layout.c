@@ -8,7 +8,6 @@
  */
 #include "json_layout.h"
 
-#define MAX_MEMORY (256 * 1024)
 #define BLOCK (16 * 1024)
 #define MAX_STRETCH 1024
 #define MAX_WAYS 8				/* after one point */
@@ -23,6 +22,7 @@ json_layout_create(JsonReaderAlloc alloc)
 	JsonLayout *layout = alloc(sizeof(JsonLayout));
 
 	layout->alloc = alloc;
+	layout->used = sizeof(JsonLayout);
 	return layout;
 }
 
@@ -35,7 +35,7 @@ take_memory(JsonLayout *layout, size_t size)
 	size = (size + sizeof(void *) - 1) & ~(sizeof(void *) - 1);
 	if (layout->room_left < size)
 	{
-		if (layout->used + BLOCK > MAX_MEMORY)
+		if (layout->used + BLOCK > JSON_READER_LEARNED)
 			return NULL;
 		layout->room = layout->alloc(BLOCK);
 		layout->room_left = BLOCK;

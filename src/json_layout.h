@@ -51,6 +51,61 @@ typedef struct JsonPlace
 	JsonNode   *want_child;
 } JsonPlace;
 
+static inline bool
+json_place_in_row(const JsonPlace *place)
+{
+	return place->want_depth > 0;
+}
+
+/* Whether the present container is an array; at depth 0 there is none. */
+static inline bool
+json_place_in_array(const JsonPlace *place)
+{
+	return place->closers[place->depth] == ']';
+}
+
+/*
+ * The node of the shape at which the next value lies, or NULL where the shape
+ * knows nothing of it.
+ */
+static inline JsonNode *
+json_place_shape(const JsonPlace *place)
+{
+	if (place->depth != place->shape_depth)
+		return NULL;
+	return json_place_in_array(place) ? place->shape->element :
+		place->shape_child;
+}
+
+/* Likewise in the row.  No wanted path leads through an array. */
+static inline JsonNode *
+json_place_want(const JsonPlace *place)
+{
+	if (place->depth != place->want_depth || json_place_in_array(place))
+		return NULL;
+	return place->want_child;
+}
+
+/* Whether the next value changes anything but the reader's place. */
+static inline bool
+json_place_is_looked_for(const JsonPlace *place)
+{
+	return place->on_the_way && (json_place_want(place) != NULL ||
+								 json_place_shape(place) != NULL);
+}
+
+/*
+ * To be called after entering or leaving, so that the check for every key and
+ * scalar is a single flag.
+ */
+static inline void
+json_place_set_depth(JsonPlace *place, size_t depth)
+{
+	place->depth = depth;
+	place->on_the_way = (depth == place->shape_depth ||
+						 depth == place->want_depth);
+}
+
 /* What the token at a point has turned out to be. */
 typedef enum JsonEvent
 {

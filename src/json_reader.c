@@ -141,40 +141,6 @@ follow_key(const JsonReader *reader, const JsonNode *node, const char *key,
 	return json_node_find(node, key, (size_t) (quote - key));
 }
 
-static inline bool
-in_row(const JsonReader *reader)
-{
-	return reader->at.want_depth > 0;
-}
-
-/* Whether the present container is an array; at depth 0 there is none. */
-static inline bool
-in_array(const JsonReader *reader)
-{
-	return reader->at.closers[reader->at.depth] == ']';
-}
-
-/*
- * The node of the shape at which the next value lies, or NULL where the shape
- * knows nothing of it.
- */
-static inline JsonNode *
-shape_of_value(const JsonReader *reader)
-{
-	if (reader->at.depth != reader->at.shape_depth)
-		return NULL;
-	return in_array(reader) ? reader->at.shape->element : reader->at.shape_child;
-}
-
-/* Likewise in the row.  No wanted path leads through an array. */
-static inline JsonNode *
-want_of_value(const JsonReader *reader)
-{
-	if (reader->at.depth != reader->at.want_depth || in_array(reader))
-		return NULL;
-	return reader->at.want_child;
-}
-
 /*
  * A key came twice, and the last one wins: what was found below the first one
  * is forgotten.
@@ -267,7 +233,7 @@ take_shape_scalar(JsonReader *reader, const JsonNode *node, JsonKind kind,
 {
 	uint8_t		flags = (kind == JSON_STRING) ? reader->scan.flags : 0;
 
-	if (node->to_rows && !in_row(reader))
+	if (node->to_rows && !json_place_in_row(&reader->at))
 	{
 		defect(reader, JSON_DEFECT_SHAPE, "expected an object or an array",
 			   reader->token);
@@ -286,8 +252,8 @@ static bool
 take_scalar(JsonReader *reader, JsonKind kind, const char *start,
 			const char *end)
 {
-	JsonNode   *want = want_of_value(reader);
-	JsonNode   *shape = shape_of_value(reader);
+	JsonNode   *want = json_place_want(&reader->at);
+	JsonNode   *shape = json_place_shape(&reader->at);
 
 	if (shape != NULL && !take_shape_scalar(reader, shape, kind, start, end))
 		return false;
@@ -395,7 +361,7 @@ enter_shape(JsonReader *reader, JsonNode *node, const char *p)
 
 	if (node->has_outside)
 		json_copies_forget(&reader->copies, node, false);
-	if (!leads && node->to_rows && !in_row(reader))
+	if (!leads && node->to_rows && !json_place_in_row(&reader->at))
 	{
 		defect(reader, JSON_DEFECT_SHAPE,
 			   is_object ? "expected an array" : "expected an object", p);
@@ -403,7 +369,8 @@ enter_shape(JsonReader *reader, JsonNode *node, const char *p)
 	}
 	if (!leads && node->copy == NULL && !(is_object && node->children != NULL))
 		return true;
-	if ((is_row || is_rows) && in_row(reader) && !give_up_row(reader, p))
+	if ((is_row || is_rows) && json_place_in_row(&reader->at) &&
+		!give_up_row(reader, p))
 		return false;
 
 	if (leads && reader->at.shape != NULL)
@@ -425,11 +392,11 @@ enter_shape(JsonReader *reader, JsonNode *node, const char *p)
 static bool
 enter_container(JsonReader *reader, const char *p)
 {
-	JsonNode   *node = shape_of_value(reader);
+	JsonNode   *node = json_place_shape(&reader->at);
 
 	if (node != NULL && !enter_shape(reader, node, p))
 		return false;
-	node = want_of_value(reader);	/* none where a row begins */
+	node = json_place_want(&reader->at);	/* none where a row begins */
 	if (node != NULL)
 		enter_want(reader, node, p);
 	return true;
@@ -469,7 +436,7 @@ leave_shape(JsonReader *reader, const char *p)
 	JsonNode   *node = reader->at.shape;
 	bool		is_object = (*p == '}');
 
-	if (is_object && !node->is_row && !node->led_on && !in_row(reader))
+	if (is_object && !node->is_row && !node->led_on && !json_place_in_row(&reader->at))
 	{
 		defect(reader, JSON_DEFECT_SHAPE, "the key of the rows is missing", p);
 		return false;
@@ -496,18 +463,6 @@ leave_container(JsonReader *reader, const char *p)
 }
 
 /*
- * To be called after entering or leaving, so that the check for every key and
- * scalar is a single flag.
- */
-static inline void
-set_depth(JsonReader *reader, size_t depth)
-{
-	reader->at.depth = depth;
-	reader->at.on_the_way = (depth == reader->at.shape_depth ||
-						  depth == reader->at.want_depth);
-}
-
-/*
  * The grammar
  */
 
@@ -520,7 +475,7 @@ static inline void
 arrive(JsonReader *reader, const char *p)
 {
 	if (reader->layout != NULL && reader->layout->point == NULL &&
-		in_row(reader))
+		json_place_in_row(&reader->at))
 		json_layout_arrive(reader->layout, &reader->at,
 						   reader->window + reader->row_start, p);
 }
@@ -536,14 +491,6 @@ note_event(JsonReader *reader, JsonEvent event, const char *behind)
 	}
 }
 
-/* Whether the next value changes anything but the reader's place. */
-static inline bool
-is_looked_for(const JsonReader *reader)
-{
-	return reader->at.on_the_way &&
-		(want_of_value(reader) != NULL || shape_of_value(reader) != NULL);
-}
-
 /* Reads an opening bracket. */
 static inline const char *
 open_container(JsonReader *reader, const char *p)
@@ -552,13 +499,13 @@ open_container(JsonReader *reader, const char *p)
 		return defect(reader, JSON_DEFECT_DEPTH, "nested too deeply", p);
 	if (reader->at.on_the_way)
 	{
-		if (is_looked_for(reader))
+		if (json_place_is_looked_for(&reader->at))
 			arrive(reader, p);
 		if (!enter_container(reader, p))
 			return NULL;
 	}
 	note_event(reader, *p == '{' ? JSON_EVENT_OBJECT : JSON_EVENT_ARRAY, p + 1);
-	set_depth(reader, reader->at.depth + 1);
+	json_place_set_depth(&reader->at, reader->at.depth + 1);
 	reader->at.closers[reader->at.depth] = (*p == '{') ? '}' : ']';
 	reader->at.state = (*p == '{') ? AT_FIRST_KEY : AT_FIRST_ELEMENT;
 	return p + 1;
@@ -575,7 +522,7 @@ after_value(JsonReader *reader, const char *p, const char *end)
 		reader->at.state = AT_END;
 	else if (p < end && *p == ',')
 	{
-		reader->at.state = in_array(reader) ? AT_VALUE : AT_KEY;
+		reader->at.state = json_place_in_array(&reader->at) ? AT_VALUE : AT_KEY;
 		p++;
 	}
 	else
@@ -599,7 +546,7 @@ close_container(JsonReader *reader, const char *p, const char *end)
 			return NULL;
 	}
 	note_event(reader, JSON_EVENT_CLOSED, p + 1);
-	set_depth(reader, reader->at.depth - 1);
+	json_place_set_depth(&reader->at, reader->at.depth - 1);
 	p = after_value(reader, p + 1, end);
 	if (reader->row_complete)
 	{
@@ -664,7 +611,7 @@ read_scalar(JsonReader *reader, const char *p, const char *end)
 	const char *start = p;
 	JsonKind	kind;
 
-	if ((*p != 'n' && *p != 't' && *p != 'f') || is_looked_for(reader))
+	if ((*p != 'n' && *p != 't' && *p != 'f') || json_place_is_looked_for(&reader->at))
 		arrive(reader, p);
 	switch (*p)
 	{
@@ -840,7 +787,7 @@ read_along(JsonReader *reader, const char *p, const char *end)
 			p = read_string_value(reader, p, end);
 		else
 			p = read_next(reader, p, end);
-		if (!in_row(reader))
+		if (!json_place_in_row(&reader->at))
 			json_layout_leave(layout);
 		if (p == NULL || layout->point == NULL)
 			return p;
@@ -898,7 +845,7 @@ json_reader_next(JsonReader *reader, const char *window, size_t length,
 size_t
 json_reader_keep_from(const JsonReader *reader)
 {
-	if (in_row(reader))
+	if (json_place_in_row(&reader->at))
 		return reader->row_start;
 	if (reader->copied != NULL)
 		return (size_t) (reader->copied->start - reader->window_start);
@@ -910,7 +857,7 @@ json_reader_dropped(JsonReader *reader, size_t bytes)
 {
 	reader->window_start += bytes;
 	reader->position -= bytes;
-	if (in_row(reader))
+	if (json_place_in_row(&reader->at))
 		reader->row_start -= bytes;
 }
 
@@ -1014,7 +961,7 @@ json_reader_restart(JsonReader *reader)
 	reader->at.shape_depth = 0;
 	reader->at.shape_child = reader->document;
 	reader->at.want_child = NULL;
-	set_depth(reader, 0);
+	json_place_set_depth(&reader->at, 0);
 }
 
 /*

@@ -112,6 +112,12 @@ typedef struct JsonShape
 	int			max_depth;
 } JsonShape;
 
+/*
+ * What a reader allocates at most, beyond its wants and the values outside of
+ * rows, to read rows faster that are like those before.
+ */
+#define JSON_READER_LEARNED (256 * 1024)
+
 extern JsonReader *json_reader_create(const JsonShape *shape,
 									  JsonReaderAlloc alloc);
 

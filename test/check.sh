@@ -19,7 +19,8 @@ PACKAGES+=(clang libclang-rt-dev)
 # pg_cron, clients of other makes, and what packages are made with: a test
 # skips what is not to be had.
 OPTIONAL_PACKAGES=(
-    git rpm "postgresql-$PG_VERSION-cron" python3-psycopg2 libpostgresql-jdbc-java
+    git rpm "postgresql-$PG_VERSION-cron" "postgresql-plpython3-$PG_VERSION"
+    curl python3-psycopg2 libpostgresql-jdbc-java
     default-jre-headless libecj-java odbc-postgresql unixodbc python3-pyodbc
 )
 OPTIONAL_NODE_MODULES=(pg@8.23.1 pg-cursor@2.22.1)

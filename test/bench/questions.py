@@ -93,7 +93,7 @@ def set_up(cursor, simulator):
 
 
 def ask(cursor, simulator):
-    """A record for each question."""
+    """The company, and a record for each question."""
     values = set_up(cursor, simulator)
     answers = []
     for title, question, naive in QUESTIONS:
@@ -110,5 +110,8 @@ def ask(cursor, simulator):
             "seconds": seconds_of_endpoints(endpoints),
             "naive_requests": naive_requests,
             "naive_seconds": seconds_of(naive_requests)})
+    cursor.execute(EVERYBODY)
+    company = cursor.fetchone()[0]
     cursor.execute("RESET search_path")
-    return answers
+    return {"employees": company, "per_minute": PER_MINUTE,
+            "answers": answers}

@@ -145,7 +145,8 @@ def bodies_part(result):
             "Seconds on the clock, and of the processor in the process that "
             "reads; where that is a\nserver's backend, its peak memory is of a "
             "session that did nothing else. curl is the\nproof that the server "
-            "is not the bottleneck: all others read slower.\n\n")
+            "is not the bottleneck: nobody else receives a body faster. What "
+            "is in\nmemory has nothing to receive.\n\n")
     text += "\n".join(body_part(body) for body in result["bodies"])
     for note in result["notes"]:
         text += f"\n{note}.\n"
@@ -173,7 +174,8 @@ def duration(value):
 
 
 def questions_part(result):
-    answers = result["questions"]
+    company = result["questions"]
+    answers = company["answers"]
     rows = [[a["question"], str(a["rows"]), str(a["requests"]),
              duration(a["seconds"]), str(a["naive_requests"]),
              duration(a["naive_seconds"])] for a in answers]
@@ -182,9 +184,10 @@ def questions_part(result):
                  duration(sum(a["seconds"] for a in answers)),
                  str(sum(a["naive_requests"] for a in answers)),
                  duration(sum(a["naive_seconds"] for a in answers))])
-    return ("## Against the rate limit\n\nA company of 500, and 50 requests a "
-            "minute for each endpoint: the requests that the\nsimulator has "
-            "recorded, and how long the limit makes them wait. The naive "
+    return ("## Against the rate limit\n\n"
+            f"A company of {company['employees']}, and "
+            f"{company['per_minute']} requests a minute for each endpoint: the "
+            "requests that the\nsimulator has recorded, and how long the limit makes them wait. The naive "
             "client\nasks for a list of all employees, and then for each that "
             "the question is about.\n\n" +
             table(["question", "rows", "requests", "waits", "naive requests",

@@ -28,7 +28,6 @@
 #define NOUTSIDES 16
 #define MAX_SIZE 65536
 #define NO_LIMIT (16 * 1024 * 1024)
-#define REMEMBERED (300 * 1024)
 
 typedef struct Event
 {
@@ -341,7 +340,7 @@ check_memory(const Subject *subject, size_t size)
 	size_t		most = size < subject->max_row ? size : subject->max_row;
 
 	require(fuzz_allocated() - subject->allocated <=
-			REMEMBERED + (size_t) subject->noutsides * 4 * (most + 64));
+			JSON_READER_LEARNED + (size_t) subject->noutsides * 4 * (most + 64));
 }
 
 /* Lets the log end as the reading did. */

@@ -355,6 +355,15 @@ cut_anywhere(size_t offset, size_t left)
 	return piece < left ? piece : left;
 }
 
+static size_t
+cut_in_chunks(size_t offset, size_t left)
+{
+	size_t		piece = 100 + draw(2000);
+
+	(void) offset;
+	return piece < left ? piece : left;
+}
+
 /* The first transcript that differs from the expected one, or that. */
 static char *
 transcribe_often(const Setup *setup, const char *document, size_t length,
@@ -1271,6 +1280,124 @@ test_outside_memory(void)
 		   (unsigned long) few, (unsigned long) many);
 }
 
+/*
+ * Rows that are alike but for a few draws, as answers have them.  Read byte by
+ * byte, nothing can be learned from one row for the next, so that is what the
+ * others are compared with.
+ */
+static void
+append_drawn_value(Text *text, int depth)
+{
+	static const char *const values[] = {
+		"null",
+		"null",
+		"true",
+		"false",
+		"0",
+		"-12.5e3",
+		"4711",
+		"\"\"",
+		"\"text\"",
+		"\"more text, longer than sixteen bytes\"",
+		"\"a \\\"quote\\\"\"",
+		"[]",
+		"{}",
+		"[1,\"x\"]",
+		"{\"c\":1,\"value\":2}",
+		"{\"value\":\"v\"}"};
+	const unsigned int n = sizeof(values) / sizeof(values[0]);
+
+	append_string(text, values[draw(depth > 0 ? n : n - 5)]);
+}
+
+static void
+append_drawn_object(Text *text, unsigned int rare, int depth)
+{
+	static const char *const keys[] = {
+		"\"a\":",		"\"/a/b\":",
+		"\"value\":",	"\"c\" : ",
+		"\"b\":",		"\"d\":",
+		"\"\\u0061\":", "\"key of more than sixteen bytes\":"};
+	const char *separator = "{";
+	unsigned int i;
+
+	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+	{
+		if (draw(rare) == 0)
+			continue;			/* is absent this time */
+		append_string(text, separator);
+		append_string(text, keys[draw(rare) == 0 ? draw(8) : i]);
+		if (depth > 0 && i % 2 == 1 && draw(rare) != 0)
+			append_drawn_object(text, rare, depth - 1);
+		else
+			append_drawn_value(text, depth);
+		separator = draw(rare) == 0 ? ", " : ",";
+	}
+	append_string(text, strcmp(separator, "{") == 0 ? "{}" : "}");
+}
+
+static Text
+draw_similar_rows(unsigned int rare, const char *start, const char *end)
+{
+	Text		text = {NULL, 0};
+	unsigned int rows = 2 + draw(12);
+	unsigned int i;
+
+	append_string(&text, start);
+	for (i = 0; i < rows; i++)
+	{
+		append_string(&text, i == 0 ? "" : ",");
+		append_drawn_object(&text, rare, 2);
+	}
+	append_string(&text, end);
+	if (draw(3) == 0)			/* a defect, most of the time */
+		text.bytes[draw((unsigned int) text.length)] =
+			"{}[],:\"\\0nx "[draw(12)];
+	return text;
+}
+
+static void
+test_similar_rows(void)
+{
+	static const char *const shapes[][3] = {
+		{"e[]", "{\"e\":[", "]}"},
+		{"r[].v[]|r[].v[].b[]>r[].i,r[].v[].d", "{\"r\":[{\"i\":1,\"v\":[",
+		 "]}]}"},
+		{"[]|>a", "[", "]"}};
+	const int	documents = 600;
+	int			same = 0;
+	int			i;
+
+	for (i = 0; i < documents; i++)
+	{
+		const char *const *shape = shapes[i % 3];
+		Text		text = draw_similar_rows(3 + draw(30), shape[1], shape[2]);
+		Setup		setup;
+		char	   *expected;
+		char	   *whole;
+		char	   *pieces;
+
+		set_up(&setup, shape[0], "a,/a/b.value,b,b.c,d.d.value,@",
+			   draw(4) == 0 ? 200 : 100000, draw(4) == 0 ? 4 : 10);
+		expected =
+			transcribe(&setup, text.bytes, text.length, cut_everywhere, false);
+		whole = transcribe(&setup, text.bytes, text.length, cut_nowhere, false);
+		pieces =
+			transcribe(&setup, text.bytes, text.length, cut_in_chunks, true);
+		if (strcmp(expected, whole) == 0 && strcmp(expected, pieces) == 0)
+			same++;
+		else
+			printf("# %s\n# bytes: %s\n# whole: %s\n# pieces: %s\n", text.bytes,
+				   expected, whole, pieces);
+		free(expected);
+		free(whole);
+		free(pieces);
+		free(text.bytes);
+		release_all();
+	}
+	check(same == documents, "similar rows", "as byte by byte", "", "");
+}
+
 static void
 test_odd_calls(void)
 {
@@ -1315,6 +1442,7 @@ main(void)
 	test_restart();
 	test_outside_restart();
 	test_outside_memory();
+	test_similar_rows();
 	test_odd_calls();
 	printf("1..%d\n", checks);
 	return failures > 0;
