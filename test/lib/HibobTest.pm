@@ -74,14 +74,19 @@ sub certificate
 	my ($names, %but) = @_;
 	my $file = PostgreSQL::Test::Utils::tempdir . '/certificate';
 	my $by = $but{signed_by} // authority() =~ s/\.crt$//r;
+	my $days = $but{days} // 2;
+	my @valid = ('-days', $days);
 	my @sign = $by eq 'itself' ? ('-signkey', "$file.key")
 	  : ('-CA', "$by.crt", '-CAkey', "$by.key", '-CAcreateserial');
 
+	# Where openssl has dates it takes no negative number of days any more.
+	@valid = ('-not_before', '20240101000000Z', '-not_after', '20240102000000Z')
+	  if $days < 0 && `openssl x509 -help 2>&1` =~ /-not_after/;
 	append_to_file("$file.ext", "subjectAltName=$names\n");
 	openssl('req', @NEW_KEY, '-keyout', "$file.key", '-out', "$file.csr",
 		'-subj', '/CN=simulator');
 	openssl('x509', '-req', '-in', "$file.csr", '-out', "$file.crt",
-		'-days', $but{days} // 2, '-extfile', "$file.ext", @sign);
+		@valid, '-extfile', "$file.ext", @sign);
 	return ('tls-cert' => "$file.crt", 'tls-key' => "$file.key");
 }
 

@@ -50,7 +50,7 @@ autopkgtest -B "$tree" ./*.deb -- null >/out/autopkgtest.log 2>&1 || {
     tail -n 100 /out/autopkgtest.log
     exit 1
 }
-sed -n '/ summary$/,$p' /out/autopkgtest.log
+grep -E '(PASS|FAIL|SKIP)$' /out/autopkgtest.log
 for package in ./*.deb; do
     echo "--- ${package##*/}"
     dpkg-deb --field "$package" Package Version Depends

@@ -56,7 +56,8 @@ my @cases = (
 	[ 'a row of 100 MB in 100 kB of gzip', $PEOPLE,
 		{ people([], [ [ '{"id":"', 1 ], [ 'x', 100 * $MB ], [ '"}', 1 ] ]),
 			gzip => 'good' },
-		$COUNT, 'HV000', qr/a row that is too large/ ],
+		# libcurl 8 gives up by itself before it has so much to hand over
+		$COUNT, 'HV000', qr/a row that is too large|CURLE_TOO_LARGE/ ],
 	[ 'gzip in gzip', $PEOPLE, { gzip => 'twice' }, $COUNT, '08006',
 		qr/Content-Encoding that was not asked for/ ],
 	(map { [ "Content-Encoding $_", $PEOPLE,
