@@ -38,13 +38,35 @@ sub prepare
 	return $node;
 }
 
+# Each turn has credentials of its own: what sessions share of a limit outlasts
+# whatever is altered, since HiBob counts on.
+my $token = $TOKEN;
+my $turn = 0;
+
+sub forget_faults
+{
+	my (%settings) = @_;
+	tell($sim, 'reset');
+	tell($sim, 'config', { token => $token, %settings });
+	return;
+}
+
+sub alter_mapping
+{
+	my ($node) = @_;
+	query($node, "ALTER USER MAPPING FOR CURRENT_USER SERVER bob
+		OPTIONS (SET token '$token')");
+	return;
+}
+
 sub begin
 {
 	my ($node, $wait, %settings) = @_;
 
-	tell($sim, 'reset');
-	tell($sim, 'config', \%settings) if %settings;
+	$token = 'token-' . $turn++;
+	alter_mapping($node);
 	query($node, "ALTER SERVER bob OPTIONS (SET max_rate_limit_wait '$wait')");
+	forget_faults(%settings);
 	requests($sim);
 	return;
 }
@@ -192,13 +214,11 @@ sub check_refused
 			$shared ? '... by none' : '... by its own');
 
 		# Altered, be it to the same.
-		query($node, "ALTER USER MAPPING FOR CURRENT_USER SERVER bob
-			OPTIONS (SET token '$TOKEN')");
+		alter_mapping($node);
 		$session->run($COUNT);
 		is(scalar requests($sim), 1, '... and once more for an altered mapping');
-		tell($sim, 'reset');
-		query($node, "ALTER USER MAPPING FOR CURRENT_USER SERVER bob
-			OPTIONS (SET token '$TOKEN')");
+		forget_faults();
+		alter_mapping($node);
 		($out, $err) = $session->run($COUNT);
 		is("$out$err", $EMPLOYEES, '... and then it is good');
 	}
