@@ -66,7 +66,9 @@ INSERT INTO written (value) VALUES
 SELECT json_build_object('endpoint', '*', 'times', null,
 	'content_type', 'application/json', 'body',
 	json_build_object('employees', json_build_array(
-		json_object_agg('v' || n, value)))::text) AS fault FROM written \gset
+		json_object_agg(key, value)))::text) AS fault
+  FROM (SELECT 'id', to_json('1'::text)
+		UNION ALL SELECT 'v' || n, value FROM written) AS fields (key, value) \gset
 \setenv FAULT :fault
 \! "$HIBOB_TELL" fault "$FAULT"
 
