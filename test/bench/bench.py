@@ -195,9 +195,7 @@ def measure_all(options, directory, server, has_plpython):
                 case, options.runs,
                 max(end - time.monotonic(), 1) * (1 if zipped else 0.7),
                 pace, has_plpython))
-        for name in os.listdir(directory):
-            if name.startswith(f"{kind}-{count}."):
-                os.unlink(os.path.join(directory, name))
+        bodies.remove(directory, kind, count)
     return measurements, notes
 
 
@@ -250,6 +248,7 @@ def measure_latency(options, directory, server):
     latency = json.loads(output)
     latency["planning"] = planning_times(cursor)
     session.close()
+    bodies.remove(directory, case.kind, case.count)
     return latency
 
 

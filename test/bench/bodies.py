@@ -235,6 +235,13 @@ def make(directory, kind, count, zipped):
     return path
 
 
+def remove(directory, kind, count):
+    """Removes what make() has made."""
+    for name in os.listdir(directory):
+        if name.startswith(f"{kind}-{count}."):
+            os.unlink(os.path.join(directory, name))
+
+
 def make_one(directory):
     """one.json: the answer to a look-up of one employee, the bare object."""
     employees, _ = blocks("narrow")

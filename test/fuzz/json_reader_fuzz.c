@@ -340,7 +340,8 @@ check_memory(const Subject *subject, size_t size)
 	size_t		most = size < subject->max_row ? size : subject->max_row;
 
 	require(fuzz_allocated() - subject->allocated <=
-			JSON_READER_LEARNED + (size_t) subject->noutsides * 4 * (most + 64));
+			JSON_READER_LEARNED +
+			(size_t) subject->noutsides * 4 * (most + 64));
 }
 
 /* Lets the log end as the reading did. */
