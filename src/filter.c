@@ -347,12 +347,13 @@ filter_evaluate_time(ExprState *state, ExprContext *econtext,
 
 /* Whether there is a parameter of the kinds that are not known yet. */
 static bool
-has_unknown(Node *node, bool *parameters)
+has_unknown(Node *node, void *parameters)
 {
 	if (node == NULL)
 		return false;
 	if (IsA(node, Param))
-		return ((Param *) node)->paramkind == PARAM_EXEC || !*parameters;
+		return ((Param *) node)->paramkind == PARAM_EXEC ||
+			!*(const bool *) parameters;
 	return expression_tree_walker(node, has_unknown, parameters);
 }
 

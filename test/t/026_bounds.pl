@@ -135,7 +135,7 @@ my @cases = (
 				[ '","children":[{"id":"2","value":"b"}', 1 ],
 				[ ',{"id":"2","value":"b"}', 1000 ], [ ']}]}}', 1 ] ] },
 		'SELECT count(*) FROM bob.named_lists', 'HV000',
-		qr/named lists have too much text/ ],
+		qr/rows of the named lists are larger than allowed/ ],
 	[ 'named lists of 70 levels', $LISTS,
 		{ parts => [ [ '{"a":{"values":[', 1 ], [ '{"id":"1","children":[', 35 ],
 				[ ']}', 35 ], [ ']}}', 1 ] ] },
