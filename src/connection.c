@@ -92,10 +92,16 @@ wipe_options(const UserMapping *mapping)
 }
 
 static void
-destroy(Connection *connection)
+close_idle(Connection *connection)
 {
 	while (connection->nidle > 0)
 		http_channel_close(connection->idle[--connection->nidle]);
+}
+
+static void
+destroy(Connection *connection)
+{
+	close_idle(connection);
 	wipe(connection->credentials->service_user_id);
 	wipe(connection->credentials->token);
 	MemoryContextDelete(connection->context);
@@ -400,8 +406,7 @@ connection_borrow(Oid userid, Oid serverid, ConnectionLease *lease)
 	reach = allowed_reach(server, connection->options);
 	if (reach != connection->settings.reach)
 	{
-		while (connection->nidle > 0)
-			http_channel_close(connection->idle[--connection->nidle]);
+		close_idle(connection);
 		connection->settings.reach = reach;
 	}
 	lend_channel(connection, lease);
@@ -455,7 +460,9 @@ connection_list(void)
 		const Connection *connection = entry->connection;
 		ConnectionInfo *info;
 
-		if (connection == NULL)
+		if (connection == NULL ||
+			(connection->nidle + connection->leases == 0 &&
+			 refused_until(connection) == 0))
 			continue;
 		info = palloc(sizeof(ConnectionInfo));
 		info->server_name = connection->server_name;
@@ -490,13 +497,12 @@ connection_close(const char *server_name, int *in_use)
 			continue;
 		if (connection->leases > 0)
 			(*in_use)++;
-		else
+		else if (connection->nidle > 0)
 		{
-			connection->stale = true;
+			close_idle(connection);
 			closed++;
 		}
 	}
-	sweep();
 	return closed;
 }
 

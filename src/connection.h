@@ -73,12 +73,16 @@ typedef struct ConnectionInfo
 	TimestampTz refused_until;	/* 0: HiBob did not refuse the credentials */
 } ConnectionInfo;
 
-/* All connections of the session: a list of ConnectionInfo. */
+/*
+ * The session's connections that are open or were refused: a list of
+ * ConnectionInfo.
+ */
 extern List *connection_list(void);
 
 /*
  * Closes the connections of a server, or all of them if that is NULL, but for
- * those in use.  Returns how many were closed, and how many were not.
+ * those in use.  Returns how many were closed, and how many were not.  What
+ * HiBob said of credentials and limits stays: nobody gets to ask sooner so.
  */
 extern int	connection_close(const char *server_name, int *in_use);
 

@@ -121,9 +121,12 @@ is($psql->query('SELECT server_name, user_name, channels,'
 	  . ' FROM hibob_fdw_get_connections()'),
 	'locked|public|1|t', 'credentials that were refused, for everybody');
 is(scalar requests($sim), 1, '... and shown once');
-$psql->query(q{SELECT hibob_fdw_disconnect('locked')});
+is($psql->query(q{SELECT hibob_fdw_disconnect('locked')}), 't',
+	'... disconnected');
+like($psql->query($CONNECTIONS), qr/^locked\|.*\|0\|0\|t$/,
+	'... and still refused');
 $psql->query('SELECT count(*) FROM locked');
-is(scalar requests($sim), 1, '... and again after disconnecting');
+is(scalar requests($sim), 0, '... and not shown again');
 $psql->quit;
 
 # --- DROP and ALTER ----------------------------------------------------------
