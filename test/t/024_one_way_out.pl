@@ -382,6 +382,8 @@ is((requests($plain))[0]{credentials}, 'right',
 	'credentials are those of the mapping, not of .netrc');
 ok(!-e "$dir/keys", 'the keys of TLS are not written down');
 
+# Elsewhere on this machine, so that no other rule is in the way.
+my $elsewhere = start_simulator();
 foreach my $status (301, 302, 303, 307, 308)
 {
 	my %seen;
@@ -389,7 +391,7 @@ foreach my $status (301, 302, 303, 307, 308)
 	foreach my $what ('people', 'work_history', 'named_lists', 'report')
 	{
 		tell($plain, 'fault', { endpoint => '*', status => $status,
-			redirect => "$secure/v1/people/search" });
+			redirect => "$elsewhere/v1/people/search" });
 		my ($state, $message) =
 		  query_error($node, "SELECT count(*) FROM bob.$what");
 		$seen{"$state " . ($message =~ /not followed/ ? 'said' : '')}++;
@@ -397,8 +399,7 @@ foreach my $status (301, 302, 303, 307, 308)
 	}
 	is(join(', ', keys %seen), 'HV000 said', "status $status is not followed");
 }
-is(scalar(grep { ($_->{headers}{Host} // '') =~ /:$port$/ } requests($secure)), 1,
-	'... so nobody else was asked'); # the one request of "good"
+is(scalar requests($elsewhere), 0, '... so nobody else was asked');
 
 # A proxy is asked for a way, and gets no credentials.
 my $proxy = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1')
