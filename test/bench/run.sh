@@ -11,12 +11,13 @@ set -euo pipefail
 # shellcheck source=test/lib/setup.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lib/setup.sh"
 
+# The modules of Debian belong to the python3 of Debian.
 PACKAGES+=(curl python3-psycopg2 libpq-dev)
 OPTIONAL_PACKAGES=("postgresql-plpython3-$PG_VERSION")
 CALLED_FROM=$PWD
 
 case " $* " in *" --help "* | *" -h "*)
-    exec /usr/bin/env python3 "$SOURCE/test/bench/bench.py" --help ;;
+    exec /usr/bin/python3 "$SOURCE/test/bench/bench.py" --help ;;
 esac
 
 prepare
@@ -29,7 +30,7 @@ mkdir "$WORK/bodies"
 ! is_root || chown postgres:postgres "$WORK/bodies"
 export BENCH_DIRECTORY=$WORK/bodies BENCH_OUTPUT=$WORK/tmp/report
 cd test/bench
-run /usr/bin/env python3 bench.py "$@"
+run /usr/bin/python3 bench.py "$@"
 output=$CALLED_FROM/bench-results
 mkdir -p "$output"
 cp "$WORK/tmp/report/"* "$output/"
