@@ -48,12 +48,28 @@ struct Answer
 	const char *cache_key;		/* NULL: not kept for a time */
 };
 
+/*
+ * Ends what is under way: otherwise the rate limit would go on to count it.  The
+ * responses lie in the answer's own memory.
+ */
+static void
+stop_responses(Answer *answer)
+{
+	if (answer->response != NULL && !answer->finished)
+		response_stop(answer->response);
+	for (int i = 0; i < answer->gather.nlanes; i++)
+		response_stop(answer->gather.lanes[i]);
+	answer->response = NULL;
+	answer->gather.nlanes = 0;
+}
+
 /* What has to happen when an error ends the query, too. */
 static void
 clean_up(void *arg)
 {
 	Answer	   *answer = arg;
 
+	stop_responses(answer);
 	connection_return(&answer->lease);
 	gather_release(&answer->gather);
 	cache_close(&answer->kept);
@@ -454,8 +470,7 @@ answer_leave(Answer *answer)
 {
 	if (--answer->readers > 0)
 		return;
-	if (answer->response != NULL && !answer->finished)
-		response_stop(answer->response);
+	stop_responses(answer);
 	connection_return(&answer->lease);
 	gather_stop(&answer->gather);
 	MemoryContextDelete(answer->context);

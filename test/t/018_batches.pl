@@ -5,7 +5,7 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
-use HibobTest qw(:DEFAULT employee_id);
+use HibobTest qw(:DEFAULT session states employee_id);
 use Test::More;
 use Time::HiRes qw(time);
 
@@ -145,6 +145,19 @@ tell($sim, 'config', { rate_limits => { $search => 4 }, rate_window => 1 });
 is(scalar numbers($all), $PEOPLE, 'four requests a second');
 my %status = counts(map { $_->{status} } requests($sim));
 is_deeply(\%status, { 200 => 11 }, '... none of which is refused');
+
+# An error amid an answer ends the request, too: it does not go on to count as
+# one that is under way.
+start();
+tell($sim, 'config', { rate_limits => { $search => 50 } });
+query($node, q{ALTER SERVER bob OPTIONS (ADD max_rate_limit_wait '0');
+	CREATE FOREIGN TABLE misfit (id text, email int) SERVER bob
+		OPTIONS (resource 'people')});
+my ($out, $err) = session($node, "SELECT max(email) FROM misfit;\n" x 30
+	  . 'SELECT count(*) FROM misfit;');
+is_deeply({ counts(states($err)) }, { '22P02' => 30 }, 'thirty errors');
+is($out, $PEOPLE, '... and no wait for the rate limit');
+query($node, 'ALTER SERVER bob OPTIONS (DROP max_rate_limit_wait)');
 
 foreach my $fault ([ '08006', reset => 1000 ], [ 'HV000', status => 400 ],
 	[ '08006', body => '{"employees":[{"id":"1"}' ],
