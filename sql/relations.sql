@@ -163,7 +163,7 @@ DECLARE
 BEGIN
 	FOR line IN EXECUTE format('EXPLAIN (COSTS OFF, TIMING OFF, SUMMARY OFF, %s) %s',
 			options, query) LOOP
-		RETURN QUERY SELECT regexp_replace(l, '(Received\D+)\d+', '\1N')
+		RETURN QUERY SELECT regexp_replace(rtrim(l, ','), '(Received\D+)\d+', '\1N')
 			FROM string_to_table(line, E'\n') l WHERE l ~ 'HiBob|\(people';
 	END LOOP;
 END $$;
