@@ -9,8 +9,8 @@
 #
 # In the environment: HIBOB_CFLAGS, flags to compile the extension and the unit
 # tests with; HIBOB_UNIT_PREFIX and HIBOB_SERVER_PREFIX, commands that run these
-# and servers; HIBOB_TEST_SLOWNESS, what times in tests may be multiplied with.
-# test/sanitize.sh and test/valgrind.sh use them.
+# and servers; HIBOB_TEST_SLOWNESS, what times and memory in tests may be
+# multiplied with.  test/sanitize.sh and test/valgrind.sh use them.
 set -euo pipefail
 # shellcheck source=test/lib/setup.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/setup.sh"

@@ -24,7 +24,8 @@ our @EXPORT_OK = qw(bare_cluster certificate authority told session states
 
 our $TOKEN = 's3cret-canary-token';
 
-# What times may be multiplied with: servers are slow under a sanitizer.
+# What times and memory may be multiplied with: under a sanitizer servers are slow
+# and large.
 our $SLOWNESS = $ENV{HIBOB_TEST_SLOWNESS} // 1;
 my @simulators;
 my @servers;

@@ -176,7 +176,7 @@ foreach my $case (@cases)
 	my ($peak) = $out =~ /(\d+)\z/;
 	is($state // $out =~ s/\n.*//r, $expected, $name);
 	like($err, $words, '... says so') if defined $words;
-	cmp_ok($peak, '<', 200, "... within $peak MB") if -e '/proc/self/status';
+	cmp_ok($peak, '<', 200 * $SLOWNESS, "... within $peak MB") if -e '/proc/self/status';
 	$highest = $peak if $peak > $highest;
 }
 note "highest peak of a session: $highest MB";
