@@ -19,7 +19,6 @@
 #include "options.h"
 #include "utils/array.h"
 #include "utils/date.h"
-#include "utils/date.h"
 #include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 #include "utils/typcache.h"
