@@ -80,6 +80,8 @@ make_point(JsonLayout *layout, const JsonPlace *place, bool closes,
 	point->place.closers = point->closers;
 	memcpy(point->closers, place->closers, place->depth + 1);
 	point->closes = closes;
+	point->want = json_place_want(place);
+	point->shape = json_place_shape(place);
 	point->tail = tail;
 	point->neighbour = *chain;
 	*chain = point;

@@ -127,12 +127,15 @@ typedef struct JsonStretch
 
 typedef struct JsonPoint
 {
+	bool		closes;			/* its token was a closing bracket */
+	JsonNode   *want;			/* what its place stands for: see */
+	JsonNode   *shape;			/* json_place_want(), json_place_shape() */
+	JsonStretch *ways[JSON_EVENTS]; /* what may follow, the likely ones first */
+
 	struct JsonPoint *neighbour;	/* next in its chain */
+	uint32_t	tail;			/* a hash of the bytes before it */
 	JsonPlace	place;			/* its closers are the array below */
 	char		closers[JSON_LAYOUT_DEPTH + 1];
-	bool		closes;			/* its token was a closing bracket */
-	uint32_t	tail;			/* a hash of the bytes before it */
-	JsonStretch *ways[JSON_EVENTS]; /* what may follow, the likely ones first */
 } JsonPoint;
 
 #define JSON_LAYOUT_CHAINS 256
@@ -201,6 +204,18 @@ json_layout_match(JsonStretch **way, const char *p, const char *end)
 	return NULL;
 }
 
+/* Puts the reader where a point is, in the same containers on the way. */
+static inline void
+json_layout_stand(JsonPlace *place, const JsonPoint *point)
+{
+	place->state = point->place.state;
+	place->on_the_way = point->place.on_the_way;
+	place->depth = point->place.depth;
+	place->shape_child = point->place.shape_child;
+	place->want_child = point->place.want_child;
+	memcpy(place->closers, point->closers, JSON_LAYOUT_DEPTH + 1);
+}
+
 /*
  * A token was read at a known point, and the reader stands at "p", at most a
  * comma further.  Steps over the stretch that follows, if it is one that has
@@ -228,14 +243,8 @@ json_layout_follow(JsonLayout *layout, JsonPlace *place, const char *p,
 		return p;
 	}
 	layout->hits++;
-	point = stretch->end;
-	layout->point = point;
-	place->state = point->place.state;
-	place->on_the_way = point->place.on_the_way;
-	place->depth = point->place.depth;
-	place->shape_child = point->place.shape_child;
-	place->want_child = point->place.want_child;
-	memcpy(place->closers, point->closers, JSON_LAYOUT_DEPTH + 1);
+	layout->point = stretch->end;
+	json_layout_stand(place, stretch->end);
 	return layout->behind + stretch->length;
 }
 

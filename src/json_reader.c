@@ -23,20 +23,15 @@
  */
 #include "json_reader.h"
 
-#include <string.h>
-
-#include "json_layout.h"
-#include "json_outside.h"
-#include "json_scan.h"
-#include "json_tree.h"
+#include "json_find.h"
 
 #define LEAST_MAX_ROW 16		/* so that any word fits */
 
-/* Inlined, what is rare would slow down what is done for every token. */
+/* What is done for nearly every token, and compilers find too long. */
 #ifdef __GNUC__
-#define RARE __attribute__((noinline))
+#define ALWAYS_INLINE inline __attribute__((always_inline))
 #else
-#define RARE
+#define ALWAYS_INLINE inline
 #endif
 
 /* What the grammar allows at the next byte that is not white space. */
@@ -53,45 +48,8 @@ typedef enum ReaderState
 	AT_DEFECT					/* nothing is read any more */
 } ReaderState;
 
-struct JsonReader
-{
-	JsonReaderAlloc alloc;
-	size_t		max_row;
-	size_t		max_depth;
-
-	JsonNode   *document;		/* where the shape starts */
-	JsonNode   *row;			/* where the wanted paths start */
-	JsonNode  **slots;
-	int			nslots;
-	int			slots_room;
-
-	/* the window; all offsets are in it */
-	const char *window;
-	size_t		length;
-	uint64_t	window_start;	/* where it lies in the document */
-	size_t		position;		/* where to go on reading */
-	size_t		row_start;		/* if in a row */
-
-	JsonPlace	at;				/* its state is a ReaderState */
-	JsonScan	scan;
-	const char *token;			/* the present one */
-	JsonLayout *layout;
-
-	JsonNode   *listed;			/* nodes that have a value in this row */
-	bool		row_complete;
-
-	JsonDefectKind defect_kind; /* of the scan's defect */
-	JsonDefect	defect;			/* once reported */
-
-	/* wanted values outside of rows; behind what every token needs */
-	JsonCopies	copies;
-	JsonNode   *nowhere;		/* where those are that never come */
-	const JsonCopy *copied;		/* the outermost container that is being read
-								 * for one, or NULL */
-};
-
 /*
- * Defects
+ * The grammar
  *
  * What reads a part of the document returns that part's end, or NULL.  NULL
  * means that reading stops: at a defect, at a complete row, or because the
@@ -105,32 +63,6 @@ bad_syntax(JsonReader *reader, const char *message, const char *where)
 	return json_scan_defect(&reader->scan, message, where);
 }
 
-/*
- * Something else is wrong with it.  The scan keeps message and place for both,
- * so that there is a single mark of a defect.
- */
-static const char *
-defect(JsonReader *reader, JsonDefectKind kind, const char *message,
-	   const char *where)
-{
-	reader->defect_kind = kind;
-	return json_scan_defect(&reader->scan, message, where);
-}
-
-/*
- * A row, or a token or wanted container outside of rows, has not ended where
- * it has to at the latest.  stop_reading() puts the defect at its start.
- */
-static const char *
-too_large(JsonReader *reader, const char *where)
-{
-	return defect(reader, JSON_DEFECT_ROW_SIZE, "larger than allowed", where);
-}
-
-/*
- * Values and rows
- */
-
 /* What the key just read, from "key" to its quote, leads to, or NULL. */
 static inline JsonNode *
 follow_key(const JsonReader *reader, const JsonNode *node, const char *key,
@@ -140,331 +72,6 @@ follow_key(const JsonReader *reader, const JsonNode *node, const char *key,
 		return json_node_find_escaped(node, key, quote);
 	return json_node_find(node, key, (size_t) (quote - key));
 }
-
-/*
- * A key came twice, and the last one wins: what was found below the first one
- * is forgotten.
- */
-static void
-forget_below(JsonReader *reader, const JsonNode *node)
-{
-	JsonNode   *other;
-
-	for (other = reader->listed; other != NULL; other = other->next_listed)
-	{
-		if (other != node && json_node_within(other, node))
-			memset(&other->value, 0, sizeof(other->value));
-	}
-}
-
-/*
- * Notes the value from "start" to "end" as what the present row has there.
- * The end of a container is not known yet: leave_want() adds it.
- */
-static void
-set_value(JsonReader *reader, JsonNode *node, JsonKind kind,
-		  const char *start, const char *end)
-{
-	if (!node->listed)
-	{
-		node->listed = true;
-		node->next_listed = reader->listed;
-		reader->listed = node;
-	}
-	else if (node->children != NULL)
-		forget_below(reader, node);
-	node->value.start = (size_t) (start - reader->window) - reader->row_start;
-	node->value.length = (size_t) (end - start);
-	node->value.kind = (uint8_t) kind;
-	node->value.flags = (kind == JSON_STRING) ? reader->scan.flags : 0;
-}
-
-/*
- * Takes back all that was noted of a row.  That touches only the nodes which
- * this row had, however many are wanted.
- */
-static void
-forget_row(JsonReader *reader)
-{
-	JsonNode   *node;
-
-	for (node = reader->listed; node != NULL; node = node->next_listed)
-	{
-		node->listed = false;
-		memset(&node->value, 0, sizeof(node->value));
-	}
-	reader->listed = NULL;
-	reader->at.want = NULL;
-	reader->at.want_depth = 0;
-}
-
-/*
- * Makes the row's values what json_reader_slice() returns.  Only now it is
- * certain that this was a row: see enter_shape().
- */
-static void
-complete_row(JsonReader *reader)
-{
-	JsonNode   *node;
-
-	for (node = reader->listed; node != NULL; node = node->next_listed)
-	{
-		if (node->value.kind == JSON_ABSENT)
-			continue;
-		node->value.start += reader->row_start;
-		node->carried = true;
-		if (node->value.kind != JSON_OBJECT)
-			node->was_leaf = true;
-	}
-	reader->at.want = NULL;
-	reader->at.want_depth = 0;
-	reader->row_complete = true;
-	if (reader->layout == NULL)
-		reader->layout = json_layout_create(reader->alloc);
-}
-
-/*
- * A scalar at a node of the shape.  Where that leads to the rows, there should
- * have been a container, unless a row around it can do without.
- */
-static RARE bool
-take_shape_scalar(JsonReader *reader, const JsonNode *node, JsonKind kind,
-				  const char *start, const char *end)
-{
-	uint8_t		flags = (kind == JSON_STRING) ? reader->scan.flags : 0;
-
-	if (node->to_rows && !json_place_in_row(&reader->at))
-	{
-		defect(reader, JSON_DEFECT_SHAPE, "expected an object or an array",
-			   reader->token);
-		return false;
-	}
-	if (node->has_outside)
-		json_copies_forget(&reader->copies, node, false);
-	if (node->copy != NULL)
-		json_copy_set(node->copy, reader->alloc, kind, flags, start,
-					  (size_t) (end - start));
-	return true;
-}
-
-/* A scalar in a container on the way. */
-static bool
-take_scalar(JsonReader *reader, JsonKind kind, const char *start,
-			const char *end)
-{
-	JsonNode   *want = json_place_want(&reader->at);
-	JsonNode   *shape = json_place_shape(&reader->at);
-
-	if (shape != NULL && !take_shape_scalar(reader, shape, kind, start, end))
-		return false;
-	if (want != NULL)
-		set_value(reader, want, kind, start, end);
-	return true;
-}
-
-/*
- * Containers
- */
-
-/* Steps into a container at a node of a row. */
-static void
-enter_want(JsonReader *reader, JsonNode *node, const char *p)
-{
-	set_value(reader, node, *p == '{' ? JSON_OBJECT : JSON_ARRAY, p, p);
-	reader->at.want = node;
-	reader->at.want_depth = reader->at.depth + 1;
-}
-
-/*
- * What was taken for a row holds the rows: it is none.  It must not matter
- * whether its end, and so its size, has been in the window.
- */
-static bool
-give_up_row(JsonReader *reader, const char *p)
-{
-	size_t		size = (size_t) (p - reader->window) - reader->row_start;
-
-	if (size >= reader->max_row)
-	{
-		too_large(reader, p);
-		return false;
-	}
-	forget_row(reader);
-	return true;
-}
-
-static void
-begin_row(JsonReader *reader, const char *p)
-{
-	forget_row(reader);			/* the last one */
-	reader->row_start = (size_t) (p - reader->window);
-	if (reader->layout != NULL)
-		json_layout_arrive(reader->layout, &reader->at, p, p);
-	enter_want(reader, reader->row, p);
-}
-
-/*
- * A wanted container outside of rows begins: its bytes have to stay until it
- * ends.  There are no rows in it, but it may be in what is a row so far, which
- * stays anyway, or in another one that is wanted.
- */
-static void
-begin_copy(JsonReader *reader, JsonCopy *copy, const char *p)
-{
-	copy->start = reader->window_start + (size_t) (p - reader->window);
-	if (reader->copied == NULL)
-		reader->copied = copy;
-}
-
-/* It ends at "p". */
-static bool
-end_copy(JsonReader *reader, JsonCopy *copy, const char *p)
-{
-	const char *start = reader->window + (copy->start - reader->window_start);
-	size_t		size = (size_t) (p + 1 - start);
-
-	if (size > reader->max_row)
-	{
-		too_large(reader, p);
-		return false;
-	}
-	json_copy_set(copy, reader->alloc, *p == '}' ? JSON_OBJECT : JSON_ARRAY, 0,
-				  start, size);
-	if (reader->copied == copy)
-		reader->copied = NULL;
-	return true;
-}
-
-/*
- * Whether an object or an array at a node of the shape is a row or leads on to
- * the rows.
- */
-static bool
-leads_to_rows(const JsonNode *node, bool is_object)
-{
-	if (is_object)
-		return node->is_row || node->keys_lead;
-	return node->element != NULL;
-}
-
-/*
- * A container at a node of the shape: steps into it, if there is something to
- * be found, and begins a row where that is one.
- */
-static RARE bool
-enter_shape(JsonReader *reader, JsonNode *node, const char *p)
-{
-	bool		is_object = (*p == '{');
-	bool		leads = leads_to_rows(node, is_object);
-	bool		is_row = is_object && node->is_row;
-	bool		is_rows = !is_object && leads;
-
-	if (node->has_outside)
-		json_copies_forget(&reader->copies, node, false);
-	if (!leads && node->to_rows && !json_place_in_row(&reader->at))
-	{
-		defect(reader, JSON_DEFECT_SHAPE,
-			   is_object ? "expected an array" : "expected an object", p);
-		return false;
-	}
-	if (!leads && node->copy == NULL && !(is_object && node->children != NULL))
-		return true;
-	if ((is_row || is_rows) && json_place_in_row(&reader->at) &&
-		!give_up_row(reader, p))
-		return false;
-
-	if (leads && reader->at.shape != NULL)
-		reader->at.shape->led_on = true;
-	node->led_on = !leads;
-	reader->at.shape = node;
-	reader->at.shape_depth = reader->at.depth + 1;
-	if (node->copy != NULL)
-		begin_copy(reader, node->copy, p);
-	if (is_row)
-		begin_row(reader, p);
-	return true;
-}
-
-/*
- * A container begins in one on the way.  The shape comes first: it decides
- * whether there is a row at all.
- */
-static bool
-enter_container(JsonReader *reader, const char *p)
-{
-	JsonNode   *node = json_place_shape(&reader->at);
-
-	if (node != NULL && !enter_shape(reader, node, p))
-		return false;
-	node = json_place_want(&reader->at);	/* none where a row begins */
-	if (node != NULL)
-		enter_want(reader, node, p);
-	return true;
-}
-
-/* The container that ends at "p" is a value, or the whole row. */
-static bool
-leave_want(JsonReader *reader, const char *p)
-{
-	size_t		size = (size_t) (p + 1 - reader->window) - reader->row_start;
-	JsonNode   *node = reader->at.want;
-
-	node->value.length = size - node->value.start;
-	if (node == reader->row)
-	{
-		if (size > reader->max_row)
-		{
-			too_large(reader, p);
-			return false;
-		}
-		complete_row(reader);
-		return true;
-	}
-	reader->at.want = node->parent;
-	reader->at.want_depth--;
-	return true;
-}
-
-/*
- * The container that ends at "p" may be wanted itself; else it should have led
- * to the rows.  An array takes along what belongs to its last element, and a
- * row all that might have been outside of it.
- */
-static RARE bool
-leave_shape(JsonReader *reader, const char *p)
-{
-	JsonNode   *node = reader->at.shape;
-	bool		is_object = (*p == '}');
-
-	if (is_object && !node->is_row && !node->led_on && !json_place_in_row(&reader->at))
-	{
-		defect(reader, JSON_DEFECT_SHAPE, "the key of the rows is missing", p);
-		return false;
-	}
-	if (node->copy != NULL && !end_copy(reader, node->copy, p))
-		return false;
-	if (node->has_outside &&
-		(is_object ? reader->row_complete : node->element != NULL))
-		json_copies_forget(&reader->copies, node, is_object);
-	reader->at.shape = node->parent;
-	reader->at.shape_depth--;
-	return true;
-}
-
-/* A container on the way ends; it may be on both ways. */
-static bool
-leave_container(JsonReader *reader, const char *p)
-{
-	if (reader->at.depth == reader->at.want_depth && !leave_want(reader, p))
-		return false;
-	if (reader->at.depth == reader->at.shape_depth && !leave_shape(reader, p))
-		return false;
-	return true;
-}
-
-/*
- * The grammar
- */
 
 /*
  * At "p", for the layout, is a value that the reader does more with than to
@@ -496,12 +103,12 @@ static inline const char *
 open_container(JsonReader *reader, const char *p)
 {
 	if (reader->at.depth >= reader->max_depth)
-		return defect(reader, JSON_DEFECT_DEPTH, "nested too deeply", p);
+		return json_defect(reader, JSON_DEFECT_DEPTH, "nested too deeply", p);
 	if (reader->at.on_the_way)
 	{
 		if (json_place_is_looked_for(&reader->at))
 			arrive(reader, p);
-		if (!enter_container(reader, p))
+		if (!json_find_enter(reader, p))
 			return NULL;
 	}
 	note_event(reader, *p == '{' ? JSON_EVENT_OBJECT : JSON_EVENT_ARRAY, p + 1);
@@ -542,7 +149,7 @@ close_container(JsonReader *reader, const char *p, const char *end)
 	if (reader->at.on_the_way)
 	{
 		arrive(reader, p);
-		if (!leave_container(reader, p))
+		if (!json_find_leave(reader, p))
 			return NULL;
 	}
 	note_event(reader, JSON_EVENT_CLOSED, p + 1);
@@ -563,78 +170,89 @@ read_string(JsonReader *reader, const char *p, const char *end)
 	const char *quote = json_scan_string(&reader->scan, p, end);
 
 	if (quote != NULL && (size_t) (quote - p) >= reader->max_row)
-		return too_large(reader, quote);
+		return json_too_large(reader, quote);
 	return quote;
 }
 
-/* Reads a number, which is what any other value has to be. */
 static inline const char *
 read_number(JsonReader *reader, const char *p, const char *end)
 {
-	const char *behind;
+	const char *behind = json_scan_number(&reader->scan, p, end);
 
-	if (*p != '-' && (*p < '0' || *p > '9'))
-		return bad_syntax(reader, "expected a value", p);
-	behind = json_scan_number(&reader->scan, p, end);
 	if (behind != NULL && (size_t) (behind - p) >= reader->max_row)
-		return too_large(reader, behind);
+		return json_too_large(reader, behind);
 	return behind;
 }
 
-/* A scalar was read, whether it is wanted or not. */
-static inline const char *
-leave_scalar(JsonReader *reader, JsonKind kind, const char *start,
-			 const char *p, const char *end)
+/*
+ * Reads a value that is no container, up to its end or a string's quote.  NULL
+ * and JSON_ABSENT: none begins here.
+ */
+static ALWAYS_INLINE const char *
+scan_scalar(JsonReader *reader, const char *p, const char *end,
+			JsonKind *kind)
 {
-	if (reader->at.on_the_way && !take_scalar(reader, kind, start, p))
-		return NULL;
-	if (kind == JSON_STRING)
-		p++;
-	note_event(reader, JSON_EVENT_SCALAR, p);
-	return after_value(reader, p, end);
-}
-
-static inline const char *
-read_string_value(JsonReader *reader, const char *p, const char *end)
-{
-	const char *quote = read_string(reader, p, end);
-
-	if (quote == NULL)
-		return NULL;
-	return leave_scalar(reader, JSON_STRING, p + 1, quote, end);
-}
-
-/* Reads a value that is no container. */
-static inline const char *
-read_scalar(JsonReader *reader, const char *p, const char *end)
-{
-	const char *start = p;
-	JsonKind	kind;
-
-	if ((*p != 'n' && *p != 't' && *p != 'f') || json_place_is_looked_for(&reader->at))
-		arrive(reader, p);
 	switch (*p)
 	{
 		case '"':
-			return read_string_value(reader, p, end);
+			*kind = JSON_STRING;
+			return read_string(reader, p, end);
 		case 'n':
-			kind = JSON_NULL;
-			p = json_scan_word(&reader->scan, p, end, "null");
-			break;
+			*kind = JSON_NULL;
+			return json_scan_word(&reader->scan, p, end, "null");
 		case 't':
-			kind = JSON_TRUE;
-			p = json_scan_word(&reader->scan, p, end, "true");
-			break;
+			*kind = JSON_TRUE;
+			return json_scan_word(&reader->scan, p, end, "true");
 		case 'f':
-			kind = JSON_FALSE;
-			p = json_scan_word(&reader->scan, p, end, "false");
-			break;
+			*kind = JSON_FALSE;
+			return json_scan_word(&reader->scan, p, end, "false");
 		default:
-			kind = JSON_NUMBER;
-			p = read_number(reader, p, end);
-			break;
+			if (*p != '-' && (*p < '0' || *p > '9'))
+			{
+				*kind = JSON_ABSENT;
+				return NULL;
+			}
+			*kind = JSON_NUMBER;
+			return read_number(reader, p, end);
 	}
-	return p == NULL ? NULL : leave_scalar(reader, kind, start, p, end);
+}
+
+/*
+ * Takes the scalar from "p" on, which was scanned, where it is looked for.
+ * Returns its end.
+ */
+static inline const char *
+take_scalar(JsonReader *reader, JsonNode *want, const JsonNode *shape,
+			JsonKind kind, const char *p, const char *scanned)
+{
+	bool		quoted = (kind == JSON_STRING);
+
+	if ((want != NULL || shape != NULL) &&
+		!json_find_scalar(reader, want, shape, kind, p + quoted, scanned))
+		return NULL;
+	return scanned + quoted;
+}
+
+static inline const char *
+read_scalar(JsonReader *reader, const char *p, const char *end)
+{
+	JsonNode   *want = json_place_want(&reader->at);
+	JsonNode   *shape = json_place_shape(&reader->at);
+	JsonKind	kind;
+	const char *scanned;
+
+	if ((*p != 'n' && *p != 't' && *p != 'f') || want != NULL || shape != NULL)
+		arrive(reader, p);
+	scanned = scan_scalar(reader, p, end, &kind);
+	if (scanned == NULL && kind == JSON_ABSENT)
+		return bad_syntax(reader, "expected a value", p);
+	if (scanned == NULL)
+		return NULL;
+	p = take_scalar(reader, want, shape, kind, p, scanned);
+	if (p == NULL)
+		return NULL;
+	note_event(reader, JSON_EVENT_SCALAR, p);
+	return after_value(reader, p, end);
 }
 
 static inline const char *
@@ -754,12 +372,12 @@ stop_reading(JsonReader *reader)
 	{
 		if (!reader->scan.last && reader->length - keep < reader->max_row)
 			return JSON_MORE;
-		defect(reader, JSON_DEFECT_TRUNCATED, "ends too early", end);
+		json_defect(reader, JSON_DEFECT_TRUNCATED, "ends too early", end);
 	}
 	where = (size_t) (reader->scan.where - reader->window);
 	if (where - keep >= reader->max_row)
 	{
-		too_large(reader, end);
+		json_too_large(reader, end);
 		where = keep;
 	}
 	reader->defect.kind = reader->defect_kind;
@@ -768,6 +386,58 @@ stop_reading(JsonReader *reader)
 	reader->at.state = AT_DEFECT;
 	json_copies_forget(&reader->copies, reader->document, true);
 	return JSON_BAD;
+}
+
+/* A value was read at a point, and what follows it is not known. */
+static const char *
+leave_known(JsonReader *reader, JsonPoint *point, const char *behind,
+			const char *end)
+{
+	JsonLayout *layout = reader->layout;
+
+	json_layout_stand(&reader->at, point);
+	layout->point = NULL;
+	layout->behind = behind;
+	json_layout_learn(layout, &point->ways[JSON_EVENT_SCALAR]);
+	return after_value(reader, behind, end);
+}
+
+/*
+ * Reads scalars from point to point of the layout, as long as nothing else
+ * comes.  That is most of what is ever read, so where the reader stands is kept
+ * here meanwhile, and only put down in the end.
+ */
+static const char *
+read_known(JsonReader *reader, const char *p, const char *end)
+{
+	JsonLayout *layout = reader->layout;
+	JsonPoint  *point = layout->point;
+
+	while (p < end && !point->closes)
+	{
+		JsonStretch *stretch;
+		JsonKind	kind;
+		const char *behind;
+
+		reader->token = p;
+		behind = scan_scalar(reader, p, end, &kind);
+		if (behind == NULL)
+			break;				/* it is read again where all is said of it */
+		behind = take_scalar(reader, point->want, point->shape, kind, p,
+							 behind);
+		if (behind == NULL)
+			return NULL;
+		stretch = json_layout_match(&point->ways[JSON_EVENT_SCALAR], behind,
+									end);
+		if (stretch == NULL)
+			return leave_known(reader, point, behind, end);
+		layout->hits++;
+		point = stretch->end;
+		p = behind + stretch->length;
+	}
+	layout->point = point;
+	json_layout_stand(&reader->at, point);
+	return p;
 }
 
 /*
@@ -781,12 +451,18 @@ read_along(JsonReader *reader, const char *p, const char *end)
 
 	do
 	{
+		if (layout->point != NULL)
+		{
+			p = read_known(reader, p, end);
+			if (p == NULL || layout->point == NULL)
+				return p;
+			p = json_skip_space(p, end);
+			if (p == end)
+				return p;
+		}
 		reader->token = p;
 		layout->event = JSON_EVENT_NONE;
-		if (layout->point != NULL && *p == '"' && !layout->point->closes)
-			p = read_string_value(reader, p, end);
-		else
-			p = read_next(reader, p, end);
+		p = read_next(reader, p, end);
 		if (!json_place_in_row(&reader->at))
 			json_layout_leave(layout);
 		if (p == NULL || layout->point == NULL)
@@ -949,7 +625,7 @@ json_reader_want_lasting(JsonReader *reader, const char *pattern)
 void
 json_reader_restart(JsonReader *reader)
 {
-	forget_row(reader);
+	json_find_forget_row(reader);
 	json_copies_forget(&reader->copies, reader->document, true);
 	reader->copied = NULL;
 	reader->window_start = 0;

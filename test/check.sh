@@ -129,7 +129,7 @@ unit_test() {
 
 unit_tests() {
     unit_test json_reader_test json_reader.c json_tree.c json_layout.c \
-        json_outside.c json_scan.c
+        json_outside.c json_scan.c json_find.c
     unit_test csv_reader_test csv_reader.c
     unit_test address_test address.c
     UNIT_FLAGS="-Wno-unused-parameter -I$("$PG_BIN/pg_config" --includedir-server)" \
