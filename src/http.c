@@ -351,6 +351,7 @@ http_channel_open(const HttpSettings *settings)
 	channel->connect_timeout = Max(settings->connect_timeout, 1);
 	channel->read_timeout = settings->read_timeout;
 	channel->socket = CURL_SOCKET_BAD;
+	channel->watched = CURL_SOCKET_BAD;
 	channel->timer_due = -1;
 	channel->silence_since = -1;
 
@@ -545,10 +546,42 @@ http_channel_distrust(HttpChannel *channel)
 	channel->distrusted = true;
 }
 
+/* Calls libcurl if it wants to be called by now. */
+static void
+run_timer(HttpChannel *channel)
+{
+	int			running;
+	CURLMcode	code;
+
+	if (channel->timer_due < 0 || http_now_ms() < channel->timer_due)
+		return;
+	channel->timer_due = -1;
+	code = curl_multi_socket_action(channel->multi, CURL_SOCKET_TIMEOUT, 0,
+									&running);
+	if (code != CURLM_OK)
+		http_finish_multi(channel, code);
+}
+
+/*
+ * Ends a pause: libcurl hands out what it holds, and asks to be called at once
+ * to read on.
+ */
+static void
+resume(HttpChannel *channel)
+{
+	CURLcode	code;
+
+	channel->paused = false;
+	code = curl_easy_pause(channel->easy, CURLPAUSE_CONT);
+	if (code != CURLE_OK)
+		http_finish(channel, code);
+	else if (!channel->paused)
+		run_timer(channel);
+}
+
 /*
  * Lets libcurl do what it can without waiting, and says whether a socket was
- * ready.  The timer of the mux may have been set for our own ends (see
- * prepare_sleep()), so libcurl's due time is looked at here.
+ * ready.
  */
 static bool
 run_curl(HttpChannel *channel)
@@ -559,18 +592,6 @@ run_curl(HttpChannel *channel)
 	int			running;
 	CURLMcode	code = CURLM_OK;
 
-	if (channel->paused)
-	{
-		CURLcode	resumed;
-
-		channel->paused = false;
-		resumed = curl_easy_pause(channel->easy, CURLPAUSE_CONT);
-		if (resumed != CURLE_OK)
-		{
-			http_finish(channel, resumed);
-			return false;
-		}
-	}
 	nevents = mux_collect(&channel->mux, events, EVENT_BATCH, &timer);
 	for (int i = 0; i < nevents && code == CURLM_OK; i++)
 		code = curl_multi_socket_action(channel->multi, events[i].socket,
@@ -578,14 +599,9 @@ run_curl(HttpChannel *channel)
 										 CURL_CSELECT_IN : 0) |
 										(events[i].writable ?
 										 CURL_CSELECT_OUT : 0), &running);
-	if (code == CURLM_OK && channel->timer_due >= 0 &&
-		http_now_ms() >= channel->timer_due)
-	{
-		channel->timer_due = -1;
-		code = curl_multi_socket_action(channel->multi, CURL_SOCKET_TIMEOUT, 0,
-										&running);
-	}
-	if (code != CURLM_OK)
+	if (code == CURLM_OK)
+		run_timer(channel);
+	else
 		http_finish_multi(channel, code);
 	return nevents > 0;
 }
@@ -686,13 +702,16 @@ http_channel_poll(HttpChannel *channel)
 	if (channel->state == CHANNEL_RUNNING && !channel->fresh)
 	{
 		sigset_t	saved;
-		bool		heard;
+		bool		heard = false;
 
 		note_absence(channel);
 		http_window_compact(channel);
 		channel->mark = channel->end - channel->start + READ_AHEAD;
 		block_signals(&saved);
-		heard = run_curl(channel);
+		if (channel->paused)
+			resume(channel);
+		if (channel->state == CHANNEL_RUNNING && !channel->fresh)
+			heard = run_curl(channel);
 		take_result(channel);
 		restore_signals(&saved);
 		if (channel->state == CHANNEL_RUNNING && !channel->fresh)

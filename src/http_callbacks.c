@@ -115,9 +115,9 @@ http_channel_drop(HttpChannel *channel, size_t bytes)
  */
 
 /*
- * Takes bytes of the body.  Having been refused some, libcurl keeps them and
- * calls again with the same ones after curl_easy_pause(); it says nothing of
- * its socket to the mux meanwhile.
+ * Takes bytes of the body, and tells libcurl to read no more of them when there
+ * are enough.  To refuse them would have the same effect, but libcurl would
+ * have to copy what it holds.
  */
 size_t
 http_on_body(char *data, size_t size, size_t count, void *arg)
@@ -127,11 +127,6 @@ http_on_body(char *data, size_t size, size_t count, void *arg)
 
 	if (bytes == 0)
 		return 0;
-	if (channel->end - channel->start >= channel->mark)
-	{
-		channel->paused = true;
-		return CURL_WRITEFUNC_PAUSE;
-	}
 	if (!window_reserve(channel, bytes))
 	{
 		channel->out_of_memory = true;
@@ -140,6 +135,11 @@ http_on_body(char *data, size_t size, size_t count, void *arg)
 	memcpy(channel->buffer + channel->end, data, bytes);
 	channel->end += bytes;
 	channel->fresh = true;
+	if (!channel->paused && channel->end - channel->start >= channel->mark)
+	{
+		channel->paused = true;
+		(void) curl_easy_pause(channel->easy, CURLPAUSE_RECV);
+	}
 	return bytes;
 }
 
@@ -218,6 +218,8 @@ http_on_connected(void *arg, char *peer_ip, char *local_ip, int peer_port,
  * libcurl wants to know of a socket, or no more.  It says so before it closes
  * one, so the mux never holds a number that has become something else.  A -1
  * makes libcurl give up the request.
+ *
+ * A pause ends before anybody sleeps, so the socket stays where it is.
  */
 int
 http_on_watch(CURL *easy, curl_socket_t socket, int what, void *arg,
@@ -229,6 +231,11 @@ http_on_watch(CURL *easy, curl_socket_t socket, int what, void *arg,
 
 	if (reading)
 		channel->socket = socket;
+	if (socket == channel->watched &&
+		(what == channel->watched_for || channel->paused))
+		return 0;
+	channel->watched = socket;
+	channel->watched_for = what;
 	if (mux_watch(&channel->mux, socket, reading, writing))
 		return 0;
 	channel->watch_errno = errno;
@@ -237,9 +244,9 @@ http_on_watch(CURL *easy, curl_socket_t socket, int what, void *arg,
 
 /*
  * libcurl wants to be called after this time; it has one timer at most, and
- * tells only of changes.  That is why the due time is remembered: the mux's
- * timer serves our own ends besides.  Nothing is called from in here, which
- * libcurl would not stand.
+ * tells only of changes.  It does so several times for a single answer, so the
+ * mux learns of it when somebody is about to sleep.  Nothing is called from in
+ * here, which libcurl would not stand.
  */
 int
 http_on_timer(CURLM *multi, long milliseconds, void *arg)
@@ -247,10 +254,7 @@ http_on_timer(CURLM *multi, long milliseconds, void *arg)
 	HttpChannel *channel = arg;
 
 	channel->timer_due = milliseconds < 0 ? -1 : http_now_ms() + milliseconds;
-	if (mux_set_timer(&channel->mux, milliseconds))
-		return 0;
-	channel->watch_errno = errno;
-	return -1;
+	return 0;
 }
 
 static bool
@@ -351,6 +355,8 @@ http_on_close_socket(void *arg, curl_socket_t socket)
 
 	if (channel->socket == socket)
 		channel->socket = CURL_SOCKET_BAD;
+	if (channel->watched == socket)
+		channel->watched = CURL_SOCKET_BAD;
 	close(socket);
 	return 0;
 }

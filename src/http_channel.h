@@ -17,11 +17,12 @@
 #include "mux.h"
 
 /*
- * libcurl reads so much at once.  What that unpacks to can go past READ_AHEAD,
- * since libcurl has to put it somewhere: with gzip at most a thousandfold, so
- * this bounds what a hostile answer can make us hold.
+ * libcurl reads so much at once, and hands all of it over.  So that much can
+ * go past READ_AHEAD; and what it unpacks to, which libcurl keeps meanwhile, but
+ * no more than 64 MB of it.  Small reads cost more: each tells the peer that
+ * there is room again.
  */
-#define RECEIVE_BUFFER (64 * 1024)
+#define RECEIVE_BUFFER (256 * 1024)
 
 /*
  * A channel that is DONE still holds libcurl's request, and with it the
@@ -47,6 +48,8 @@ struct HttpChannel
 	Mux			mux;
 	int			descriptors;	/* counted for its sockets */
 	curl_socket_t socket;		/* the last one that was read from, if open */
+	curl_socket_t watched;		/* the last one that the mux was told of, */
+	int			watched_for;	/* and what for, in libcurl's terms */
 	HttpReach	reach;
 	int			connect_timeout;
 	int			read_timeout;
@@ -92,7 +95,7 @@ struct HttpChannel
 	size_t		end;
 	size_t		mark;			/* pause when the window is so long */
 	bool		fresh;			/* it has bytes not yet reported */
-	bool		paused;
+	bool		paused;			/* until the next poll */
 };
 
 /* Empties the window. */

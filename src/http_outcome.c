@@ -109,14 +109,14 @@ failure_of_code(const HttpChannel *channel, CURLcode code, const char *text)
 }
 
 /*
- * Whether libcurl gave up at a header.  It has a limit of 100 kB for each, and
- * takes what is beyond for a lack of memory, until a code for that came.
+ * Whether something was too long for libcurl, which takes that for a lack of
+ * memory, until a code for it came.
  */
 static bool
-header_too_long(HttpChannel *channel, CURLcode code)
+was_too_long(const HttpChannel *channel, CURLcode code)
 {
 	return (code == CURLE_OUT_OF_MEMORY || code == CODE_TOO_LARGE) &&
-		channel->sendable && http_channel_received(channel) == 0;
+		channel->sendable;
 }
 
 /*
@@ -173,9 +173,12 @@ http_finish(HttpChannel *channel, CURLcode code)
 		finish_well(channel);
 	else if (channel->too_many_headers)
 		http_fail(channel, HTTP_BROKEN, "the headers of the response are too large");
-	else if (header_too_long(channel, code))
+	else if (was_too_long(channel, code) && http_channel_received(channel) == 0)
 		http_fail(channel, HTTP_BROKEN,
 				  "a header of the response is too long, or memory ran out");
+	else if (was_too_long(channel, code) && channel->encoded)
+		http_fail(channel, HTTP_INTERNAL,
+				  "a few bytes of the response unpack to more than 64 MB, or memory ran out");
 	else if (channel->badly_encoded)
 		http_fail(channel, HTTP_BROKEN,
 			 "the response has a Content-Encoding that was not asked for");
