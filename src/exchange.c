@@ -357,8 +357,9 @@ exchange_stop(Exchange *exchange)
 }
 
 /*
- * Counts what we send; libcurl may send a request once more by itself, if a
- * kept connection turned out to be closed before a byte of the answer came.
+ * Counts what we send; a request may be sent once more unseen, if a kept
+ * connection turned out to be closed before a byte of the answer came, or to
+ * have bytes that were not asked for.
  */
 static void
 send_request(Exchange *exchange)

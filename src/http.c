@@ -521,6 +521,7 @@ http_channel_reset(HttpChannel *channel)
 	http_channel_stop(channel);
 	channel->setup_failed = false;
 	channel->sendable = false;
+	channel->held_back = false;
 	channel->header_bytes = 0;
 	channel->head_ended = false;
 	channel->seen = http_now_ms();
@@ -528,6 +529,7 @@ http_channel_reset(HttpChannel *channel)
 	channel->silence_since = -1;
 	channel->out_of_memory = false;
 	channel->too_many_headers = false;
+	channel->two_heads = false;
 	channel->watch_errno = 0;
 	channel->connecting = false;
 	channel->reach_refused = false;
@@ -547,19 +549,16 @@ http_channel_distrust(HttpChannel *channel)
 }
 
 /* Calls libcurl if it wants to be called by now. */
-static void
+static CURLMcode
 run_timer(HttpChannel *channel)
 {
 	int			running;
-	CURLMcode	code;
 
 	if (channel->timer_due < 0 || http_now_ms() < channel->timer_due)
-		return;
+		return CURLM_OK;
 	channel->timer_due = -1;
-	code = curl_multi_socket_action(channel->multi, CURL_SOCKET_TIMEOUT, 0,
+	return curl_multi_socket_action(channel->multi, CURL_SOCKET_TIMEOUT, 0,
 									&running);
-	if (code != CURLM_OK)
-		http_finish_multi(channel, code);
 }
 
 /*
@@ -569,14 +568,34 @@ run_timer(HttpChannel *channel)
 static void
 resume(HttpChannel *channel)
 {
-	CURLcode	code;
+	CURLcode	resumed;
+	CURLMcode	code = CURLM_OK;
 
 	channel->paused = false;
-	code = curl_easy_pause(channel->easy, CURLPAUSE_CONT);
-	if (code != CURLE_OK)
-		http_finish(channel, code);
+	resumed = curl_easy_pause(channel->easy, CURLPAUSE_CONT);
+	if (resumed != CURLE_OK)
+		http_finish(channel, resumed);
 	else if (!channel->paused)
-		run_timer(channel);
+		code = run_timer(channel);
+	if (code != CURLM_OK)
+		http_finish_multi(channel, code);
+}
+
+/*
+ * Has libcurl read from a kept connection, by which the request is held back:
+ * what comes now would be taken for its answer and is none.  The socket was
+ * empty, but more may have been taken from it than an answer's length told
+ * libcurl to use: a record of TLS, of which it leaves the rest to the TLS
+ * library, or what that has read ahead, as OpenSSL does with libcurl 8.15 and
+ * later.
+ */
+static CURLMcode
+read_unasked(HttpChannel *channel)
+{
+	int			running;
+
+	return curl_multi_socket_action(channel->multi, channel->socket,
+									CURL_CSELECT_IN, &running);
 }
 
 /*
@@ -600,8 +619,11 @@ run_curl(HttpChannel *channel)
 										(events[i].writable ?
 										 CURL_CSELECT_OUT : 0), &running);
 	if (code == CURLM_OK)
-		run_timer(channel);
-	else
+		code = run_timer(channel);
+	if (code == CURLM_OK && channel->held_back &&
+		channel->socket != CURL_SOCKET_BAD)
+		code = read_unasked(channel);
+	if (code != CURLM_OK)
 		http_finish_multi(channel, code);
 	return nevents > 0;
 }
@@ -620,21 +642,20 @@ note_absence(HttpChannel *channel)
 	channel->seen = now;
 }
 
-/*
- * libcurl counts its time to connect by the clock on the wall, whether it was
- * called or not, and looks at the clock first.  If much of that time nobody
- * called, it was ours: nothing has been sent yet, so the request begins anew.
- */
+/* The same request once more; nothing of an answer to it has been seen. */
 static void
 begin_anew(HttpChannel *channel)
 {
 	CURLMcode	code;
 
-	channel->unseen = 0;
 	code = curl_multi_remove_handle(channel->multi, channel->easy);
 	channel->added = false;
+	channel->sendable = false;
+	channel->held_back = false;
+	channel->unseen = 0;
 	channel->connecting = false;
 	channel->curl_text[0] = '\0';
+	SET(channel, CURLOPT_FRESH_CONNECT, channel->distrusted ? 1L : 0L);
 	if (code == CURLM_OK)
 		code = curl_multi_add_handle(channel->multi, channel->easy);
 	if (code == CURLM_OK)
@@ -644,8 +665,21 @@ begin_anew(HttpChannel *channel)
 }
 
 /*
+ * libcurl counts its time to connect by the clock on the wall, whether it was
+ * called or not, and looks at the clock first.  If much of that time nobody
+ * called, it was ours, and nothing has been sent yet.
+ */
+static bool
+was_our_absence(const HttpChannel *channel, CURLcode code)
+{
+	return code == CURLE_OPERATION_TIMEDOUT && !channel->sendable &&
+		channel->unseen >= channel->connect_timeout / 2;
+}
+
+/*
  * Has libcurl said that it is done?  It does so in a message that it owns, and
- * that goes with the next call.
+ * that goes with the next call.  A request that was still held back then met
+ * what was left of another answer, and begins anew over a new connection.
  */
 static void
 take_result(HttpChannel *channel)
@@ -660,12 +694,14 @@ take_result(HttpChannel *channel)
 
 		if (message->msg != CURLMSG_DONE)
 			continue;
-		if (code == CURLE_OPERATION_TIMEDOUT && !channel->sendable &&
-			channel->unseen >= channel->connect_timeout / 2)
+		channel->distrusted = channel->distrusted || channel->held_back;
+		if (channel->held_back || was_our_absence(channel, code))
 			begin_anew(channel);
 		else
 			http_finish(channel, code);
 	}
+	if (channel->held_back)
+		http_let_go(channel);
 }
 
 /*

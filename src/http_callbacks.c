@@ -13,6 +13,7 @@
 #include <ctype.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -110,6 +111,34 @@ http_channel_drop(HttpChannel *channel, size_t bytes)
 }
 
 /* ------------------------------------------------------------------------
+ * Holding a request back
+ * ------------------------------------------------------------------------
+ */
+
+/*
+ * What is sent stays in the kernel, but for what fills a segment: so the peer
+ * does not have all of the request, and cannot answer it.  A system that does
+ * not know how lets it go; a peer that answers at once is then taken for one
+ * that was not asked, which costs a connection and loses nothing.
+ */
+static void
+hold_back(HttpChannel *channel, int on)
+{
+#ifdef TCP_CORK
+	if (channel->socket != CURL_SOCKET_BAD)
+		(void) setsockopt(channel->socket, IPPROTO_TCP, TCP_CORK, &on,
+						  sizeof(on));
+#endif
+	channel->held_back = on;
+}
+
+void
+http_let_go(HttpChannel *channel)
+{
+	hold_back(channel, 0);
+}
+
+/* ------------------------------------------------------------------------
  * Callbacks: none may raise an error, allocate by palloc, or be interrupted
  * ------------------------------------------------------------------------
  */
@@ -174,8 +203,28 @@ note_encoding(HttpChannel *channel, const char *header, size_t length)
 	channel->badly_encoded = true;
 }
 
+static bool
+names_protocol(const char *text, size_t length)
+{
+	return length >= 5 && strncmp(text, "HTTP/", 5) == 0;
+}
+
 /*
- * Only looks: libcurl keeps the headers itself.  To libcurl headers have ended,
+ * Whether a status line goes on with another one: the first was left of
+ * another answer, without its end, and so libcurl had not told of it yet.
+ */
+static bool
+names_protocol_again(const char *line, size_t length)
+{
+	for (size_t i = 1; i < length; i++)
+		if (names_protocol(line + i, length - i))
+			return true;
+	return false;
+}
+
+/*
+ * Only looks, but for an answer to what was not asked yet, which is none of
+ * ours: libcurl keeps the headers itself.  To libcurl headers have ended,
  * too, where the connection was closed amid them, so the empty line is looked
  * for here.  There may be several answers, of which only the last one counts:
  * 100 Continue is one.
@@ -186,13 +235,20 @@ http_on_header(char *data, size_t size, size_t count, void *arg)
 	HttpChannel *channel = arg;
 	size_t		bytes = size * count;
 
+	channel->two_heads =
+		names_protocol(data, bytes) && names_protocol_again(data, bytes);
+	if (channel->held_back || channel->two_heads)
+	{
+		channel->header_bytes = 0;	/* its status is not to be asked for */
+		return CURL_WRITEFUNC_ERROR;
+	}
 	channel->header_bytes += bytes;
 	if (channel->header_bytes > MAX_HEADERS)
 	{
 		channel->too_many_headers = true;
 		return CURL_WRITEFUNC_ERROR;
 	}
-	if (bytes >= 5 && strncmp(data, "HTTP/", 5) == 0)
+	if (names_protocol(data, bytes))
 		channel->encoded = channel->head_ended = false;
 	else if (bytes <= 2 && data[0] == (bytes == 2 ? '\r' : '\n'))
 		channel->head_ended = true;
@@ -201,8 +257,9 @@ http_on_header(char *data, size_t size, size_t count, void *arg)
 }
 
 /*
- * The connection stands, TLS and all, be it new or kept: from here on silence
- * counts, and no longer the connect timeout.
+ * The connection stands, TLS and all, be it new or kept, and the request is
+ * about to be sent: from here on silence counts, and no longer the connect
+ * timeout.
  */
 int
 http_on_connected(void *arg, char *peer_ip, char *local_ip, int peer_port,
@@ -211,6 +268,8 @@ http_on_connected(void *arg, char *peer_ip, char *local_ip, int peer_port,
 	HttpChannel *channel = arg;
 
 	channel->sendable = true;
+	if (!channel->connecting)
+		hold_back(channel, 1);
 	return CURL_PREREQFUNC_OK;
 }
 
@@ -229,8 +288,6 @@ http_on_watch(CURL *easy, curl_socket_t socket, int what, void *arg,
 	bool		reading = what == CURL_POLL_IN || what == CURL_POLL_INOUT;
 	bool		writing = what == CURL_POLL_OUT || what == CURL_POLL_INOUT;
 
-	if (reading)
-		channel->socket = socket;
 	if (socket == channel->watched &&
 		(what == channel->watched_for || channel->paused))
 		return 0;
@@ -326,6 +383,7 @@ http_on_open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *addre
 	int			fd;
 
 	channel->sendable = false;
+	channel->held_back = false;
 	if (!is_internet(address) ||
 		!address_allowed(channel->reach, address_kind(&address->addr)))
 	{

@@ -47,7 +47,7 @@ struct HttpChannel
 	struct curl_slist *headers[2][2];	/* by any_type, and with a body or not */
 	Mux			mux;
 	int			descriptors;	/* counted for its sockets */
-	curl_socket_t socket;		/* the last one that was read from, if open */
+	curl_socket_t socket;		/* of the kept connection, if there is one */
 	curl_socket_t watched;		/* the last one that the mux was told of, */
 	int			watched_for;	/* and what for, in libcurl's terms */
 	HttpReach	reach;
@@ -65,6 +65,7 @@ struct HttpChannel
 	ChannelState state;
 	bool		added;			/* the easy handle is in the multi handle */
 	bool		sendable;		/* connected: it is the peer's turn or ours */
+	bool		held_back;		/* the request is, by a kept connection */
 	size_t		header_bytes;
 	bool		head_ended;		/* the empty line behind the headers has come */
 	int64		timer_due;		/* when libcurl wants to be called; -1 never */
@@ -75,6 +76,7 @@ struct HttpChannel
 	/* What the callbacks found; they cannot do more about it than tell. */
 	bool		out_of_memory;
 	bool		too_many_headers;
+	bool		two_heads;		/* a status line has another one in it */
 	int			watch_errno;	/* why a socket or timer is not watched */
 	bool		connecting;		/* a socket was opened */
 	bool		reach_refused;	/* an address was not allowed */
@@ -103,6 +105,9 @@ extern void http_window_clear(HttpChannel *channel);
 
 /* To be called before it is filled again. */
 extern void http_window_compact(HttpChannel *channel);
+
+/* Sends what a kept connection has held back. */
+extern void http_let_go(HttpChannel *channel);
 
 /*
  * Ends the exchange: as libcurl says, as its multi handle does, as failed, or

@@ -144,12 +144,17 @@ has_two_lengths(HttpChannel *channel)
 
 /*
  * libcurl has a whole answer, as it thinks.  A connection that is kept takes the
- * place of the one before it: only then a distrusted one is gone.
+ * place of the one before it: only then a distrusted one is gone.  Which socket
+ * it has is to be asked: libcurl watches others, too, and may have read a quick
+ * answer without watching any.
  */
 static void
 finish_well(HttpChannel *channel)
 {
 	channel->state = CHANNEL_DONE;
+	channel->socket = CURL_SOCKET_BAD;
+	(void) curl_easy_getinfo(channel->easy, CURLINFO_ACTIVESOCKET,
+							 &channel->socket);
 	if (channel->socket != CURL_SOCKET_BAD)
 		channel->distrusted = false;
 	if (!channel->head_ended)
@@ -173,6 +178,8 @@ http_finish(HttpChannel *channel, CURLcode code)
 		finish_well(channel);
 	else if (channel->too_many_headers)
 		http_fail(channel, HTTP_BROKEN, "the headers of the response are too large");
+	else if (channel->two_heads)
+		http_fail(channel, HTTP_BROKEN, "the response begins within another one");
 	else if (was_too_long(channel, code) && http_channel_received(channel) == 0)
 		http_fail(channel, HTTP_BROKEN,
 				  "a header of the response is too long, or memory ran out");

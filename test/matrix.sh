@@ -14,6 +14,9 @@
 #   --until SECONDS   begins no version after that time; and one that cannot
 #                     be had is left out, which is no failure then
 #
+# The variables HIBOB_TEST_... of the tests reach them.  The directory that
+# HIBOB_TEST_REPORTS names gets one a version.
+#
 # A system is used as debootstrap and apt-get left it: a run happens in a copy
 # in memory, without a network, with processes and mounts of its own.  The last
 # line says how many tests passed and failed on all of them.
@@ -67,10 +70,10 @@ check_version() {
     in_time || { not_run "$version" "no time left"; return; }
     make_system "$version" || { not_run "$version" "$SYSTEM_ERROR"; return; }
     in_time || { not_run "$version" "no time left"; return; }
+    test_variables "$version"
     # A failure shows in its last line, or in that there is none.
-    in_system "$version" --bind "$SOURCE" /src /usr/bin/env \
-        "HIBOB_PG_VERSION=$version" "HIBOB_TEST_LIMIT=${HIBOB_TEST_LIMIT:-}" \
-        HIBOB_OPTIONAL=no \
+    in_system "$version" --bind "$SOURCE" /src "${SHARED[@]}" /usr/bin/env \
+        "HIBOB_PG_VERSION=$version" HIBOB_OPTIONAL=no "${VARIABLES[@]}" \
         /src/test/check.sh "${TESTS[@]}" >"$log" 2>&1 || true
     if read -r passed failed < <(counts "$log"); then
         PASSED=$((PASSED + passed))
@@ -82,6 +85,22 @@ check_version() {
         row "$version" "failed: test/check.sh did not come to its end"
     fi
     [ "$failed" = 0 ] || { say "$log:"; tail -n 200 "$log"; }
+}
+
+# What the environment says to the tests, as they have to hear it in there.
+test_variables() {
+    local name reports
+    VARIABLES=()
+    SHARED=()
+    while read -r name; do
+        VARIABLES+=("$name=${!name}")
+    done < <(compgen -e HIBOB_TEST_ || true)
+    [ -n "${HIBOB_TEST_REPORTS:-}" ] || return 0
+    reports=$HIBOB_TEST_REPORTS/$1
+    mkdir -p "$reports"
+    chmod 1777 "$reports"
+    SHARED=(--share "$(realpath "$reports")" /reports)
+    VARIABLES+=(HIBOB_TEST_REPORTS=/reports)
 }
 
 # "passed failed" of the last line of test/check.sh.

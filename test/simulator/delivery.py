@@ -37,6 +37,18 @@ class Delivery:
 
     def run(self):
         """Send everything; True if the connection can be kept."""
+        surplus = self.fault.get("surplus", "").encode("latin-1")
+        if not surplus or "surplus_ms" in self.fault:
+            kept = self._send_answer()
+            self.link.wait(self.fault.get("surplus_ms", 0) / 1000)
+            self.link.send(surplus)
+            return kept
+        with self.link.together(self.fault.get("joined")):
+            kept = self._send_answer()
+            self.link.send(surplus)
+        return kept
+
+    def _send_answer(self):
         if "stall" in self.fault and "after" not in self.fault["stall"]:
             self.link.wait(self.fault["stall"]["seconds"])
         if self.fault.get("reset") == "before_headers":
@@ -54,7 +66,6 @@ class Delivery:
             self.link.send(head)
         else:
             self._send_body(head, blocks, framing)
-        self.link.send(self.fault.get("surplus", "").encode("latin-1"))
         return framing != "close"
 
     # -- the body before it is sent -----------------------------------------

@@ -22,7 +22,7 @@ KEYS = {
     "html", "redirect", "rate_limited", "gzip",
     # a different journey
     "raw", "head", "stall", "drip", "split", "reset", "truncate", "framing",
-    "claim", "surplus", "close_idle",
+    "claim", "surplus", "joined", "surplus_ms", "close_idle",
     # a change that comes just before the answer
     "config",
 }

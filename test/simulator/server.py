@@ -1,5 +1,6 @@
 """HTTP/1.1 on a loopback socket: a thread for each connection."""
 
+import contextlib
 import os
 import select
 import socket
@@ -44,8 +45,30 @@ class Link:
     def __init__(self, sock, faults):
         self._sock = sock
         self._faults = faults
+        self._held = None
+
+    @contextlib.contextmanager
+    def together(self, joined):
+        """What is sent meanwhile leaves together; joined, as a single piece."""
+        if joined:
+            self._held = []
+        self._cork(True)
+        try:
+            yield
+            held, self._held = self._held, None
+            self.send(b"".join(held or []))
+        finally:
+            self._held = None
+            self._cork(False)
+
+    def _cork(self, on):
+        with contextlib.suppress(OSError):
+            self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, on)
 
     def send(self, data):
+        if self._held is not None:
+            self._held.append(data)
+            return
         try:
             if data:
                 self._sock.sendall(data)

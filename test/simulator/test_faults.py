@@ -210,6 +210,10 @@ class Faults(SimulatorCase):
         sock = self.raw("/v1/people/" + ID_1)
         time.sleep(0.1)
         self.assertTrue(sock.recv(65536).endswith(b"}HTTP/1.1 200 OK"))
+        self.fault(surplus="HTTP/1.1 200 OK", joined=True, framing="chunked")
+        sock = self.raw("/v1/people/" + ID_1)
+        time.sleep(0.1)
+        self.assertTrue(sock.recv(65536).endswith(b"\r\n0\r\n\r\nHTTP/1.1 200 OK"))
 
     def test_drip_and_split(self):
         body = {"fields": ["root.id"], "filters": [{

@@ -6,7 +6,7 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
-use HibobTest;
+use HibobTest qw(:DEFAULT certificate authority employee_id);
 use HTTP::Tiny;
 use JSON::PP;
 use PostgreSQL::Test::Utils;
@@ -209,5 +209,43 @@ $psql->query('DROP SERVER bob CASCADE');
 is($psql->query($CONNECTIONS), '', 'DROP SERVER closes the connection');
 is(open_connections(0), 0, '... as HiBob sees it');
 $psql->quit;
+
+# --- a connection is kept, unless it has bytes that nobody asked for ----------
+
+my $secure = start_simulator(certificate('IP:127.0.0.1'));
+add_server($node, 'plain', $sim);
+add_server($node, 'tls', $secure, "ca_file '${\authority()}'");
+
+# How many connections so many look-ups of a person take, and what they find.
+sub connections
+{
+	my ($server, $url, $count) = @_;
+
+	requests($url);
+	my $found = query($node, "SET hibob_test.found = 0; DO \$\$ BEGIN
+		FOR i IN 1..$count LOOP
+			PERFORM set_config('hibob_test.found', ((SELECT count(email)
+				FROM $server.people WHERE id = '${\employee_id(1)}')
+				+ current_setting('hibob_test.found')::int)::text, false);
+		END LOOP; END \$\$; SHOW hibob_test.found");
+	my %connections = map { $_->{connection} => 1 } requests($url);
+	return "$found found, " . keys(%connections) . ' connections';
+}
+
+foreach my $case ([ 'plain', $sim ], [ 'tls', $secure ])
+{
+	my ($server, $url) = @$case;
+
+	tell($url, 'reset');
+	tell($url, 'config', { rate_limit => 0 });
+	is(connections($server, $url, 300), '300 found, 1 connections', "$server: kept");
+	tell($url, 'fault', { endpoint => '/people/{identifier}', skip => 3,
+			framing => 'chunked',
+			surplus => "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n" });
+	# libcurl drops what it reads together with the last chunk.
+	my $most = $server eq 'tls' ? '2' : '[12]';
+	like(connections($server, $url, 9), qr/^9 found, $most connections$/,
+		'... but not with another answer behind the fourth');
+}
 
 done_testing();

@@ -17,7 +17,7 @@ use HibobSession;
 use JSON::PP;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Time::HiRes qw(time);
+use Time::HiRes qw(sleep time);
 
 my $EMPLOYEES = 60;
 # Descriptors of four lanes, all of which may or may not have been opened.
@@ -282,9 +282,34 @@ fault('last byte', 'silence before the last chunk', sub {
 	$BROKEN);
 fault('last byte', 'one byte less than announced', sub { { claim => $_[0] + 1,
 			truncate => { after => $_[0], framing => 'length' } } }, $BROKEN);
-fault('last byte', 'and something behind it', sub { { framing => 'chunked',
-			surplus => "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}" } }, 'all',
-	either => $WRONG);
+
+# Behind an answer come the bytes of another one, which nobody has asked for:
+# to the next request they would be its answer, and by them nobody was there.
+my $NOBODY = "HTTP/1.1 200 OK\r\nContent-Length: 16\r\n\r\n" . '{"employees":[]}';
+my $GONE = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
+foreach my $framing ('length', 'chunked')
+{
+	foreach my $joined (undef, $TRUE)
+	{
+		my $name = $framing . ($joined ? ', of a piece' : '');
+		my %tell = (framing => $framing, joined => $joined);
+
+		fault('surplus', "404, $name", { %tell, surplus => $GONE }, 'all');
+		fault('surplus', "nobody, $name", { %tell, surplus => $NOBODY }, 'all');
+	}
+}
+fault('surplus', 'a while later', { surplus => $GONE, surplus_ms => 20 }, 'all',
+	only => 'scan', pause => 0.2);
+fault('surplus', 'behind a 404', { status => 404, body => '',
+		surplus => $GONE }, 'HV00R', map { $_ => 'gone' } 'look-up 1', 'look-up 3',
+	'lane 1', 'lane 4');
+fault('surplus', 'behind a 403', { status => 403, body => '',
+		surplus => $NOBODY }, '42501');
+fault('surplus', 'behind a 503, tried again', { status => 503, body => '',
+		surplus => $NOBODY }, 'all', times => 1);
+fault('surplus', 'no answer', { framing => 'chunked', surplus => 'x' x 9 }, 'all');
+fault('surplus', 'a status line without an end', { framing => 'chunked',
+		surplus => 'HTTP/1.1 404 Not Found' }, 'all', times => 1);
 
 # What nobody may notice, but that CSV does not say where it ends.
 fault('nuisance', 'small pieces', { split => { sizes => [ 1, 2, 3, 500, 8 ] } },
@@ -349,9 +374,9 @@ unreachable('TLS', 'another name', $secure =~ s/127\.0\.0\.1/other.test/r);
 # And some journeys once more, over TLS.
 my %over_tls = map { $_ => 1 } 'mid-body: reset', 'mid-body: too few bytes',
   'mid-body: end without a length', 'mid-body: silence',
-  'last byte: too few chunks', 'last byte: and something behind it',
-  'nuisance: random pieces';
-my @journeys = grep { $over_tls{"$_->{phase}: $_->{name}"} } @faults;
+  'last byte: too few chunks', 'nuisance: random pieces';
+my @journeys = grep { $_->{phase} eq 'surplus'
+	  || $over_tls{"$_->{phase}: $_->{name}"} } @faults;
 push @faults, map { { %$_, phase => "$_->{phase}, TLS", url => $secure } } @journeys;
 
 # ------------------------------------------------------------------------
@@ -534,6 +559,7 @@ sub check_fault
 	}
 
 	# The next query, in the same sessions.
+	sleep($fault->{pause}) if defined $fault->{pause};
 	begin();
 	set_server(present_url(), $retries, $fault->{fresh});
 	ask_all(@asked);
