@@ -138,13 +138,25 @@ json_find_scalar(JsonReader *reader, JsonNode *want, const JsonNode *shape,
  * Containers
  */
 
-/* Steps into a container at a node of a row. */
-static void
-enter_want(JsonReader *reader, JsonNode *node, const char *p)
+/* The container, at a depth, is a node of a row. */
+void
+json_find_enter_value(JsonReader *reader, JsonNode *want, size_t depth,
+					  const char *p)
 {
-	set_value(reader, node, *p == '{' ? JSON_OBJECT : JSON_ARRAY, p, p);
-	reader->at.want = node;
-	reader->at.want_depth = reader->at.depth + 1;
+	set_value(reader, want, *p == '{' ? JSON_OBJECT : JSON_ARRAY, p, p);
+	reader->at.want = want;
+	reader->at.want_depth = depth + 1;
+}
+
+void
+json_find_leave_value(JsonReader *reader, const char *p)
+{
+	JsonNode   *node = reader->at.want;
+
+	node->value.length = (size_t) (p + 1 - reader->window) -
+		reader->row_start - node->value.start;
+	reader->at.want = node->parent;
+	reader->at.want_depth--;
 }
 
 /*
@@ -172,7 +184,7 @@ begin_row(JsonReader *reader, const char *p)
 	reader->row_start = (size_t) (p - reader->window);
 	if (reader->layout != NULL)
 		json_layout_arrive(reader->layout, &reader->at, p, p);
-	enter_want(reader, reader->row, p);
+	json_find_enter_value(reader, reader->row, reader->at.depth, p);
 }
 
 /*
@@ -270,30 +282,32 @@ json_find_enter(JsonReader *reader, const char *p)
 		return false;
 	node = json_place_want(&reader->at);	/* none where a row begins */
 	if (node != NULL)
-		enter_want(reader, node, p);
+		json_find_enter_value(reader, node, reader->at.depth, p);
 	return true;
 }
 
-/* The container that ends at "p" is a value, or the whole row. */
+/* The row ends at "p". */
+static bool
+leave_row(JsonReader *reader, const char *p)
+{
+	size_t		size = (size_t) (p + 1 - reader->window) - reader->row_start;
+
+	if (size > reader->max_row)
+	{
+		json_too_large(reader, p);
+		return false;
+	}
+	reader->row->value.length = size;
+	complete_row(reader);
+	return true;
+}
+
 static bool
 leave_want(JsonReader *reader, const char *p)
 {
-	size_t		size = (size_t) (p + 1 - reader->window) - reader->row_start;
-	JsonNode   *node = reader->at.want;
-
-	node->value.length = size - node->value.start;
-	if (node == reader->row)
-	{
-		if (size > reader->max_row)
-		{
-			json_too_large(reader, p);
-			return false;
-		}
-		complete_row(reader);
-		return true;
-	}
-	reader->at.want = node->parent;
-	reader->at.want_depth--;
+	if (reader->at.want == reader->row)
+		return leave_row(reader, p);
+	json_find_leave_value(reader, p);
 	return true;
 }
 

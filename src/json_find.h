@@ -89,6 +89,11 @@ extern bool json_find_scalar(JsonReader *reader, JsonNode *want,
 extern bool json_find_enter(JsonReader *reader, const char *p);
 extern bool json_find_leave(JsonReader *reader, const char *p);
 
+/* Likewise where the container is a value of a row and nothing else. */
+extern void json_find_enter_value(JsonReader *reader, JsonNode *want,
+								  size_t depth, const char *p);
+extern void json_find_leave_value(JsonReader *reader, const char *p);
+
 /* Takes back all that was noted of a row. */
 extern void json_find_forget_row(JsonReader *reader);
 

@@ -68,7 +68,7 @@ same_place(const JsonPlace *a, const JsonPlace *b)
 }
 
 static JsonPoint *
-make_point(JsonLayout *layout, const JsonPlace *place, bool closes,
+make_point(JsonLayout *layout, const JsonPlace *place, char token,
 		   uint32_t tail)
 {
 	JsonPoint **chain = &layout->chains[tail % JSON_LAYOUT_CHAINS];
@@ -79,7 +79,10 @@ make_point(JsonLayout *layout, const JsonPlace *place, bool closes,
 	point->place = *place;
 	point->place.closers = point->closers;
 	memcpy(point->closers, place->closers, place->depth + 1);
-	point->closes = closes;
+	point->closer = (token == '}' || token == ']') ? token : 0;
+	point->closes_value = json_place_in_row(place) &&
+		place->depth == place->want_depth &&
+		place->depth != place->shape_depth && place->want->parent != NULL;
 	point->want = json_place_want(place);
 	point->shape = json_place_shape(place);
 	point->tail = tail;
@@ -131,7 +134,7 @@ json_layout_arrive(JsonLayout *layout, const JsonPlace *place,
 		return;
 	point = find_point(layout, place, hash);
 	if (point == NULL && (layout->learning != NULL || p == row))
-		point = make_point(layout, place, *p == '}' || *p == ']', hash);
+		point = make_point(layout, place, *p, hash);
 	if (point != NULL && layout->learning != NULL)
 		add_stretch(layout, point, p);
 	layout->learning = NULL;

@@ -127,7 +127,8 @@ typedef struct JsonStretch
 
 typedef struct JsonPoint
 {
-	bool		closes;			/* its token was a closing bracket */
+	char		closer;			/* its token was that closing bracket; or 0 */
+	bool		closes_value;	/* what it closed was a value of a row, no more */
 	JsonNode   *want;			/* what its place stands for: see */
 	JsonNode   *shape;			/* json_place_want(), json_place_shape() */
 	JsonStretch *ways[JSON_EVENTS]; /* what may follow, the likely ones first */
@@ -234,7 +235,7 @@ json_layout_follow(JsonLayout *layout, JsonPlace *place, const char *p,
 
 	layout->point = NULL;
 	if (layout->event == JSON_EVENT_NONE ||
-		(layout->event != JSON_EVENT_CLOSED && point->closes))
+		(layout->event != JSON_EVENT_CLOSED && point->closer != 0))
 		return p;
 	stretch = json_layout_match(way, layout->behind, end);
 	if (stretch == NULL)

@@ -403,9 +403,44 @@ leave_known(JsonReader *reader, JsonPoint *point, const char *behind,
 }
 
 /*
- * Reads scalars from point to point of the layout, as long as nothing else
- * comes.  That is most of what is ever read, so where the reader stands is kept
- * here meanwhile, and only put down in the end.
+ * Passes a bracket of a value of the row at a point, if what follows is known.
+ * Returns that, or NULL, and then has done nothing.
+ */
+static inline JsonStretch *
+pass_bracket(JsonReader *reader, JsonPoint *point, const char *p,
+			 const char *end)
+{
+	JsonEvent	event = (*p == '{') ? JSON_EVENT_OBJECT : JSON_EVENT_ARRAY;
+	JsonStretch *stretch;
+
+	if (*p == '}' || *p == ']')
+	{
+		if (*p != point->closer || !point->closes_value)
+			return NULL;
+		event = JSON_EVENT_CLOSED;
+	}
+	else if (point->closer != 0 || point->want == NULL || point->shape != NULL)
+		return NULL;
+	stretch = json_layout_match(&point->ways[event], p + 1, end);
+	if (stretch == NULL)
+		return NULL;
+	if (event == JSON_EVENT_CLOSED)
+		json_find_leave_value(reader, p);
+	else
+		json_find_enter_value(reader, point->want, point->place.depth, p);
+	return stretch;
+}
+
+static inline bool
+is_bracket(char c)
+{
+	return c == '{' || c == '}' || c == '[' || c == ']';
+}
+
+/*
+ * Reads values from point to point of the layout.  That is most of what is ever
+ * read, so where the reader stands is kept here meanwhile, and only put down in
+ * the end.  Whatever is not as it was is left to where all is said of it.
  */
 static const char *
 read_known(JsonReader *reader, const char *p, const char *end)
@@ -413,24 +448,35 @@ read_known(JsonReader *reader, const char *p, const char *end)
 	JsonLayout *layout = reader->layout;
 	JsonPoint  *point = layout->point;
 
-	while (p < end && !point->closes)
+	while (p < end)
 	{
 		JsonStretch *stretch;
 		JsonKind	kind;
-		const char *behind;
+		const char *behind = p + 1;
 
 		reader->token = p;
-		behind = scan_scalar(reader, p, end, &kind);
-		if (behind == NULL)
-			break;				/* it is read again where all is said of it */
-		behind = take_scalar(reader, point->want, point->shape, kind, p,
-							 behind);
-		if (behind == NULL)
-			return NULL;
-		stretch = json_layout_match(&point->ways[JSON_EVENT_SCALAR], behind,
-									end);
-		if (stretch == NULL)
-			return leave_known(reader, point, behind, end);
+		if (is_bracket(*p))
+		{
+			stretch = pass_bracket(reader, point, p, end);
+			if (stretch == NULL)
+				break;
+		}
+		else
+		{
+			if (point->closer != 0)
+				break;
+			behind = scan_scalar(reader, p, end, &kind);
+			if (behind == NULL)
+				break;
+			behind = take_scalar(reader, point->want, point->shape, kind, p,
+								 behind);
+			if (behind == NULL)
+				return NULL;
+			stretch = json_layout_match(&point->ways[JSON_EVENT_SCALAR],
+										behind, end);
+			if (stretch == NULL)
+				return leave_known(reader, point, behind, end);
+		}
 		layout->hits++;
 		point = stretch->end;
 		p = behind + stretch->length;
