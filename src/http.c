@@ -501,6 +501,7 @@ http_channel_stop(HttpChannel *channel)
 {
 	sigset_t	saved;
 
+	channel->paused = false;
 	if (channel->added)
 	{
 		block_signals(&saved);
@@ -539,7 +540,6 @@ http_channel_reset(HttpChannel *channel)
 	channel->failure = HTTP_OK;
 	channel->failure_text[0] = '\0';
 	channel->curl_text[0] = '\0';
-	channel->paused = false;
 }
 
 void
@@ -767,7 +767,8 @@ prepare_sleep(HttpChannel *channel)
 {
 	int64		due = channel->timer_due;
 
-	if (channel->fresh || channel->state != CHANNEL_RUNNING)
+	if (channel->fresh || channel->paused ||
+		channel->state != CHANNEL_RUNNING)
 		return false;
 	if (channel->silence_since >= 0)
 	{

@@ -78,6 +78,24 @@ check_prepared('ids',
 	[ (3) x 8 ], \&array_of_filter, $_)
   foreach 'force_generic_plan', 'force_custom_plan';
 
+# A plan for parameters that nobody has given a value yet asks nothing.
+SKIP:
+{
+	skip 'EXPLAIN (GENERIC_PLAN) is new in PostgreSQL 16', 3
+	  if query($node, 'SHOW server_version_num') < 160000;
+	requests($sim);
+	foreach ([ 'id = $1', 'GET /people/{identifier}', '/people/$1' ],
+		[ 'id = ANY ($1)', 'POST /people/search', '"values":["$1"]' ])
+	{
+		my ($condition, $endpoint, $request) = @$_;
+		my $plan = query($node, 'EXPLAIN (GENERIC_PLAN, VERBOSE) '
+			  . "SELECT id FROM bob.people WHERE $condition");
+		like($plan, qr/HiBob Endpoint: \Q$endpoint\E\n.*HiBob Request: .*\Q$request\E/s,
+			"generic plan: $condition");
+	}
+	is(scalar requests($sim), 0, '... asked nothing');
+}
+
 # A cursor that is closed early reads no more, and its session goes on.
 tell($sim, 'reset');
 my ($out, $err) = session(q{
