@@ -530,6 +530,7 @@ http_channel_reset(HttpChannel *channel)
 	channel->silence_since = -1;
 	channel->out_of_memory = false;
 	channel->too_many_headers = false;
+	channel->too_much = false;
 	channel->two_heads = false;
 	channel->watch_errno = 0;
 	channel->connecting = false;

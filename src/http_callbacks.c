@@ -29,6 +29,9 @@
  */
 #define MAX_HEADERS (256 * 1024)
 
+/* What a single read may unpack to.  libcurl 7 has the same limit. */
+#define MAX_UNPACKED (64 * 1024 * 1024)
+
 /* ------------------------------------------------------------------------
  * The window
  * ------------------------------------------------------------------------
@@ -156,6 +159,11 @@ http_on_body(char *data, size_t size, size_t count, void *arg)
 
 	if (bytes == 0)
 		return 0;
+	if (channel->end - channel->start + bytes > channel->mark + MAX_UNPACKED)
+	{
+		channel->too_much = true;
+		return CURL_WRITEFUNC_ERROR;
+	}
 	if (!window_reserve(channel, bytes))
 	{
 		channel->out_of_memory = true;

@@ -17,10 +17,9 @@
 #include "mux.h"
 
 /*
- * libcurl reads so much at once, and hands all of it over.  So that much can
- * go past READ_AHEAD; and what it unpacks to, which libcurl keeps meanwhile, but
- * no more than 64 MB of it.  Small reads cost more: each tells the peer that
- * there is room again.
+ * libcurl reads so much at once, and hands all of it over: so much, or what it
+ * unpacks to, can go past READ_AHEAD.  Small reads cost more, since each tells
+ * the peer that there is room again.
  */
 #define RECEIVE_BUFFER (256 * 1024)
 
@@ -76,6 +75,7 @@ struct HttpChannel
 	/* What the callbacks found; they cannot do more about it than tell. */
 	bool		out_of_memory;
 	bool		too_many_headers;
+	bool		too_much;		/* was unpacked at once */
 	bool		two_heads;		/* a status line has another one in it */
 	int			watch_errno;	/* why a socket or timer is not watched */
 	bool		connecting;		/* a socket was opened */

@@ -183,9 +183,10 @@ http_finish(HttpChannel *channel, CURLcode code)
 	else if (was_too_long(channel, code) && http_channel_received(channel) == 0)
 		http_fail(channel, HTTP_BROKEN,
 				  "a header of the response is too long, or memory ran out");
-	else if (was_too_long(channel, code) && channel->encoded)
+	else if (channel->too_much ||
+			 (was_too_long(channel, code) && channel->encoded))
 		http_fail(channel, HTTP_INTERNAL,
-				  "a few bytes of the response unpack to more than 64 MB, or memory ran out");
+				  "a small part of the response unpacks to more than 64 MB");
 	else if (channel->badly_encoded)
 		http_fail(channel, HTTP_BROKEN,
 			 "the response has a Content-Encoding that was not asked for");

@@ -80,6 +80,13 @@ count_tap() {
          END { print passed + 0, failed + 0 }' "$1"
 }
 
+# What a test says as it dies is in a log of its own.
+dying_words() {
+    local own
+    own=tmp_check/log/regress_log_$(basename "$1" .pl)
+    [ ! -f "$own" ] || tail -n 20 "$own"
+}
+
 # A program that prints TAP.  One that dies has a failure that it did not print.
 check_tap() {
     local name=$1 log=$WORK/tap.log status=0 passed failed
@@ -88,10 +95,12 @@ check_tap() {
     read -r passed failed < <(count_tap "$log")
     if [ "$status" != 0 ]; then
         [ "$failed" != 0 ] || failed=1
-        if [ "$(wc -l <"$log")" -gt 200 ]; then
-            grep -n -E -A 8 '^ *not ok ' "$log" | head -n 100 || true
+        if [ "$(wc -l <"$log")" -gt 100 ]; then
+            grep -n -E -A 8 '^ *not ok |^#   Failed test ' "$log" |
+                head -n 100 || true
         fi
         tail -n 100 "$log"
+        dying_words "$name"
     fi
     # A file that skips all of itself says so, and has no test.
     if [ "$status$passed$failed" = 000 ] && grep -q '# *SKIP' "$log"; then

@@ -84,13 +84,11 @@ SKIP:
 	skip 'EXPLAIN (GENERIC_PLAN) is new in PostgreSQL 16', 3
 	  if query($node, 'SHOW server_version_num') < 160000;
 	requests($sim);
-	foreach ([ 'id = $1', 'GET /people/{identifier}', '/people/$1' ],
-		[ 'id = ANY ($1)', 'POST /people/search', '"values":["$1"]' ])
+	foreach my $condition ('id = $1', 'id = ANY ($1)')
 	{
-		my ($condition, $endpoint, $request) = @$_;
 		my $plan = query($node, 'EXPLAIN (GENERIC_PLAN, VERBOSE) '
 			  . "SELECT id FROM bob.people WHERE $condition");
-		like($plan, qr/HiBob Endpoint: \Q$endpoint\E\n.*HiBob Request: .*\Q$request\E/s,
+		like($plan, qr/HiBob Request: .*"operator":"equals","values":\["\$1"\]/,
 			"generic plan: $condition");
 	}
 	is(scalar requests($sim), 0, '... asked nothing');

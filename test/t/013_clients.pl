@@ -206,9 +206,10 @@ sub psql_cancelled
 	$psql->pump until $out =~ /ERROR:  (\w+):/;
 	my ($state, $took) = ($1, 1000 * (time - $began));
 	$out = '';
-	$in = "SELECT 'goes on ' || count(*) FROM hr.people;\n\\q\n";
+	$in = "SELECT 'goes on ' || count(*) FROM hr.people;\n";
 	$psql->pump until $out =~ /^goes on (\d+)/m;
 	my $count = $1;
+	$in = "\\q\n";
 	$psql->finish;
 	return ([ 'cancelled', $state, int $took ], [ 'goes on', $count ]);
 }

@@ -56,7 +56,7 @@ my @cases = (
 	[ 'a row of 100 MB in 100 kB of gzip', $PEOPLE,
 		{ people([], [ [ '{"id":"', 1 ], [ 'x', 100 * $MB ], [ '"}', 1 ] ]),
 			gzip => 'good' },
-		$COUNT, 'HV000', qr/unpack to more than 64 MB/ ],
+		$COUNT, 'HV000', qr/unpacks to more than 64 MB/ ],
 	[ 'a row of 30 MB in 30 kB of gzip', $PEOPLE,
 		{ people([], [ [ '{"id":"', 1 ], [ 'x', 30 * $MB ], [ '"}', 1 ] ]),
 			gzip => 'good' },
