@@ -22,6 +22,7 @@ import report
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 LONG_RUN = 8        # seconds, after which once more is enough
 PLANS = 200
+MOST_SHARE = 1_000_000_000  # bytes; more of them get no more time
 
 
 def say(text):
@@ -170,8 +171,8 @@ def measure_all(options, directory, server, has_plpython):
     notes = []
     plan = [(count, kind) for count in options.sizes
             for kind in ("narrow", "wide")]
-    shares = [count * bodies.bytes_per_employee(kind) + 100_000_000
-              for count, kind in plan]
+    shares = [min(count * bodies.bytes_per_employee(kind), MOST_SHARE)
+              + 100_000_000 for count, kind in plan]
     for number, (count, kind) in enumerate(plan):
         problem = why_not(kind, count, directory)
         share = deadline.left() * shares[number] / sum(shares[number:])

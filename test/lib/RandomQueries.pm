@@ -34,6 +34,15 @@ my @odd = ('', ' ', 'search', '../1', '%', '_', "'", '"', '\\', '0', '-1', 'x',
 	'null', "a\tb", 'Active', '@', '@example.com', '3332883884017713275 ',
 	'03332883884017713275', '٣', '1e3', '😀', 'İ', 'ß', '{}', '[]');
 
+# So many characters, of bytes of UTF-8.
+sub beginning
+{
+	my ($value, $length) = @_;
+
+	return $value =~ /^((?:[\x00-\x7f]|[\xc2-\xf4][\x80-\xbf]+){0,$length})/
+	  ? $1 : '';
+}
+
 # A text to compare a column with: mostly one that it has, or nearly has.
 sub text_value
 {
@@ -46,7 +55,7 @@ sub text_value
 	return uc $value if $way < 0.19;
 	return lc $value if $way < 0.24;
 	return $value . pick(' ', 'x', '0') if $way < 0.28;
-	return substr $value, 0, int rand(8) if $way < 0.31 && $value !~ /[^\x20-\x7e]/;
+	return beginning($value, int rand 8) if $way < 0.31;
 	return pick(@{ $values{ pick(keys %values) } }) if $way < 0.36;
 	return $value;
 }
@@ -166,7 +175,7 @@ sub other_text_condition
 
 	return pick(
 		"$c LIKE $v", "$c NOT LIKE " . quoted((text_value($of) // '') . '%'),
-		"$c ILIKE $v", "$c ^@ " . quoted(substr text_value($of) // '', 0, 3),
+		"$c ILIKE $v", "$c ^@ " . quoted(beginning(text_value($of) // '', 3)),
 		"$c ~~* '%a_'", "$c ~ '^[a-m]'", "$c ~* 'EXAMPLE' AND $c = $v",
 		"$c COLLATE loose = $v", "$c COLLATE loose IN ($v, 'X')",
 		"$p.email_loose = $v", "$p.email_loose = ANY (ARRAY[$v, 'x'])",
