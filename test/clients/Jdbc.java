@@ -136,7 +136,8 @@ public class Jdbc {
             single(statement, "SELECT count(*) FROM hr.people"));
     }
 
-    private static void cancelled(Statement statement) throws SQLException {
+    private static void cancelled(Statement statement)
+            throws SQLException, InterruptedException {
         long[] began = new long[1];
         Timer timer = new Timer(true);
 
@@ -159,6 +160,7 @@ public class Jdbc {
                 (System.nanoTime() - began[0]) / 1000000);
         }
         timer.cancel();
+        Thread.sleep(200);
         goesOn(statement);
     }
 

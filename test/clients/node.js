@@ -82,6 +82,7 @@ async function cancelled(client) {
     }, 500);
   });
   tell('cancelled', error.code, Date.now() - began);
+  await new Promise((resolve) => setTimeout(resolve, 200));
   await goesOn(client);
 }
 

@@ -86,6 +86,7 @@ def cancelled(cursor):
         took = time.monotonic() - began[0] if began else -1
         tell("cancelled", error.args[0], round(1000 * took))
     timer.join()
+    time.sleep(0.2)
     goes_on(cursor)
 
 

@@ -205,6 +205,7 @@ sub psql_cancelled
 	$in = "\x03";
 	$psql->pump until $out =~ /ERROR:  (\w+):/;
 	my ($state, $took) = ($1, 1000 * (time - $began));
+	select(undef, undef, undef, 0.2);
 	$out = '';
 	$in = "SELECT 'goes on ' || count(*) FROM hr.people;\n";
 	$psql->pump until $out =~ /^goes on (\d+)/m;
