@@ -50,17 +50,14 @@ struct Answer
 
 /*
  * Ends what is under way: otherwise the rate limit would go on to count it.  The
- * responses lie in the answer's own memory.
+ * response lies in the answer's own memory.
  */
 static void
-stop_responses(Answer *answer)
+stop_response(Answer *answer)
 {
 	if (answer->response != NULL && !answer->finished)
 		response_stop(answer->response);
-	for (int i = 0; i < answer->gather.nlanes; i++)
-		response_stop(answer->gather.lanes[i]);
 	answer->response = NULL;
-	answer->gather.nlanes = 0;
 }
 
 /* What has to happen when an error ends the query, too. */
@@ -69,7 +66,7 @@ clean_up(void *arg)
 {
 	Answer	   *answer = arg;
 
-	stop_responses(answer);
+	stop_response(answer);
 	connection_return(&answer->lease);
 	gather_release(&answer->gather);
 	cache_close(&answer->kept);
@@ -470,7 +467,7 @@ answer_leave(Answer *answer)
 {
 	if (--answer->readers > 0)
 		return;
-	stop_responses(answer);
+	stop_response(answer);
 	connection_return(&answer->lease);
 	gather_stop(&answer->gather);
 	MemoryContextDelete(answer->context);

@@ -200,18 +200,18 @@ gather_carried(const RowGather *gather, const RowColumn *column)
 void
 gather_stop(RowGather *gather)
 {
-	for (int i = 0; i < gather->nlanes; i++)
-		response_stop(gather->lanes[i]);
+	gather_release(gather);
 	gather->nlanes = 0;
 	if (gather->rows != NULL)
 		tuplestore_end(gather->rows);
 	gather->rows = NULL;
-	gather_release(gather);
 }
 
 void
 gather_release(RowGather *gather)
 {
+	for (int i = 0; i < gather->nlanes; i++)
+		response_stop(gather->lanes[i]);
 	for (int i = 0; i < GATHER_LANES; i++)
 		connection_return(&gather->leases[i]);
 }

@@ -20,8 +20,8 @@
 #define GATHER_LANES 4
 
 /*
- * Zeroed before it is used.  It lies in memory that outlives an error, so that
- * gather_release() can be called then.
+ * Zeroed before it is used.  It and its lanes lie in memory that outlives an
+ * error, so that gather_release() can be called then.
  */
 typedef struct RowGather
 {
@@ -57,12 +57,12 @@ extern ResponseResult gather_next(RowGather *gather, TupleTableSlot *slot,
 
 extern bool gather_carried(const RowGather *gather, const RowColumn *column);
 
-/* Ends what is under way and gives all back. */
+/* Gives all back, the rows too. */
 extern void gather_stop(RowGather *gather);
 
 /*
- * Gives the channels back: all that has to happen when an error has ended the
- * query, and the lanes' memory may be gone.  Never raises an error.
+ * Ends what is under way and gives the channels back: all that has to happen
+ * when an error has ended the query.  Never raises an error.
  */
 extern void gather_release(RowGather *gather);
 

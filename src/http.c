@@ -464,31 +464,39 @@ set_request(HttpChannel *channel, const HttpRequest *request)
 
 /*
  * Adding the handle does no more than to ask for a call at once, by the timer;
- * the name is resolved, and all else done, from http_channel_poll().
+ * the name is resolved, and all else done, from http_channel_poll().  Signals
+ * are blocked.
  */
-void
-http_channel_start(HttpChannel *channel, const HttpRequest *request)
+static void
+add_handle(HttpChannel *channel)
 {
-	sigset_t	saved;
 	CURLMcode	code;
 
-	http_channel_reset(channel);
-	set_request(channel, request);
-	channel->distrusted = channel->distrusted || has_unasked_bytes(channel);
 	SET(channel, CURLOPT_FRESH_CONNECT, channel->distrusted ? 1L : 0L);
 	if (channel->setup_failed)
 	{
 		http_fail(channel, HTTP_INTERNAL, channel->setup_text);
 		return;
 	}
-	channel->state = CHANNEL_RUNNING;
-	block_signals(&saved);
 	code = curl_multi_add_handle(channel->multi, channel->easy);
-	restore_signals(&saved);
 	if (code == CURLM_OK)
 		channel->added = true;
 	else
 		http_finish_multi(channel, code);
+}
+
+void
+http_channel_start(HttpChannel *channel, const HttpRequest *request)
+{
+	sigset_t	saved;
+
+	http_channel_reset(channel);
+	set_request(channel, request);
+	channel->distrusted = channel->distrusted || has_unasked_bytes(channel);
+	channel->state = CHANNEL_RUNNING;
+	block_signals(&saved);
+	add_handle(channel);
+	restore_signals(&saved);
 }
 
 /*
@@ -549,17 +557,23 @@ http_channel_distrust(HttpChannel *channel)
 	channel->distrusted = true;
 }
 
+/* Has libcurl do what it can for a socket that is ready, or for its timer. */
+static CURLMcode
+act(HttpChannel *channel, curl_socket_t socket, int ready)
+{
+	int			running;
+
+	return curl_multi_socket_action(channel->multi, socket, ready, &running);
+}
+
 /* Calls libcurl if it wants to be called by now. */
 static CURLMcode
 run_timer(HttpChannel *channel)
 {
-	int			running;
-
 	if (channel->timer_due < 0 || http_now_ms() < channel->timer_due)
 		return CURLM_OK;
 	channel->timer_due = -1;
-	return curl_multi_socket_action(channel->multi, CURL_SOCKET_TIMEOUT, 0,
-									&running);
+	return act(channel, CURL_SOCKET_TIMEOUT, 0);
 }
 
 /*
@@ -583,7 +597,7 @@ resume(HttpChannel *channel)
 }
 
 /*
- * Has libcurl read from a kept connection, by which the request is held back:
+ * Has libcurl read from a kept connection, if the request is held back by it:
  * what comes now would be taken for its answer and is none.  The socket was
  * empty, but more may have been taken from it than an answer's length told
  * libcurl to use: a record of TLS, of which it leaves the rest to the TLS
@@ -593,10 +607,9 @@ resume(HttpChannel *channel)
 static CURLMcode
 read_unasked(HttpChannel *channel)
 {
-	int			running;
-
-	return curl_multi_socket_action(channel->multi, channel->socket,
-									CURL_CSELECT_IN, &running);
+	if (!channel->held_back || channel->socket == CURL_SOCKET_BAD)
+		return CURLM_OK;
+	return act(channel, channel->socket, CURL_CSELECT_IN);
 }
 
 /*
@@ -609,20 +622,16 @@ run_curl(HttpChannel *channel)
 	MuxEvent	events[EVENT_BATCH];
 	bool		timer;
 	int			nevents;
-	int			running;
 	CURLMcode	code = CURLM_OK;
 
 	nevents = mux_collect(&channel->mux, events, EVENT_BATCH, &timer);
 	for (int i = 0; i < nevents && code == CURLM_OK; i++)
-		code = curl_multi_socket_action(channel->multi, events[i].socket,
-										(events[i].readable ?
-										 CURL_CSELECT_IN : 0) |
-										(events[i].writable ?
-										 CURL_CSELECT_OUT : 0), &running);
+		code = act(channel, events[i].socket,
+				   (events[i].readable ? CURL_CSELECT_IN : 0) |
+				   (events[i].writable ? CURL_CSELECT_OUT : 0));
 	if (code == CURLM_OK)
 		code = run_timer(channel);
-	if (code == CURLM_OK && channel->held_back &&
-		channel->socket != CURL_SOCKET_BAD)
+	if (code == CURLM_OK)
 		code = read_unasked(channel);
 	if (code != CURLM_OK)
 		http_finish_multi(channel, code);
@@ -656,11 +665,8 @@ begin_anew(HttpChannel *channel)
 	channel->unseen = 0;
 	channel->connecting = false;
 	channel->curl_text[0] = '\0';
-	SET(channel, CURLOPT_FRESH_CONNECT, channel->distrusted ? 1L : 0L);
 	if (code == CURLM_OK)
-		code = curl_multi_add_handle(channel->multi, channel->easy);
-	if (code == CURLM_OK)
-		channel->added = true;
+		add_handle(channel);
 	else
 		http_finish_multi(channel, code);
 }
@@ -702,7 +708,7 @@ take_result(HttpChannel *channel)
 			http_finish(channel, code);
 	}
 	if (channel->held_back)
-		http_let_go(channel);
+		http_hold_back(channel, false);
 }
 
 /*

@@ -124,21 +124,17 @@ http_channel_drop(HttpChannel *channel, size_t bytes)
  * not know how lets it go; a peer that answers at once is then taken for one
  * that was not asked, which costs a connection and loses nothing.
  */
-static void
-hold_back(HttpChannel *channel, int on)
+void
+http_hold_back(HttpChannel *channel, bool held_back)
 {
 #ifdef TCP_CORK
+	int			on = held_back;
+
 	if (channel->socket != CURL_SOCKET_BAD)
 		(void) setsockopt(channel->socket, IPPROTO_TCP, TCP_CORK, &on,
 						  sizeof(on));
 #endif
-	channel->held_back = on;
-}
-
-void
-http_let_go(HttpChannel *channel)
-{
-	hold_back(channel, 0);
+	channel->held_back = held_back;
 }
 
 /* ------------------------------------------------------------------------
@@ -277,7 +273,7 @@ http_on_connected(void *arg, char *peer_ip, char *local_ip, int peer_port,
 
 	channel->sendable = true;
 	if (!channel->connecting)
-		hold_back(channel, 1);
+		http_hold_back(channel, true);
 	return CURL_PREREQFUNC_OK;
 }
 

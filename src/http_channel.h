@@ -77,7 +77,7 @@ struct HttpChannel
 	bool		too_many_headers;
 	bool		too_much;		/* was unpacked at once */
 	bool		two_heads;		/* a status line has another one in it */
-	int			watch_errno;	/* why a socket or timer is not watched */
+	int			watch_errno;	/* why a socket is not watched */
 	bool		connecting;		/* a socket was opened */
 	bool		reach_refused;	/* an address was not allowed */
 	bool		may_gzip;		/* the request says so */
@@ -106,8 +106,8 @@ extern void http_window_clear(HttpChannel *channel);
 /* To be called before it is filled again. */
 extern void http_window_compact(HttpChannel *channel);
 
-/* Sends what a kept connection has held back. */
-extern void http_let_go(HttpChannel *channel);
+/* Has a kept connection hold back what is sent, or send it. */
+extern void http_hold_back(HttpChannel *channel, bool held_back);
 
 /*
  * Ends the exchange: as libcurl says, as its multi handle does, as failed, or

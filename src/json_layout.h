@@ -184,7 +184,8 @@ json_layout_leave(JsonLayout *layout)
 
 /* The stretch of a way that comes next, or NULL. */
 static inline JsonStretch *
-json_layout_match(JsonStretch **way, const char *p, const char *end)
+json_layout_match(JsonLayout *layout, JsonStretch **way, const char *p,
+				  const char *end)
 {
 	JsonStretch **link;
 	JsonStretch *stretch;
@@ -200,6 +201,7 @@ json_layout_match(JsonStretch **way, const char *p, const char *end)
 			stretch->next = *way;
 			*way = stretch;
 		}
+		layout->hits++;
 		return stretch;
 	}
 	return NULL;
@@ -237,13 +239,12 @@ json_layout_follow(JsonLayout *layout, JsonPlace *place, const char *p,
 	if (layout->event == JSON_EVENT_NONE ||
 		(layout->event != JSON_EVENT_CLOSED && point->closer != 0))
 		return p;
-	stretch = json_layout_match(way, layout->behind, end);
+	stretch = json_layout_match(layout, way, layout->behind, end);
 	if (stretch == NULL)
 	{
 		json_layout_learn(layout, way);
 		return p;
 	}
-	layout->hits++;
 	layout->point = stretch->end;
 	json_layout_stand(place, stretch->end);
 	return layout->behind + stretch->length;

@@ -421,7 +421,8 @@ pass_bracket(JsonReader *reader, JsonPoint *point, const char *p,
 	}
 	else if (point->closer != 0 || point->want == NULL || point->shape != NULL)
 		return NULL;
-	stretch = json_layout_match(&point->ways[event], p + 1, end);
+	stretch = json_layout_match(reader->layout, &point->ways[event], p + 1,
+								end);
 	if (stretch == NULL)
 		return NULL;
 	if (event == JSON_EVENT_CLOSED)
@@ -472,12 +473,12 @@ read_known(JsonReader *reader, const char *p, const char *end)
 								 behind);
 			if (behind == NULL)
 				return NULL;
-			stretch = json_layout_match(&point->ways[JSON_EVENT_SCALAR],
+			stretch = json_layout_match(layout,
+										&point->ways[JSON_EVENT_SCALAR],
 										behind, end);
 			if (stretch == NULL)
 				return leave_known(reader, point, behind, end);
 		}
-		layout->hits++;
 		point = stretch->end;
 		p = behind + stretch->length;
 	}
