@@ -16,12 +16,14 @@ PGFILEDESC = "hibob_fdw - foreign data wrapper for HiBob"
 # Where this file is; PGXS says so only when it is included.
 HERE := $(or $(VPATH),.)
 DATA = $(patsubst $(HERE)/%,%,$(sort $(wildcard $(HERE)/hibob_fdw--*.sql)))
-OBJS = $(patsubst $(HERE)/%.c,%.o,$(sort $(wildcard $(HERE)/src/*.c)))
+SOURCES = $(sort $(wildcard $(HERE)/src/*.c $(HERE)/src/*/*.c))
+SOURCE_HEADERS = $(wildcard $(HERE)/src/*.h $(HERE)/src/*/*.h)
+OBJS = $(patsubst $(HERE)/%.c,%.o,$(SOURCES))
 
 REGRESS = $(sort $(patsubst $(HERE)/sql/%.sql,%,$(wildcard $(HERE)/sql/*.sql)))
 REGRESS_OPTS = --encoding=UTF8 --no-locale
 EXTRA_CLEAN = $(patsubst $(HERE)/%.c,%,$(wildcard $(HERE)/test/unit/*.c)) \
-	src/.deps
+	$(addsuffix .deps,$(sort $(dir $(OBJS))))
 
 PG_CONFIG ?= pg_config
 PKG_CONFIG ?= pkg-config
@@ -37,8 +39,13 @@ endif
 endif
 
 PG_CPPFLAGS = -I$(srcdir)/src $(shell $(PKG_CONFIG) --cflags libcurl json-c)
-# Callbacks have the parameters that others give them.
-PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter $(WERROR) $(HIBOB_CFLAGS)
+# The library exports only what PostgreSQL looks up, which is PGDLLEXPORT: a
+# symbol of the same name in another extension would replace one of ours.
+# PostgreSQL 15 leaves that word empty.
+PG_CPPFLAGS += '-DPGDLLEXPORT=__attribute__((visibility("default")))'
+# A callback has the parameters that its caller passes, used or not.
+PG_CFLAGS = -fvisibility=hidden -Wall -Wextra -Wno-unused-parameter $(WERROR) \
+	$(HIBOB_CFLAGS)
 
 # The server may have been built with another compiler's flags.
 ifneq ($(findstring clang,$(CC)),)
@@ -70,9 +77,9 @@ endif
 endif
 
 # Every object is built anew when a header changes: the tree is small.
-$(OBJS): $(wildcard $(HERE)/src/*.h)
+$(OBJS): $(SOURCE_HEADERS)
 ifneq ($(HERE),.)
-$(shell mkdir -p src)
+$(shell mkdir -p $(sort $(dir $(OBJS))))
 endif
 
 # The tests ask a simulator, and tell it what to do.

@@ -21,12 +21,12 @@ esac
 WORK=$(mktemp -d)
 trap 'rm -rf "$WORK"' EXIT
 
-batches=$(sed -n 's/^#define REQUEST_MAX_BATCHES //p' src/request.h)
+batches=$(sed -n 's/^#define REQUEST_MAX_BATCHES //p' src/remote/request.h)
 "${CC:-gcc}" -O1 -Wall -Wextra -Wno-unused-parameter -D_GNU_SOURCE \
     -DMAX_BATCHES="$batches" -Isrc \
     -isystem "$("${PG_CONFIG:-pg_config}" --includedir-server)" \
-    -o "$WORK/print_catalog" test/catalog/print_catalog.c src/catalog*.c
-"$WORK/print_catalog" >"$WORK/part"
+    -o "$WORK/print_resources" test/resources/print_resources.c src/resources/*.c
+"$WORK/print_resources" >"$WORK/part"
 
 # Each marker is there once, or nothing may be replaced.
 for marker in "$BEGIN" "$END"; do
@@ -49,6 +49,6 @@ if [ "$MODE" = write ]; then
     cat "$WORK/page" >"$PAGE"
 elif ! diff -u --label "$PAGE" --label "$PAGE by the catalogue" \
     "$PAGE" "$WORK/page"; then
-    echo "$PAGE is not what src/catalog*.c say: run doc/generate.sh" >&2
+    echo "$PAGE is not what src/resources/*.c say: run doc/generate.sh" >&2
     exit 1
 fi

@@ -15,6 +15,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_foreign_server.h"
 #include "commands/explain.h"
+#include "fmgr.h"
 #include "miscadmin.h"
 #include "nodes/execnodes.h"
 #include "nodes/plannodes.h"
@@ -37,6 +38,11 @@
 #else
 #define HIBOB_MODULE_MAGIC(name_, version_) PG_MODULE_MAGIC
 #endif
+
+/* 15 exports the record about a function, but not the function. */
+#define HIBOB_FUNCTION_INFO_V1(name) \
+	extern PGDLLEXPORT Datum name(PG_FUNCTION_ARGS); \
+	PG_FUNCTION_INFO_V1(name)
 
 /* 18 has one word for it, in front of the declaration. */
 #if PG_VERSION_NUM >= 180000

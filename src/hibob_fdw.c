@@ -9,22 +9,22 @@
  */
 #include "postgres.h"
 
-#include "analyze.h"
-#include "async.h"
 #include "compat.h"
-#include "connection.h"
-#include "explain.h"
+#include "fdw/analyze.h"
+#include "fdw/async.h"
+#include "fdw/explain.h"
+#include "fdw/import.h"
+#include "fdw/paths.h"
+#include "fdw/plan.h"
+#include "fdw/scan.h"
 #include "fmgr.h"
 #include "foreign/fdwapi.h"
 #include "funcapi.h"
-#include "http.h"
-#include "import.h"
-#include "json_doc.h"
-#include "limiter.h"
-#include "paths.h"
-#include "plan.h"
-#include "scan.h"
-#include "stats_cluster.h"
+#include "http/http.h"
+#include "reader/json_doc.h"
+#include "session/connection.h"
+#include "session/limiter.h"
+#include "session/stats_cluster.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 
@@ -32,10 +32,10 @@
 
 HIBOB_MODULE_MAGIC("hibob_fdw", HIBOB_FDW_VERSION);
 
-void		_PG_init(void);
+extern PGDLLEXPORT void _PG_init(void);
 
-PG_FUNCTION_INFO_V1(hibob_fdw_handler);
-PG_FUNCTION_INFO_V1(hibob_fdw_version);
+HIBOB_FUNCTION_INFO_V1(hibob_fdw_handler);
+HIBOB_FUNCTION_INFO_V1(hibob_fdw_version);
 
 /* It may run in the postmaster: libcurl is set up when it is first needed. */
 void
@@ -52,20 +52,20 @@ hibob_fdw_handler(PG_FUNCTION_ARGS)
 {
 	FdwRoutine *routine = makeNode(FdwRoutine);
 
-	routine->GetForeignRelSize = plan_get_rel_size;
-	routine->GetForeignPaths = plan_get_paths;
-	routine->GetForeignPlan = plan_get_plan;
-	routine->BeginForeignScan = scan_begin;
-	routine->IterateForeignScan = scan_iterate;
-	routine->ReScanForeignScan = scan_rescan;
-	routine->EndForeignScan = scan_end;
-	routine->ExplainForeignScan = explain_scan;
-	routine->IsForeignPathAsyncCapable = async_is_capable;
-	routine->ForeignAsyncRequest = async_request;
-	routine->ForeignAsyncConfigureWait = async_configure_wait;
-	routine->ForeignAsyncNotify = async_notify;
-	routine->ImportForeignSchema = import_foreign_schema;
-	routine->AnalyzeForeignTable = analyze_table;
+	routine->GetForeignRelSize = hibobGetForeignRelSize;
+	routine->GetForeignPaths = hibobGetForeignPaths;
+	routine->GetForeignPlan = hibobGetForeignPlan;
+	routine->BeginForeignScan = hibobBeginForeignScan;
+	routine->IterateForeignScan = hibobIterateForeignScan;
+	routine->ReScanForeignScan = hibobReScanForeignScan;
+	routine->EndForeignScan = hibobEndForeignScan;
+	routine->ExplainForeignScan = hibobExplainForeignScan;
+	routine->IsForeignPathAsyncCapable = hibobIsForeignPathAsyncCapable;
+	routine->ForeignAsyncRequest = hibobForeignAsyncRequest;
+	routine->ForeignAsyncConfigureWait = hibobForeignAsyncConfigureWait;
+	routine->ForeignAsyncNotify = hibobForeignAsyncNotify;
+	routine->ImportForeignSchema = hibobImportForeignSchema;
+	routine->AnalyzeForeignTable = hibobAnalyzeForeignTable;
 	PG_RETURN_POINTER(routine);
 }
 

@@ -137,12 +137,29 @@ unit_test() {
 }
 
 unit_tests() {
-    unit_test json_reader_test json_reader.c json_tree.c json_layout.c \
-        json_outside.c json_scan.c json_find.c
-    unit_test csv_reader_test csv_reader.c
-    unit_test address_test address.c
+    unit_test json_reader_test reader/json_{reader,tree,layout,outside,scan,find}.c
+    unit_test csv_reader_test reader/csv_reader.c
+    unit_test address_test http/address.c
     UNIT_FLAGS="-Wno-unused-parameter -I$("$PG_BIN/pg_config" --includedir-server)" \
-        unit_test mux_test mux.c
+        unit_test mux_test http/mux.c
+}
+
+# The layers of src/; and that the check finds what breaks them.
+layers_test() {
+    local bad=$WORK/layers
+    selected layers || return 0
+    check "layers of src" test/lib/layers.sh || true
+    run cp -r src "$bad"
+    run sh -c "echo '#include \"fdw/scan.h\"' >>'$bad/http/mux.c'
+               echo '#include \"postgres_like.h\"' >>'$bad/http/url.h'
+               echo '#include \"options/naming.h\"' >>'$bad/row/row.h'"
+    check "... which finds an include upwards" sh -c \
+        "! test/lib/layers.sh '$bad' >'$bad.log' &&
+         grep -q 'http/mux.c:[0-9]*: http/ may not include fdw/scan.h' '$bad.log' &&
+         [ \$(grep -c : '$bad.log') = 1 ]" || true
+    run sh -c "echo '#include \"row/row.h\"' >>'$bad/row/row_reader.h'"
+    check "... and a circle" sh -c \
+        "test/lib/layers.sh '$bad' | grep -q 'row/row.h: includes itself\|row/row_reader.h: includes itself'" || true
 }
 
 # The manual's part on resources is what the catalogue says.
@@ -238,6 +255,7 @@ if [ "${1:-}" = --packages ]; then
 fi
 prepare
 builds
+layers_test
 unit_tests
 fuzz_tests
 manual_test

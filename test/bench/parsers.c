@@ -26,7 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "json_reader.h"
+#include "reader/json_reader.h"
 
 #define WINDOW (64 * 1024)		/* what the reader has at once, about */
 

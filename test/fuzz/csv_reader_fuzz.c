@@ -15,7 +15,7 @@
  * so what is cut off may be complete: but its rows are the first ones of the
  * whole, save that the last may lack its end.
  */
-#include "csv_reader.h"
+#include "reader/csv_reader.h"
 
 #include <stdlib.h>
 #include <string.h>

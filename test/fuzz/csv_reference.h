@@ -9,7 +9,7 @@
 #ifndef CSV_REFERENCE_H
 #define CSV_REFERENCE_H
 
-#include "csv_reader.h"
+#include "reader/csv_reader.h"
 
 /* Until the next document is read. */
 typedef struct RefTable

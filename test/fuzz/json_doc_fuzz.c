@@ -5,21 +5,21 @@
  * The first byte of the input chooses one of them, the rest is its text:
  *
  *	- json_doc.c resolves the escapes of a string;
- *	- lists.c makes rows of named lists;
+ *	- named_lists.c makes rows of named lists;
  *	- json_doc.c reads a document.
  *
  * json_reference.c says what is right.  json-c takes more for JSON than RFC 8259
  * does, though no byte order mark, but nothing that was cut off; and its keys end at a NUL, so that little
  * can be said of documents with such an escape.
  */
-#include "json_doc.h"
+#include "reader/json_doc.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "fuzz.h"
 #include "json_reference.h"
-#include "lists.h"
+#include "reader/named_lists.h"
 
 #define MAX_SIZE 65536
 #define SOME_DEPTH 128			/* more than any of them goes */
@@ -263,7 +263,7 @@ check_lists(const char *text, size_t size)
 	const char *defect = NULL;
 	size_t		length = 0;
 	size_t		most = size;
-	char	   *rows = lists_flatten(text, size, &length, &defect);
+	char			  *rows = named_lists_flatten(text, size, &length, &defect);
 
 	if (reference->valid && !has_nul_escape(text, size))
 		most = count_items(reference->value);

@@ -15,7 +15,7 @@
  * around them, and the same end or the same kind of defect at the same place.
  * What was cut off is never complete, unless only white space was.
  */
-#include "json_reader.h"
+#include "reader/json_reader.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -354,7 +354,7 @@ log_end(Log *log, const Subject *subject, JsonResult result, size_t from,
 	log_event(log, subject, result, from, to - from);
 	for (i = 0; i < NWANTS; i++)
 		log->carried[i] =
-			json_reader_carried(subject->reader, subject->slots[i]);
+			json_reader_is_present(subject->reader, subject->slots[i]);
 }
 
 static void

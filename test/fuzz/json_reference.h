@@ -9,7 +9,7 @@
 #ifndef JSON_REFERENCE_H
 #define JSON_REFERENCE_H
 
-#include "json_reader.h"
+#include "reader/json_reader.h"
 
 typedef struct RefValue
 {

@@ -17,12 +17,12 @@
 #include "catalog/pg_type.h"
 #include "catalog/pg_user_mapping_d.h"
 #include "fmgr.h"
-#include "hints.h"
+#include "options/hints.h"
 #include "mb/pg_wchar.h"
-#include "naming.h"
+#include "options/naming.h"
 #include "nodes/makefuncs.h"
-#include "options.h"
-#include "url.h"
+#include "options/options.h"
+#include "http/url.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 
@@ -285,7 +285,7 @@ check_table(List *list)
 
 	require(options->resource != NULL);
 	require(options->batch_size >= 0 &&
-			options->batch_size <= CATALOG_MAX_FILTER_VALUES);
+			options->batch_size <= RESOURCE_MAX_FILTER_VALUES);
 	require(options->min_rows >= 0 && options->cache_ttl >= 0);
 	require(options->id == NULL ||
 			(url_is_segment(options->id) && is_one_line(options->id)));

@@ -11,14 +11,14 @@
 #include "access/table.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
-#include "envelope.h"
+#include "remote/response_metadata.h"
 #include "executor/tuptable.h"
 #include "foreign/foreign.h"
 #include "mb/pg_wchar.h"
 #include "nodes/makefuncs.h"
-#include "options.h"
-#include "response.h"
-#include "row.h"
+#include "options/options.h"
+#include "remote/response.h"
+#include "row/row.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -35,24 +35,24 @@ static const char *const tables[] = {
 typedef struct Subject
 {
 	Relation	rel;
-	const CatalogResource *resource;
+	const Resource *resource;
 	RowMap	   *maps[MAX_COLUMNS + 1]; /* of all columns, and of each */
 	int			nmaps;
 	TupleTableSlot *slot;
 } Subject;
 
 /* One answer that is being read. */
-typedef struct Answer
+typedef struct RemoteResult
 {
 	Subject	   *subject;
 	RowMap	   *map;
 	RowReader	reader;
-	Envelope	envelope;
+	ResponseMetadata metadata;
 	ResponseFindings findings;
 	RowRecord	record;
 	const char *text;
 	size_t		length;
-} Answer;
+} RemoteResult;
 
 static Subject subjects[lengthof(tables)];
 
@@ -94,9 +94,9 @@ zeroed(size_t size)
 }
 
 static void
-open_answer(Answer *answer)
+open_answer(RemoteResult *answer)
 {
-	const CatalogResource *resource = answer->subject->resource;
+	const Resource *resource = answer->subject->resource;
 	JsonShape	shape = {
 		.rows = resource->rows,
 		.max_row = RESPONSE_MAX_ROW,
@@ -108,8 +108,9 @@ open_answer(Answer *answer)
 	else
 	{
 		answer->reader.json = json_reader_create(&shape, zeroed);
-		envelope_register(&answer->envelope, resource, answer->reader.json);
-		envelope_begin(&answer->envelope, CurrentMemoryContext);
+		response_metadata_register(&answer->metadata, resource,
+								   answer->reader.json);
+		response_metadata_begin(&answer->metadata, CurrentMemoryContext);
 	}
 	answer->findings.context = CurrentMemoryContext;
 	row_map_register(answer->map, &answer->reader);
@@ -143,7 +144,7 @@ print_row(const Subject *subject)
 static void
 store_row(void *argument)
 {
-	Answer	   *answer = argument;
+	RemoteResult *answer = argument;
 	Subject	   *subject = answer->subject;
 
 	row_map_store(answer->map, &answer->record, subject->slot);
@@ -153,17 +154,17 @@ store_row(void *argument)
 
 /* What stands around a row; false if something is wrong there. */
 static bool
-take_row(Answer *answer)
+take_row(RemoteResult *answer)
 {
 	return answer->reader.json == NULL ||
-		envelope_take_row(&answer->envelope, &answer->findings,
-						  answer->record.given) == NULL;
+		   response_metadata_read_row(&answer->metadata, &answer->findings,
+									  answer->record.given) == NULL;
 }
 
 static void
 read_rows(void *argument)
 {
-	Answer	   *answer = argument;
+	RemoteResult *answer = argument;
 	JsonResult	result;
 	char	   *cursor = NULL;
 	int			errors = 0;
@@ -180,7 +181,7 @@ read_rows(void *argument)
 	}
 	require(result == JSON_END || result == JSON_BAD);
 	if (result == JSON_END && answer->reader.json != NULL)
-		envelope_end(&answer->envelope, &answer->findings, &cursor);
+		response_metadata_end(&answer->metadata, &answer->findings, &cursor);
 	if (cursor != NULL)
 		require(cursor[0] != '\0');
 }
@@ -188,7 +189,7 @@ read_rows(void *argument)
 int
 row_fuzz(const uint8_t *data, size_t size)
 {
-	Answer		answer = {.subject = NULL};
+	RemoteResult answer = {.subject = NULL};
 	Subject	   *subject;
 
 	if (size < HEAD || size > 65536)

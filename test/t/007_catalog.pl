@@ -15,12 +15,12 @@ use Test::More;
 
 my $tree = getcwd();
 my $copy = PostgreSQL::Test::Utils::tempdir . '/tree';
-my $file = 'src/catalog_objects.c';
+my $file = 'src/resources/resource_objects.c';
 my $name = 'onboarding_wizards';
 
 # A copy of what the extension is built from, and its manual from.
-foreach my $pattern ('Makefile', '*.control', '*.sql', 'src/*.[ch]',
-	'doc/*.md', 'doc/*.sh', 'test/catalog/*.c')
+foreach my $pattern ('Makefile', '*.control', '*.sql', 'src/*.[ch]', 'src/*/*.[ch]',
+	'doc/*.md', 'doc/*.sh', 'test/resources/*.c')
 {
 	foreach my $path (glob $pattern)
 	{
@@ -41,7 +41,7 @@ ok(defined $entry, '... with an entry at its end');
 
 my $source = slurp_file($file);
 my $count = $source =~
-  s{^(static const CatalogResource resources\[\] = .*?)^(\};\n)}{$before$1$entry$2}ms;
+  s{^(static const Resource resources\[\] = .*?)^(\};\n)}{$before$1$entry$2}ms;
 is($count, 1, 'it has its place in the catalogue');
 open my $out, '>', "$copy/$file" or die $!;
 print $out $source;

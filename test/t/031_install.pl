@@ -126,9 +126,9 @@ SKIP:
 	($works, $said) = make($tree, '-s', "PG_CONFIG=$config", 'with_llvm=yes',
 		"DESTDIR=$temporary/root", 'install');
 	ok($works, 'installs bitcode') or diag($said);
-	my @modules = map { s{.*/}{}r =~ s/c$/bc/r } glob("$source/src/*.c");
-	is_deeply([ files("$temporary/root") ], [ sort @objects,
-			"$libdir/bitcode/hibob_fdw.index.bc",
+	my @modules = map { s{^\Q$source/src/\E}{}r =~ s/c$/bc/r }
+	  glob("$source/src/*.c $source/src/*/*.c");
+	is_deeply([ files("$temporary/root") ], [ sort @objects,			"$libdir/bitcode/hibob_fdw.index.bc",
 			map { "$libdir/bitcode/hibob_fdw/src/$_" } @modules ],
 		'... of each module, and its index');
 	($works, $said) = make($tree, '-s', 'with_llvm=yes',

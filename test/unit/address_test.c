@@ -2,7 +2,7 @@
  * address_test.c
  *		Unit tests of what kind of place an address is; prints TAP.
  */
-#include "address.h"
+#include "http/address.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

@@ -7,7 +7,7 @@
  * with the bytes that are no longer needed dropped in between.  Every window
  * is a fresh copy of exactly its size.
  */
-#include "csv_reader.h"
+#include "reader/csv_reader.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -9,7 +9,7 @@
  * exactly its size, so that a sanitizer sees each byte read outside of it and
  * each pointer kept from the last one.
  */
-#include "json_reader.h"
+#include "reader/json_reader.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -215,7 +215,7 @@ append_end(Text *text, const Setup *setup, JsonResult result)
 	append_string(text, " ");
 	for (i = 0; i < setup->nslots; i++)
 	{
-		carried = json_reader_carried(setup->reader, setup->slots[i]);
+		carried = json_reader_is_present(setup->reader, setup->slots[i]);
 		append_string(text, carried ? "+" : ".");
 	}
 	append_outsides(text, setup);

@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "mux.h"
+#include "http/mux.h"
 #include "storage/fd.h"
 
 /* Those of the server are not linked. */

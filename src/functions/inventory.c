@@ -1,0 +1,231 @@
+/*
+ * inventory.c
+ *		The servers, foreign tables and columns of this extension.
+ *
+ * Options are read as they are stored, since the ways of a scan (options.c)
+ * stop at the first one that is not valid, and who wants to know what is wrong
+ * needs all the others.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/reloptions.h"
+#include "access/table.h"
+#include "catalog/dependency.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_foreign_server.h"
+#include "catalog/pg_foreign_table.h"
+#include "catalog/pg_proc.h"
+#include "commands/defrem.h"
+#include "functions/inventory.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+
+/* An option's value, or NULL. */
+static const char *
+option_value(List *options, const char *name)
+{
+	ListCell   *lc;
+
+	foreach(lc, options)
+	{
+		DefElem    *option = lfirst_node(DefElem, lc);
+
+		if (strcmp(option->defname, name) == 0)
+			return defGetString(option);
+	}
+	return NULL;
+}
+
+/* ------------------------------------------------------------------------
+ * Servers
+ * ------------------------------------------------------------------------
+ */
+
+bool
+inventory_has_server(Oid function, const ForeignServer *server)
+{
+	Oid			handler = GetForeignDataWrapper(server->fdwid)->fdwhandler;
+	Oid			extension = getExtensionOfObject(ProcedureRelationId, function);
+
+	return OidIsValid(handler) && OidIsValid(extension) &&
+		getExtensionOfObject(ProcedureRelationId, handler) == extension;
+}
+
+static int
+compare_servers(const ListCell *a, const ListCell *b)
+{
+	return strcmp(((ForeignServer *) lfirst(a))->servername,
+				  ((ForeignServer *) lfirst(b))->servername);
+}
+
+List *
+inventory_servers(Oid function)
+{
+	Relation	rel = table_open(ForeignServerRelationId, AccessShareLock);
+	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, NULL, 0,
+										  NULL);
+	HeapTuple	tuple;
+	List	   *servers = NIL;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Oid			oid = ((Form_pg_foreign_server) GETSTRUCT(tuple))->oid;
+		ForeignServer *server = GetForeignServerExtended(oid, FSV_MISSING_OK);
+
+		if (server != NULL && inventory_has_server(function, server))
+			servers = lappend(servers, server);
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	list_sort(servers, compare_servers);
+	return servers;
+}
+
+/* ------------------------------------------------------------------------
+ * Tables
+ * ------------------------------------------------------------------------
+ */
+
+static List *
+stored_options(HeapTuple tuple, Relation rel)
+{
+	bool		isnull;
+	Datum		options = heap_getattr(tuple, Anum_pg_foreign_table_ftoptions,
+									   RelationGetDescr(rel), &isnull);
+
+	return isnull ? NIL : untransformRelOptions(options);
+}
+
+/* NULL if it has no resource, or is gone already. */
+static InventoryTable *
+make_table(Oid relid, Oid serverid, List *options)
+{
+	const char *word = option_value(options, "resource");
+	const Resource *resource =
+		word != NULL ? resource_find(word) : NULL;
+	const char *name = get_rel_name(relid);
+	InventoryTable *table;
+
+	if (resource == NULL || name == NULL)
+		return NULL;
+	table = palloc0(sizeof(InventoryTable));
+	table->relid = relid;
+	table->serverid = serverid;
+	table->schema = get_namespace_name(get_rel_namespace(relid));
+	table->name = name;
+	table->resource = resource;
+	if (resource->id_option != NULL)
+		table->id = option_value(options, resource->id_option);
+	return table->schema != NULL ? table : NULL;
+}
+
+static int
+compare_tables(const ListCell *a, const ListCell *b)
+{
+	const InventoryTable *table_a = lfirst(a);
+	const InventoryTable *table_b = lfirst(b);
+	int			schemas = strcmp(table_a->schema, table_b->schema);
+
+	return schemas != 0 ? schemas : strcmp(table_a->name, table_b->name);
+}
+
+List *
+inventory_tables(Oid serverid, Oid schema)
+{
+	Relation	rel = table_open(ForeignTableRelationId, AccessShareLock);
+	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, NULL, 0,
+										  NULL);
+	HeapTuple	tuple;
+	List	   *tables = NIL;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_foreign_table form = (Form_pg_foreign_table) GETSTRUCT(tuple);
+		InventoryTable *table;
+
+		if (OidIsValid(serverid) ? form->ftserver != serverid :
+			get_rel_namespace(form->ftrelid) != schema)
+			continue;
+		table = make_table(form->ftrelid, form->ftserver,
+						   stored_options(tuple, rel));
+		if (table != NULL)
+			tables = lappend(tables, table);
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	list_sort(tables, compare_tables);
+	return tables;
+}
+
+/* ------------------------------------------------------------------------
+ * Columns
+ * ------------------------------------------------------------------------
+ */
+
+/* NULL if neither its options nor its name say which field it is. */
+static InventoryColumn *
+make_column(HeapTuple tuple, const Resource *resource)
+{
+	Form_pg_attribute form = (Form_pg_attribute) GETSTRUCT(tuple);
+	InventoryColumn *column = palloc0(sizeof(InventoryColumn));
+	const ResourceColumn *entry;
+	bool		isnull;
+	Datum		stored = SysCacheGetAttr(ATTNUM, tuple,
+										 Anum_pg_attribute_attfdwoptions,
+										 &isnull);
+	List	   *options = isnull ? NIL : untransformRelOptions(stored);
+
+	column->attnum = form->attnum;
+	column->name = pstrdup(NameStr(form->attname));
+	column->type = format_type_be(form->atttypid);
+	column->field = option_value(options, "field");
+	column->path = option_value(options, "path");
+	entry = resource_column(resource, column->name);
+	if (entry == NULL ||
+		(column->field != NULL && strcmp(column->field, entry->field) != 0))
+		return column->field != NULL ? column : NULL;
+	column->field = entry->field;
+	if (column->path == NULL)
+		column->path = entry->path;
+	return column;
+}
+
+/* Dropped ones included; 0 if the table is gone. */
+static AttrNumber
+number_of_columns(Oid relid)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	AttrNumber	natts = 0;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		natts = ((Form_pg_class) GETSTRUCT(tuple))->relnatts;
+		ReleaseSysCache(tuple);
+	}
+	return natts;
+}
+
+List *
+inventory_columns(const InventoryTable *table)
+{
+	AttrNumber	natts = number_of_columns(table->relid);
+	List	   *columns = NIL;
+
+	for (AttrNumber attnum = 1; attnum <= natts; attnum++)
+	{
+		HeapTuple	tuple = SearchSysCacheAttNum(table->relid, attnum);
+		InventoryColumn *column;
+
+		if (!HeapTupleIsValid(tuple))
+			continue;			/* dropped */
+		column = make_column(tuple, table->resource);
+		if (column != NULL)
+			columns = lappend(columns, column);
+		ReleaseSysCache(tuple);
+	}
+	return columns;
+}

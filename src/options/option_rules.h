@@ -1,0 +1,56 @@
+/*
+ * option_rules.h
+ *		What options there are, and how each is parsed.
+ *
+ * The lower half of options.c, which alone includes this.
+ */
+#ifndef HIBOB_OPTIONS_OPTION_RULES_H
+#define HIBOB_OPTIONS_OPTION_RULES_H
+
+#include "postgres.h"
+
+#include "catalog/pg_namespace_d.h"
+#include "options/options.h"
+
+/*
+ * The options of IMPORT FOREIGN SCHEMA belong to no catalog's objects.  The
+ * server never asks the validator for this one.
+ */
+#define OPTION_IMPORT NamespaceRelationId
+
+typedef struct OptionRule OptionRule;
+
+/*
+ * Parses a value and stores it.  Returns NULL if it is valid, else a sentence
+ * for the message's detail, which may be empty and never repeats the value.
+ */
+typedef const char *(*OptionParser) (const OptionRule *rule,
+									 const char *value, void *place);
+
+struct OptionRule
+{
+	const char *name;
+	Oid			catalog;		/* of the objects that it belongs to */
+	OptionParser parse;
+	size_t		offset;			/* of its place in the result of a lookup */
+	const char *valid;			/* for a hint: goes on after "Valid is " */
+	int			min;
+	int			max;
+	const char *const *words;	/* the valid values, in their enum's order */
+	const char *missing_hint;	/* not NULL: the option is required */
+	bool		superuser;		/* only superusers may set it */
+	bool		particular;		/* only some resources have it */
+	bool		secret;			/* messages must not repeat the value */
+};
+
+/* In the order in which hints list them. */
+extern const OptionRule option_rules[];
+extern const int option_nrules;
+
+/* Whether the rule's values are resources. */
+extern bool option_is_resource(const OptionRule *rule);
+
+/* What is wrong with a path of keys, or NULL. */
+extern const char *option_key_defect(const char *value);
+
+#endif							/* HIBOB_OPTIONS_OPTION_RULES_H */

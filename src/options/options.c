@@ -1,0 +1,554 @@
+/*
+ * options.c
+ *		Validates options when they are set, and reads them when they are
+ *		needed.
+ *
+ * One table, "rules", says what options there are, and one reader applies it.
+ * The validator is the reader with its result thrown away, so that what can be
+ * set is exactly what can be read.
+ *
+ * Knows catalogs and HiBob's resources, not what the options are used for.
+ */
+#include "postgres.h"
+
+#include "access/reloptions.h"
+#include "catalog/pg_attribute.h"
+#include "catalog/pg_foreign_data_wrapper.h"
+#include "catalog/pg_foreign_server.h"
+#include "catalog/pg_foreign_table.h"
+#include "catalog/pg_user_mapping.h"
+#include "commands/defrem.h"
+#include "compat.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "nodes/pg_list.h"
+#include "options/hints.h"
+#include "options/option_rules.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+#define SECOND		1000		/* in milliseconds */
+
+/*
+ * Costs are in the planner's unit, the read of a page in sequence, taken as a
+ * tenth of a millisecond.  A request takes some 200 ms; an employee, of one or
+ * two kilobytes, some 0.1 ms of transfer and parsing.  So a few requests for
+ * single employees win over one search for thousands, and only a few.
+ */
+#define DEFAULT_STARTUP_COST	2000.0
+#define DEFAULT_TUPLE_COST		1.0
+
+#define DEFAULT_BASE_URL	"https://" HIBOB_HOST HIBOB_API_VERSION
+
+HIBOB_FUNCTION_INFO_V1(hibob_fdw_validator);
+
+/* What the catalogs' objects are called in messages. */
+static const struct
+{
+	Oid			catalog;
+	const char *objects;
+}			resource_group_objects[] =
+{
+	{ForeignServerRelationId, "servers"},
+	{ForeignTableRelationId, "foreign tables"},
+	{AttributeRelationId, "columns"},
+	{UserMappingRelationId, "user mappings"},
+};
+
+/* The names of the rules of a catalog. */
+static List *
+option_names(Oid catalog)
+{
+	List	   *names = NIL;
+
+	for (size_t i = 0; i < (size_t) option_nrules; i++)
+	{
+		if (option_rules[i].catalog == catalog)
+			names = lappend(names, unconstify(char *, option_rules[i].name));
+	}
+	return names;
+}
+
+/* Whether a table of a resource can have one of the particular options. */
+static bool
+resource_has_option(const Resource *resource, const char *option)
+{
+	return resource_option(resource, option) != NULL ||
+		(resource->id_option != NULL &&
+		 strcmp(resource->id_option, option) == 0);
+}
+
+/* The names of all resources, or of those alone that have an option. */
+static List *
+resource_names(const char *option)
+{
+	List	   *names = NIL;
+	const Resource *resource;
+
+	for (int i = 0; (resource = resource_at(i)) != NULL; i++)
+	{
+		if (option == NULL || resource_has_option(resource, option))
+			names = lappend(names, unconstify(char *, resource->name));
+	}
+	return names;
+}
+
+/* The values that an option can have, if they can be listed; else NIL. */
+static List *
+valid_values(const OptionRule *rule)
+{
+	List	   *values = NIL;
+
+	if (option_is_resource(rule))
+		return resource_names(NULL);
+	for (int i = 0; rule->words != NULL && rule->words[i] != NULL; i++)
+		values = lappend(values, unconstify(char *, rule->words[i]));
+	return values;
+}
+
+/* Which objects have an option of this name, or NULL. */
+static const char *
+option_objects(const char *name)
+{
+	for (size_t i = 0; i < (size_t) option_nrules; i++)
+	{
+		if (strcmp(option_rules[i].name, name) != 0)
+			continue;
+		for (size_t j = 0; j < lengthof(resource_group_objects); j++)
+		{
+			if (resource_group_objects[j].catalog == option_rules[i].catalog)
+				return resource_group_objects[j].objects;
+		}
+	}
+	return NULL;
+}
+
+/* Whoever gives a server a token is told where tokens belong. */
+static void
+report_unknown_option(const char *name, Oid catalog)
+{
+	List	   *valid = option_names(catalog);
+	const char *elsewhere = option_objects(name);
+
+	ereport(ERROR,
+			(errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
+			 errmsg("invalid option \"%s\"", name),
+			 elsewhere != NULL ?
+			 errdetail("It is an option of %s.", elsewhere) : 0,
+			 valid == NIL ? errhint("There are no options here.") :
+			 errhint("%s", hint_from_names("option", name, valid,
+										   "Valid options here are"))));
+}
+
+/* The detail may say why a value is not valid; the hint says what is. */
+static void
+report_invalid_value(const OptionRule *rule, const char *value,
+					 const char *detail)
+{
+	List	   *valid = valid_values(rule);
+
+	ereport(ERROR,
+			(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+			 rule->secret ?
+			 errmsg("invalid value for option \"%s\"", rule->name) :
+			 errmsg("invalid value for option \"%s\": \"%s\"", rule->name,
+					value),
+			 detail[0] != '\0' ? errdetail("%s", detail) : 0,
+			 valid == NIL ? errhint("Valid is %s.", rule->valid) :
+			 errhint("%s", hint_from_names("value", value, valid,
+										   "Valid values are"))));
+}
+
+/*
+ * Reading
+ */
+
+/* The rule for an option, or an error. */
+static const OptionRule *
+find_rule(const char *name, Oid catalog)
+{
+	for (size_t i = 0; i < (size_t) option_nrules; i++)
+	{
+		if (option_rules[i].catalog == catalog &&
+			strcmp(option_rules[i].name, name) == 0)
+			return &option_rules[i];
+	}
+	report_unknown_option(name, catalog);
+	return NULL;				/* keep the compiler quiet */
+}
+
+/* An option's value, or NULL if it is not set. */
+static const char *
+option_value(List *options, const char *name)
+{
+	ListCell   *cell;
+
+	foreach(cell, options)
+	{
+		DefElem    *option = lfirst_node(DefElem, cell);
+
+		if (strcmp(option->defname, name) == 0)
+			return defGetString(option);
+	}
+	return NULL;
+}
+
+/*
+ * That all required options are there, and say something.  The hint is a
+ * statement that can be used as it stands but for its names; it never holds
+ * what was given.
+ */
+static void
+check_required(List *options, Oid catalog)
+{
+	for (size_t i = 0; i < (size_t) option_nrules; i++)
+	{
+		const char *value;
+
+		if (option_rules[i].catalog != catalog ||
+			option_rules[i].missing_hint == NULL)
+			continue;
+
+		value = option_value(options, option_rules[i].name);
+		if (value == NULL || value[0] == '\0')
+			ereport(ERROR,
+					(errcode(ERRCODE_FDW_OPTION_NAME_NOT_FOUND),
+					 value == NULL ?
+					 errmsg("option \"%s\" is missing", option_rules[i].name) :
+					 errmsg("option \"%s\" is empty", option_rules[i].name),
+					 errhint("%s", option_rules[i].missing_hint)));
+	}
+}
+
+/*
+ * Reads options of a catalog's object into the struct that their rules are
+ * made for.  What is not set keeps the value that it has there.
+ *
+ * Names come first: who wrote "password" for "token" should hear of that, and
+ * not that the token is missing.
+ */
+static void
+read_options(List *options, Oid catalog, void *result)
+{
+	ListCell   *cell;
+
+	foreach(cell, options)
+		find_rule(lfirst_node(DefElem, cell)->defname, catalog);
+
+	check_required(options, catalog);
+
+	foreach(cell, options)
+	{
+		DefElem    *option = lfirst_node(DefElem, cell);
+		const OptionRule *rule = find_rule(option->defname, catalog);
+		const char *value = defGetString(option);
+		const char *defect;
+
+		defect = rule->parse(rule, value, (char *) result + rule->offset);
+		if (defect != NULL)
+			report_invalid_value(rule, value, defect);
+	}
+}
+
+/* The defaults that the manual promises, then what is set. */
+static void
+read_server(List *options, ServerOptions *result)
+{
+	*result = (ServerOptions) {
+		.base_url = DEFAULT_BASE_URL,
+		.connect_timeout = 10 * SECOND,
+		.read_timeout = 60 * SECOND,
+		.max_retries = 3,
+		.max_rate_limit_wait = 60 * SECOND,
+		.fdw_startup_cost = DEFAULT_STARTUP_COST,
+		.fdw_tuple_cost = DEFAULT_TUPLE_COST,
+		.on_missing_field = MISSING_FIELD_WARN,
+		.async_capable = true,
+	};
+	read_options(options, ForeignServerRelationId, result);
+}
+
+/* An option that the table's resource could not heed must not be ignored. */
+static void
+check_resource_options(List *options, const Resource *resource)
+{
+	ListCell   *cell;
+
+	foreach(cell, options)
+	{
+		const char *name = lfirst_node(DefElem, cell)->defname;
+
+		if (find_rule(name, ForeignTableRelationId)->particular &&
+			!resource_has_option(resource, name))
+			ereport(ERROR,
+					(errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
+					 errmsg("option \"%s\" is not valid for resource \"%s\"",
+							name, resource->name),
+					 errhint("It is valid only for resource: %s.",
+							 hint_join_names(resource_names(name)))));
+	}
+}
+
+/* A resource that is one of many such things has to be told which. */
+static void
+check_id_option(const Resource *resource, const char *id)
+{
+	const char *many = resource->form == ROW_CSV ? "reports" : "custom_tables";
+
+	if (resource->id_option == NULL || id != NULL)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_FDW_OPTION_NAME_NOT_FOUND),
+			 errmsg("option \"%s\" is missing", resource->id_option),
+			 errhint("SELECT id, name FROM a foreign table with the resource '%s' shows the ids; then: CREATE FOREIGN TABLE table_name (...) SERVER server_name OPTIONS (resource '%s', %s 'id');",
+					 many, resource->name, resource->id_option)));
+}
+
+/* What the resource's own options add to the query string. */
+static const char *
+join_parameters(List *options, const Resource *resource)
+{
+	char	   *result = NULL;
+
+	for (int i = 0; i < resource->noptions; i++)
+	{
+		const ResourceOption *option = &resource->options[i];
+		const char *value = option_value(options, option->name);
+		bool		flag;
+
+		if (option->parameter == NULL || value == NULL ||
+			!parse_bool(value, &flag) || !flag)
+			continue;
+		result = result == NULL ? pstrdup(option->parameter) :
+			psprintf("%s&%s", result, option->parameter);
+	}
+	return result;
+}
+
+/* The result must hold the server's defaults, or zeros. */
+static void
+read_table(List *options, TableOptions *result)
+{
+	result->show_inactive = true;
+	read_options(options, ForeignTableRelationId, result);
+	check_resource_options(options, result->resource);
+	check_id_option(result->resource, result->id);
+	result->parameters = join_parameters(options, result->resource);
+}
+
+/*
+ * Validation
+ */
+
+/*
+ * A proxy sees where credentials go and a CA file says whom to trust, and both
+ * make the server process touch what it can reach.  Checked on the whole list,
+ * as it will be: on a server that has such an option, others than superusers
+ * change nothing.
+ */
+static void
+check_privileges(List *options, Oid catalog)
+{
+	ListCell   *cell;
+
+	if (superuser())
+		return;
+
+	foreach(cell, options)
+	{
+		const char *name = lfirst_node(DefElem, cell)->defname;
+
+		if (find_rule(name, catalog)->superuser)
+			ereport(ERROR,
+					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+					 errmsg("only superusers can set option \"%s\"", name),
+					 errhint("Have a superuser create or alter the server.")));
+	}
+}
+
+/*
+ * Called by the server with all options that an object would have after a
+ * CREATE or ALTER, so that a missing one shows too.  A column's options come
+ * without their table: whether the resource knows the field shows only when
+ * the column is read.
+ */
+Datum
+hibob_fdw_validator(PG_FUNCTION_ARGS)
+{
+	List	   *options = untransformRelOptions(PG_GETARG_DATUM(0));
+	Oid			catalog = PG_GETARG_OID(1);
+	union
+	{
+		ServerOptions server;
+		TableOptions table;
+		ColumnOptions column;
+		MappingOptions mapping;
+	}			ignored = {0};
+
+	check_privileges(options, catalog);
+	switch (catalog)
+	{
+		case ForeignServerRelationId:
+			read_server(options, &ignored.server);
+			break;
+		case ForeignTableRelationId:
+			read_table(options, &ignored.table);
+			break;
+		default:
+			/* the wrapper itself has no rules, so that any option is wrong */
+			read_options(options, catalog, &ignored);
+			break;
+	}
+	PG_RETURN_VOID();
+}
+
+/*
+ * Lookup.  What is stored passed the validator once, but not necessarily this
+ * version of it: a value that is no longer valid is an error here too.
+ */
+
+ServerOptions *
+server_options(const ForeignServer *server)
+{
+	ServerOptions *result = palloc(sizeof(ServerOptions));
+
+	read_server(server->options, result);
+	return result;
+}
+
+TableOptions *
+table_options(const ForeignTable *table, const ForeignServer *server)
+{
+	ServerOptions defaults;
+	TableOptions *result = palloc0(sizeof(TableOptions));
+
+	read_server(server->options, &defaults);
+	result->cache_ttl = defaults.cache_ttl;
+	result->on_missing_field = defaults.on_missing_field;
+	result->async_capable = defaults.async_capable;
+	read_table(table->options, result);
+	return result;
+}
+
+ImportOptions *
+import_options(List *options)
+{
+	ImportOptions *result = palloc0(sizeof(ImportOptions));
+
+	result->custom_fields = true;
+	read_options(options, OPTION_IMPORT, result);
+	return result;
+}
+
+MappingOptions *
+mapping_options(const UserMapping *mapping)
+{
+	MappingOptions *result = palloc0(sizeof(MappingOptions));
+
+	read_options(mapping->options, UserMappingRelationId, result);
+	return result;
+}
+
+/* The columns that a resource's catalogue has. */
+static List *
+column_names(const Resource *resource)
+{
+	List	   *names = NIL;
+
+	for (int i = 0; i < resource->ncolumns; i++)
+		names = lappend(names, unconstify(char *, resource->columns[i].name));
+	return names;
+}
+
+/* What a field looks like, as the hint's statement has it. */
+static const char *
+example_field(const Resource *resource)
+{
+	switch (resource->form)
+	{
+		case ROW_EMPLOYEE:
+			return "category.field_id";
+		case ROW_OBJECTS:
+			return "/object/field_id";
+		case ROW_CSV:
+			return "label in the report";
+		case ROW_KEYS:
+			break;
+	}
+	return "key";
+}
+
+/*
+ * Neither the column's options nor its name say which field it is.  The hint's
+ * statement can be used as it stands but for the field.
+ */
+static void
+report_unknown_column(Oid relid, const char *attname,
+					  const Resource *resource)
+{
+	const char *closest = hint_closest_name(attname, column_names(resource));
+	char	   *schema = get_namespace_name(get_rel_namespace(relid));
+	char	   *table = get_rel_name(relid);
+	StringInfoData hint;
+
+	initStringInfo(&hint);
+	if (closest != NULL)
+		appendStringInfo(&hint, "Perhaps you meant the column \"%s\". ",
+						 closest);
+	appendStringInfo(&hint, "Name the field: ALTER FOREIGN TABLE %s ALTER "
+					 "COLUMN %s OPTIONS (ADD field '%s');",
+					 quote_qualified_identifier(schema, table),
+					 quote_identifier(attname), example_field(resource));
+
+	ereport(ERROR,
+			(errcode(ERRCODE_FDW_COLUMN_NAME_NOT_FOUND),
+			 errmsg("column \"%s\" of foreign table \"%s\" names no field",
+					attname, table),
+			 errdetail("Resource \"%s\" has no column of this name, and the "
+					   "column has no option \"field\".", resource->name),
+			 errhint("%s", hint.data)));
+}
+
+/* A path of keys, unless it is a label or the whole row. */
+static void
+check_keys(const Resource *resource, const char *field)
+{
+	const char *defect = option_key_defect(field);
+
+	if (defect != NULL && resource->form != ROW_CSV &&
+		strcmp(field, RESOURCE_WHOLE_ROW) != 0)
+		report_invalid_value(find_rule("field", AttributeRelationId), field,
+							 defect);
+}
+
+/*
+ * The catalogue's entry holds for a column of its name, unless the column says
+ * that it is another field: then its form and path are that field's, not the
+ * entry's.
+ */
+ColumnOptions *
+column_options(Oid relid, AttrNumber attnum, const char *attname,
+			   const Resource *resource)
+{
+	List	   *options = GetForeignColumnOptions(relid, attnum);
+	const char *field = option_value(options, "field");
+	const ResourceColumn *entry = resource_column(resource, attname);
+	ColumnOptions *result = palloc0(sizeof(ColumnOptions));
+
+	if (field != NULL && entry != NULL && strcmp(field, entry->field) != 0)
+		entry = NULL;
+	if (field == NULL && entry == NULL)
+		report_unknown_column(relid, attname, resource);
+
+	if (entry != NULL)
+	{
+		result->field = entry->field;
+		result->form = entry->form;
+		result->path = entry->path;
+	}
+	read_options(options, AttributeRelationId, result);
+	check_keys(resource, result->field);
+	result->category = resource_category(resource, result->field);
+	result->entry = entry;
+	return result;
+}

@@ -1,0 +1,98 @@
+/*
+ * options.h
+ *		The options of servers, tables, columns and user mappings: checked when
+ *		they are set, read when they are needed.
+ *
+ * Knows catalogs and resources, not what the options are used for.  Messages
+ * never repeat a value that is, or could by mistake hold, a secret.
+ */
+#ifndef HIBOB_OPTIONS_OPTIONS_H
+#define HIBOB_OPTIONS_OPTIONS_H
+
+#include "postgres.h"
+
+#include "foreign/foreign.h"
+#include "resources/resource.h"
+
+typedef enum MissingField
+{
+	MISSING_FIELD_WARN,
+	MISSING_FIELD_ERROR,
+	MISSING_FIELD_IGNORE
+} MissingField;
+
+typedef struct ServerOptions
+{
+	const char *base_url;		/* without a slash at the end */
+	int			connect_timeout;	/* ms */
+	int			read_timeout;	/* ms */
+	int			max_retries;
+	int			max_rate_limit_wait;	/* ms */
+	const char *proxy;			/* or NULL */
+	const char *ca_file;		/* or NULL */
+	double		fdw_startup_cost;
+	double		fdw_tuple_cost;
+	int			cache_ttl;		/* ms; these three are its tables' defaults */
+	MissingField on_missing_field;
+	bool		async_capable;
+} ServerOptions;
+
+typedef struct TableOptions
+{
+	const Resource *resource;
+	bool		show_inactive;
+	int64		min_rows;
+	int			batch_size;		/* 0: off */
+	const char *id;				/* of the report or custom table, or NULL */
+	const char *parameters;		/* what the resource's own options that are true
+								 * add to the query string, or NULL */
+	bool		report_async;
+	bool		scratch;		/* of those: where parsers put them */
+	int			cache_ttl;		/* ms; 0: off */
+	MissingField on_missing_field;
+	bool		async_capable;
+} TableOptions;
+
+typedef struct ColumnOptions
+{
+	const char *field;
+	ValueForm	form;
+	const char *path;			/* or NULL */
+	const char *category;		/* or NULL: not known */
+	const ResourceColumn *entry; /* the catalogue's, or NULL */
+} ColumnOptions;
+
+typedef struct MappingOptions
+{
+	const char *service_user_id;
+	const char *token;
+} MappingOptions;
+
+typedef struct ImportOptions
+{
+	int			all_fields;		/* not only those of the catalogue */
+	bool		custom_fields;
+	bool		reports;
+	bool		custom_tables;
+} ImportOptions;
+
+/* Results are palloc'd in the current memory context. */
+extern ServerOptions *server_options(const ForeignServer *server);
+
+/* A table's own options win over its server's. */
+extern TableOptions *table_options(const ForeignTable *table,
+								   const ForeignServer *server);
+
+/*
+ * A column's own options, completed by the resource's catalogue.  Raises an
+ * error with a hint if neither says which field it is.
+ */
+extern ColumnOptions *column_options(Oid relid, AttrNumber attnum,
+									 const char *attname,
+									 const Resource *resource);
+
+/* The options of IMPORT FOREIGN SCHEMA, from its statement. */
+extern ImportOptions *import_options(List *options);
+extern MappingOptions *mapping_options(const UserMapping *mapping);
+
+#endif							/* HIBOB_OPTIONS_OPTIONS_H */

@@ -1,0 +1,796 @@
+/*
+ * csv_reader.c
+ *		A strict, resumable CSV reader that finds rows and wanted columns.
+ *
+ * Nearly all time goes into finding where a field ends.  So that is done many
+ * bytes at a time, and nothing is built from a field: the reader notes where
+ * each one lies, wanted or not, which costs less than to ask.
+ *
+ * No byte of a row is looked at twice, except that the first record is read
+ * once for the delimiter and once more for the labels.  Where the window ends
+ * the reader's state says all about the bytes behind it, so that no piece is
+ * too small to make progress and what it answers never depends on how the
+ * document was cut.
+ *
+ * This file may know nothing of PostgreSQL, HTTP or HiBob.
+ */
+#include "reader/csv_reader.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+#define LEAST_MAX_ROW 16		/* as in json_reader.c */
+#define BYTE_ORDER_MARK "\xef\xbb\xbf"
+
+/* Where two of them are equally frequent, the first one counts. */
+static const char delimiters[] = {',', ';', '\t', '|'};
+
+#define NDELIMITERS sizeof(delimiters)
+
+/* What lies before the next byte. */
+typedef enum ReaderState
+{
+	AT_START,					/* nothing, not even a byte order mark */
+	AT_RECORD,					/* a whole record, or nothing but the mark */
+	AT_RECORD_CR,				/* likewise, and a CR that LF may follow */
+	IN_HEADER,					/* a part of the header, its delimiter being
+								 * looked for */
+	AT_FIELD,					/* a delimiter, or the record's start */
+	IN_FIELD,					/* a part of a field without quotes */
+	IN_QUOTES,					/* a quote and a part of its field */
+	BEHIND_QUOTE,				/* a quote that closes, if none follows */
+	AT_DEFECT					/* nothing is read any more */
+} ReaderState;
+
+typedef struct CsvSlot
+{
+	char	   *label;
+	int			column;			/* or -1 */
+	JsonSlice	value;
+} CsvSlot;
+
+struct CsvReader
+{
+	JsonReaderAlloc alloc;
+	size_t		max_row;
+
+	CsvSlot    *slots;
+	int			nslots;
+	int			slots_room;
+
+	bool		has_header;
+	char	  **labels;			/* CSV_MAX_COLUMNS */
+	size_t		nlabels;
+	char	   *text;			/* of the labels */
+	size_t		text_room;
+
+	/* the window; offsets are in it */
+	const char *window;
+	size_t		length;
+	uint64_t	window_start;	/* where it lies in the document */
+	size_t		position;		/* where to go on reading */
+	size_t		row_start;		/* if in a record */
+
+	ReaderState state;
+	JsonResult	result;			/* why reading stops */
+	bool		last;			/* no byte follows the window */
+	char		delimiter;		/* LF, which comes first, if there is none */
+
+	/* looking for the delimiter */
+	size_t		counts[NDELIMITERS];
+	bool		quoted;
+	bool		may_quote;		/* the next quote is one that opens */
+
+	/* the present record; offsets are relative to its start */
+	bool		in_record;
+	JsonSlice  *fields;			/* CSV_MAX_COLUMNS */
+	size_t		nfields;		/* all, also if not noted */
+	size_t		max_fields;		/* that are noted */
+	size_t		field_start;
+	uint8_t		flags;			/* of the present field */
+
+	JsonDefect	defect;
+	const char *where;			/* its place; the position follows from it */
+};
+
+/*
+ * Defects
+ *
+ * What reads a part of the document returns that part's end, or NULL.  NULL
+ * means that reading stops, and reader->result says why.
+ */
+
+static const char *
+defect(CsvReader *reader, JsonDefectKind kind, const char *message,
+	   const char *where)
+{
+	reader->result = JSON_BAD;
+	reader->defect.kind = kind;
+	reader->defect.message = message;
+	reader->where = where;
+	return NULL;
+}
+
+/* A record has no end where it has to at the latest. */
+static const char *
+too_large(CsvReader *reader, const char *where)
+{
+	return defect(reader, JSON_DEFECT_ROW_SIZE, "larger than allowed", where);
+}
+
+/* A NUL byte, or UTF-16 by its byte order mark. */
+static const char *
+not_text(CsvReader *reader, const char *where)
+{
+	return defect(reader, JSON_DEFECT_SYNTAX, "not UTF-8 text", where);
+}
+
+/*
+ * Bytes
+ */
+
+/*
+ * Finds the next byte that is NUL or one of three others.  Returns "end" if
+ * there is none.  The last bytes, or without SSE2 all, are taken one by one.
+ */
+static inline const char *
+find_special(const char *p, const char *end, char a, char b, char c)
+{
+#ifdef __SSE2__
+	const __m128i nuls = _mm_setzero_si128();
+	const __m128i as = _mm_set1_epi8(a);
+	const __m128i bs = _mm_set1_epi8(b);
+	const __m128i cs = _mm_set1_epi8(c);
+
+	while (end - p >= 16)
+	{
+		__m128i		bytes = _mm_loadu_si128((const __m128i *) (const void *) p);
+		__m128i		special = _mm_cmpeq_epi8(bytes, nuls);
+		unsigned int mask;
+
+		special = _mm_or_si128(special, _mm_cmpeq_epi8(bytes, as));
+		special = _mm_or_si128(special, _mm_cmpeq_epi8(bytes, bs));
+		special = _mm_or_si128(special, _mm_cmpeq_epi8(bytes, cs));
+		mask = (unsigned int) _mm_movemask_epi8(special);
+		if (mask != 0)
+			return p + __builtin_ctz(mask);
+		p += 16;
+	}
+#endif
+	while (p < end && *p != '\0' && *p != a && *p != b && *p != c)
+		p++;
+	return p;
+}
+
+/* Normalises a label where it is.  Returns its new length. */
+static size_t
+normalise(char *label, size_t length)
+{
+	bool		space = false;
+	size_t		n = 0;
+	size_t		i;
+
+	for (i = 0; i < length; i++)
+	{
+		if (label[i] == ' ' || (label[i] >= '\t' && label[i] <= '\r'))
+		{
+			space = (n > 0);
+			continue;
+		}
+		if (space)
+			label[n++] = ' ';
+		space = false;
+		label[n++] = label[i];
+	}
+	return n;
+}
+
+size_t
+csv_unquote(const char *text, size_t length, char *out)
+{
+	size_t		n = 0;
+	size_t		i;
+
+	for (i = 0; i < length; i++)
+	{
+		out[n++] = text[i];
+		if (text[i] == '"' && i + 1 < length && text[i + 1] == '"')
+			i++;
+	}
+	return n;
+}
+
+/*
+ * The header
+ */
+
+/* The n-th column with this label, or -1. */
+static int
+nth_column(const CsvReader *reader, const char *label, size_t length,
+		   unsigned long n)
+{
+	size_t		i;
+
+	for (i = 0; i < reader->nlabels; i++)
+	{
+		if (strncmp(reader->labels[i], label, length) == 0 &&
+			reader->labels[i][length] == '\0' && --n == 0)
+			return (int) i;
+	}
+	return -1;
+}
+
+/* The column that a wanted label stands for, or -1. */
+static int
+find_column(const CsvReader *reader, const char *label)
+{
+	int			column = nth_column(reader, label, strlen(label), 1);
+	const char *hash = strrchr(label, '#');
+	unsigned long n = 0;
+
+	if (column >= 0 || hash == NULL)
+		return column;
+	if (strspn(hash + 1, "0123456789") == strlen(hash + 1) && hash[1] != '0')
+		n = strtoul(hash + 1, NULL, 10);
+	if (n < 2 && hash > label)
+		return -1;
+	return nth_column(reader, label, (size_t) (hash - label), n);
+}
+
+/*
+ * Makes labels of the fields of a record of "size" bytes.  A header that is
+ * read again takes no more memory.
+ */
+static void
+take_labels(CsvReader *reader, size_t size)
+{
+	const char *record = reader->window + reader->row_start;
+	const JsonSlice *field;
+	char	   *label;
+	size_t		length;
+	size_t		i;
+
+	if (reader->text_room < size + reader->nfields)
+	{
+		reader->text_room = size + reader->nfields;
+		reader->text = reader->alloc(reader->text_room);
+	}
+	label = reader->text;
+	for (i = 0; i < reader->nfields; i++)
+	{
+		field = &reader->fields[i];
+		length = field->length;
+		if (field->flags & CSV_DOUBLED_QUOTES)
+			length = csv_unquote(record + field->start, length, label);
+		else
+			memcpy(label, record + field->start, length);
+		length = normalise(label, length);
+		label[length] = '\0';
+		reader->labels[i] = label;
+		label += length + 1;
+	}
+	reader->nlabels = reader->nfields;
+}
+
+/* The header is complete, and so it is known where the wanted columns are. */
+static bool
+take_header(CsvReader *reader, size_t size)
+{
+	int			i;
+
+	if (reader->nfields > CSV_MAX_COLUMNS)
+	{
+		defect(reader, JSON_DEFECT_SHAPE, "the header has too many columns",
+			   reader->window + reader->row_start);
+		return false;
+	}
+	take_labels(reader, size);
+	for (i = 0; i < reader->nslots; i++)
+		reader->slots[i].column = find_column(reader, reader->slots[i].label);
+	reader->has_header = true;
+	reader->max_fields = reader->nlabels;
+	return true;
+}
+
+/*
+ * Chooses the delimiter, the first record having ended at "p", and goes back
+ * to that record's start.
+ */
+static const char *
+choose_delimiter(CsvReader *reader, const char *p)
+{
+	const char *start = reader->window + reader->row_start;
+	size_t		most = 0;
+	size_t		i;
+
+	/* With less in the window it would not have come to this. */
+	if ((size_t) (p - start) >= reader->max_row)
+		return too_large(reader, p);
+	reader->delimiter = '\n';
+	for (i = 0; i < NDELIMITERS; i++)
+	{
+		if (reader->counts[i] > most)
+		{
+			reader->delimiter = delimiters[i];
+			most = reader->counts[i];
+		}
+	}
+	reader->state = AT_FIELD;
+	return start;
+}
+
+/*
+ * Counts what may be the delimiter.  As long as that is not known, a quote
+ * behind any of them opens a field; and so does one behind a quote that has
+ * closed a field, which makes both a doubled quote.
+ */
+static const char *
+scan_header(CsvReader *reader, const char *p, const char *end)
+{
+	const char *found;
+
+	for (; p < end; p++)
+	{
+		if (*p == '\0')
+			return not_text(reader, p);
+		if (*p == '"' && (reader->quoted || reader->may_quote))
+		{
+			reader->quoted = !reader->quoted;
+			reader->may_quote = true;
+			continue;
+		}
+		if (reader->quoted)
+			continue;
+		if (*p == '\n' || *p == '\r')
+			return choose_delimiter(reader, p);
+		found = memchr(delimiters, *p, NDELIMITERS);
+		if (found != NULL)
+			reader->counts[found - delimiters]++;
+		reader->may_quote = (found != NULL);
+	}
+	return p;
+}
+
+/*
+ * Records
+ */
+
+static inline size_t
+record_offset(const CsvReader *reader, const char *p)
+{
+	return (size_t) (p - reader->window) - reader->row_start;
+}
+
+/* Makes the record's fields what csv_reader_slice() returns. */
+static void
+complete_row(CsvReader *reader)
+{
+	CsvSlot    *slot;
+	int			i;
+
+	for (i = 0; i < reader->nslots; i++)
+	{
+		slot = &reader->slots[i];
+		if (slot->column < 0)
+			continue;
+		slot->value = reader->fields[slot->column];
+		slot->value.start += reader->row_start;
+	}
+	reader->result = JSON_ROW;
+}
+
+/* Steps over the line end at "p", if that is not the document's end. */
+static inline const char *
+leave_line(CsvReader *reader, const char *p, const char *end)
+{
+	reader->state = (p < end && *p == '\r') ? AT_RECORD_CR : AT_RECORD;
+	return (p < end) ? p + 1 : p;
+}
+
+/*
+ * The record ends before "p".  Reading stops at a row, before its bytes can be
+ * dropped.
+ */
+static const char *
+end_record(CsvReader *reader, const char *p, const char *end)
+{
+	size_t		size = record_offset(reader, p);
+
+	if (size >= reader->max_row)
+		return too_large(reader, p);
+	if (!reader->has_header)
+	{
+		if (!take_header(reader, size))
+			return NULL;
+	}
+	else if (reader->nfields == reader->nlabels)
+		complete_row(reader);
+	else
+		return defect(reader, JSON_DEFECT_SHAPE,
+					  "a row has another number of fields than the header",
+					  reader->window + reader->row_start);
+	reader->in_record = false;
+	reader->nfields = 0;
+	p = leave_line(reader, p, end);
+	reader->position = (size_t) (p - reader->window);
+	return (reader->result == JSON_ROW) ? NULL : p;
+}
+
+/* Begins a record at "p", or passes over an empty line. */
+static inline const char *
+begin_record(CsvReader *reader, const char *p, const char *end)
+{
+	if ((*p == '\n' || *p == '\r') && reader->nlabels != 1)
+		return leave_line(reader, p, end);
+	reader->in_record = true;
+	reader->row_start = (size_t) (p - reader->window);
+	reader->state = reader->has_header ? AT_FIELD : IN_HEADER;
+	return p;
+}
+
+/*
+ * Fields
+ */
+
+/*
+ * Notes a field whose text ends before "text_end"; one too many is counted
+ * only.  At "p" is a delimiter or the record's end.
+ */
+static inline const char *
+end_field(CsvReader *reader, JsonKind kind, const char *text_end,
+		  const char *p, const char *end)
+{
+	JsonSlice  *field;
+
+	if (reader->nfields < reader->max_fields)
+	{
+		field = &reader->fields[reader->nfields];
+		field->start = reader->field_start;
+		field->length = record_offset(reader, text_end) - reader->field_start;
+		field->kind = (uint8_t) kind;
+		field->flags = reader->flags;
+	}
+	reader->nfields++;
+	if (p == end || *p == '\n' || *p == '\r')
+		return end_record(reader, p, end);
+	reader->state = AT_FIELD;
+	return p + 1;
+}
+
+/* A field without quotes ends before "p". */
+static inline const char *
+end_plain(CsvReader *reader, const char *p, const char *end)
+{
+	bool		empty = (record_offset(reader, p) == reader->field_start);
+
+	return end_field(reader, empty ? JSON_NULL : JSON_STRING, p, p, end);
+}
+
+/* Quotes within such a field are ordinary characters. */
+static inline const char *
+read_plain(CsvReader *reader, const char *p, const char *end)
+{
+	p = find_special(p, end, reader->delimiter, '\n', '\r');
+	if (p == end)
+		return p;
+	if (*p == '\0')
+		return not_text(reader, p);
+	return end_plain(reader, p, end);
+}
+
+/* A quoted field ends with the quote before "p", if it is one that closes. */
+static inline const char *
+end_quoted(CsvReader *reader, const char *p, const char *end)
+{
+	if (p < end && *p == '"')
+	{
+		reader->flags |= CSV_DOUBLED_QUOTES;
+		reader->state = IN_QUOTES;
+		return p + 1;
+	}
+	if (p < end && *p == '\0')
+		return not_text(reader, p);
+	if (p < end && *p != reader->delimiter && *p != '\n' && *p != '\r')
+		return defect(reader, JSON_DEFECT_SYNTAX, "expected a delimiter", p);
+	return end_field(reader, JSON_STRING, p - 1, p, end);
+}
+
+static inline const char *
+read_quoted(CsvReader *reader, const char *p, const char *end)
+{
+	p = find_special(p, end, '"', '"', '"');
+	if (p == end)
+		return p;
+	if (*p == '\0')
+		return not_text(reader, p);
+	reader->state = BEHIND_QUOTE;
+	return p + 1;
+}
+
+static inline const char *
+read_field(CsvReader *reader, const char *p, const char *end)
+{
+	reader->flags = 0;
+	if (*p == '"')
+	{
+		reader->field_start = record_offset(reader, p + 1);
+		reader->state = IN_QUOTES;
+		return read_quoted(reader, p + 1, end);
+	}
+	reader->field_start = record_offset(reader, p);
+	reader->state = IN_FIELD;
+	return read_plain(reader, p, end);
+}
+
+/*
+ * The document
+ */
+
+/* Steps over a byte order mark, or stops while it cannot be told from text. */
+static const char *
+read_start(CsvReader *reader, const char *p, const char *end)
+{
+	const size_t length = strlen(BYTE_ORDER_MARK);
+	size_t		n = (size_t) (end - p) < length ? (size_t) (end - p) : length;
+
+	if (*p == '\xff' || *p == '\xfe')
+		return not_text(reader, p);
+	if (memcmp(p, BYTE_ORDER_MARK, n) == 0)
+	{
+		if (n < length && !reader->last)
+			return NULL;
+		if (n == length)
+			p += length;
+	}
+	reader->state = AT_RECORD;
+	return p;
+}
+
+/* Reads on at "p", which is not the window's end. */
+static inline const char *
+read_next(CsvReader *reader, const char *p, const char *end)
+{
+	switch (reader->state)
+	{
+		case AT_START:
+			return read_start(reader, p, end);
+		case AT_RECORD:
+			return begin_record(reader, p, end);
+		case AT_RECORD_CR:
+			reader->state = AT_RECORD;
+			return (*p == '\n') ? p + 1 : p;
+		case IN_HEADER:
+			return scan_header(reader, p, end);
+		case AT_FIELD:
+			return read_field(reader, p, end);
+		case IN_FIELD:
+			return read_plain(reader, p, end);
+		case IN_QUOTES:
+			return read_quoted(reader, p, end);
+		case BEHIND_QUOTE:
+			return end_quoted(reader, p, end);
+		case AT_DEFECT:
+			break;
+	}
+	return NULL;
+}
+
+/* Reads the end of the document, which also ends what it finds there. */
+static const char *
+read_end(CsvReader *reader, const char *end)
+{
+	switch (reader->state)
+	{
+		case IN_HEADER:
+			return choose_delimiter(reader, end);
+		case AT_FIELD:
+			reader->flags = 0;
+			reader->field_start = record_offset(reader, end);
+			return end_plain(reader, end, end);
+		case IN_FIELD:
+			return end_plain(reader, end, end);
+		case IN_QUOTES:
+			return defect(reader, JSON_DEFECT_TRUNCATED,
+						  "ends inside a quoted field", end);
+		case BEHIND_QUOTE:
+			return end_quoted(reader, end, end);
+		default:
+			break;
+	}
+	if (!reader->has_header)
+		return defect(reader, JSON_DEFECT_TRUNCATED, "has no header", end);
+	reader->result = JSON_END;
+	return NULL;
+}
+
+/*
+ * Reading cannot go on.
+ *
+ * A record is too large as soon as max_row bytes of it have been seen without
+ * its end.  From there on nothing else counts, so that it makes no difference
+ * how much more the window happened to hold.
+ */
+static JsonResult
+stop_reading(CsvReader *reader)
+{
+	const char *start = reader->window + csv_reader_keep_from(reader);
+	const char *end = reader->window + reader->length;
+
+	if (reader->result == JSON_ROW || reader->result == JSON_END)
+		return reader->result;
+	if (reader->result == JSON_MORE)
+	{
+		if ((size_t) (end - start) < reader->max_row)
+			return JSON_MORE;
+		reader->where = end;
+	}
+	if ((size_t) (reader->where - start) >= reader->max_row)
+		too_large(reader, start);
+	reader->defect.position = reader->window_start +
+		(uint64_t) (reader->where - reader->window);
+	reader->state = AT_DEFECT;
+	return JSON_BAD;
+}
+
+/*
+ * Goes on from field to field.  The window is at a new address each time, so
+ * nothing but offsets lives on between two calls.
+ */
+JsonResult
+csv_reader_next(CsvReader *reader, const char *window, size_t length,
+				bool last)
+{
+	const char *p;
+	const char *end;
+
+	if (reader->state == AT_DEFECT)
+		return JSON_BAD;
+	reader->window = (length > 0) ? window : "";
+	reader->length = length;
+	reader->last = last;
+	reader->result = JSON_MORE;
+
+	p = reader->window + reader->position;
+	end = reader->window + length;
+	while (p != NULL && (p < end || last))
+	{
+		reader->position = (size_t) (p - reader->window);
+		p = (p < end) ? read_next(reader, p, end) : read_end(reader, end);
+	}
+	if (p != NULL)
+		reader->position = length;
+	return stop_reading(reader);
+}
+
+/*
+ * The window
+ */
+
+/* A record is kept as a whole, for its slices have to lie in one window. */
+size_t
+csv_reader_keep_from(const CsvReader *reader)
+{
+	return reader->in_record ? reader->row_start : reader->position;
+}
+
+void
+csv_reader_dropped(CsvReader *reader, size_t bytes)
+{
+	reader->window_start += bytes;
+	reader->position -= bytes;
+	if (reader->in_record)
+		reader->row_start -= bytes;
+}
+
+/*
+ * What to look for
+ */
+
+CsvReader *
+csv_reader_create(size_t max_row, JsonReaderAlloc alloc)
+{
+	CsvReader  *reader = alloc(sizeof(CsvReader));
+
+	reader->alloc = alloc;
+	reader->max_row = (max_row > LEAST_MAX_ROW) ? max_row : LEAST_MAX_ROW;
+	reader->fields = alloc(CSV_MAX_COLUMNS * sizeof(*reader->fields));
+	reader->labels = alloc(CSV_MAX_COLUMNS * sizeof(*reader->labels));
+	csv_reader_restart(reader);
+	return reader;
+}
+
+int
+csv_reader_want(CsvReader *reader, const char *label)
+{
+	size_t		length = strlen(label);
+	char	   *copy = reader->alloc(length + 1);
+	CsvSlot    *slots = reader->slots;
+	int			i;
+
+	memcpy(copy, label, length);
+	copy[normalise(copy, length)] = '\0';
+	for (i = 0; i < reader->nslots; i++)
+	{
+		if (strcmp(slots[i].label, copy) == 0)
+			return i;
+	}
+	if (reader->nslots == reader->slots_room)
+	{
+		reader->slots_room = reader->nslots * 2 + 16;
+		slots = reader->alloc((size_t) reader->slots_room * sizeof(*slots));
+		if (reader->nslots > 0)
+			memcpy(slots, reader->slots,
+				   (size_t) reader->nslots * sizeof(*slots));
+		reader->slots = slots;
+	}
+	slots[reader->nslots].label = copy;
+	slots[reader->nslots].column = -1;
+	return reader->nslots++;
+}
+
+void
+csv_reader_restart(CsvReader *reader)
+{
+	int			i;
+
+	for (i = 0; i < reader->nslots; i++)
+	{
+		reader->slots[i].column = -1;
+		memset(&reader->slots[i].value, 0, sizeof(JsonSlice));
+	}
+	reader->has_header = false;
+	reader->nlabels = 0;
+	reader->window_start = 0;
+	reader->position = 0;
+	reader->state = AT_START;
+	memset(reader->counts, 0, sizeof(reader->counts));
+	reader->quoted = false;
+	reader->may_quote = true;
+	reader->in_record = false;
+	reader->nfields = 0;
+	reader->max_fields = CSV_MAX_COLUMNS;
+}
+
+/*
+ * What was found
+ */
+
+const JsonSlice *
+csv_reader_slice(const CsvReader *reader, int slot)
+{
+	return &reader->slots[slot].value;
+}
+
+bool
+csv_reader_has_header(const CsvReader *reader)
+{
+	return reader->has_header;
+}
+
+int
+csv_reader_nlabels(const CsvReader *reader)
+{
+	return (int) reader->nlabels;
+}
+
+const char *
+csv_reader_label(const CsvReader *reader, int index)
+{
+	return reader->labels[index];
+}
+
+bool
+csv_reader_has_label(const CsvReader *reader, int slot)
+{
+	return reader->slots[slot].column >= 0;
+}
+
+const JsonDefect *
+csv_reader_defect(const CsvReader *reader)
+{
+	return &reader->defect;
+}

@@ -1,0 +1,93 @@
+/*
+ * csv_reader.h
+ *		Finds the rows of a CSV document, and the wanted columns of each row,
+ *		in one pass over bytes that arrive in pieces.
+ *
+ * The sibling of json_reader.h, whose types it shares and whose window it
+ * works in: the caller calls csv_reader_next() with the window as it is, and
+ * may drop what lies before csv_reader_keep_from(), saying so with
+ * csv_reader_dropped().
+ *
+ * The text is UTF-8, with or without a byte order mark.  Its first record is
+ * the header, which also tells the delimiter: whichever of comma, semicolon,
+ * tab and bar it has most often outside of quotes.  Records end with LF, CRLF
+ * or a lone CR and have as many fields as the header.  Fields are quoted as in
+ * RFC 4180.  Empty lines are skipped, but where the header has a single column
+ * each is a row, whose value is null.
+ *
+ * This module knows neither PostgreSQL nor HTTP and builds alone.
+ */
+#ifndef HIBOB_READER_CSV_READER_H
+#define HIBOB_READER_CSV_READER_H
+
+#include "reader/json_reader.h"
+
+typedef struct CsvReader CsvReader;
+
+/* More columns than this make a defect; PostgreSQL has no more either. */
+#define CSV_MAX_COLUMNS 1600
+
+/* Flag of a JsonSlice: its quotes are doubled, see csv_unquote(). */
+#define CSV_DOUBLED_QUOTES	0x08
+
+/*
+ * A row, or the header, may have max_row bytes, its line end counted as one
+ * even where that is missing; at least 16 are granted.
+ */
+extern CsvReader *csv_reader_create(size_t max_row, JsonReaderAlloc alloc);
+
+/*
+ * Asks for the column with a label.  Returns its slot, counted from 0; the
+ * same label gives the same slot.  Only before the first csv_reader_next().
+ *
+ * Labels are compared as csv_reader_label() returns them.  Of columns with the
+ * same label this is the first one; "Label#2" is the second one labelled
+ * "Label", and so on, unless a column is labelled "Label#2" itself.  The first
+ * column without a label is "#1".
+ */
+extern int	csv_reader_want(CsvReader *reader, const char *label);
+
+/*
+ * Back to the start of a document, keeping what is wanted.  The header is read
+ * again.
+ */
+extern void csv_reader_restart(CsvReader *reader);
+
+/* Goes on reading, as json_reader_next() does. */
+extern JsonResult csv_reader_next(CsvReader *reader, const char *window,
+								  size_t length, bool last);
+
+/*
+ * The offset in the window from which on bytes are still needed.  At JSON_ROW
+ * the row is behind it: drop nothing before its slices have been used.  Fewer
+ * than max_row bytes are kept.
+ */
+extern size_t csv_reader_keep_from(const CsvReader *reader);
+extern void csv_reader_dropped(CsvReader *reader, size_t bytes);
+
+/*
+ * The present row's value: JSON_ABSENT if the header has no such label,
+ * JSON_NULL if it is empty and not quoted, else JSON_STRING.  The slice
+ * excludes the quotes.
+ */
+extern const JsonSlice *csv_reader_slice(const CsvReader *reader, int slot);
+
+/*
+ * The header, once it has been read: at the first JSON_ROW or JSON_END at the
+ * latest.  In its labels white space, line breaks too, is a single space and
+ * there is none at the ends.  They live until csv_reader_restart().
+ */
+extern bool csv_reader_has_header(const CsvReader *reader);
+extern int	csv_reader_nlabels(const CsvReader *reader);
+extern const char *csv_reader_label(const CsvReader *reader, int index);
+extern bool csv_reader_has_label(const CsvReader *reader, int slot);
+
+extern const JsonDefect *csv_reader_defect(const CsvReader *reader);
+
+/*
+ * Makes each doubled quote a single one.  "out" has room for "length" bytes;
+ * returns how many it was given.
+ */
+extern size_t csv_unquote(const char *text, size_t length, char *out);
+
+#endif							/* HIBOB_READER_CSV_READER_H */

@@ -1,0 +1,277 @@
+/*
+ * json_doc.c
+ *		Small JSON documents, built and read by json-c.
+ *
+ * With named_lists.c the one room that sees json-c.  It includes nothing of
+ * PostgreSQL, so it cannot raise an error: what fails is returned.  A JsonDoc is a json_object
+ * under a name of our own.
+ */
+#include "reader/json_doc.h"
+
+#include <json-c/json.h>
+#include <limits.h>
+#include <string.h>
+
+/* What is read is shallow; the limit only keeps the parser's stack small. */
+#define MAX_DEPTH 32
+
+#define AS_JSON(doc) ((json_object *) (doc))
+#define AS_DOC(json) ((JsonDoc *) (json))
+
+JsonDoc *
+json_doc_new(void)
+{
+	return AS_DOC(json_object_new_object());
+}
+
+void
+json_doc_free(JsonDoc *doc)
+{
+	json_object_put(AS_JSON(doc));
+}
+
+/*
+ * Adds a value to an object or, without a key, to an array.  The value is
+ * released if that fails, so that no caller has to.
+ */
+static json_object *
+attach(JsonDoc *parent, const char *key, json_object *value)
+{
+	int			failed;
+
+	if (parent == NULL || value == NULL)
+		failed = -1;
+	else if (key != NULL)
+		failed = json_object_object_add(AS_JSON(parent), key, value);
+	else
+		failed = json_object_array_add(AS_JSON(parent), value);
+
+	if (failed == 0)
+		return value;
+	json_object_put(value);
+	return NULL;
+}
+
+bool
+json_doc_put_text(JsonDoc *object, const char *key, const char *text)
+{
+	return attach(object, key, json_object_new_string(text)) != NULL;
+}
+
+bool
+json_doc_put_flag(JsonDoc *object, const char *key, bool flag)
+{
+	return attach(object, key, json_object_new_boolean(flag)) != NULL;
+}
+
+bool
+json_doc_put_number(JsonDoc *object, const char *key, long long number)
+{
+	return attach(object, key, json_object_new_int64(number)) != NULL;
+}
+
+JsonDoc *
+json_doc_put_object(JsonDoc *object, const char *key)
+{
+	return AS_DOC(attach(object, key, json_object_new_object()));
+}
+
+JsonDoc *
+json_doc_put_array(JsonDoc *object, const char *key)
+{
+	return AS_DOC(attach(object, key, json_object_new_array()));
+}
+
+JsonDoc *
+json_doc_append_object(JsonDoc *array)
+{
+	return AS_DOC(attach(array, NULL, json_object_new_object()));
+}
+
+bool
+json_doc_append_text(JsonDoc *array, const char *text)
+{
+	return attach(array, NULL, json_object_new_string(text)) != NULL;
+}
+
+const char *
+json_doc_print(JsonDoc *doc)
+{
+	return json_object_to_json_string_ext(AS_JSON(doc),
+										  JSON_C_TO_STRING_PLAIN |
+										  JSON_C_TO_STRING_NOSLASHESCAPE);
+}
+
+const char	json_doc_cut[] = "ends too early";
+
+/* Why there is no value. */
+static const char *
+describe(enum json_tokener_error error)
+{
+	switch (error)
+	{
+		case json_tokener_continue:
+			return json_doc_cut;
+		case json_tokener_error_depth:
+			return "nested too deeply";
+		case json_tokener_success:
+			return "nothing but null";
+		default:
+			return "not valid JSON";
+	}
+}
+
+/* Whether nothing but blanks follows. */
+static bool
+is_blank(const char *text, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		if (text[i] == '\0' || strchr(" \t\r\n", text[i]) == NULL)
+			return false;
+	return true;
+}
+
+/*
+ * A number at the very end would wait for its terminator; no caller has one
+ * there.
+ *
+ * JSON_TOKENER_STRICT would see to the end of the text, too.  But json-c 0.18
+ * takes all that is not ASCII for control characters then (its issue 875),
+ * and each version has its own idea of what is strict.  The comments and
+ * surplus commas that pass without it change no value.
+ */
+JsonDoc *
+json_doc_parse_value(const char *text, size_t length, int depth,
+					 const char **defect)
+{
+	json_tokener *tokener = NULL;
+	json_object *value;
+	size_t		end;
+
+	*defect = "out of memory";
+	if (length <= INT_MAX)
+		tokener = json_tokener_new_ex(depth);
+	if (tokener == NULL)
+		return NULL;
+	value = json_tokener_parse_ex(tokener, text, (int) length);
+	*defect = describe(json_tokener_get_error(tokener));
+	end = json_tokener_get_parse_end(tokener);
+	json_tokener_free(tokener);
+	if (value != NULL && !is_blank(text + end, length - end))
+	{
+		*defect = "more than one value";
+		json_object_put(value);
+		value = NULL;
+	}
+	return AS_DOC(value);
+}
+
+JsonDoc *
+json_doc_parse_any(const char *text, size_t length)
+{
+	const char *defect;
+	json_object *value = AS_JSON(json_doc_parse_value(text, length, MAX_DEPTH,
+													  &defect));
+
+	if (value != NULL && !json_object_is_type(value, json_type_object) &&
+		!json_object_is_type(value, json_type_array))
+	{
+		json_object_put(value);
+		value = NULL;
+	}
+	return AS_DOC(value);
+}
+
+JsonDoc *
+json_doc_parse(const char *text, size_t length)
+{
+	JsonDoc    *doc = json_doc_parse_any(text, length);
+
+	if (doc != NULL && !json_object_is_type(AS_JSON(doc), json_type_object))
+	{
+		json_doc_free(doc);
+		doc = NULL;
+	}
+	return doc;
+}
+
+JsonDoc *
+json_doc_value(JsonDoc *object, const char *key)
+{
+	json_object *value;
+
+	if (!json_object_is_type(AS_JSON(object), json_type_object) ||
+		!json_object_object_get_ex(AS_JSON(object), key, &value))
+		return NULL;
+	return AS_DOC(value);
+}
+
+JsonDoc *
+json_doc_first_value(JsonDoc *object)
+{
+	struct json_object_iterator first;
+	struct json_object_iterator end;
+
+	if (!json_object_is_type(AS_JSON(object), json_type_object))
+		return NULL;
+	first = json_object_iter_begin(AS_JSON(object));
+	end = json_object_iter_end(AS_JSON(object));
+	return json_object_iter_equal(&first, &end) ? NULL :
+		AS_DOC(json_object_iter_peek_value(&first));
+}
+
+size_t
+json_doc_length(JsonDoc *array)
+{
+	return json_object_is_type(AS_JSON(array), json_type_array) ?
+		json_object_array_length(AS_JSON(array)) : 0;
+}
+
+JsonDoc *
+json_doc_element(JsonDoc *array, size_t index)
+{
+	/* json-c would end the process */
+	if (!json_object_is_type(AS_JSON(array), json_type_array))
+		return NULL;
+	return AS_DOC(json_object_array_get_idx(AS_JSON(array), index));
+}
+
+const char *
+json_doc_element_text(JsonDoc *array, size_t index)
+{
+	return json_object_get_string(AS_JSON(json_doc_element(array, index)));
+}
+
+const char *
+json_doc_text(JsonDoc *object, const char *key)
+{
+	return json_object_get_string(AS_JSON(json_doc_value(object, key)));
+}
+
+long
+json_doc_unescape(const char *quoted, size_t length, char *out)
+{
+	const char *defect;
+	json_object *value = AS_JSON(json_doc_parse_value(quoted, length, 1,
+													  &defect));
+	long		result = -1;
+
+	if (value != NULL && json_object_is_type(value, json_type_string))
+	{
+		size_t		decoded = (size_t) json_object_get_string_len(value);
+
+		if (decoded + 2 <= length)
+		{
+			memcpy(out, json_object_get_string(value), decoded);
+			result = (long) decoded;
+		}
+	}
+	json_object_put(value);
+	return result;
+}
+
+const char *
+json_doc_library_version(void)
+{
+	return json_c_version();
+}

@@ -1,0 +1,351 @@
+/*
+ * json_find.c
+ *		What a JSON reader notes on its way: rows, their values, and values
+ *		around them.
+ *
+ * Like json_reader.c, which alone uses it, this file may know nothing of
+ * PostgreSQL and builds alone.  It is told of what stands in the containers on
+ * the way, and knows nothing of all other bytes.
+ */
+#include "reader/json_find.h"
+
+/* Inlined, what is rare would slow down what is done for every token. */
+#ifdef __GNUC__
+#define RARE __attribute__((noinline))
+#else
+#define RARE
+#endif
+
+/*
+ * Values and rows
+ */
+
+/*
+ * A key came twice, and the last one wins: what was found below the first one
+ * is forgotten.
+ */
+static void
+forget_below(JsonReader *reader, const JsonNode *node)
+{
+	JsonNode   *other;
+
+	for (other = reader->listed; other != NULL; other = other->next_listed)
+	{
+		if (other != node && json_node_within(other, node))
+			memset(&other->value, 0, sizeof(other->value));
+	}
+}
+
+/*
+ * Notes the value from "start" to "end" as what the present row has there.
+ * The end of a container is not known yet: leave_want() adds it.
+ */
+static void
+set_value(JsonReader *reader, JsonNode *node, JsonKind kind,
+		  const char *start, const char *end)
+{
+	if (!node->listed)
+	{
+		node->listed = true;
+		node->next_listed = reader->listed;
+		reader->listed = node;
+	}
+	else if (node->children != NULL)
+		forget_below(reader, node);
+	node->value.start = (size_t) (start - reader->window) - reader->row_start;
+	node->value.length = (size_t) (end - start);
+	node->value.kind = (uint8_t) kind;
+	node->value.flags = (kind == JSON_STRING) ? reader->scan.flags : 0;
+}
+
+/* That touches only the nodes which this row had, however many are wanted. */
+void
+json_find_forget_row(JsonReader *reader)
+{
+	JsonNode   *node;
+
+	for (node = reader->listed; node != NULL; node = node->next_listed)
+	{
+		node->listed = false;
+		memset(&node->value, 0, sizeof(node->value));
+	}
+	reader->listed = NULL;
+	reader->at.want = NULL;
+	reader->at.want_depth = 0;
+}
+
+/*
+ * Makes the row's values what json_reader_slice() returns.  Only now it is
+ * certain that this was a row: see enter_shape().
+ */
+static void
+complete_row(JsonReader *reader)
+{
+	JsonNode   *node;
+
+	for (node = reader->listed; node != NULL; node = node->next_listed)
+	{
+		if (node->value.kind == JSON_ABSENT)
+			continue;
+		node->value.start += reader->row_start;
+		node->carried = true;
+		if (node->value.kind != JSON_OBJECT)
+			node->was_leaf = true;
+	}
+	reader->at.want = NULL;
+	reader->at.want_depth = 0;
+	reader->row_complete = true;
+	if (reader->layout == NULL)
+		reader->layout = json_layout_create(reader->alloc);
+}
+
+/*
+ * A scalar at a node of the shape.  Where that leads to the rows, there should
+ * have been a container, unless a row around it can do without.
+ */
+static RARE bool
+take_shape_scalar(JsonReader *reader, const JsonNode *node, JsonKind kind,
+				  const char *start, const char *end)
+{
+	uint8_t		flags = (kind == JSON_STRING) ? reader->scan.flags : 0;
+
+	if (node->to_rows && !json_place_in_row(&reader->at))
+	{
+		json_defect(reader, JSON_DEFECT_SHAPE,
+					"expected an object or an array", reader->token);
+		return false;
+	}
+	if (node->has_outside)
+		json_copies_forget(&reader->copies, node, false);
+	if (node->copy != NULL)
+		json_copy_set(node->copy, reader->alloc, kind, flags, start,
+					  (size_t) (end - start));
+	return true;
+}
+
+bool
+json_find_scalar(JsonReader *reader, JsonNode *want, const JsonNode *shape,
+				 JsonKind kind, const char *start, const char *end)
+{
+	if (shape != NULL && !take_shape_scalar(reader, shape, kind, start, end))
+		return false;
+	if (want != NULL)
+		set_value(reader, want, kind, start, end);
+	return true;
+}
+
+/*
+ * Containers
+ */
+
+/* The container, at a depth, is a node of a row. */
+void
+json_find_enter_value(JsonReader *reader, JsonNode *want, size_t depth,
+					  const char *p)
+{
+	set_value(reader, want, *p == '{' ? JSON_OBJECT : JSON_ARRAY, p, p);
+	reader->at.want = want;
+	reader->at.want_depth = depth + 1;
+}
+
+void
+json_find_leave_value(JsonReader *reader, const char *p)
+{
+	JsonNode   *node = reader->at.want;
+
+	node->value.length = (size_t) (p + 1 - reader->window) -
+		reader->row_start - node->value.start;
+	reader->at.want = node->parent;
+	reader->at.want_depth--;
+}
+
+/*
+ * What was taken for a row holds the rows: it is none.  It must not matter
+ * whether its end, and so its size, has been in the window.
+ */
+static bool
+give_up_row(JsonReader *reader, const char *p)
+{
+	size_t		size = (size_t) (p - reader->window) - reader->row_start;
+
+	if (size >= reader->max_row)
+	{
+		json_too_large(reader, p);
+		return false;
+	}
+	json_find_forget_row(reader);
+	return true;
+}
+
+static void
+begin_row(JsonReader *reader, const char *p)
+{
+	json_find_forget_row(reader);	/* the last one */
+	reader->row_start = (size_t) (p - reader->window);
+	if (reader->layout != NULL)
+		json_layout_arrive(reader->layout, &reader->at, p, p);
+	json_find_enter_value(reader, reader->row, reader->at.depth, p);
+}
+
+/*
+ * A wanted container outside of rows begins: its bytes have to stay until it
+ * ends.  There are no rows in it, but it may be in what is a row so far, which
+ * stays anyway, or in another one that is wanted.
+ */
+static void
+begin_copy(JsonReader *reader, JsonCopy *copy, const char *p)
+{
+	copy->start = reader->window_start + (size_t) (p - reader->window);
+	if (reader->copied == NULL)
+		reader->copied = copy;
+}
+
+/* It ends at "p". */
+static bool
+end_copy(JsonReader *reader, JsonCopy *copy, const char *p)
+{
+	const char *start = reader->window + (copy->start - reader->window_start);
+	size_t		size = (size_t) (p + 1 - start);
+
+	if (size > reader->max_row)
+	{
+		json_too_large(reader, p);
+		return false;
+	}
+	json_copy_set(copy, reader->alloc, *p == '}' ? JSON_OBJECT : JSON_ARRAY, 0,
+				  start, size);
+	if (reader->copied == copy)
+		reader->copied = NULL;
+	return true;
+}
+
+/*
+ * Whether an object or an array at a node of the shape is a row or leads on to
+ * the rows.
+ */
+static bool
+leads_to_rows(const JsonNode *node, bool is_object)
+{
+	if (is_object)
+		return node->is_row || node->keys_lead;
+	return node->element != NULL;
+}
+
+/*
+ * A container at a node of the shape: steps into it, if there is something to
+ * be found, and begins a row where that is one.
+ */
+static RARE bool
+enter_shape(JsonReader *reader, JsonNode *node, const char *p)
+{
+	bool		is_object = (*p == '{');
+	bool		leads = leads_to_rows(node, is_object);
+	bool		is_row = is_object && node->is_row;
+	bool		is_rows = !is_object && leads;
+
+	if (node->has_outside)
+		json_copies_forget(&reader->copies, node, false);
+	if (!leads && node->to_rows && !json_place_in_row(&reader->at))
+	{
+		json_defect(reader, JSON_DEFECT_SHAPE,
+					is_object ? "expected an array" : "expected an object", p);
+		return false;
+	}
+	if (!leads && node->copy == NULL && !(is_object && node->children != NULL))
+		return true;
+	if ((is_row || is_rows) && json_place_in_row(&reader->at) &&
+		!give_up_row(reader, p))
+		return false;
+
+	if (leads && reader->at.shape != NULL)
+		reader->at.shape->led_on = true;
+	node->led_on = !leads;
+	reader->at.shape = node;
+	reader->at.shape_depth = reader->at.depth + 1;
+	if (node->copy != NULL)
+		begin_copy(reader, node->copy, p);
+	if (is_row)
+		begin_row(reader, p);
+	return true;
+}
+
+/*
+ * A container begins in one on the way.  The shape comes first: it decides
+ * whether there is a row at all.
+ */
+bool
+json_find_enter(JsonReader *reader, const char *p)
+{
+	JsonNode   *node = json_place_shape(&reader->at);
+
+	if (node != NULL && !enter_shape(reader, node, p))
+		return false;
+	node = json_place_want(&reader->at);	/* none where a row begins */
+	if (node != NULL)
+		json_find_enter_value(reader, node, reader->at.depth, p);
+	return true;
+}
+
+/* The row ends at "p". */
+static bool
+leave_row(JsonReader *reader, const char *p)
+{
+	size_t		size = (size_t) (p + 1 - reader->window) - reader->row_start;
+
+	if (size > reader->max_row)
+	{
+		json_too_large(reader, p);
+		return false;
+	}
+	reader->row->value.length = size;
+	complete_row(reader);
+	return true;
+}
+
+static bool
+leave_want(JsonReader *reader, const char *p)
+{
+	if (reader->at.want == reader->row)
+		return leave_row(reader, p);
+	json_find_leave_value(reader, p);
+	return true;
+}
+
+/*
+ * The container that ends at "p" may be wanted itself; else it should have led
+ * to the rows.  An array takes along what belongs to its last element, and a
+ * row all that might have been outside of it.
+ */
+static RARE bool
+leave_shape(JsonReader *reader, const char *p)
+{
+	JsonNode   *node = reader->at.shape;
+	bool		is_object = (*p == '}');
+
+	if (is_object && !node->is_row && !node->led_on &&
+		!json_place_in_row(&reader->at))
+	{
+		json_defect(reader, JSON_DEFECT_SHAPE,
+					"the key of the rows is missing", p);
+		return false;
+	}
+	if (node->copy != NULL && !end_copy(reader, node->copy, p))
+		return false;
+	if (node->has_outside &&
+		(is_object ? reader->row_complete : node->element != NULL))
+		json_copies_forget(&reader->copies, node, is_object);
+	reader->at.shape = node->parent;
+	reader->at.shape_depth--;
+	return true;
+}
+
+/* A container on the way ends; it may be on both ways. */
+bool
+json_find_leave(JsonReader *reader, const char *p)
+{
+	if (reader->at.depth == reader->at.want_depth && !leave_want(reader, p))
+		return false;
+	if (reader->at.depth == reader->at.shape_depth && !leave_shape(reader, p))
+		return false;
+	return true;
+}

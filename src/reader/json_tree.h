@@ -1,0 +1,128 @@
+/*
+ * json_tree.h
+ *		What a JSON reader looks for: trees of nodes, and the keys that lead
+ *		from one node to the next.
+ *
+ * Part of json_reader.c and of use to nothing else.  It knows patterns and
+ * keys, but neither how a document is read nor what its values are: those
+ * fields of a node are the reader's.  What runs for nearly every key is inline.
+ */
+#ifndef HIBOB_READER_JSON_TREE_H
+#define HIBOB_READER_JSON_TREE_H
+
+#include <string.h>
+
+#include "reader/json_reader.h"
+
+#define JSON_CHAINS_BITS 6
+#define JSON_CHAINS (1 << JSON_CHAINS_BITS)
+
+struct JsonCopy;
+
+/*
+ * A place in the shape or in a row.  A node of the shape leads on by keys, by
+ * "each element", or both, and may be a row as well; a node in a row leads on
+ * by keys only, and has a value.  A node of the shape that does not lead to
+ * the rows is there for a wanted value outside of them.
+ */
+typedef struct JsonNode
+{
+	struct JsonNode *parent;
+	struct JsonNode **children; /* chains, see json_key_chain(); or NULL */
+	struct JsonNode *neighbour; /* next in its chain */
+
+	/* shape only */
+	struct JsonNode *element;	/* leads to the rows */
+	struct JsonCopy *copy;		/* if its value is wanted: see json_outside.h */
+	bool		is_row;
+	bool		to_rows;		/* the rows are here or below */
+	bool		keys_lead;		/* and one of its keys leads there */
+	bool		has_outside;	/* a wanted value outside is here or below */
+	bool		led_on;			/* its present object has one of the keys that
+								 * lead to the rows, or needs none */
+
+	/* row only */
+	bool		carried;		/* a row had it */
+	bool		was_leaf;		/* a row had it, and it was not an object */
+	bool		listed;			/* is in the reader's list of values */
+	int			slot;			/* or -1 */
+	struct JsonNode *next_listed;
+	JsonSlice	value;			/* relative to the row until that is complete */
+
+	size_t		key_length;
+	char		key[];			/* not terminated */
+} JsonNode;
+
+extern JsonNode *json_node_make(JsonReaderAlloc alloc, JsonNode *parent,
+								const char *key, size_t length);
+
+/* The node that a key leads to, made if there is none. */
+extern JsonNode *json_node_make_child(JsonReaderAlloc alloc, JsonNode *node,
+									  const char *key, size_t length);
+
+/*
+ * Adds a pattern of rows, as JsonShape describes it.  Patterns are the
+ * program's own, so a malformed one gets no message: it finds nothing.
+ */
+extern void json_node_add_rows(JsonReaderAlloc alloc, JsonNode *document,
+							   const char *pattern);
+
+/*
+ * Adds the place of a value outside of rows, after all rows.  Returns NULL
+ * where no such value can be: see json_reader_want_outside().
+ */
+extern JsonNode *json_node_add_outside(JsonReaderAlloc alloc,
+									   JsonNode *document,
+									   const char *pattern);
+
+/*
+ * The node that a key with escapes, from behind its first quote to its last
+ * one, leads to, or NULL.
+ */
+extern JsonNode *json_node_find_escaped(const JsonNode *node, const char *key,
+										const char *quote);
+
+/*
+ * Spreads keys over a node's chains.  There are so many of these that most
+ * unwanted keys find an empty one, and need no comparison.  What tells long
+ * keys of one object apart is their ends: they tend to start alike.
+ */
+static inline unsigned int
+json_key_chain(const char *key, size_t length)
+{
+	uint32_t	tail = 0;
+
+	if (length >= sizeof(tail))
+		memcpy(&tail, key + length - sizeof(tail), sizeof(tail));
+	else if (length > 0)
+		tail = (uint32_t) (unsigned char) key[0] << 8 |
+			(unsigned char) key[length - 1];
+	tail ^= (uint32_t) length * UINT32_C(0x9e3779b1);
+	return (tail * UINT32_C(0x85ebca6b)) >> (32 - JSON_CHAINS_BITS);
+}
+
+/* The node that a key without escapes leads to, or NULL. */
+static inline JsonNode *
+json_node_find(const JsonNode *node, const char *key, size_t length)
+{
+	JsonNode   *child;
+
+	if (node->children == NULL)
+		return NULL;
+	child = node->children[json_key_chain(key, length)];
+	while (child != NULL && (child->key_length != length ||
+							 memcmp(child->key, key, length) != 0))
+		child = child->neighbour;
+	return child;
+}
+
+/* Whether a node is another one or below it. */
+static inline bool
+json_node_within(const JsonNode *node, const JsonNode *other)
+{
+	while (node != NULL && node != other)
+		node = node->parent;
+	return node != NULL;
+}
+
+#endif							/* HIBOB_READER_JSON_TREE_H */

@@ -1,0 +1,218 @@
+/*
+ * metadata_fetch.c
+ *		Rows out of many answers.
+ *
+ * A page is read to its end before its first row is handed out: then the next
+ * one is already asked for while the query still works on this one.  A page
+ * has at most 200 entries, so that is little to hold.
+ *
+ * Until HiBob has answered once, only one lane asks: its answer tells how many
+ * requests are left, and whether asking makes sense at all.
+ */
+#include "postgres.h"
+
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "remote/fetch.h"
+#include "utils/memutils.h"
+
+/* More than a page has; what is read ahead is to be little. */
+#define ROUND_ROWS 500
+
+void
+fetch_start(ParallelFetch *fetch, AcquiredChannel *acquired,
+			TupleTableSlot *slot)
+{
+	fetch->context = CurrentMemoryContext;
+	fetch->row_context = AllocSetContextCreate(CurrentMemoryContext,
+											   "hibob_fdw gathered row",
+											   ALLOCSET_DEFAULT_SIZES);
+	fetch->slot = slot;
+	fetch->rows = tuplestore_begin_heap(false, false, work_mem);
+	fetch->acquired[0] = *acquired;
+	acquired->connection = NULL;
+	acquired->channel = NULL;
+}
+
+/* A further lane; the first one has its lease already. */
+static void
+add_lane(ParallelFetch *fetch)
+{
+	MemoryContext old = MemoryContextSwitchTo(fetch->context);
+	AcquiredChannel *acquired = &fetch->acquired[fetch->nstreams];
+
+	if (acquired->connection == NULL)
+		connection_acquire_another(&fetch->acquired[0], acquired);
+	fetch->streams[fetch->nstreams] =
+		response_create(fetch->subject, acquired, fetch->request, fetch->map,
+						fetch->counters, fetch->findings,
+						!request_is_short(fetch->request));
+	fetch->ended[fetch->nstreams] = false;
+	fetch->nstreams++;
+	MemoryContextSwitchTo(old);
+}
+
+/* Whether a lane was added. */
+static bool
+may_add_lane(ParallelFetch *fetch)
+{
+	if (fetch->nstreams > 0 &&
+		(fetch->nstreams == FETCH_STREAMS ||
+		 !response_was_answered(fetch->streams[0]) ||
+		 !request_has_more(fetch->request)))
+		return false;
+	add_lane(fetch);
+	return true;
+}
+
+static void
+keep_row(ParallelFetch *fetch, const Response *stream)
+{
+	MemoryContext old = MemoryContextSwitchTo(fetch->row_context);
+
+	row_map_store(fetch->map, response_record(stream), fetch->slot);
+	tuplestore_puttupleslot(fetch->rows, fetch->slot);
+	ExecClearTuple(fetch->slot);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(fetch->row_context);
+	fetch->has_rows = true;
+}
+
+/*
+ * Reads what has come for a lane.  Returns how that ended: at a page's end it
+ * stops, so that the page's rows are handed out before the next one is read;
+ * and it does as if one had ended where answers are short and many.
+ */
+static ResponseResult
+read_lane(ParallelFetch *fetch, Response *stream)
+{
+	ResponseResult result;
+
+	for (int n = 0; n < ROUND_ROWS; n++)
+	{
+		result = response_advance(stream, false);
+		if (result != RESPONSE_ROW)
+			return result;
+		keep_row(fetch, stream);
+	}
+	return RESPONSE_PAGE;
+}
+
+/* How reading what has come for all lanes ended. */
+typedef struct Round
+{
+	bool		paged;			/* some lane is at the end of a page */
+	Exchange   *waiting[FETCH_STREAMS];	/* of the lanes that have to sleep */
+	int			nwaiting;
+} Round;
+
+static void
+read_lanes(ParallelFetch *fetch, Round *round)
+{
+	round->paged = false;
+	round->nwaiting = 0;
+	for (int i = 0; i < fetch->nstreams; i++)
+	{
+		if (fetch->ended[i])
+			continue;
+		switch (read_lane(fetch, fetch->streams[i]))
+		{
+			case RESPONSE_WAIT:
+				round->waiting[round->nwaiting++] =
+					response_exchange(fetch->streams[i]);
+				break;
+			case RESPONSE_END:
+				fetch->ended[i] = true;
+				break;
+			default:
+				round->paged = true;
+				break;
+		}
+	}
+}
+
+/* Takes a row that was read ahead. */
+static bool
+take_row(ParallelFetch *fetch, TupleTableSlot *slot)
+{
+	MemoryContext old;
+	bool		found;
+
+	if (!fetch->has_rows)
+		return false;
+
+	/* The slot frees the row it has: it must not lie in a row's memory. */
+	old = MemoryContextSwitchTo(slot->tts_mcxt);
+	found = tuplestore_gettupleslot(fetch->rows, true, true, slot);
+	MemoryContextSwitchTo(old);
+	if (!found)
+	{
+		tuplestore_clear(fetch->rows);
+		fetch->has_rows = false;
+	}
+	return found;
+}
+
+/*
+ * Reads until rows can be handed out: at the end of a page, or whenever there
+ * are any if several lanes read.
+ */
+static ResponseResult
+read_ahead(ParallelFetch *fetch, bool sleep)
+{
+	for (;;)
+	{
+		Round		round;
+
+		CHECK_FOR_INTERRUPTS();
+		read_lanes(fetch, &round);
+		if (fetch->has_rows && (round.paged || fetch->nstreams > 1))
+			return RESPONSE_ROW;
+		if (may_add_lane(fetch))
+			continue;
+		if (round.nwaiting == 0 && !round.paged)
+			return fetch->has_rows ? RESPONSE_ROW : RESPONSE_END;
+		if (!round.paged && !sleep)
+			return RESPONSE_WAIT;
+		if (!round.paged)
+			exchange_wait_any(round.waiting, round.nwaiting);
+	}
+}
+
+ResponseResult
+fetch_next(ParallelFetch *fetch, TupleTableSlot *slot, bool sleep)
+{
+	ResponseResult result = RESPONSE_ROW;
+
+	while (result == RESPONSE_ROW && !take_row(fetch, slot))
+		result = read_ahead(fetch, sleep);
+	return result;
+}
+
+bool
+fetch_has_field(const ParallelFetch *fetch, const RowColumn *column)
+{
+	for (int i = 0; i < fetch->nstreams; i++)
+		if (response_has_field(fetch->streams[i], column))
+			return true;
+	return false;
+}
+
+void
+fetch_stop(ParallelFetch *fetch)
+{
+	fetch_release(fetch);
+	fetch->nstreams = 0;
+	if (fetch->rows != NULL)
+		tuplestore_end(fetch->rows);
+	fetch->rows = NULL;
+}
+
+void
+fetch_release(ParallelFetch *fetch)
+{
+	for (int i = 0; i < fetch->nstreams; i++)
+		response_stop(fetch->streams[i]);
+	for (int i = 0; i < FETCH_STREAMS; i++)
+		connection_release(&fetch->acquired[i]);
+}

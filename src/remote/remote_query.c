@@ -1,0 +1,502 @@
+/*
+ * remote_query.c
+ *		What HiBob answers in one run through a table, from conditions to rows.
+ *
+ * Channel and credentials are borrowed while an answer is read, and given back
+ * by a callback of the answer's memory context if an error cuts it short.
+ *
+ * Knows requests, answers and where rows are kept; nothing of the executor's
+ * plans.
+ */
+#include "postgres.h"
+
+#include "foreign/foreign.h"
+#include "mb/pg_wchar.h"
+#include "remote/fetch.h"
+#include "remote/field_split.h"
+#include "remote/remote_error.h"
+#include "remote/remote_query.h"
+#include "remote/response.h"
+#include "remote/result_checks.h"
+#include "session/row_counts.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+
+/* Memory for the ids of all employees, of whom it can be some 750,000. */
+#define MAX_IDS (64 * 1024 * 1024)
+
+/* What an id takes beside its characters, in the list and on the way there. */
+#define ID_OVERHEAD 64
+
+struct RemoteResult
+{
+	MemoryContext context;
+	RemoteQuery	query;
+	ErrorSubject subject;
+	AcquiredChannel acquired;
+	RequestFilter filter;		/* as the query wants it */
+	bool		narrowed;		/* by a condition of the query */
+	RequestFilter asked;		/* as the requests are made */
+	Request    *request;
+	Response   *response;		/* NULL if the answers are put together: */
+	FieldSplit *split;			/* as parts of rows; or else */
+	ParallelFetch fetch;		/* as rows */
+	ResponseFindings findings;
+	bool		finished;
+	int			readers;
+	CacheReader kept;
+	const char *cache_key;		/* NULL: not kept for a time */
+};
+
+/*
+ * Ends what is under way: otherwise the rate limit would go on to count it.  The
+ * response lies in the answer's own memory.
+ */
+static void
+stop_response(RemoteResult *result)
+{
+	if (result->response != NULL && !result->finished)
+		response_stop(result->response);
+	result->response = NULL;
+}
+
+/* What has to happen when an error ends the query, too. */
+static void
+clean_up(void *arg)
+{
+	RemoteResult *result = arg;
+
+	stop_response(result);
+	connection_release(&result->acquired);
+	fetch_release(&result->fetch);
+	cache_close(&result->kept);
+}
+
+/*
+ * Makes the answer's own memory, with the clean-up that has to happen even if
+ * an error ends the query, before there is anything to clean up.
+ */
+static RemoteResult *
+allocate_result(MemoryContext parent)
+{
+	MemoryContext context = AllocSetContextCreate(parent, "hibob_fdw answer",
+												  ALLOCSET_DEFAULT_SIZES);
+	RemoteResult *result =
+		MemoryContextAllocZero(context, sizeof(RemoteResult));
+	MemoryContextCallback *callback =
+		MemoryContextAllocZero(context, sizeof(MemoryContextCallback));
+
+	result->context = context;
+	result->readers = 1;
+	callback->func = clean_up;
+	callback->arg = result;
+	MemoryContextRegisterResetCallback(context, callback);
+	return result;
+}
+
+/* ------------------------------------------------------------------------
+ * What is asked
+ * ------------------------------------------------------------------------
+ */
+
+bool
+remote_query_needs_ids(const RemoteQuery *query, const RequestFilter *filter)
+{
+	const TableOptions *options = query->options;
+
+	return filter->filter == NULL &&
+		(options->resource->needs_employees || options->batch_size > 0 ||
+		 field_split_is_needed(query->map));
+}
+
+Request *
+remote_query_requests(const RemoteQuery *query, const RequestFilter *filter)
+{
+	return request_create(field_split_is_needed(query->map) ?
+						  field_split_first_part(query->map) : query->map,
+						  query->options, filter);
+}
+
+static bool
+has_whole_row(const RowMap *map)
+{
+	for (int i = 0; i < map->ncolumns; i++)
+		if (strcmp(map->columns[i].field, RESOURCE_WHOLE_ROW) == 0)
+			return true;
+	return false;
+}
+
+Bitmapset *
+remote_query_columns(const RemoteQuery *query)
+{
+	Bitmapset  *columns = NULL;
+
+	for (int i = 0; i < query->map->ncolumns; i++)
+		columns = bms_add_member(columns, query->map->columns[i].attnum);
+	return columns;
+}
+
+static void
+append_filter(StringInfo key, const RequestFilter *filter)
+{
+	ListCell   *lc;
+
+	appendStringInfo(key, "\n%d %d", filter->active_only,
+					 filter->derived_values);
+	if (filter->has_lower)
+		appendStringInfo(key, " %s >= " INT64_FORMAT,
+						 filter->lower_filter->field, filter->lower);
+	if (filter->has_upper)
+		appendStringInfo(key, " %s <= " INT64_FORMAT,
+						 filter->upper_filter->field, filter->upper);
+	if (filter->filter != NULL)
+		appendStringInfo(key, "\n%s", filter->filter->field);
+	foreach(lc, filter->values)
+		appendStringInfo(key, "\n%zu %s", strlen(lfirst(lc)),
+						 (char *) lfirst(lc));
+}
+
+/*
+ * The user mapping, the table, what is asked of it; and how dates and times are
+ * read.  What stands for a whole row shows which columns were asked for.  The
+ * table's options have no place here, since altering them forgets its entries.
+ */
+const char *
+remote_query_key(const RemoteQuery *query, const RequestFilter *filter)
+{
+	UserMapping *mapping = GetUserMapping(query->userid,
+										  query->serverid);
+	StringInfoData key;
+
+	initStringInfo(&key);
+	appendStringInfo(&key, "%u %u %s %s %s", mapping->umid, query->relid,
+					 GetConfigOption("TimeZone", false, false),
+					 GetConfigOption("DateStyle", false, false),
+					 GetConfigOption("IntervalStyle", false, false));
+	append_filter(&key, filter);
+	if (has_whole_row(query->map))
+		for (int i = 0; i < query->map->ncolumns; i++)
+			appendStringInfo(&key, " %d",
+							 query->map->columns[i].attnum);
+	return key.data;
+}
+
+/*
+ * Reads what tells the rows of a resource from one another, beside the answer's
+ * own rows.
+ */
+static List *
+read_ids(RemoteResult *result, const char *resource,
+		 const RequestFilter *filter)
+{
+	static const TableOptions plain = {.show_inactive = true};
+	RowMap	   *map = palloc0(sizeof(RowMap));
+	ErrorSubject *subject = palloc(sizeof(ErrorSubject));
+	ResponseFindings findings = {.context = CurrentMemoryContext};
+	Response   *response;
+	List	   *ids = NIL;
+	size_t		memory = 0;
+
+	*subject = result->subject;
+	subject->resource = resource_find(resource);
+	map->resource = subject->resource;
+	map->table = result->query.map->table;
+	response = response_create(subject, &result->acquired,
+							   request_create(map, &plain, filter), map,
+							   result->query.counters, &findings, false);
+	while (response_next(response))
+	{
+		const RowRecord *record = response_record(response);
+		const JsonSlice *id = row_reader_slice(record->reader, map->identity);
+
+		if (id->kind <= JSON_NULL && subject->resource->form == ROW_EMPLOYEE)
+			result_missing_identity(result->query.map);
+		if (id->kind <= JSON_NULL)
+			continue;
+		memory += id->length + ID_OVERHEAD;
+		if (memory > MAX_IDS)
+			result_too_many_ids(result->query.map);
+		ids = lappend(ids, pnstrdup(record->window + id->start, id->length));
+	}
+	return ids;
+}
+
+/* The filter that takes ids of employees. */
+static const ResourceFilter *
+employee_filter(const Resource *resource)
+{
+	for (int i = 0; i < resource->nfilters; i++)
+		if (resource->filters[i].role == FILTER_VALUES)
+			return &resource->filters[i];
+	return NULL;
+}
+
+/*
+ * The filter that the requests are made with.  Everybody's ids come first where
+ * employees are asked for one by one, or in batches: the latter is HiBob's own
+ * advice for companies whose people do not fit into one answer.  Each id comes
+ * once, whoever joins or leaves in between.
+ */
+static RequestFilter
+request_filter(RemoteResult *result)
+{
+	const TableOptions *options = result->query.options;
+	RequestFilter filter = result->filter;
+	RequestFilter everybody = {.active_only = filter.active_only};
+
+	if (!remote_query_needs_ids(&result->query, &filter))
+		return filter;
+	filter.values = read_ids(result, RESOURCE_PEOPLE, &everybody);
+	filter.filter = employee_filter(options->resource);
+	filter.batch_size = options->batch_size;
+	filter.found_values = true;
+	return filter;
+}
+
+static void
+acquire_channel(RemoteResult *result)
+{
+	connection_acquire(result->query.userid, result->query.serverid,
+					   &result->acquired);
+	result->subject.connection = result->acquired.connection;
+}
+
+/* Reads from several answers at once. */
+static void
+start_fetch(RemoteResult *result)
+{
+	ParallelFetch  *fetch = &result->fetch;
+
+	fetch->subject = &result->subject;
+	fetch->request = result->request;
+	fetch->map = result->query.map;
+	fetch->counters = result->query.counters;
+	fetch->findings = &result->findings;
+	fetch_start(fetch, &result->acquired, result->query.fetch_slot);
+}
+
+/* Chooses how the answers become rows. */
+static void
+start_requests(RemoteResult *result)
+{
+	const RemoteQuery *query = &result->query;
+
+	if (field_split_is_needed(query->map))
+	{
+		result->split = field_split_create(&result->subject, &result->acquired,
+										   query->map, query->options,
+										   &result->asked, query->counters,
+										   &result->findings);
+		return;
+	}
+	result->request = request_create(query->map, query->options,
+									 &result->asked);
+	if (request_is_scattered(result->request))
+		start_fetch(result);
+	else
+		result->response = response_create(&result->subject, &result->acquired,
+										   result->request, query->map,
+										   query->counters,
+										   &result->findings, false);
+}
+
+static List *
+copy_values(const List *values)
+{
+	List	   *copy = NIL;
+	ListCell   *lc;
+
+	foreach(lc, values)
+		copy = lappend(copy, pstrdup(lfirst(lc)));
+	return copy;
+}
+
+/* Whether a condition of the query keeps rows away. */
+static bool
+is_narrowed(const RequestFilter *filter, const TableOptions *options)
+{
+	return filter->filter != NULL || filter->has_lower || filter->has_upper ||
+		(filter->active_only && options->show_inactive);
+}
+
+RemoteResult *
+remote_result_create(const RemoteQuery *query, const RequestFilter *filter,
+					 MemoryContext parent, bool keep, const char *cache_key)
+{
+	RemoteResult *result = allocate_result(parent);
+	MemoryContext old = MemoryContextSwitchTo(result->context);
+
+	result->query = *query;
+	result->filter = *filter;
+	result->filter.values = copy_values(filter->values);
+	result->cache_key = cache_key != NULL ? pstrdup(cache_key) : NULL;
+	result->narrowed = is_narrowed(filter, query->options);
+	result->findings.context = result->context;
+	result->subject.resource = query->options->resource;
+	result->subject.table = pstrdup(query->map->table);
+	if (keep || cache_key != NULL)
+		cache_create(&result->kept, query->relid, query->serverid);
+	acquire_channel(result);
+	result->asked = request_filter(result);
+	start_requests(result);
+	MemoryContextSwitchTo(old);
+	return result;
+}
+
+/* ------------------------------------------------------------------------
+ * Rows
+ * ------------------------------------------------------------------------
+ */
+
+static bool
+is_carried(const RowColumn *column, const void *arg)
+{
+	const RemoteResult *result = arg;
+
+	if (result->split != NULL)
+		return field_split_has_field(result->split, column);
+	return result->response != NULL ?
+		response_has_field(result->response, column) :
+		fetch_has_field(&result->fetch, column);
+}
+
+/*
+ * Sees to it that the custom table is there if HiBob knows none of the employees
+ * who were named, or does not know it: the answers do not say which.
+ */
+static void
+check_custom_table(RemoteResult *result)
+{
+	const RequestFilter all = {0};
+	const char *id = result->query.options->id;
+	bool	   *has_table = result->query.has_table;
+	MemoryContext old;
+	List	   *tables;
+	ListCell   *lc;
+
+	*has_table |= result->findings.answers > 0;
+	if (*has_table || result->findings.unsure == 0)
+		return;
+	old = MemoryContextSwitchTo(result->context);
+	acquire_channel(result);
+	tables = read_ids(result, RESOURCE_CUSTOM_TABLES, &all);
+	connection_release(&result->acquired);
+	foreach(lc, tables)
+		*has_table |= strcmp(lfirst(lc),
+							 pg_server_to_any(id, (int) strlen(id),
+											  PG_UTF8)) == 0;
+	if (!*has_table)
+		error_no_custom_table(&result->subject, NULL, id);
+	MemoryContextSwitchTo(old);
+}
+
+/* After the last row: what can only be said now. */
+static void
+finish(RemoteResult *result)
+{
+	const RemoteQuery *query = &result->query;
+
+	result->finished = true;
+	connection_release(&result->acquired);
+	fetch_release(&result->fetch);
+	check_custom_table(result);
+	result_check_missing_fields(query->options, query->map, &result->findings,
+								is_carried, result);
+	if (!result->narrowed)
+	{
+		result_check_min_rows(query->options, query->map,
+							  result->findings.rows);
+		row_count_note(query->relid, (double) result->findings.rows);
+	}
+	if (result->cache_key != NULL)
+		cache_publish(&result->kept, result->cache_key,
+					  remote_query_columns(query),
+					  query->options->cache_ttl);
+}
+
+/* The next row of the only response. */
+static ResponseResult
+advance(RemoteResult *result, TupleTableSlot *slot, bool sleep)
+{
+	bool		first = result->findings.rows == 0;
+	ResponseResult outcome = response_advance(result->response, sleep);
+
+	if (first && outcome != RESPONSE_WAIT &&
+		response_csv(result->response) != NULL)
+		result_check_labels(result->query.map,
+							response_csv(result->response));
+	if (outcome == RESPONSE_ROW)
+		row_map_store(result->query.map, response_record(result->response),
+					  slot);
+	return outcome;
+}
+
+TupleTableSlot *
+remote_result_next(RemoteResult *result, TupleTableSlot *slot,
+				   TupleTableSlot *gathered, bool sleep)
+{
+	ResponseResult outcome;
+
+	if (result->finished)
+		return NULL;
+	if (result->split != NULL)
+		outcome =
+			field_split_next(result->split, slot) ? RESPONSE_ROW : RESPONSE_END;
+	else if (result->response != NULL)
+		outcome = advance(result, slot, sleep);
+	else
+	{
+		outcome = fetch_next(&result->fetch, gathered, sleep);
+		slot = gathered;
+	}
+	if (outcome == RESPONSE_END)
+		finish(result);
+	return outcome == RESPONSE_ROW ? slot : NULL;
+}
+
+/* ------------------------------------------------------------------------
+ * Readers
+ * ------------------------------------------------------------------------
+ */
+
+void
+remote_result_attach(RemoteResult *result)
+{
+	result->readers++;
+}
+
+void
+remote_result_detach(RemoteResult *result)
+{
+	if (--result->readers > 0)
+		return;
+	stop_response(result);
+	connection_release(&result->acquired);
+	fetch_stop(&result->fetch);
+	MemoryContextDelete(result->context);
+}
+
+const CacheReader *
+remote_result_materialized(const RemoteResult *result)
+{
+	return &result->kept;
+}
+
+const RequestFilter *
+remote_result_filter(const RemoteResult *result)
+{
+	return &result->filter;
+}
+
+bool
+remote_result_is_finished(const RemoteResult *result)
+{
+	return result->finished;
+}
+
+HttpChannel *
+remote_result_channel(const RemoteResult *result)
+{
+	return result->response != NULL ? result->acquired.channel :
+		result->fetch.acquired[0].channel;
+}

@@ -1,0 +1,626 @@
+/*
+ * request.c
+ *		A scan's columns and conditions become HTTP requests, one after the
+ *		other.
+ *
+ * What is asked for is cut along two edges: values, of which one request can
+ * name so many, and the range of time, of which one request can span so much.
+ * How a request is spelled is in request_text.c.
+ */
+#include "postgres.h"
+
+#include "http/url.h"
+#include "mb/pg_wchar.h"
+#include "pgtime.h"
+#include "remote/request_text.h"
+#include "utils/date.h"
+#include "utils/datetime.h"
+#include "utils/fmgrprotos.h"
+#include "utils/timestamp.h"
+
+/* ------------------------------------------------------------------------
+ * Fields
+ * ------------------------------------------------------------------------
+ */
+
+static bool
+list_has(const List *list, const char *text)
+{
+	ListCell   *lc;
+
+	foreach(lc, list)
+		if (strcmp((char *) lfirst(lc), text) == 0)
+			return true;
+	return false;
+}
+
+static List *
+add_distinct(List *list, const char *text)
+{
+	return list_has(list, text) ? list : lappend(list, (char *) text);
+}
+
+/* All that the catalogue's columns take. */
+static List *
+catalog_fields(const Resource *resource)
+{
+	List	   *fields = NIL;
+
+	for (int i = 0; i < resource->ncolumns; i++)
+		fields = add_distinct(fields, resource->columns[i].field);
+	return fields;
+}
+
+/* What stands for a row as a whole. */
+static List *
+whole_row_fields(const Resource *resource)
+{
+	List	   *fields = NIL;
+
+	if (resource->default_fields == NULL)
+		return catalog_fields(resource);
+	for (const char *const *f = resource->default_fields; *f != NULL; f++)
+		fields = add_distinct(fields, *f);
+	return fields;
+}
+
+/*
+ * The fields to ask for: the row's identity, which messages name, and those of
+ * the columns.  A column that takes the whole row wants what HiBob sends by
+ * itself, and where that has a name, it has to be spelled out only beside
+ * fields that it does not have.
+ */
+static List *
+wanted_fields(const RowMap *map)
+{
+	const Resource *resource = map->resource;
+	List	   *fields = list_make1((char *) resource->identity_field);
+	bool		whole_row = false;
+	bool		beyond = false;
+	List	   *whole = whole_row_fields(resource);
+	ListCell   *lc;
+
+	for (int i = 0; i < map->ncolumns; i++)
+	{
+		const char *field = map->columns[i].field;
+
+		if (strcmp(field, RESOURCE_WHOLE_ROW) == 0)
+			whole_row = true;
+		else
+		{
+			beyond |= !list_has(whole, field);
+			fields = add_distinct(fields, field);
+		}
+	}
+	if (!whole_row)
+		return fields;
+	if (!beyond && resource->default_fields != NULL)
+		return NIL;
+	foreach(lc, whole)
+		fields = add_distinct(fields, lfirst(lc));
+	return fields;
+}
+
+static bool
+wants_human(const RowMap *map)
+{
+	for (int i = 0; i < map->ncolumns; i++)
+		if (map->columns[i].human)
+			return true;
+	return false;
+}
+
+static void
+check_number_of_fields(const RowMap *map, const List *fields)
+{
+	int			max = map->resource->max_fields;
+
+	if (list_length(fields) > max)
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_TOO_MANY_HANDLES),
+				 errmsg("too many fields for one request to HiBob"),
+				 errdetail("The query needs %d fields of foreign table \"%s\"; one request may name %d.",
+						   list_length(fields), map->table, max),
+				 errhint("Name the columns that you need instead of selecting all.")));
+}
+
+/* ------------------------------------------------------------------------
+ * Values
+ * ------------------------------------------------------------------------
+ */
+
+static int
+compare_values(const void *a, const void *b)
+{
+	return strcmp(*(char *const *) a, *(char *const *) b);
+}
+
+/*
+ * A value for a JSON document: as UTF-8, and checked where the database does
+ * not know its own encoding.
+ */
+static char *
+to_utf8(char *value)
+{
+	int			length = (int) strlen(value);
+	char	   *result = pg_server_to_any(value, length, PG_UTF8);
+
+	if (GetDatabaseEncoding() == PG_SQL_ASCII)
+		pg_verify_mbstr(PG_UTF8, result, (int) strlen(result), false);
+	return result;
+}
+
+static bool
+is_id(const char *value)
+{
+	return value[0] != '\0' && strspn(value, "0123456789") == strlen(value);
+}
+
+/* Whether HiBob could have a thing with this value, and be asked for it. */
+static bool
+can_be_asked(const ResourceFilter *filter, const char *value)
+{
+	if (filter->digits)
+		return is_id(value);
+	return filter->place != PLACE_PATH || url_is_segment(value);
+}
+
+static void
+set_values(Request *request, const ResourceFilter *filter, const List *values)
+{
+	ListCell   *lc;
+	int			n = 0;
+	int			distinct = 0;
+
+	request->values = palloc(sizeof(char *) * Max(list_length(values), 1));
+	foreach(lc, values)
+		if (can_be_asked(filter, lfirst(lc)))
+			request->values[n++] = to_utf8(lfirst(lc));
+	qsort(request->values, n, sizeof(char *), compare_values);
+	for (int i = 0; i < n; i++)
+		if (i == 0 ||
+			strcmp(request->values[i], request->values[distinct - 1]) != 0)
+			request->values[distinct++] = request->values[i];
+	request->nvalues = distinct;
+	request->nothing |= distinct == 0;
+}
+
+/*
+ * How many values go into a request; and beyond some of those, asking for
+ * everything is cheaper, where that is possible.
+ */
+static void
+set_batches(Request *request, const RequestFilter *filter)
+{
+	bool		everything = request->resource->needs_employees ||
+		filter->batch_size > 0;
+
+	request->found_values = filter->found_values;
+	request->derived_values = filter->derived_values;
+	request->batch_size = filter->batch_size > 0 ? filter->batch_size :
+		filter->filter->place == PLACE_PATH ? 1 : REQUEST_BATCH;
+	set_values(request, filter->filter, filter->values);
+	if (everything ||
+		request->nvalues <= request->batch_size * REQUEST_MAX_BATCHES)
+		request->filter = filter->filter;
+}
+
+/* ------------------------------------------------------------------------
+ * Ranges of time
+ * ------------------------------------------------------------------------
+ */
+
+/* A time by UTC, with so many digits after the second, cut off. */
+static char *
+time_text(TimestampTz time, int digits)
+{
+	struct pg_tm tm;
+	fsec_t		fsec;
+
+	if (timestamp2tm(time, NULL, &tm, &fsec, NULL, NULL) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				 errmsg("timestamp out of range")));
+	for (int i = digits; i < 6; i++)
+		fsec /= 10;
+	return psprintf("%04d-%02d-%02dT%02d:%02d:%02d.%0*dZ", tm.tm_year,
+					tm.tm_mon, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
+					digits, (int) fsec);
+}
+
+/* The day of a time by the session's time zone. */
+static char *
+day_text(TimestampTz time)
+{
+	DateADT		date =
+		DatumGetDateADT(DirectFunctionCall1(timestamptz_date,
+											TimestampTzGetDatum(time)));
+	int			year;
+	int			month;
+	int			day;
+
+	j2date(date + POSTGRES_EPOCH_JDATE, &year, &month, &day);
+	return psprintf("%04d-%02d-%02d", year, month, day);
+}
+
+/* Whether a field is a date: the others have a time of day. */
+static bool
+is_date_field(const Resource *resource, const char *field)
+{
+	for (int i = 0; i < resource->ncolumns; i++)
+		if (strcmp(resource->columns[i].field, field) == 0)
+			return strcmp(resource->columns[i].type, "date") == 0;
+	return false;
+}
+
+/* A time in the years 1 to 9999, which is all that others can write. */
+static TimestampTz
+clamp_time(TimestampTz time)
+{
+	const TimestampTz first = (date2j(1, 1, 2) - POSTGRES_EPOCH_JDATE) *
+		USECS_PER_DAY;
+	const TimestampTz last = (date2j(9999, 12, 30) - POSTGRES_EPOCH_JDATE) *
+		USECS_PER_DAY;
+
+	return Max(first, Min(last, time));
+}
+
+/* A bound as HiBob has it. */
+static char *
+bound_text(const Request *request, const ResourceFilter *filter,
+		   TimestampTz time)
+{
+	time = clamp_time(time);
+	return is_date_field(request->resource, filter->field) ? day_text(time) :
+		time_text(time, 3);
+}
+
+/* By UTC, as HiBob counts: no summer time makes a month longer. */
+static TimestampTz
+add_months(TimestampTz time, int months)
+{
+	Interval	interval = {.month = months};
+
+	return DatumGetTimestamp(DirectFunctionCall2(timestamp_pl_interval,
+												 TimestampGetDatum(time),
+												 IntervalPGetDatum(&interval)));
+}
+
+/*
+ * How many ranges of the longest allowed kind it takes.  Nothing has happened
+ * yet in one that begins in the future, which a bound such as 9999-12-31 would
+ * make thousands of; a day is for clocks that differ.
+ */
+static int
+count_ranges(int months, TimestampTz lower, TimestampTz upper)
+{
+	TimestampTz end = Min(upper, GetCurrentTimestamp() + USECS_PER_DAY);
+	int			n = 1;
+
+	while (add_months(lower, n * months) < end)
+		n++;
+	return n;
+}
+
+/* The lower bounds: each range begins where the one before it ends. */
+static void
+set_lowers(Request *request, const RequestFilter *filter, TimestampTz lower)
+{
+	const ResourceFilter *bound = filter->lower_filter;
+
+	request->lower_name = bound->parameter;
+	request->bounds_place = bound->place;
+	for (int i = 0; i < request->nranges; i++)
+		request->lowers[i] =
+			bound_text(request, bound,
+					   add_months(lower, i * request->resource->max_months));
+}
+
+static void
+set_uppers(Request *request, const RequestFilter *filter, TimestampTz lower,
+		   TimestampTz upper)
+{
+	const ResourceFilter *bound = filter->upper_filter;
+	int			months = request->resource->max_months;
+
+	request->upper_name = bound->role == FILTER_BOUNDS ? bound->upper :
+		bound->parameter;
+	request->bounds_place = bound->place;
+	for (int i = 0; i < request->nranges; i++)
+	{
+		TimestampTz end = filter->has_lower && months > 0 ?
+			Min(upper, add_months(lower, (i + 1) * months)) : upper;
+
+		request->uppers[i] = bound_text(request, bound, end);
+	}
+}
+
+/* The millisecond that a time is in. */
+static TimestampTz
+to_milliseconds(TimestampTz time)
+{
+	TimestampTz rest = time % 1000;
+
+	return time - (rest < 0 ? rest + 1000 : rest);
+}
+
+/*
+ * HiBob's times have milliseconds: the bounds are rather too wide.  Its dates
+ * have no such problem.
+ */
+static void
+set_ranges(Request *request, const RequestFilter *filter)
+{
+	TimestampTz lower = to_milliseconds(clamp_time(filter->lower));
+	TimestampTz upper = clamp_time(filter->upper);
+	int			months = request->resource->max_months;
+
+	if (filter->has_upper &&
+		!is_date_field(request->resource, filter->upper_filter->field))
+		upper = to_milliseconds(upper + 999);
+	request->nranges = months > 0 && filter->has_lower && filter->has_upper ?
+		count_ranges(months, lower, upper) : 1;
+	request->lowers = palloc0(request->nranges * sizeof(char *));
+	request->uppers = palloc0(request->nranges * sizeof(char *));
+	if (filter->has_lower)
+		set_lowers(request, filter, lower);
+	if (filter->has_upper)
+		set_uppers(request, filter, lower, upper);
+}
+
+static RowGiven
+given_text(const char *text)
+{
+	RowGiven	given = {text, text != NULL ? strlen(text) : 0};
+
+	return given;
+}
+
+/* The bounds as rows show them. */
+static void
+set_given_bounds(Request *request, const RequestFilter *filter)
+{
+	for (int i = 0; i < RESOURCE_MAX_GIVEN; i++)
+	{
+		GivenSource source = request->resource->given[i].source;
+
+		if (source == GIVEN_LOWER && filter->has_lower)
+			request->given[i] = given_text(time_text(filter->lower, 6));
+		if (source == GIVEN_UPPER && filter->has_upper)
+			request->given[i] = given_text(time_text(filter->upper, 6));
+	}
+}
+
+/* ------------------------------------------------------------------------
+ * The sequence
+ * ------------------------------------------------------------------------
+ */
+
+Request *
+request_create(const RowMap *map, const TableOptions *options,
+			   const RequestFilter *filter)
+{
+	Request    *request = palloc0(sizeof(Request));
+	const Resource *resource = map->resource;
+
+	request->resource = resource;
+	request->options = options;
+	request->nothing = filter->nothing;
+	request->show_inactive = !filter->active_only;
+	request->human = wants_human(map);
+	if (resource->max_fields > 0)
+	{
+		request->fields = wanted_fields(map);
+		check_number_of_fields(map, request->fields);
+	}
+	if (filter->filter != NULL)
+		set_batches(request, filter);
+	set_ranges(request, filter);
+	set_given_bounds(request, filter);
+	if (resource->paging != PAGING_NONE)
+	{
+		request->is_short = filter->limit > 0 &&
+			filter->limit <= resource->page_limit &&
+			(filter->filter == NULL || request->filter != NULL);
+		request->limit = request->is_short ? (int) filter->limit :
+			resource->page_limit;
+	}
+	return request;
+}
+
+/*
+ * Whether a value has the form of an e-mail address, strictly enough that it
+ * cannot be taken for another path.
+ */
+static bool
+is_email(const char *value)
+{
+	static const char letters[] =
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+	size_t		local;
+	size_t		domain;
+	const char *at = strchr(value, '@');
+	char		allowed[sizeof(letters) + 8];
+
+	if (at == NULL)
+		return false;
+	snprintf(allowed, sizeof(allowed), "%s%s", letters, "._%+'-");
+	local = strspn(value, allowed);
+	if (local == 0 || value + local != at)
+		return false;
+	snprintf(allowed, sizeof(allowed), "%s%s", letters, ".-");
+	domain = strspn(at + 1, allowed);
+	return domain > 0 && at[1 + domain] == '\0';
+}
+
+/*
+ * Whether the values have a call of their own: one by one in its path, or the
+ * only one, if it has the form of its field and people of any status are
+ * wanted.  An e-mail column is not searched by an id.
+ */
+static bool
+is_single(const Request *request)
+{
+	if (request->resource->single_path == NULL || request->filter == NULL)
+		return false;
+	if (request->filter->place == PLACE_PATH)
+		return true;
+	if (request->nvalues != 1 || !request->show_inactive)
+		return false;
+	return strcmp(request->filter->field, RESOURCE_FIELD_ID) == 0 ?
+		is_id(request->values[0]) : is_email(request->values[0]);
+}
+
+/* Takes the next values, or those of the next range from the first one on. */
+static void
+take_part(Request *request, RequestCall *call)
+{
+	call->range = request->range;
+	if (request->filter != NULL)
+	{
+		call->first = request->next;
+		call->next = Min(call->first + request->batch_size, request->nvalues);
+		request->next = call->next;
+	}
+	if (request->filter == NULL || request->next == request->nvalues)
+	{
+		request->next = 0;
+		request->range++;
+		request->done = request->range == request->nranges;
+	}
+}
+
+/* The report that is prepared first, where the table wants it so. */
+static const char *
+endpoint_of(const Request *request, bool single)
+{
+	if (single)
+		return request->resource->single_path;
+	return request->options->report_async ? RESOURCE_REPORT_ASYNC :
+		request->resource->path;
+}
+
+/* What the call's rows do not tell. */
+static void
+set_given(const Request *request, RequestCall *call)
+{
+	memcpy(call->given, request->given, sizeof(call->given));
+	for (int i = 0; i < RESOURCE_MAX_GIVEN; i++)
+		if (request->resource->given[i].source == GIVEN_VALUE &&
+			request->nvalues > 0)
+			call->given[i] = given_text(request->values[call->first]);
+}
+
+/*
+ * What status 404 is about: one of several such things, or an employee, who
+ * then has no rows.  Of a custom table it does not say which of the two, unless
+ * HiBob itself has just named the employees.  A list that the query names has
+ * to be there; a name that a join or a subquery brings may be of none, or the
+ * same query would fail by one plan and not by another.
+ */
+static void
+set_absence(const Request *request, RequestCall *call)
+{
+	const Resource *resource = request->resource;
+	bool		by_value = call->single ||
+		(request->filter != NULL && request->filter->place == PLACE_PATH);
+	const char *value = by_value ? request->values[call->first] : NULL;
+
+	call->absence = ABSENT_REFUSED;
+	if (resource->id_option != NULL)
+		call->thing = request->options->id;
+	if (by_value && resource->is_lists && !request->derived_values)
+		call->thing = pg_any_to_server(value, (int) strlen(value), PG_UTF8);
+	else if (by_value && request->found_values)
+		call->absence = ABSENT_GONE;
+	else if (by_value)
+		call->absence = resource->id_option != NULL ? ABSENT_UNSURE :
+			ABSENT_EMPTY;
+}
+
+bool
+request_next(Request *request, RequestCall *call)
+{
+	const Resource *resource = request->resource;
+
+	if (request->done || request->nothing)
+		return false;
+	memset(call, 0, sizeof(*call));
+	take_part(request, call);
+	call->single = is_single(request);
+	call->method = resource->method;
+	call->endpoint = endpoint_of(request, call->single);
+	call->rows = call->single ? resource->single_rows : resource->rows;
+	set_given(request, call);
+	set_absence(request, call);
+	call->path = request_path(request, call, NULL);
+	call->body = request_body(request, call, NULL);
+	return true;
+}
+
+void
+request_turn_page(const Request *request, RequestCall *call,
+				  const char *cursor)
+{
+	call->path = request_path(request, call, cursor);
+	call->body = request_body(request, call, cursor);
+}
+
+bool
+request_has_more(const Request *request)
+{
+	return !request->done && !request->nothing;
+}
+
+bool
+request_has_batches(const Request *request)
+{
+	return request->filter != NULL && request->filter->place == PLACE_BODY &&
+		request->nvalues > request->batch_size;
+}
+
+bool
+request_is_scattered(const Request *request)
+{
+	return request->resource->paging != PAGING_NONE ||
+		request->resource->needs_employees ||
+		(request->filter != NULL && !request->resource->is_lists &&
+		 request->nvalues > request->batch_size);
+}
+
+bool
+request_is_short(const Request *request)
+{
+	return request->is_short;
+}
+
+const char *
+request_filter_field(const Request *request)
+{
+	return request->filter->field;
+}
+
+bool
+request_covers(const Request *request, const RequestCall *call,
+			   const char *value, size_t length)
+{
+	int			low = call->first;
+	int			high = call->next;
+
+	while (low < high)
+	{
+		int			middle = low + (high - low) / 2;
+		const char *candidate = request->values[middle];
+		int			order = strncmp(value, candidate, length);
+
+		if (order == 0 && candidate[length] != '\0')
+			order = -1;
+		if (order == 0)
+			return true;
+		if (order < 0)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return false;
+}

@@ -1,0 +1,110 @@
+/*
+ * resource.c
+ *		Finds HiBob's resources, their columns and fields.
+ *
+ * The entries themselves are in the parts named below: nothing there acts.
+ */
+#include "postgres.h"
+
+#include "resources/builtin_fields.h"
+#include "resources/resource.h"
+#include "resources/resource_entries.h"
+
+static const ResourceGroup *const parts[] = {
+	&resource_group_people,
+	&resource_group_tables,
+	&resource_group_objects,
+};
+
+const Resource *
+resource_at(int index)
+{
+	if (index < 0)
+		return NULL;
+	for (size_t i = 0; i < lengthof(parts); i++)
+	{
+		if (index < parts[i]->nresources)
+			return &parts[i]->resources[index];
+		index -= parts[i]->nresources;
+	}
+	return NULL;
+}
+
+const Resource *
+resource_find(const char *name)
+{
+	const Resource *resource;
+
+	for (int i = 0; (resource = resource_at(i)) != NULL; i++)
+	{
+		if (strcmp(resource->name, name) == 0)
+			return resource;
+	}
+	return NULL;
+}
+
+const ResourceColumn *
+resource_column(const Resource *resource, const char *name)
+{
+	for (int i = 0; i < resource->ncolumns; i++)
+	{
+		if (strcmp(resource->columns[i].name, name) == 0)
+			return &resource->columns[i];
+	}
+	return NULL;
+}
+
+const ResourceOption *
+resource_option(const Resource *resource, const char *name)
+{
+	for (int i = 0; i < resource->noptions; i++)
+	{
+		if (strcmp(resource->options[i].name, name) == 0)
+			return &resource->options[i];
+	}
+	return NULL;
+}
+
+/*
+ * "work.custom.field_1667499206086" is in a category of HiBob's, and
+ * "custom.category_1726078147147.field_1730210998067" in one of the account's;
+ * "work.customColumns.column_1655996461265" is what an employee has now in such
+ * a column of a table of HiBob's.
+ */
+bool
+resource_is_custom_field(const char *field)
+{
+	return strncmp(field, "custom.", 7) == 0 ||
+		strstr(field, ".custom.") != NULL ||
+		strstr(field, "." RESOURCE_CUSTOM_COLUMNS) != NULL;
+}
+
+/* For bsearch(): a field's id against an entry. */
+static int
+compare_field(const void *key, const void *entry)
+{
+	return strcmp(key, ((const BuiltinField *) entry)->field);
+}
+
+const char *
+resource_category(const Resource *resource, const char *field)
+{
+	const BuiltinField *found;
+
+	if (resource->form != ROW_EMPLOYEE)
+		return NULL;
+
+	found = bsearch(field, builtin_fields, lengthof(builtin_fields),
+					sizeof(BuiltinField), compare_field);
+	if (found != NULL)
+		return found->category;
+
+	for (size_t i = 0; i < lengthof(field_families); i++)
+	{
+		const char *start = field_families[i].field;
+
+		if (strncmp(field, start, strlen(start)) == 0)
+			return field_families[i].category;
+	}
+	return NULL;
+}

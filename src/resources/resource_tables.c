@@ -1,0 +1,399 @@
+/*
+ * resource_tables.c
+ *		The resources that have rows for each employee: the tables of an
+ *		employee's profile.
+ *
+ * Source: HiBob's specification; the rows' columns as captured from a live
+ * account where somebody published that.  Dependents and right to work have
+ * columns that nobody has documented, so their rows come as JSON.
+ */
+#include "postgres.h"
+
+#include "resources/resource_entries.h"
+
+/*
+ * Bulk tables: groups of rows by employee, in pages.  The specification has a
+ * further object between a group and its rows; running clients have not.
+ */
+static const char *const rows_in_groups[] = {"results[].values[]",
+	"results[].values[].values[]", NULL};
+static const char *const rows_in_results[] = {"results[]", NULL};
+static const char *const rows_in_values[] = {"values[]", NULL};
+static const char *const rows_in_documents[] = {"documents[]", NULL};
+
+static const ResourceFilter bulk_filters[] = {
+	{"employeeId", FILTER_VALUES, PLACE_QUERY, "employeeIds", NULL, true},
+};
+
+static const ResourceFilter path_filters[] = {
+	{"employeeId", FILTER_VALUES, PLACE_PATH, "employee_id", NULL, true},
+};
+
+static const ResourceFilter payments_filters[] = {
+	{"employeeId", FILTER_VALUES, PLACE_BODY, "employeeId", NULL, true},
+	{"payDate", FILTER_BOUNDS, PLACE_BODY, "payDate", "payDate", false},
+};
+
+static const ResourceOption bulk_options[] = {
+	{"include_archived", "includeArchived=true"},
+};
+
+#define EMPLOYEE_ID \
+	KEY("employee_id", "text", "employeeId")
+
+/* Who changed a row last, and why. */
+#define CHANGE_COLUMNS \
+	VALUE("change_reason", "text", "change.reason"), \
+	VALUE("changed_by", "text", "change.changedBy"), \
+	VALUE("changed_by_id", "text", "change.changedById")
+
+/* What the rows of all tables with effective dates begin and end with. */
+#define ENTRY_COLUMNS \
+	EMPLOYEE_ID, \
+	KEY("id", "bigint", "id"), \
+	VALUE("effective_date", "date", "effectiveDate"), \
+	VALUE("end_effective_date", "date", "endEffectiveDate"), \
+	VALUE("is_current", "boolean", "isCurrent")
+#define ENTRY_END_COLUMNS \
+	CHANGE_COLUMNS, \
+	VALUE("active_effective_date", "date", "activeEffectiveDate"), \
+	VALUE("created_on", "date", "creationDate"), \
+	VALUE("modified_on", "date", "modificationDate"), \
+	VALUE("can_be_deleted", "boolean", "canBeDeleted"), \
+	VALUE("custom_columns", "jsonb", "customColumns")
+
+#define AMOUNT(field) \
+	PART("amount", "numeric", field, "value"), \
+	PART("currency", "text", field, "currency")
+
+static const ResourceColumn work_columns[] = {
+	ENTRY_COLUMNS,
+	VALUE("job_title_id", "text", "title"),
+	VALUE("department_id", "text", "department"),
+	VALUE("site", "text", "site"),
+	VALUE("site_id", "bigint", "siteId"),
+	PART("manager_id", "text", "reportsTo", "id"),
+	PART("manager_name", "text", "reportsTo", "displayName"),
+	PART("manager_email", "text", "reportsTo", "email"),
+	VALUE("work_change_type", "text", "workChangeType"),
+	ENTRY_END_COLUMNS,
+};
+
+static const ResourceColumn employment_columns[] = {
+	ENTRY_COLUMNS,
+	VALUE("contract", "text", "contract"),
+	VALUE("type", "text", "type"),
+	VALUE("fte", "numeric", "fte"),
+	VALUE("weekly_hours", "numeric", "weeklyHours"),
+	VALUE("salary_pay_type", "text", "salaryPayType"),
+	VALUE("flsa_code", "text", "flsaCode"),
+	VALUE("calendar_id", "bigint", "calendarId"),
+	VALUE("calendar_name", "text", "calendarName"),
+	VALUE("hours_in_day_not_worked", "numeric", "hoursInDayNotWorked"),
+	VALUE("personal_working_pattern_type", "text",
+		  "personalWorkingPatternType"),
+	VALUE("actual_working_pattern", "jsonb", "actualWorkingPattern"),
+	VALUE("working_pattern", "jsonb", "workingPattern"),
+	VALUE("standard_working_pattern", "jsonb", "standardWorkingPattern"),
+	VALUE("standard_working_pattern_id", "bigint", "standardWorkingPatternId"),
+	VALUE("site_working_pattern", "jsonb", "siteWorkingPattern"),
+	ENTRY_END_COLUMNS,
+};
+
+static const ResourceColumn lifecycle_columns[] = {
+	ENTRY_COLUMNS,
+	VALUE("status", "text", "status"),
+	VALUE("employee_status", "text", "employeeStatus"),
+	VALUE("reason_type", "text", "reasonType"),
+	VALUE("leave_reason", "text", "leaveReason"),
+	VALUE("work_change_type", "text", "workChangeType"),
+	ENTRY_END_COLUMNS,
+};
+
+static const ResourceColumn salaries_columns[] = {
+	ENTRY_COLUMNS,
+	AMOUNT("base"),
+	VALUE("pay_period", "text", "payPeriod"),
+	VALUE("pay_frequency", "text", "payFrequency"),
+	VALUE("work_change_type", "text", "workChangeType"),
+	ENTRY_END_COLUMNS,
+};
+
+static const ResourceColumn equity_columns[] = {
+	ENTRY_COLUMNS,
+	VALUE("quantity", "numeric", "quantity"),
+	VALUE("equity_type", "text", "equityType"),
+	VALUE("grant_type", "text", "grantType"),
+	VALUE("grant_status", "text", "grantStatus"),
+	VALUE("grant_number", "text", "grantNumber"),
+	VALUE("grant_date", "date", "grantDate"),
+	VALUE("vesting_commencement_date", "date", "vestingCommencementDate"),
+	VALUE("vesting_term", "text", "vestingTerm"),
+	VALUE("vesting_schedule", "bigint", "vestingSchedule"),
+	VALUE("option_expiration", "date", "optionExpiration"),
+	VALUE("consent_number", "text", "consentNumber"),
+	PART("exercise_price", "numeric", "exercisePrice", "value"),
+	PART("exercise_price_currency", "text", "exercisePrice", "currency"),
+	VALUE("reason", "text", "reason"),
+	ENTRY_END_COLUMNS,
+};
+
+static const ResourceColumn variable_columns[] = {
+	ENTRY_COLUMNS,
+	VALUE("variable_type", "text", "variableType"),
+	VALUE("payout_type", "text", "payoutType"),
+	VALUE("payment_period", "text", "paymentPeriod"),
+	AMOUNT("amount"),
+	VALUE("percentage_of_annual_salary", "numeric",
+		  "percentageOfAnnualSalary"),
+	VALUE("company_percent", "numeric", "companyPercent"),
+	VALUE("department_percent", "numeric", "departmentPercent"),
+	VALUE("individual_percent", "numeric", "individualPercent"),
+	VALUE("end_date", "date", "endDate"),
+	ENTRY_END_COLUMNS,
+};
+
+static const ResourceColumn deduction_columns[] = {
+	ENTRY_COLUMNS,
+	VALUE("deduction", "text", "deduction"),
+	AMOUNT("amount"),
+	ENTRY_END_COLUMNS,
+};
+
+static const ResourceColumn entitlement_columns[] = {
+	ENTRY_COLUMNS,
+	VALUE("entitlement", "text", "entitlement"),
+	AMOUNT("amount"),
+	ENTRY_END_COLUMNS,
+};
+
+static const ResourceColumn whole_row_columns[] = {
+	EMPLOYEE_ID,
+	KEY("id", "bigint", "id"),
+	VALUE("data", "jsonb", RESOURCE_WHOLE_ROW),
+};
+
+static const ResourceColumn training_columns[] = {
+	EMPLOYEE_ID,
+	KEY("id", "bigint", "id"),
+	HUMAN("name", "text", "name"),
+	VALUE("description", "text", "description"),
+	HUMAN("status", "text", "status"),
+	HUMAN("frequency", "text", "frequency"),
+	VALUE("start_date", "date", "startDate"),
+	VALUE("end_date", "date", "endDate"),
+	PART("cost", "numeric", "cost", "value"),
+	PART("cost_currency", "text", "cost", "currency"),
+	VALUE("document_id", "bigint", "documentId"),
+	VALUE("custom_columns", "jsonb", "customColumns"),
+};
+
+static const ResourceColumn bank_account_columns[] = {
+	EMPLOYEE_ID,
+	KEY("id", "bigint", "id"),
+	HUMAN("bank_account_type", "text", "bankAccountType"),
+	VALUE("account_nickname", "text", "accountNickname"),
+	VALUE("account_number", "text", "accountNumber"),
+	VALUE("routing_number", "text", "routingNumber"),
+	VALUE("iban", "text", "iban"),
+	VALUE("bic_or_swift", "text", "bicOrSwift"),
+	VALUE("bank_name", "text", "bankName"),
+	VALUE("branch_address", "text", "branchAddress"),
+	VALUE("allocation", "text", "allocation"),
+	VALUE("amount", "numeric", "amount"),
+	VALUE("use_for_bonus", "boolean", "useForBonus"),
+	VALUE("changed_by", "text", "changedBy"),
+};
+
+static const ResourceColumn payment_columns[] = {
+	EMPLOYEE_ID,
+	KEY("id", "bigint", "id"),
+	VALUE("pay_date", "date", "payDate"),
+	VALUE("pay_type", "text", "payType"),
+	AMOUNT("amount"),
+	CHANGE_COLUMNS,
+	VALUE("custom_columns", "jsonb", "customColumns"),
+};
+
+static const ResourceColumn document_columns[] = {
+	EMPLOYEE_ID,
+	VALUE("name", "text", "documentName"),
+	VALUE("download_link", "text", "downloadLink"),
+};
+
+static const ResourceColumn custom_table_columns[] = {
+	EMPLOYEE_ID,
+	KEY("id", "bigint", "id"),
+	VALUE("changed_by", "text", "changedBy"),
+	VALUE("data", "jsonb", RESOURCE_WHOLE_ROW),
+};
+
+/* A bulk table: everything but its name, its endpoint and what it holds. */
+#define BULK_TABLE \
+	.method = "GET", \
+	.rows = rows_in_groups, \
+	.form = ROW_KEYS, \
+	.given = {{"employeeId", GIVEN_GROUP, "results[].employeeId"}}, \
+	.paging = PAGING_QUERY, \
+	.page_limit = 200, \
+	FILTERS(bulk_filters), \
+	OPTIONS(bulk_options), \
+	.identity_field = "id", \
+	.typical_rows = 3000
+
+/* A table that is asked for employee by employee. */
+#define TABLE_BY_EMPLOYEE \
+	.method = "GET", \
+	.form = ROW_KEYS, \
+	.given = {{"employeeId", GIVEN_VALUE, NULL}}, \
+	FILTERS(path_filters), \
+	.needs_employees = true, \
+	.typical_rows = 1000
+
+static const Resource resources[] = {
+	{
+		.name = "work_history",
+		.about = "Job titles, departments, sites and managers over time.",
+		.path = "/bulk/people/work",
+		BULK_TABLE,
+		.custom_columns = "work.customColumns.",
+		.permission = "the category \"Work\" and its history",
+		COLUMNS(work_columns),
+	},
+	{
+		.name = "employment_history",
+		.about = "Contracts and working patterns over time.",
+		.path = "/bulk/people/employment",
+		BULK_TABLE,
+		.permission = "the category \"Employment\" and its history",
+		COLUMNS(employment_columns),
+	},
+	{
+		.name = "lifecycle_history",
+		.about = "Hired, employed, on leave, terminated: since when.",
+		.path = "/bulk/people/lifecycle",
+		BULK_TABLE,
+		.permission = "the category \"Lifecycle\" and its history",
+		COLUMNS(lifecycle_columns),
+	},
+	{
+		.name = "salaries",
+		.about = "Base salaries over time.",
+		.path = "/bulk/people/salaries",
+		BULK_TABLE,
+		.permission = "the category \"Payroll\" and its history",
+		COLUMNS(salaries_columns),
+	},
+	{
+		.name = "equity_grants",
+		.about = "Shares and options that were granted.",
+		.path = "/bulk/people/equities",
+		BULK_TABLE,
+		.permission = "the category \"Equity\" and its history",
+		COLUMNS(equity_columns),
+	},
+	{
+		.name = "variable_payments",
+		.about = "Bonuses and commissions as agreed, over time.",
+		.path = "/bulk/people/variable",
+		BULK_TABLE,
+		.permission = "the category \"Payroll\" and its history",
+		COLUMNS(variable_columns),
+	},
+	{
+		.name = "deductions",
+		.about = "What is deducted from the pay, over time.",
+		.path = "/bulk/people/deduction",
+		BULK_TABLE,
+		.permission = "the category \"Payroll\" and its history",
+		COLUMNS(deduction_columns),
+	},
+	{
+		.name = "entitlements",
+		.about = "What an employee is entitled to beside the pay, over time.",
+		.path = "/bulk/people/entitlement",
+		BULK_TABLE,
+		.permission = "the category \"Payroll\" and its history",
+		COLUMNS(entitlement_columns),
+	},
+	{
+		.name = "dependents",
+		.about = "Dependents; HiBob documents no columns, so a row is JSON.",
+		.path = "/bulk/people/dependents",
+		BULK_TABLE,
+		.permission = "the category of the table of dependents",
+		COLUMNS(whole_row_columns),
+	},
+	{
+		.name = "right_to_work",
+		.about = "Permits to work; HiBob documents no columns, so a row is "
+		"JSON.",
+		.path = "/bulk/people/right-to-work",
+		BULK_TABLE,
+		.permission = "the category of the table \"Right to work\"",
+		COLUMNS(whole_row_columns),
+	},
+	{
+		.name = "training",
+		.about = "Training records.",
+		.path = "/people/{employee_id}/training",
+		.rows = rows_in_values,
+		TABLE_BY_EMPLOYEE,
+		.human = "includeHumanReadable",
+		.identity_field = "id",
+		.permission = "the category of the table \"Training\"",
+		COLUMNS(training_columns),
+	},
+	{
+		.name = "bank_accounts",
+		.about = "The list of bank accounts.",
+		.path = "/people/{employee_id}/bank-accounts",
+		.rows = rows_in_values,
+		TABLE_BY_EMPLOYEE,
+		.human = "includeHumanReadable",
+		.identity_field = "id",
+		.permission = "the category \"Financial\"",
+		COLUMNS(bank_account_columns),
+	},
+	{
+		.name = "payments",
+		.about = "Payments that were made.",
+		.method = "POST",
+		.path = "/people/actual-payments/search",
+		.rows = rows_in_results,
+		.form = ROW_KEYS,
+		.paging = PAGING_BODY,
+		.page_limit = 200,
+		FILTERS(payments_filters),
+		.needs_employees = true,
+		.identity_field = "id",
+		.permission = "the category \"Payroll\"",
+		.typical_rows = 3000,
+		COLUMNS(payment_columns),
+	},
+	{
+		.name = "documents",
+		.about = "Names and links of the documents of each employee.",
+		.path = "/docs/people/{employee_id}",
+		.rows = rows_in_documents,
+		TABLE_BY_EMPLOYEE,
+		.permission = "the documents of employees",
+		COLUMNS(document_columns),
+	},
+	{
+		.name = "custom_table",
+		.about = "A table that the account has made itself; which one says the "
+		"option table_id.",
+		.path = "/people/custom-tables/{employee_id}/{table_id}",
+		.rows = rows_in_values,
+		TABLE_BY_EMPLOYEE,
+		.human = "includeHumanReadable",
+		.id_option = "table_id",
+		.identity_field = "id",
+		.permission = "the category that the custom table is in",
+		.rate_limit = 50,
+		COLUMNS(custom_table_columns),
+	},
+};
+
+const ResourceGroup resource_group_tables = {resources, lengthof(resources)};

@@ -1,0 +1,712 @@
+/*
+ * row.c
+ *		A row's values become datums.
+ *
+ * HiBob sends a field of people in up to three places of an employee (see
+ * "Response, machine mode" and "APPEND" in its people contract):
+ *
+ *		"work": {"title": "209192163"}					nested
+ *		"/work/title": {"value": "209192163"}			by slash key
+ *		"humanReadable": {"work": {"title": "Chef"}}	for people
+ *
+ * The nested one counts; the slash key is the fallback where it is absent; a
+ * human column takes the third, and the machine's form where there is none.
+ * Rows of other resources have one place for each value, and some another one
+ * for its human form.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "mb/pg_wchar.h"
+#include "reader/json_doc.h"
+#include "row/convert.h"
+#include "row/row.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+#include "utils/lsyscache.h"
+#include "utils/typcache.h"
+
+typedef enum ConversionKind
+{
+	CONVERT_TEXT,				/* a scalar's text as it is */
+	CONVERT_JSON,				/* any value as JSON */
+	CONVERT_INPUT,				/* a scalar's text through the input function */
+	CONVERT_ARRAY				/* each element through one of the above */
+} ConversionKind;
+
+typedef struct RowConversion
+{
+	ConversionKind kind;
+	FastConversion fast;		/* tried first, or NULL */
+	FmgrInfo	input;
+	Oid			typioparam;
+	int32		typmod;
+	Oid			type;
+
+	/* CONVERT_ARRAY */
+	struct RowConversion *element;
+	Oid			element_type;
+} RowConversion;
+
+/* What an error inside a conversion is about. */
+typedef struct ConversionContext
+{
+	const RowMap *map;
+	const RowColumn *column;
+	const RowRecord *record;
+} ConversionContext;
+
+/*
+ * How a type takes values.  Text is stored without a detour; a domain, or a
+ * type with a length, goes through its input function, which checks.  What
+ * does not come as JSON is text for any type.
+ */
+static RowConversion *
+conversion_create(Oid type, int32 typmod, bool is_json)
+{
+	RowConversion *conversion = palloc0(sizeof(RowConversion));
+	Oid			base = getBaseType(type);
+	Oid			element = get_element_type(base);
+	Oid			input;
+
+	conversion->type = type;
+	conversion->typmod = typmod;
+	conversion->fast = convert_fast(type, typmod);
+	if ((type == TEXTOID || type == VARCHAROID) && typmod < 0)
+		conversion->kind = CONVERT_TEXT;
+	else if (!is_json)
+		conversion->kind = CONVERT_INPUT;
+	else if (OidIsValid(element))
+	{
+		conversion->kind = CONVERT_ARRAY;
+		conversion->element_type = element;
+		conversion->element = conversion_create(element, typmod, true);
+	}
+	else if (base == JSONOID || base == JSONBOID)
+		conversion->kind = CONVERT_JSON;
+	else
+		conversion->kind = CONVERT_INPUT;
+
+	getTypeInputInfo(type, &input, &conversion->typioparam);
+	fmgr_info(input, &conversion->input);
+	return conversion;
+}
+
+/*
+ * Dates, booleans and numbers have a human form in the reader's locale, which
+ * no type can be read from: only text takes it.
+ */
+static bool
+can_be_human(Oid type)
+{
+	char		category;
+	bool		preferred;
+
+	get_type_category_preferred(getBaseType(type), &category, &preferred);
+	return category == TYPCATEGORY_STRING || category == TYPCATEGORY_ENUM;
+}
+
+/* NULL stays. */
+static const char *
+to_utf8(const char *text)
+{
+	return text == NULL ? NULL :
+		pg_server_to_any(text, (int) strlen(text), PG_UTF8);
+}
+
+/* Which of the fields that a row does not have itself, or -1. */
+static int
+given_index(const Resource *resource, const char *field)
+{
+	for (int i = 0; i < RESOURCE_MAX_GIVEN; i++)
+		if (resource->given[i].field != NULL &&
+			strcmp(resource->given[i].field, field) == 0)
+			return i;
+	return -1;
+}
+
+RowMap *
+row_map_create(Relation rel, const List *attnums,
+			   const Resource *resource)
+{
+	RowMap	   *map = palloc0(sizeof(RowMap));
+	TupleDesc	desc = RelationGetDescr(rel);
+	ListCell   *lc;
+
+	map->resource = resource;
+	map->table = RelationGetRelationName(rel);
+	map->columns = palloc0(Max(list_length(attnums), 1) * sizeof(RowColumn));
+	foreach(lc, attnums)
+	{
+		Form_pg_attribute attr = TupleDescAttr(desc, lfirst_int(lc) - 1);
+		RowColumn  *column = &map->columns[map->ncolumns++];
+
+		column->attnum = attr->attnum;
+		column->name = NameStr(attr->attname);
+		column->options = column_options(RelationGetRelid(rel), attr->attnum,
+										 column->name, resource);
+		column->field = to_utf8(column->options->field);
+		column->path = to_utf8(column->options->path);
+		column->human = resource->human != NULL &&
+			column->options->form == FORM_HUMAN &&
+			column->options->path == NULL && can_be_human(attr->atttypid);
+		column->given = given_index(resource, column->options->field);
+		column->conversion =
+			conversion_create(attr->atttypid, attr->atttypmod,
+							  resource->form != ROW_CSV && column->given < 0);
+	}
+	return map;
+}
+
+/*
+ * A path of keys, put together from dotted parts.
+ */
+typedef struct KeyPath
+{
+	const char **keys;
+	int			nkeys;
+} KeyPath;
+
+static void
+key_path_add(KeyPath *path, const char *key)
+{
+	if (path->keys == NULL)
+		path->keys = palloc(sizeof(char *) * 8);
+	else if (path->nkeys >= 8 && (path->nkeys & (path->nkeys - 1)) == 0)
+		path->keys = repalloc(path->keys, sizeof(char *) * path->nkeys * 2);
+	path->keys[path->nkeys++] = key;
+}
+
+static void
+key_path_add_dotted(KeyPath *path, const char *dotted)
+{
+	while (dotted != NULL)
+	{
+		const char *dot = strchr(dotted, '.');
+
+		key_path_add(path, dot ? pnstrdup(dotted, dot - dotted) : dotted);
+		dotted = dot ? dot + 1 : NULL;
+	}
+}
+
+/*
+ * Adds where a field's nested value lies: its id, but for the category "root",
+ * whose fields lie at the top (the metadata's jsonPath has no exception).
+ */
+static void
+key_path_add_field(KeyPath *path, const char *field)
+{
+	if (strncmp(field, "root.", 5) == 0)
+		field += 5;
+	key_path_add_dotted(path, field);
+}
+
+/* The key under which a row has the field's value by its id. */
+static char *
+slash_key(const char *field)
+{
+	char	   *key = psprintf("/%s", field);
+
+	for (char *c = key; *c != '\0'; c++)
+		if (*c == '.')
+			*c = '/';
+	return key;
+}
+
+static int
+want(RowReader *reader, const KeyPath *path)
+{
+	return json_reader_want(reader->json, path->keys, path->nkeys);
+}
+
+static void
+add_place(RowColumn *column, RowReader *reader, const KeyPath *path)
+{
+	Assert(column->nplaces < ROW_MAX_PLACES);
+	column->places[column->nplaces++] = want(reader, path);
+}
+
+static void
+add_human_place(RowColumn *column, RowReader *reader, const KeyPath *path)
+{
+	add_place(column, reader, path);
+	column->nhuman++;
+}
+
+static void
+add_witness(RowColumn *column, RowReader *reader, const KeyPath *path)
+{
+	column->presence_slots[column->npresence_slots++] = want(reader, path);
+}
+
+/*
+ * The human form of an employee's field: nested as HiBob's guide and a live
+ * capture have it, or by slash key as others have met it.
+ */
+static void
+add_employee_human(RowColumn *column, RowReader *reader)
+{
+	KeyPath		nested = {0};
+	KeyPath		slash = {0};
+
+	key_path_add(&nested, "humanReadable");
+	key_path_add_field(&nested, column->field);
+	add_human_place(column, reader, &nested);
+
+	key_path_add(&slash, "humanReadable");
+	key_path_add(&slash, slash_key(column->field));
+	add_human_place(column, reader, &slash);
+	key_path_add(&slash, "value");
+	add_human_place(column, reader, &slash);
+}
+
+static void
+add_employee_places(RowColumn *column, RowReader *reader)
+{
+	KeyPath		nested = {0};
+	KeyPath		slash = {0};
+
+	if (column->human)
+		add_employee_human(column, reader);
+
+	key_path_add_field(&nested, column->field);
+	add_witness(column, reader, &nested);
+	key_path_add_dotted(&nested, column->path);
+	add_place(column, reader, &nested);
+
+	key_path_add(&slash, slash_key(column->field));
+	add_witness(column, reader, &slash);
+	key_path_add(&slash, "value");
+	key_path_add_dotted(&slash, column->path);
+	add_place(column, reader, &slash);
+}
+
+static void
+add_key_places(RowColumn *column, RowReader *reader)
+{
+	KeyPath		human = {0};
+	KeyPath		path = {0};
+
+	if (column->human)
+	{
+		key_path_add(&human, "humanReadable");
+		key_path_add_dotted(&human, column->field);
+		add_human_place(column, reader, &human);
+	}
+	key_path_add_dotted(&path, column->field);
+	add_witness(column, reader, &path);
+	key_path_add_dotted(&path, column->path);
+	add_place(column, reader, &path);
+}
+
+/* "/position/name": {"value": ..., "humanReadable": ...} */
+static void
+add_object_places(RowColumn *column, RowReader *reader)
+{
+	KeyPath		human = {0};
+	KeyPath		path = {0};
+
+	key_path_add(&human, column->field);
+	add_witness(column, reader, &human);
+	key_path_add(&human, "humanReadable");
+	if (column->human)
+		add_human_place(column, reader, &human);
+
+	key_path_add(&path, column->field);
+	key_path_add(&path, "value");
+	key_path_add_dotted(&path, column->path);
+	add_place(column, reader, &path);
+}
+
+static void
+add_label(RowColumn *column, RowReader *reader)
+{
+	int			slot = csv_reader_want(reader->csv, column->field);
+
+	column->presence_slots[column->npresence_slots++] = slot;
+	column->places[column->nplaces++] = slot;
+}
+
+static void
+add_whole_row(RowColumn *column, RowReader *reader)
+{
+	KeyPath		path = {0};
+
+	key_path_add_dotted(&path, column->path);
+	add_place(column, reader, &path);
+}
+
+static void
+register_column(RowColumn *column, RowReader *reader, RowForm form)
+{
+	column->nplaces = 0;
+	column->nhuman = 0;
+	column->npresence_slots = 0;
+	if (column->given >= 0)
+		return;
+	if (form == ROW_CSV)
+		add_label(column, reader);
+	else if (strcmp(column->field, RESOURCE_WHOLE_ROW) == 0)
+		add_whole_row(column, reader);
+	else if (form == ROW_EMPLOYEE)
+		add_employee_places(column, reader);
+	else if (form == ROW_OBJECTS)
+		add_object_places(column, reader);
+	else
+		add_key_places(column, reader);
+}
+
+int
+row_map_want_field(RowReader *reader, const char *field)
+{
+	KeyPath		path = {0};
+
+	key_path_add_field(&path, field);
+	return want(reader, &path);
+}
+
+/* Where a row has what tells it from others. */
+static int
+want_identity(const Resource *resource, RowReader *reader)
+{
+	KeyPath		path = {0};
+
+	if (resource->identity_field == NULL)
+		return -1;
+	if (resource->form == ROW_EMPLOYEE)
+		return row_map_want_field(reader, resource->identity_field);
+	key_path_add(&path, resource->identity_field);
+	if (resource->form == ROW_OBJECTS)
+		key_path_add(&path, "value");
+	return want(reader, &path);
+}
+
+void
+row_map_register(RowMap *map, RowReader *reader)
+{
+	for (int i = 0; i < map->ncolumns; i++)
+		register_column(&map->columns[i], reader, map->resource->form);
+	map->identity = want_identity(map->resource, reader);
+}
+
+/*
+ * Resolves a string's escapes.  PostgreSQL's text can hold neither the
+ * character zero nor half a surrogate pair, and nothing is put in their place
+ * in silence.
+ */
+static char *
+unescape(const JsonSlice *slice, const char *window, size_t *length)
+{
+	char	   *out;
+	long		decoded;
+
+	if (slice->flags & JSON_NUL_ESCAPE)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNTRANSLATABLE_CHARACTER),
+				 errmsg("unsupported Unicode escape sequence"),
+				 errdetail("\\u0000 cannot be converted to text.")));
+	if (slice->flags & JSON_LONE_SURROGATE)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNTRANSLATABLE_CHARACTER),
+				 errmsg("unsupported Unicode escape sequence"),
+				 errdetail("Half a surrogate pair is not a character.")));
+
+	out = palloc(slice->length + 1);
+	decoded = json_doc_unescape(window + slice->start - 1, slice->length + 2,
+								out);
+	if (decoded < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OUT_OF_MEMORY),
+				 errmsg("out of memory")));
+	out[decoded] = '\0';
+	*length = (size_t) decoded;
+	return out;
+}
+
+/* JSON comes as UTF-8; checked, and converted where the database is not. */
+static const char *
+to_server(const char *text, size_t *length)
+{
+	char	   *result = pg_any_to_server(text, (int) *length, PG_UTF8);
+
+	if (result != text)
+		*length = strlen(result);
+	return result;
+}
+
+const char *
+row_utf8(const JsonSlice *slice, const char *window, size_t *length)
+{
+	if (slice->flags & CSV_DOUBLED_QUOTES)
+	{
+		char	   *out = palloc(slice->length + 1);
+
+		*length = csv_unquote(window + slice->start, slice->length, out);
+		return out;
+	}
+	if (slice->flags & JSON_ESCAPED)
+		return unescape(slice, window, length);
+	*length = slice->length;
+	return window + slice->start;
+}
+
+/* A scalar's text, or an object's or array's JSON. */
+static const char *
+row_text(const JsonSlice *slice, const char *window, size_t *length)
+{
+	const char *text = row_utf8(slice, window, length);
+
+	return to_server(text, length);
+}
+
+/* A value as JSON, a string with its quotes. */
+static const char *
+row_json(const JsonSlice *slice, const char *window, size_t *length)
+{
+	int			quote = slice->kind == JSON_STRING ? 1 : 0;
+
+	*length = slice->length + 2 * quote;
+	return to_server(window + slice->start - quote, length);
+}
+
+static Datum
+convert_input(const RowConversion *conversion, const char *text,
+			  size_t length)
+{
+	char	   *cstring = pnstrdup(text, length);
+	Datum		result;
+
+	result = InputFunctionCall((FmgrInfo *) &conversion->input, cstring,
+							   conversion->typioparam, conversion->typmod);
+	pfree(cstring);
+	return result;
+}
+
+static Datum convert_array(const RowConversion *conversion,
+						   const JsonSlice *slice, const char *window);
+
+static Datum
+convert_value(const RowConversion *conversion, const JsonSlice *slice,
+			  const char *window)
+{
+	const char *text;
+	size_t		length;
+	Datum		result;
+
+	if (conversion->fast != NULL && slice->flags == 0 &&
+		conversion->fast(window + slice->start, slice->length,
+						 conversion->typmod, &result))
+		return result;
+	if (conversion->kind == CONVERT_ARRAY && slice->kind != JSON_OBJECT)
+		return convert_array(conversion, slice, window);
+	if (conversion->kind == CONVERT_JSON)
+		text = row_json(slice, window, &length);
+	else
+		text = row_text(slice, window, &length);
+	if (conversion->kind == CONVERT_TEXT)
+		return PointerGetDatum(cstring_to_text_with_len(text, (int) length));
+	return convert_input(conversion, text, length);
+}
+
+/* Null, which some domains refuse. */
+static void
+convert_null(const RowConversion *conversion)
+{
+	if (!conversion->input.fn_strict)
+		InputFunctionCall((FmgrInfo *) &conversion->input, NULL,
+						  conversion->typioparam, conversion->typmod);
+}
+
+/* An element as the text that its type's input function takes. */
+static char *
+element_text(JsonbValue *value, bool as_json)
+{
+	if (value->type == jbvBinary)
+		return JsonbToCString(NULL, value->val.binary.data,
+							  value->val.binary.len);
+	if (as_json)
+	{
+		Jsonb	   *json = JsonbValueToJsonb(value);
+
+		return JsonbToCString(NULL, &json->root, VARSIZE(json));
+	}
+	if (value->type == jbvBool)
+		return pstrdup(value->val.boolean ? "true" : "false");
+	if (value->type == jbvNumeric)
+		return DatumGetCString(DirectFunctionCall1(
+			numeric_out, NumericGetDatum(value->val.numeric)));
+	Assert(value->type == jbvString);
+	return pnstrdup(value->val.string.val, value->val.string.len);
+}
+
+/*
+ * Each element through the element type's input function.  The server's own
+ * parser takes the value apart: arrays are small and few.  A scalar, which
+ * HiBob sends for some lists, is an array of one.
+ */
+static Datum
+convert_array(const RowConversion *conversion, const JsonSlice *slice,
+			  const char *window)
+{
+	size_t		length;
+	const char *text = row_json(slice, window, &length);
+	Jsonb	   *json = DatumGetJsonbP(
+			 DirectFunctionCall1(jsonb_in, CStringGetDatum(pnstrdup(text, length))));
+	const RowConversion *element = conversion->element;
+	ArrayBuildState *state;
+	JsonbIterator *iterator = JsonbIteratorInit(&json->root);
+	JsonbIteratorToken token;
+	JsonbValue	value;
+	Datum		result;
+
+	state = initArrayResult(conversion->element_type, CurrentMemoryContext,
+							false);
+	(void) JsonbIteratorNext(&iterator, &value, true);
+	while ((token = JsonbIteratorNext(&iterator, &value, true)) == WJB_ELEM)
+	{
+		bool		null = value.type == jbvNull;
+		char	   *input = null ? NULL :
+			element_text(&value, element->kind == CONVERT_JSON);
+
+		accumArrayResult(state, null ? (Datum) 0 :
+						 convert_input(element, input, strlen(input)),
+						 null, conversion->element_type,
+						 CurrentMemoryContext);
+	}
+	Assert(token == WJB_END_ARRAY);
+	result = makeArrayResult(state, CurrentMemoryContext);
+	if (conversion->type != getBaseType(conversion->type))
+		domain_check(result, false, conversion->type, NULL, NULL);
+	return result;
+}
+
+/* A text for a message: HiBob's ids are digits, and nothing else is shown. */
+static const char *
+shown_id(const char *text, size_t length)
+{
+	char	   *id = pnstrdup(text, Min(length, 64));
+
+	return id[0] != '\0' && strspn(id, "0123456789") == strlen(id) ? id : NULL;
+}
+
+/* Whose row it is, or which one, as far as that can be told. */
+static const char *
+identity_text(const ConversionContext *context)
+{
+	const RowMap *map = context->map;
+	const RowRecord *record = context->record;
+	const char *employee = NULL;
+	const char *id = NULL;
+
+	for (int i = 0; i < RESOURCE_MAX_GIVEN; i++)
+		if (map->resource->given[i].source <= GIVEN_VALUE &&
+			record->given[i].text != NULL)
+			employee = shown_id(record->given[i].text,
+								record->given[i].length);
+	if (map->identity >= 0)
+	{
+		const JsonSlice *slice = row_reader_slice(record->reader,
+												  map->identity);
+
+		if (slice->kind > JSON_NULL)
+			id = shown_id(record->window + slice->start, slice->length);
+	}
+	if (employee != NULL)
+		return psprintf("employee %s", employee);
+	return psprintf(map->resource->form == ROW_EMPLOYEE ? "employee %s" :
+					"id %s", id != NULL ? id : "unknown");
+}
+
+/* Says which column of whom could not be converted, but not its value. */
+static void
+conversion_callback(void *arg)
+{
+	ConversionContext *context = arg;
+
+	errcontext("column \"%s\" of foreign table \"%s\", field \"%s\", %s",
+			   context->column->name, context->map->table,
+			   context->column->options->field, identity_text(context));
+}
+
+/*
+ * The value that a column takes: the first place that has one.  A human form
+ * that is null counts as none.
+ */
+static const JsonSlice *
+find_value(const RowColumn *column, const RowReader *reader)
+{
+	const JsonSlice *slice = NULL;
+
+	for (int i = 0; i < column->nplaces; i++)
+	{
+		slice = row_reader_slice(reader, column->places[i]);
+		if (slice->kind > JSON_NULL ||
+			(slice->kind == JSON_NULL && i >= column->nhuman))
+			break;
+	}
+	return slice;
+}
+
+/* A given value, as if the row had it: a string without escapes. */
+static JsonSlice
+given_slice(const RowGiven *given)
+{
+	JsonSlice	slice = {0};
+
+	slice.kind = given->text != NULL ? JSON_STRING : JSON_NULL;
+	slice.length = given->length;
+	return slice;
+}
+
+static void
+store_column(const RowColumn *column, const RowRecord *record,
+			 TupleTableSlot *slot)
+{
+	int			index = column->attnum - 1;
+	const char *window = record->window;
+	const JsonSlice *slice;
+	JsonSlice	given;
+
+	if (column->given >= 0)
+	{
+		given = given_slice(&record->given[column->given]);
+		window = record->given[column->given].text;
+		slice = &given;
+	}
+	else
+		slice = find_value(column, record->reader);
+	if (slice->kind <= JSON_NULL)
+		convert_null(column->conversion);
+	else
+	{
+		slot->tts_values[index] = convert_value(column->conversion, slice,
+												window);
+		slot->tts_isnull[index] = false;
+	}
+}
+
+void
+row_map_store(const RowMap *map, const RowRecord *record,
+			  TupleTableSlot *slot)
+{
+	ConversionContext context = {map, map->columns, record};
+	ErrorContextCallback callback;
+
+	callback.callback = conversion_callback;
+	callback.arg = &context;
+	callback.previous = error_context_stack;
+	error_context_stack = &callback;
+
+	ExecClearTuple(slot);
+	memset(slot->tts_isnull, true,
+		   slot->tts_tupleDescriptor->natts * sizeof(bool));
+	for (int i = 0; i < map->ncolumns; i++)
+	{
+		context.column = &map->columns[i];
+		store_column(context.column, record, slot);
+	}
+	ExecStoreVirtualTuple(slot);
+	error_context_stack = callback.previous;
+}

@@ -1,0 +1,354 @@
+/*
+ * print_resources.c
+ *		The catalogue as Markdown: the part of doc/reference.md on resources.
+ *
+ * Built by doc/generate.sh from this file and src/resources/*.c alone, with the
+ * server's headers and without the server.  What the program says of a
+ * resource it takes from its entry, so that the manual cannot say otherwise.
+ */
+#include "postgres.h"
+
+#include <stdio.h>
+
+#include "resources/resource.h"
+
+/* The server's headers replace it by one of their own. */
+#undef printf
+
+/* Of a condition's values; MAX_BATCHES is what src/request.h says, too. */
+#define BATCH RESOURCE_MAX_FILTER_VALUES
+
+/* ------------------------------------------------------------------------
+ * Facts
+ * ------------------------------------------------------------------------
+ */
+
+/* Whether a request asks for one value, which its path has. */
+static bool
+is_by_path(const Resource *resource)
+{
+	for (int i = 0; i < resource->nfilters; i++)
+		if (resource->filters[i].place == PLACE_PATH)
+			return true;
+	return false;
+}
+
+/* The column that a condition on a filter's field names. */
+static const char *
+column_of(const Resource *resource, const char *field)
+{
+	for (int i = 0; i < resource->ncolumns; i++)
+	{
+		const ResourceColumn *column = &resource->columns[i];
+
+		if (strcmp(column->field, field) == 0 && column->path == NULL &&
+			column->form == FORM_MACHINE)
+			return column->name;
+	}
+	return field;
+}
+
+static bool
+has_paths(const Resource *resource)
+{
+	for (int i = 0; i < resource->ncolumns; i++)
+		if (resource->columns[i].path != NULL)
+			return true;
+	return false;
+}
+
+/* ------------------------------------------------------------------------
+ * The lines of a resource
+ * ------------------------------------------------------------------------
+ */
+
+static void
+print_endpoint(const Resource *resource)
+{
+	printf("* Endpoint: `%s %s`", resource->method, resource->path);
+	if (resource->query != NULL)
+		printf(", always with `%s`", resource->query);
+	if (resource->single_path != NULL)
+		printf("; of one value, `%s %s`", resource->method,
+			   resource->single_path);
+	if (resource->form == ROW_CSV)
+		printf("; prepared first, `%s %s`", resource->method,
+			   RESOURCE_REPORT_ASYNC);
+	printf(".\n");
+}
+
+static void
+print_permission(const Resource *resource)
+{
+	if (resource->permission == NULL)
+		printf("* Permission: none; any service user may.\n");
+	else
+		printf("* Permission: view access to %s.\n", resource->permission);
+}
+
+/* Where the values of a condition go. */
+static void
+print_values(const Resource *resource, const ResourceFilter *filter)
+{
+	printf("`%s` with `=`, `IN`, `= ANY`: ",
+		   column_of(resource, filter->field));
+	switch (filter->place)
+	{
+		case PLACE_QUERY:
+			printf("parameter `%s`, %d values a request", filter->parameter,
+				   BATCH);
+			break;
+		case PLACE_PATH:
+			printf("a request for each value");
+			break;
+		default:
+			printf("filter on `%s`, %d values a request", filter->parameter,
+				   BATCH);
+	}
+	if (!resource->needs_employees)
+		printf(", for up to %d values",
+			   filter->place == PLACE_PATH ? MAX_BATCHES : BATCH * MAX_BATCHES);
+}
+
+static void
+print_bound(const char *operators, const Resource *resource,
+			const ResourceFilter *filter)
+{
+	bool		two = filter->upper != NULL &&
+		strcmp(filter->upper, filter->parameter) != 0;
+
+	printf("`%s` with %s: %s%s `%s`", column_of(resource, filter->field),
+		   operators, filter->place == PLACE_BODY ? "filter on" : "parameter",
+		   two ? "s" : "", filter->parameter);
+	if (two)
+		printf(" and `%s`", filter->upper);
+}
+
+static void
+print_filter(const Resource *resource, const ResourceFilter *filter)
+{
+	switch (filter->role)
+	{
+		case FILTER_VALUES:
+			print_values(resource, filter);
+			break;
+		case FILTER_STATUS:
+			printf("`%s = '%s'`: `%s: false`",
+				   column_of(resource, filter->field), RESOURCE_STATUS_ACTIVE,
+				   filter->parameter);
+			break;
+		case FILTER_LOWER:
+			print_bound("`=`, `>`, `>=`", resource, filter);
+			break;
+		case FILTER_UPPER:
+			print_bound("`=`, `<`, `<=`", resource, filter);
+			break;
+		case FILTER_BOUNDS:
+			print_bound("`=`, `<`, `<=`, `>`, `>=`", resource, filter);
+			break;
+	}
+}
+
+static void
+print_pushdown(const Resource *resource)
+{
+	const char *separator = "";
+
+	printf("* Pushed down: ");
+	if (resource->max_fields > 0)
+	{
+		printf("the needed columns' fields, %d a request",
+			   resource->max_fields);
+		separator = "; ";
+	}
+	for (int i = 0; i < resource->nfilters; i++)
+	{
+		printf("%s", separator);
+		print_filter(resource, &resource->filters[i]);
+		separator = "; ";
+	}
+	if (resource->paging != PAGING_NONE)
+	{
+		printf("%s`LIMIT`, as a smaller page", separator);
+		separator = "; ";
+	}
+	printf("%s.\n", separator[0] == '\0' ? "nothing" : "");
+}
+
+/* Requests that the rows take: pages, and employees. */
+static void
+print_requests(const Resource *resource)
+{
+	if (resource->paging != PAGING_NONE)
+		printf("* Pages: %d entries, by `limit` and `cursor` in the %s.\n",
+			   resource->page_limit,
+			   resource->paging == PAGING_BODY ? "body" : "query string");
+	if (resource->needs_employees && is_by_path(resource))
+		printf("* Requests: one an employee. Without a condition on "
+			   "`employee_id`, everybody's ids are searched for first.\n");
+	else if (resource->needs_employees)
+		printf("* Requests: %d employees each. Without a condition on "
+			   "`employee_id`, everybody's ids are searched for first.\n",
+			   BATCH);
+	if (resource->max_months > 0)
+		printf("* Range of a request: %d months; a longer one becomes "
+			   "several.\n", resource->max_months);
+}
+
+/* Columns that come from the request, and those that an account adds. */
+static void
+print_special_columns(const Resource *resource)
+{
+	const char *separator = "* Not in the rows: ";
+	bool		any = false;
+
+	for (int i = 0; i < RESOURCE_MAX_GIVEN; i++)
+	{
+		const ResourceGiven *given = &resource->given[i];
+
+		if (given->source != GIVEN_LOWER && given->source != GIVEN_UPPER)
+			continue;
+		printf("%s`%s`", separator, column_of(resource, given->field));
+		separator = ", ";
+		any = true;
+	}
+	if (any)
+		printf("; they show the condition's bounds.\n");
+	if (resource->custom_columns != NULL)
+		printf("* Custom columns: the field `%s…` of the metadata is "
+			   "`customColumns.…` here.\n", resource->custom_columns);
+}
+
+static void
+print_options(const Resource *resource)
+{
+	const char *separator = "* Table options: ";
+
+	if (resource->id_option != NULL)
+	{
+		printf("%s`%s` (required)", separator, resource->id_option);
+		separator = ", ";
+	}
+	for (int i = 0; i < resource->noptions; i++)
+	{
+		const ResourceOption *option = &resource->options[i];
+
+		printf("%s`%s`", separator, option->name);
+		if (option->parameter != NULL)
+			printf(" (`%s`)", option->parameter);
+		separator = ", ";
+	}
+	if (separator[0] == ',')
+		printf(".\n");
+}
+
+static void
+print_human(const Resource *resource)
+{
+	if (resource->human != NULL)
+		printf("* Human forms: asked for by `%s`.\n", resource->human);
+}
+
+static void
+print_rate_limit(const Resource *resource)
+{
+	if (resource->rate_limit > 0)
+		printf("* Rate limit: %d requests a minute.\n", resource->rate_limit);
+	else
+		printf("* Rate limit: not documented.\n");
+}
+
+static void
+print_condition(const Resource *resource)
+{
+	if (!resource->needs_lower && !resource->needs_upper)
+		return;
+	printf("* Condition needed: %s, such as `WHERE %s`.\n",
+		   resource->needs_upper ? "a lower and an upper bound" :
+		   "a lower bound", resource->example);
+}
+
+/* ------------------------------------------------------------------------
+ * Columns
+ * ------------------------------------------------------------------------
+ */
+
+static void
+print_column(const Resource *resource, const ResourceColumn *column, bool paths)
+{
+	printf("| `%s` | %s%s | `%s` | %s |", column->name, column->type,
+		   column->not_null ? " not null" : "", column->field,
+		   column->form == FORM_HUMAN ? "human" : "machine");
+	if (paths && column->path != NULL)
+		printf(" `%s` |", column->path);
+	else if (paths)
+		printf(" |");
+	if (resource->form == ROW_EMPLOYEE)
+		printf(" %s |", resource_category(resource, column->field));
+	printf("\n");
+}
+
+static void
+print_columns(const Resource *resource)
+{
+	bool		paths = has_paths(resource);
+	bool		categories = resource->form == ROW_EMPLOYEE;
+
+	if (resource->ncolumns == 0)
+	{
+		printf("Columns: none of its own; each names a label in its option "
+			   "`field`.\n");
+		return;
+	}
+	printf("| column | type | HiBob field | form |%s%s\n",
+		   paths ? " path |" : "", categories ? " category |" : "");
+	printf("|---|---|---|---|%s%s\n", paths ? "---|" : "",
+		   categories ? "---|" : "");
+	for (int i = 0; i < resource->ncolumns; i++)
+		print_column(resource, &resource->columns[i], paths);
+}
+
+/* ------------------------------------------------------------------------
+ * The page
+ * ------------------------------------------------------------------------
+ */
+
+static void
+print_contents(void)
+{
+	const Resource *resource;
+
+	printf("| resource | rows | endpoint |\n|---|---|---|\n");
+	for (int i = 0; (resource = resource_at(i)) != NULL; i++)
+		printf("| [`%s`](#%s) | %s | `%s %s` |\n", resource->name,
+			   resource->name, resource->about, resource->method,
+			   resource->path);
+}
+
+static void
+print_resource(const Resource *resource)
+{
+	printf("\n### %s\n\n%s\n\n", resource->name, resource->about);
+	print_endpoint(resource);
+	print_permission(resource);
+	print_pushdown(resource);
+	print_requests(resource);
+	print_condition(resource);
+	print_human(resource);
+	print_special_columns(resource);
+	print_options(resource);
+	print_rate_limit(resource);
+	printf("\n");
+	print_columns(resource);
+}
+
+int
+main(void)
+{
+	const Resource *resource;
+
+	print_contents();
+	for (int i = 0; (resource = resource_at(i)) != NULL; i++)
+		print_resource(resource);
+	return 0;
+}
