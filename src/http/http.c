@@ -822,6 +822,8 @@ sleep_on_one(HttpChannel *const *channels, int n, long milliseconds)
 /*
  * Making the set and freeing it again costs less than the wake-up, and a set
  * that is kept would have to be told of each channel that comes and goes.
+ * Before version 17, nothing but this function closes the set's descriptor
+ * after an error.
  */
 static void
 sleep_on_many(HttpChannel *const *channels, int n, long milliseconds)
@@ -829,16 +831,24 @@ sleep_on_many(HttpChannel *const *channels, int n, long milliseconds)
 	WaitEventSet *set = hibob_create_wait_event_set(n + 2);
 	WaitEvent	event;
 
-	(void) AddWaitEventToSet(set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch,
-							 NULL);
-	if (IsUnderPostmaster)
-		(void) AddWaitEventToSet(set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET,
-								 NULL, NULL);
-	for (int i = 0; i < n; i++)
-		(void) AddWaitEventToSet(set, WL_SOCKET_READABLE,
-								 channels[i]->mux.descriptor, NULL, NULL);
-	(void) WaitEventSetWait(set, milliseconds, &event, 1, response_event());
-	FreeWaitEventSet(set);
+	PG_TRY();
+	{
+		(void) AddWaitEventToSet(set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch,
+								 NULL);
+		if (IsUnderPostmaster)
+			(void) AddWaitEventToSet(set, WL_EXIT_ON_PM_DEATH,
+									 PGINVALID_SOCKET, NULL, NULL);
+		for (int i = 0; i < n; i++)
+			(void) AddWaitEventToSet(set, WL_SOCKET_READABLE,
+									 channels[i]->mux.descriptor, NULL, NULL);
+		(void) WaitEventSetWait(set, milliseconds, &event, 1,
+								response_event());
+	}
+	PG_FINALLY();
+	{
+		FreeWaitEventSet(set);
+	}
+	PG_END_TRY();
 }
 
 /*

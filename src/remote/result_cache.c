@@ -1,41 +1,39 @@
 /*
  * result_cache.c
- *		Rows of an answer, kept for a statement or for a time.
+ *		Materialized rows of a result, for a statement or for a time.
  *
- * An entry is a tuplestore under work_mem, in memory of its own below
- * CacheMemoryContext: it may outlive its statement, and it is freed when the
- * last user has closed it and it is not, or no longer, to be found.
+ * An entry has a memory context of its own below CacheMemoryContext, since it
+ * may outlive its statement.  It is freed when its last reader has closed it
+ * and it is not, or no longer, a cached result.  That happens in transaction and
+ * memory context callbacks, too, so nothing in it can fail.
  *
  * Knows tuples; nothing of requests or connections.
  */
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "executor/executor.h"
-#include "miscadmin.h"
 #include "remote/result_cache.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
-#include "utils/tuplestore.h"
 
-/* Answers kept for a time; the one that ends first goes for a new one. */
+/* Cached results; a new one replaces the one that expires first. */
 #define MAX_ENTRIES 32
 
 struct CacheEntry
 {
 	MemoryContext context;
-	Tuplestorestate *store;
+	RowStore   *rows;
 	Oid			relid;
 	Oid			serverid;
-	int			users;
-	bool		stale;			/* never to be found again */
-	uint64		born;			/* value of "invalidations" then */
+	int			readers;
+	bool		stale;			/* to be removed */
+	uint64		invalidations_before;	/* number of them at its creation */
 	TimestampTz created;
 
-	/* Once published. */
-	const char *key;			/* NULL: not published */
+	/* Of a cached result. */
+	const char *key;			/* NULL: it is none */
 	Bitmapset  *columns;
 	TimestampTz expires;
 };
@@ -47,13 +45,13 @@ static int	nentries = 0;
 static uint64 invalidations = 0;
 
 static void
-destroy(CacheEntry *entry)
+free_if_unused(CacheEntry *entry)
 {
-	tuplestore_end(entry->store);
-	MemoryContextDelete(entry->context);
+	if (entry->readers == 0 && entry->key == NULL)
+		MemoryContextDelete(entry->context);
 }
 
-/* Takes an entry out of the table; it goes with its last user. */
+/* Takes an entry out of the array; its readers keep its rows. */
 static void
 remove_entry(int index)
 {
@@ -61,13 +59,12 @@ remove_entry(int index)
 
 	entries[index] = entries[--nentries];
 	entry->key = NULL;
-	if (entry->users == 0)
-		destroy(entry);
+	free_if_unused(entry);
 }
 
 /*
- * Invalidation may come at any catalog access, so it only marks; the sweep
- * follows with the next look-up.
+ * An invalidation may arrive during any catalog access, so it only marks
+ * entries.
  */
 static void
 invalidate_all(Datum arg, int cacheid, uint32 hashvalue)
@@ -86,8 +83,9 @@ invalidate_table(Datum arg, Oid relid)
 			entries[i]->stale = true;
 }
 
+/* Removes entries that are invalid or too old. */
 static void
-sweep(void)
+remove_stale_entries(void)
 {
 	TimestampTz now = GetCurrentTimestamp();
 
@@ -96,14 +94,15 @@ sweep(void)
 			remove_entry(i);
 }
 
-/* What was altered or dropped goes with the end of the transaction. */
+/* A session that runs no further query of ours keeps no stale rows. */
 static void
 at_transaction_end(XactEvent event, void *arg)
 {
 	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT)
-		sweep();
+		remove_stale_entries();
 }
 
+/* The first registration is the only one that can raise an error. */
 static void
 register_callbacks(void)
 {
@@ -111,11 +110,11 @@ register_callbacks(void)
 
 	if (registered)
 		return;
+	RegisterXactCallback(at_transaction_end, NULL);
 	CacheRegisterSyscacheCallback(FOREIGNSERVEROID, invalidate_all,
 								  (Datum) 0);
 	CacheRegisterSyscacheCallback(USERMAPPINGOID, invalidate_all, (Datum) 0);
 	CacheRegisterRelcacheCallback(invalidate_table, (Datum) 0);
-	RegisterXactCallback(at_transaction_end, NULL);
 	registered = true;
 }
 
@@ -125,29 +124,27 @@ cache_forget(Oid serverid)
 	for (int i = 0; i < nentries; i++)
 		if (!OidIsValid(serverid) || entries[i]->serverid == serverid)
 			entries[i]->stale = true;
-	sweep();
+	remove_stale_entries();
+}
+
+static void
+open_entry(CacheReader *reader, CacheEntry *entry)
+{
+	memset(&reader->rows, 0, sizeof(reader->rows));
+	reader->entry = entry;
+	entry->readers++;
 }
 
 bool
 cache_open(CacheReader *reader, const char *key, const Bitmapset *columns)
 {
-	sweep();
+	remove_stale_entries();
 	for (int i = 0; i < nentries; i++)
 	{
-		CacheEntry *entry = entries[i];
-
-		if (strcmp(entry->key, key) != 0 ||
-			!bms_is_subset(columns, entry->columns))
+		if (strcmp(entries[i]->key, key) != 0 ||
+			!bms_is_subset(columns, entries[i]->columns))
 			continue;
-		if (entry->users == 0)
-			reader->pointer = 0;
-		else
-			reader->pointer =
-				tuplestore_alloc_read_pointer(entry->store,
-											  EXEC_FLAG_REWIND);
-		entry->users++;
-		reader->entry = entry;
-		cache_rewind(reader);
+		open_entry(reader, entries[i]);
 		return true;
 	}
 	return false;
@@ -156,20 +153,14 @@ cache_open(CacheReader *reader, const char *key, const Bitmapset *columns)
 void
 cache_share(CacheReader *reader, const CacheReader *other)
 {
-	CacheEntry *entry = other->entry;
-
-	reader->pointer = tuplestore_alloc_read_pointer(entry->store,
-													EXEC_FLAG_REWIND);
-	entry->users++;
-	reader->entry = entry;
-	cache_rewind(reader);
+	open_entry(reader, other->entry);
 }
 
 void
 cache_create(CacheReader *reader, Oid relid, Oid serverid)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
-												  "hibob_fdw cache entry",
+												  "hibob_fdw result",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
 	CacheEntry *entry = palloc0(sizeof(CacheEntry));
@@ -178,15 +169,12 @@ cache_create(CacheReader *reader, Oid relid, Oid serverid)
 	entry->context = context;
 	entry->relid = relid;
 	entry->serverid = serverid;
-	entry->users = 1;
-	entry->born = invalidations;
+	entry->invalidations_before = invalidations;
 	entry->created = GetCurrentTimestamp();
-	entry->store = tuplestore_begin_heap(true, true, work_mem);
-	tuplestore_set_eflags(entry->store, EXEC_FLAG_REWIND);
+	entry->rows = row_store_create();
 	MemoryContextSwitchTo(old);
 	MemoryContextSetParent(context, CacheMemoryContext);
-	reader->entry = entry;
-	reader->pointer = 0;
+	open_entry(reader, entry);
 }
 
 /* Makes room for one more entry. */
@@ -212,15 +200,16 @@ cache_publish(CacheReader *reader, const char *key, const Bitmapset *columns,
 	const char *copy;
 	MemoryContext old;
 
-	/* Its rows may be those of another server or table by now, or too old. */
-	if (entry->born != invalidations || expires <= GetCurrentTimestamp())
+	/* The rows may be those of another server or table by now, or too old. */
+	if (entry->invalidations_before != invalidations ||
+		expires <= GetCurrentTimestamp())
 		return;
 	old = MemoryContextSwitchTo(entry->context);
 	copy = pstrdup(key);
 	entry->columns = bms_copy(columns);
 	MemoryContextSwitchTo(old);
 
-	/* Those with fewer columns, or that others asked for meanwhile. */
+	/* Replace those of the same key with the same or fewer columns. */
 	for (int i = nentries - 1; i >= 0; i--)
 		if (strcmp(entries[i]->key, key) == 0 &&
 			bms_is_subset(entries[i]->columns, columns))
@@ -234,40 +223,30 @@ cache_publish(CacheReader *reader, const char *key, const Bitmapset *columns,
 void
 cache_add(CacheReader *reader, TupleTableSlot *slot)
 {
-	tuplestore_select_read_pointer(reader->entry->store, reader->pointer);
-	tuplestore_puttupleslot(reader->entry->store, slot);
+	RowStore   *rows = reader->entry->rows;
+	bool		at_end = reader->rows.position == row_store_end(rows);
+
+	row_store_add(rows, slot);
+	if (at_end)
+		reader->rows.position = row_store_end(rows);
 }
 
 bool
 cache_has_more(const CacheReader *reader)
 {
-	tuplestore_select_read_pointer(reader->entry->store, reader->pointer);
-	return !tuplestore_ateof(reader->entry->store);
+	return reader->rows.position < row_store_end(reader->entry->rows);
 }
 
 bool
 cache_read(CacheReader *reader, TupleTableSlot *slot)
 {
-	Tuplestorestate *store = reader->entry->store;
-	MemoryContext old;
-	bool		found;
-
-	tuplestore_select_read_pointer(store, reader->pointer);
-	if (tuplestore_ateof(store))
-		return false;
-
-	/* The slot frees the row it has: it must not lie in a row's memory. */
-	old = MemoryContextSwitchTo(slot->tts_mcxt);
-	found = tuplestore_gettupleslot(store, true, true, slot);
-	MemoryContextSwitchTo(old);
-	return found;
+	return row_store_read(reader->entry->rows, &reader->rows, slot);
 }
 
 void
 cache_rewind(CacheReader *reader)
 {
-	tuplestore_select_read_pointer(reader->entry->store, reader->pointer);
-	tuplestore_rescan(reader->entry->store);
+	reader->rows.position = 0;
 }
 
 void
@@ -278,6 +257,7 @@ cache_close(CacheReader *reader)
 	if (entry == NULL)
 		return;
 	reader->entry = NULL;
-	if (--entry->users == 0 && entry->key == NULL)
-		destroy(entry);
+	row_store_release(&reader->rows);
+	entry->readers--;
+	free_if_unused(entry);
 }

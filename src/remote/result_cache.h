@@ -1,12 +1,13 @@
 /*
  * result_cache.h
- *		Rows of an answer, kept for a rescan of the statement or, if the table
- *		wants it, for a time in the session.
+ *		Materialized rows of a result: for a rescan or another scan of the
+ *		statement and, if the table has cache_ttl, for later statements of the
+ *		session.
  *
- * What is kept for a time is found by a key that names all that the rows
- * depend on, such as the user mapping, the table and the conditions, and by the
- * columns that somebody needs of them.  Altering a server, a mapping or the
- * table forgets it.
+ * A cached result is found by a key that contains everything the rows depend
+ * on, such as the user mapping, the table and the conditions, and by the columns
+ * that a scan needs of them.  Altering the server, the user mapping or the table
+ * invalidates it.
  */
 #ifndef HIBOB_REMOTE_RESULT_CACHE_H
 #define HIBOB_REMOTE_RESULT_CACHE_H
@@ -15,36 +16,37 @@
 
 #include "executor/tuptable.h"
 #include "nodes/bitmapset.h"
+#include "remote/row_store.h"
 
 typedef struct CacheEntry CacheEntry;
 
-/* A user's place in an entry. */
+/* A scan's position in the rows of an entry. */
 typedef struct CacheReader
 {
 	CacheEntry *entry;			/* NULL: not open */
-	int			pointer;		/* the tuplestore's */
+	RowStoreReader rows;
 } CacheReader;
 
 /*
- * Opens an entry of this key whose rows have these columns, if one is fresh.
- * Whatever was opened has to be closed, also after an error.
+ * Opens the cached result of this key whose rows have these columns, if there
+ * is one.  What was opened has to be closed, also after an error.
  */
 extern bool cache_open(CacheReader *reader, const char *key,
 					   const Bitmapset *columns);
 
-/* Opens a new, empty entry that nobody else finds. */
+/* Opens a new, empty entry that no other scan finds. */
 extern void cache_create(CacheReader *reader, Oid relid, Oid serverid);
 
-/* Forgets what is kept of a server, or all if that is InvalidOid. */
+/* Removes the cached results of a server, or all if that is InvalidOid. */
 extern void cache_forget(Oid serverid);
 
-/* Opens an entry that somebody else has open, at its first row. */
+/* Opens the entry of another reader, at its first row. */
 extern void cache_share(CacheReader *reader, const CacheReader *other);
 
 /*
- * Lets others find it until some milliseconds after it was created, which was
- * before its rows were asked for; all of them are in it.  Does nothing if
- * something was altered since.
+ * Makes a complete entry a cached result.  It is valid for some milliseconds
+ * from its creation, which was before the first request.  Does nothing if
+ * something was altered since then.
  */
 extern void cache_publish(CacheReader *reader, const char *key,
 						  const Bitmapset *columns, int ttl);
@@ -55,15 +57,11 @@ extern void cache_publish(CacheReader *reader, const char *key,
  */
 extern void cache_add(CacheReader *reader, TupleTableSlot *slot);
 
-/*
- * Stores the next row in a slot for minimal tuples.  False at the end.
- */
+/* Stores the next row in a slot for minimal tuples.  False at the end. */
 extern bool cache_read(CacheReader *reader, TupleTableSlot *slot);
 extern void cache_rewind(CacheReader *reader);
 
-/*
- * Whether rows may have been added since cache_read() last found the end.
- */
+/* Whether cache_read() would return a row. */
 extern bool cache_has_more(const CacheReader *reader);
 
 /* Does nothing for a reader that is not open.  Never raises an error. */
