@@ -14,7 +14,6 @@
 #include "fdw/async.h"
 #include "fdw/explain.h"
 #include "fdw/import.h"
-#include "fdw/paths.h"
 #include "fdw/plan.h"
 #include "fdw/scan.h"
 #include "fmgr.h"

@@ -1,43 +1,44 @@
 /*
  * async.c
- *		Tables that are read at the same time, under an Append.
+ *		Asynchronous execution under an Append: several tables are read at the
+ *		same time.
  *
- * Each table's request is sent when the Append first asks for a row, and none
- * is waited for alone: so several accounts take as long as the slowest.  What
- * cannot be read without sleeping somewhere (ids first, reports) is read at
- * once instead.
+ * Each table's request is sent when the Append first wants a row of it, and the
+ * Append waits for all of them together: several accounts take as long as the
+ * slowest.  A table that cannot be read without sleeping (it needs ids first, or
+ * is a report) is read synchronously.
  *
- * Scans that share an answer wait for one channel: the first of them is woken,
- * and the others look for what it has kept the next time that the Append would
- * sleep.
+ * Scans that share a result wait for one channel.  The first of them is woken;
+ * the others check for materialized rows the next time that the Append would
+ * wait.
  */
 #include "postgres.h"
 
 #include "executor/execAsync.h"
 #include "executor/executor.h"
 #include "fdw/async.h"
-#include "fdw/paths.h"
+#include "fdw/plan.h"
 #include "fdw/scan.h"
 #include "nodes/execnodes.h"
 #include "storage/latch.h"
 
 /*
- * The Append's wait does not heed interrupts in all versions, nor our own
- * timers: it is made to look around so often, in ms.
+ * The Append's wait does not check for interrupts in all versions, nor for our
+ * timers: it is woken at this interval, in ms.
  */
-#define TICK 25
+#define WAKE_INTERVAL 25
 
 bool
 hibobIsForeignPathAsyncCapable(ForeignPath *path)
 {
-	const HibobFdwRelationInfo *plan = path->path.parent->fdw_private;
+	const HibobFdwRelationInfo *fpinfo = path->path.parent->fdw_private;
 
-	return plan->async_capable;
+	return fpinfo->async_capable;
 }
 
 /*
- * Hands out the next row, or says that the table waits.  The node's own
- * function is called, so that conditions and targets are seen to.
+ * Returns the next row to the Append, or tells it that the table waits.  The
+ * node's own function is called, so that it checks the conditions and projects.
  */
 static void
 produce(AsyncRequest *areq)
@@ -57,9 +58,9 @@ hibobForeignAsyncRequest(AsyncRequest *areq)
 	produce(areq);
 }
 
-/* Looks for what has come by another reader of the same answer. */
+/* Returns a row that another reader of the same result has received. */
 static void
-look_again(AsyncRequest *areq)
+produce_shared(AsyncRequest *areq)
 {
 	Instrumentation *instrument = areq->requestee->instrument;
 
@@ -71,7 +72,7 @@ look_again(AsyncRequest *areq)
 		InstrUpdateTupleCount(instrument, 1);
 }
 
-/* Whether the Append waits for the channel already, for another scan. */
+/* Whether the Append already waits for the channel, for another scan. */
 static bool
 is_waited_for(const AsyncRequest *areq, const HttpChannel *channel)
 {
@@ -102,14 +103,14 @@ hibobForeignAsyncConfigureWait(AsyncRequest *areq)
 	HttpChannel *channel;
 
 	if (scan_has_more(node))
-		look_again(areq);
+		produce_shared(areq);
 	if (!areq->callback_pending)
 		return;
 	channel = scan_channel(node);
 	if (is_waited_for(areq, channel))
 		return;
 	AddWaitEventToSet(append->as_eventset, WL_SOCKET_READABLE,
-					  http_channel_descriptor(channel, TICK), NULL, areq);
+					  http_channel_descriptor(channel, WAKE_INTERVAL), NULL, areq);
 }
 
 void

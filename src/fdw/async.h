@@ -1,6 +1,6 @@
 /*
  * async.h
- *		Tables that are read at the same time, under an Append.
+ *		Asynchronous execution under an Append.
  */
 #ifndef HIBOB_FDW_ASYNC_H
 #define HIBOB_FDW_ASYNC_H
@@ -9,7 +9,6 @@
 
 #include "foreign/fdwapi.h"
 
-/* Callbacks of the executor. */
 extern bool hibobIsForeignPathAsyncCapable(ForeignPath *path);
 extern void hibobForeignAsyncRequest(AsyncRequest *areq);
 extern void hibobForeignAsyncConfigureWait(AsyncRequest *areq);

@@ -1,13 +1,127 @@
 /*
  * conditions.c
- *		A scan's conditions, with the values that they have in one run.
+ *		The remote conditions of a scan, with their values in one run.
  *
- * Knows expressions and what a resource can filter by; nothing of requests.
+ * Knows expressions and the resource table's filters; makes no request.
  */
 #include "postgres.h"
 
+#include "executor/executor.h"
 #include "fdw/conditions.h"
+#include "nodes/nodeFuncs.h"
+#include "utils/array.h"
+#include "utils/date.h"
+#include "utils/lsyscache.h"
 #include "utils/timestamp.h"
+
+/* ------------------------------------------------------------------------
+ * Values
+ * ------------------------------------------------------------------------
+ */
+
+static List *
+array_texts(Datum datum)
+{
+	ArrayType  *array = DatumGetArrayTypeP(datum);
+	Oid			type = ARR_ELEMTYPE(array);
+	int16		typlen;
+	bool		typbyval;
+	char		typalign;
+	Oid			output;
+	bool		varlena;
+	Datum	   *values;
+	bool	   *nulls;
+	int			n;
+	List	   *result = NIL;
+
+	get_typlenbyvalalign(type, &typlen, &typbyval, &typalign);
+	getTypeOutputInfo(type, &output, &varlena);
+	deconstruct_array(array, type, typlen, typbyval, typalign, &values,
+					  &nulls, &n);
+	for (int i = 0; i < n; i++)
+		if (!nulls[i])
+			result = lappend(result, OidOutputFunctionCall(output, values[i]));
+	return result;
+}
+
+/* The values of an equality as C strings, without nulls. */
+static List *
+evaluate_values(ExprState *state, ExprContext *econtext,
+						  FilterComparison comparison)
+{
+	bool		null;
+	Datum		datum = ExecEvalExpr(state, econtext, &null);
+	Oid			output;
+	bool		varlena;
+
+	if (null)
+		return NIL;
+	if (comparison == COMPARE_ANY)
+		return array_texts(datum);
+	getTypeOutputInfo(exprType((Node *) state->expr), &output, &varlena);
+	return list_make1(OidOutputFunctionCall(output, datum));
+}
+
+/*
+ * Evaluates a date or time; false if it is null.  As in PostgreSQL's operators a
+ * date is a midnight of the session's time zone.  A date that no timestamptz can
+ * represent becomes an infinite one.
+ */
+static bool
+evaluate_time(ExprState *state, ExprContext *econtext,
+						TimestampTz *result)
+{
+	bool		null;
+	Datum		datum = ExecEvalExpr(state, econtext, &null);
+	int			overflow;
+
+	if (null)
+		return false;
+	switch (getBaseType(exprType((Node *) state->expr)))
+	{
+		case DATEOID:
+			*result = date2timestamptz_opt_overflow(DatumGetDateADT(datum),
+													&overflow);
+			break;
+		case TIMESTAMPOID:
+			*result = timestamp2timestamptz_opt_overflow(
+				DatumGetTimestamp(datum), &overflow);
+			break;
+		default:
+			*result = DatumGetTimestampTz(datum);
+			break;
+	}
+	return true;
+}
+
+/* Whether an expression has a parameter whose value is not known yet. */
+static bool
+has_unknown(Node *node, void *parameters)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Param))
+		return ((Param *) node)->paramkind == PARAM_EXEC ||
+			!*(const bool *) parameters;
+	return expression_tree_walker(node, has_unknown, parameters);
+}
+
+/*
+ * Whether a value can be evaluated before the query runs, as for EXPLAIN.  The
+ * results of subqueries and the values of other tables cannot; nor can a
+ * statement's parameters if they have no values, as in a generic plan that is
+ * only explained.
+ */
+static bool
+value_is_known(Expr *value, bool parameters)
+{
+	return !has_unknown((Node *) value, &parameters);
+}
+
+/* ------------------------------------------------------------------------
+ * Filters
+ * ------------------------------------------------------------------------
+ */
 
 static void
 add_values(RequestFilter *filter, const ResourceFilter *entry, List *values)
@@ -48,8 +162,8 @@ lower_upper(RequestFilter *filter, const ResourceFilter *entry,
 }
 
 /*
- * Narrows the range of time by a comparison.  Times have microseconds, so what
- * is past one begins with the next.  Nothing is past the end of time.
+ * Narrows the range of time by a comparison.  Times have microseconds, so the
+ * times above one begin with the next.  No time is past infinity.
  */
 static void
 add_bound(RequestFilter *filter, const ResourceFilter *entry,
@@ -85,7 +199,7 @@ conditions_entry(const RemoteConditions *conditions, int index)
 				->filters[list_nth_int(conditions->plan->filters, index)];
 }
 
-/* What one clause comes to.  Nothing compares with null. */
+/* Adds one condition.  A comparison with null is never true. */
 static void
 evaluate_clause(const RemoteConditions *conditions, int index,
 				ExprContext *econtext, RequestFilter *filter)
@@ -99,25 +213,25 @@ evaluate_clause(const RemoteConditions *conditions, int index,
 	if (entry->role == FILTER_VALUES)
 	{
 		add_values(filter, entry,
-				   shippable_evaluate_values(value, econtext, comparison));
-		filter->derived_values = !shippable_value_is_known(value->expr, true);
+				   evaluate_values(value, econtext, comparison));
+		filter->derived_values = !value_is_known(value->expr, true);
 	}
 	else if (entry->role == FILTER_STATUS)
 		add_status(filter,
-				   shippable_evaluate_values(value, econtext, comparison));
-	else if (shippable_evaluate_time(value, econtext, &time))
+				   evaluate_values(value, econtext, comparison));
+	else if (evaluate_time(value, econtext, &time))
 		add_bound(filter, entry, comparison, time);
 	else
 		filter->nothing = true;
 }
 
 /*
- * A range that ends before it begins: of one field, nothing lies in it.  Of two,
- * such as the end of an absence and its start, what begins before the one and
- * ends after the other goes on all the time in between.
+ * Handles a range whose upper bound is below the lower one.  On one field it is
+ * empty.  On two fields, such as the start and the end of an absence, it selects
+ * the rows that last from the upper bound to the lower one.
  */
 static void
-mend_range(RequestFilter *filter)
+normalize_range(RequestFilter *filter)
 {
 	TimestampTz lower = filter->lower;
 
@@ -145,14 +259,14 @@ evaluate(const RemoteConditions *conditions, ExprContext *econtext,
 		ExprState  *value = list_nth(conditions->values, i);
 
 		if (unknown == NULL ||
-			shippable_value_is_known(value->expr,
+			value_is_known(value->expr,
 									 econtext->ecxt_param_list_info != NULL))
 			evaluate_clause(conditions, i, econtext, &filter);
 		else if (entry->role == FILTER_VALUES)
 			add_values(&filter, entry, list_make1(pstrdup(unknown)));
 	}
 	if (filter.has_lower && filter.has_upper && filter.lower > filter.upper)
-		mend_range(&filter);
+		normalize_range(&filter);
 	return filter;
 }
 
@@ -202,5 +316,5 @@ conditions_are_parameterized(const RemoteConditions *conditions)
 		conditions_entry(conditions, 0)->role != FILTER_VALUES)
 		return false;
 	first = linitial(conditions->values);
-	return !shippable_value_is_known(first->expr, true);
+	return !value_is_known(first->expr, true);
 }

@@ -1,6 +1,6 @@
 /*
  * conditions.h
- *		A scan's conditions, with the values that they have in one run.
+ *		The remote conditions of a scan, with their values in one run.
  */
 #ifndef HIBOB_FDW_CONDITIONS_H
 #define HIBOB_FDW_CONDITIONS_H
@@ -8,32 +8,33 @@
 #include "postgres.h"
 
 #include "fdw/plan.h"
+#include "nodes/execnodes.h"
 #include "remote/request.h"
 
 typedef struct RemoteConditions
 {
 	const Resource *resource;
 	const ScanPlan *plan;
-	List	   *values;			/* of ExprState, one for each of plan's clauses */
-	bool		active_only;	/* whatever the query says */
+	List	   *values;			/* of ExprState, one for each condition */
+	bool		active_only;	/* by an option of the table */
 } RemoteConditions;
 
-/* What the conditions come to with the present values. */
+/* The conditions with their present values. */
 extern RequestFilter conditions_evaluate(const RemoteConditions *conditions,
 										 ExprContext *econtext);
 
 /*
- * What is known of that before the query runs.  "unknown" stands for values
- * that only the running query can tell.
+ * The conditions as far as they are known before the query runs.  "unknown"
+ * stands for values that depend on the running query.
  */
 extern RequestFilter conditions_preview(const RemoteConditions *conditions,
 										ExprContext *econtext,
 										const char *unknown);
 
-/* Whether the values that are asked for come from the running query. */
+/* Whether the condition on values depends on the running query. */
 extern bool conditions_are_parameterized(const RemoteConditions *conditions);
 
-/* Whether they ask for the same. */
+/* Whether two filters select the same rows at HiBob. */
 extern bool conditions_equal(const RequestFilter *a, const RequestFilter *b);
 
 #endif							/* HIBOB_FDW_CONDITIONS_H */

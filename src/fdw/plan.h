@@ -1,6 +1,6 @@
 /*
  * plan.h
- *		From a query to a scan plan.
+ *		Planning of a foreign table: size, paths, plan.
  */
 #ifndef HIBOB_FDW_PLAN_H
 #define HIBOB_FDW_PLAN_H
@@ -9,26 +9,42 @@
 
 #include "fdw/shippable.h"
 #include "foreign/fdwapi.h"
+#include "nodes/pathnodes.h"
+#include "options/options.h"
+
+/* In fdw_private of a RelOptInfo. */
+typedef struct HibobFdwRelationInfo
+{
+	const Resource *resource;
+	ServerOptions *server;
+	List	   *clauses;		/* remote conditions other than "values" */
+	ShippableClause *values;	/* the best condition on values, or NULL */
+	RestrictInfo *status;		/* the condition on the status, or NULL */
+	bool		async_capable;	/* can be read without sleeping */
+} HibobFdwRelationInfo;
 
 /*
- * What a plan says beyond its expressions.  In the plan it is a list of lists
- * and constants, so that cached plans can be copied.
+ * In fdw_private of a ForeignScan, as a list of lists and constants, so that
+ * cached plans can be copied.  The values of the remote conditions are in
+ * fdw_exprs.
  */
 typedef struct ScanPlan
 {
-	List	   *attnums;		/* of the wanted columns, ascending */
-	List	   *filters;		/* of the pushed-down clauses: the index in the
+	List	   *attnums;		/* needed columns, ascending */
+	List	   *filters;		/* of each remote condition: the index in the
 								 * resource's filters, */
-	List	   *comparisons;	/* and a FilterComparison */
-	int64		limit;			/* the most rows that are wanted; 0: all */
-	int			max_lookups;	/* after so many, asking for all is cheaper */
-	List	   *local;			/* which of the plan's conditions HiBob does not
-								 * get: their indexes */
+	List	   *comparisons;	/* and its FilterComparison */
+	int64		limit;			/* the most rows that are needed; 0: all */
+	int			max_lookups;	/* from then on reading all rows is cheaper */
+	List	   *local;			/* indexes of the conditions in the plan's qual
+								 * that are not sent to HiBob */
 } ScanPlan;
 
-/* fdw_exprs: the values of the clauses. */
 extern ScanPlan *scan_plan_of(const ForeignScan *plan);
 
+extern void hibobGetForeignRelSize(PlannerInfo *root, RelOptInfo *rel,
+								   Oid relid);
+extern void hibobGetForeignPaths(PlannerInfo *root, RelOptInfo *rel, Oid relid);
 extern ForeignScan *hibobGetForeignPlan(PlannerInfo *root, RelOptInfo *rel,
 										Oid relid, ForeignPath *path,
 										List *tlist, List *clauses,

@@ -1,13 +1,16 @@
 /*
  * scan.c
- *		From a scan plan to tuples: begin, iterate, rescan, end.
+ *		Execution of a foreign scan: begin, iterate, rescan, end.
  *
- * Begin resolves options and types and makes no request; the first row asks.
- * A scan whose rows may be wanted again keeps them in a store, and asks
- * again only if its filter's values have changed.
+ * Begin resolves options and types and makes no request; the first row does.  A
+ * scan that may be run again materializes its rows, and makes new requests only
+ * if the values of its conditions have changed.
  *
- * Knows the executor, and who may answer: HiBob, another scan of the
- * statement, or the session's cache.  How HiBob is asked is in remote_query.c.
+ * Scans of one statement with the same remote conditions share a result.  The
+ * executor begins all scans before it runs any of them, so the first one that
+ * runs knows which columns the others need.
+ *
+ * Knows the executor; how a remote query is run is in remote_query.c.
  */
 #include "postgres.h"
 
@@ -17,7 +20,6 @@
 #include "fdw/plan.h"
 #include "fdw/rescan.h"
 #include "fdw/scan.h"
-#include "fdw/shared_scan.h"
 #include "foreign/foreign.h"
 #include "options/options.h"
 #include "remote/remote_query.h"
@@ -27,53 +29,137 @@
 
 typedef struct HibobFdwScanState
 {
-	RemoteQuery	query;
+	RemoteQuery query;
 	TableOptions *options;
 	ScanPlan   *plan;
+	List	   *exprs;			/* of the plan: values of its conditions */
 	RemoteConditions conditions;
+	EState	   *estate;
 	MemoryContext context;		/* of this scan */
-	MemoryContext run_context;	/* of one run through the rows */
-	MemoryContext statement_context;
-	bool		has_table;		/* the custom table, as HiBob has shown */
+	MemoryContext run_context;	/* of one run */
+	bool		has_table;		/* HiBob has shown that it has the custom
+								 * table */
 
-	/* Runs with values that only the running query can tell. */
-	bool		looks_up;
+	/* Lookups by key. */
+	bool		parameterized;
 	int			lookups;		/* so far */
 
-	/* Under an Append that reads from several tables at once. */
-	bool		async;			/* rather no row than sleep */
-	bool		waiting;		/* that was the reason for no row */
+	/* Under an asynchronous Append. */
+	bool		async;			/* return no row rather than wait */
+	bool		waiting;		/* that is why there was no row */
 
 	/* The present run. */
 	bool		running;
-	RequestFilter filter;		/* with the values of this run */
-	RemoteResult *result;		/* NULL: the kept rows, if any, are all */
+	RequestFilter filter;		/* with this run's values */
+	RemoteResult *result;		/* NULL: only materialized rows, if any */
 
-	/* Rows kept for a rescan, for other scans of the statement, or for a time. */
-	SharedScan share;
-	bool		keep_rows;
-	CacheReader kept;
-	TupleTableSlot *kept_slot;
-	TupleTableSlot *gathered_slot;
+	/* Sharing with other scans of the statement. */
+	List	   *attnums;		/* to request: ours and theirs */
+	bool		shared;			/* there are others */
+	bool		started;		/* "attnums" is final */
+
+	/* Rows for a rescan, for other scans, or of an earlier statement. */
+	bool		materialize;
+	CacheReader materialized;
+	TupleTableSlot *materialized_slot;
+	TupleTableSlot *fetched_slot;
 	uint64		cache_hits;
 } HibobFdwScanState;
 
-/*
- * What has to happen when an error ends the query, too: the answer, which may
- * be gone already, cleans up after itself.
+/* ------------------------------------------------------------------------
+ * Scans that share a result
+ * ------------------------------------------------------------------------
  */
-static void
-clean_up(void *arg)
-{
-	HibobFdwScanState  *scan = arg;
 
-	shared_scan_leave(&scan->share);
-	cache_close(&scan->kept);
+/* The scans of this session's statements that can share, begun and not ended. */
+static List *shareable = NIL;
+
+/* Whether two scans send the same conditions to HiBob. */
+static bool
+can_share(const HibobFdwScanState *a, const HibobFdwScanState *b)
+{
+	return a->estate == b->estate && a->query.relid == b->query.relid &&
+		a->query.userid == b->query.userid &&
+		a->plan->limit == 0 && b->plan->limit == 0 &&
+		equal(a->plan->filters, b->plan->filters) &&
+		equal(a->plan->comparisons, b->plan->comparisons) &&
+		equal(a->exprs, b->exprs);
 }
 
 /*
- * Makes the scan's own memory, with the clean-up that has to happen even if an
- * error ends the query, before there is anything to clean up.
+ * Registers a scan.  It and those that it can share with, and that have not
+ * started, get each other's columns.
+ */
+static void
+register_shareable(HibobFdwScanState *scan)
+{
+	MemoryContext old;
+	ListCell   *lc;
+
+	foreach(lc, shareable)
+	{
+		HibobFdwScanState *other = lfirst(lc);
+
+		if (!other->started && can_share(scan, other))
+		{
+			scan->attnums = list_union_int(scan->attnums, other->attnums);
+			other->shared = true;
+			scan->shared = true;
+		}
+	}
+	foreach(lc, shareable)
+	{
+		HibobFdwScanState *other = lfirst(lc);
+
+		if (!other->started && can_share(scan, other))
+			other->attnums = scan->attnums;
+	}
+	old = MemoryContextSwitchTo(TopMemoryContext);
+	shareable = lappend(shareable, scan);
+	MemoryContextSwitchTo(old);
+}
+
+/* Another scan that has started and has all columns, or NULL. */
+static HibobFdwScanState *
+find_started(const HibobFdwScanState *scan)
+{
+	ListCell   *lc;
+
+	if (!scan->shared)
+		return NULL;
+	foreach(lc, shareable)
+	{
+		HibobFdwScanState *other = lfirst(lc);
+
+		if (other != scan && other->started && can_share(scan, other) &&
+			list_difference_int(scan->attnums, other->attnums) == NIL)
+			return other;
+	}
+	return NULL;
+}
+
+/* ------------------------------------------------------------------------
+ * Begin
+ * ------------------------------------------------------------------------
+ */
+
+/*
+ * Releases what has to be released also when an error ends the query.  The
+ * result, which may be gone already, releases its own resources.  Never raises
+ * an error.
+ */
+static void
+release_scan(void *arg)
+{
+	HibobFdwScanState *scan = arg;
+
+	shareable = list_delete_ptr(shareable, scan);
+	cache_close(&scan->materialized);
+}
+
+/*
+ * Creates the scan in memory of its own, with the callback that releases it,
+ * before there is anything to release.
  */
 static HibobFdwScanState *
 create_scan(EState *estate)
@@ -87,53 +173,33 @@ create_scan(EState *estate)
 		MemoryContextAllocZero(context, sizeof(MemoryContextCallback));
 
 	scan->context = context;
-	scan->statement_context = estate->es_query_cxt;
+	scan->estate = estate;
 	scan->run_context = AllocSetContextCreate(context, "hibob_fdw scan run",
 											  ALLOCSET_DEFAULT_SIZES);
-	callback->func = clean_up;
+	callback->func = release_scan;
 	callback->arg = scan;
 	MemoryContextRegisterResetCallback(context, callback);
 	return scan;
 }
 
 /*
- * Offers to share the answer with others.  Not where rows are asked for by
- * values that others do not know.
+ * Resolves the columns to request: more than our own if other scans need some.
  */
 static void
-offer_to_share(HibobFdwScanState *scan, EState *estate, List *exprs)
-{
-	MemoryContext old = MemoryContextSwitchTo(estate->es_query_cxt);
-
-	scan->share.estate = estate;
-	scan->share.relid = scan->query.relid;
-	scan->share.userid = scan->query.userid;
-	scan->share.plan = scan->plan;
-	scan->share.exprs = exprs;
-	scan->share.attnums = scan->plan->attnums;
-	scan->share.scan = scan;
-	if (!scan->looks_up)
-		shared_scan_join(&scan->share);
-	MemoryContextSwitchTo(old);
-}
-
-/* The columns to ask for, which are more than our own if others want some. */
-static void
-settle_columns(HibobFdwScanState *scan, Relation rel)
+resolve_columns(HibobFdwScanState *scan, Relation rel)
 {
 	MemoryContext old = MemoryContextSwitchTo(scan->context);
 	RowMap	   *map = scan->query.map;
 
-	if (map == NULL || map->ncolumns != list_length(scan->share.attnums))
-		scan->query.map = row_map_create(rel, scan->share.attnums,
+	if (map == NULL || map->ncolumns != list_length(scan->attnums))
+		scan->query.map = row_map_create(rel, scan->attnums,
 										 scan->options->resource);
 	MemoryContextSwitchTo(old);
 }
 
 /*
- * Whether the rows may be wanted a second time.  The executor says so for
- * most; a plan that depends on parameters is run again for each of their
- * values, and some are because of what stands beside them.
+ * Whether the rows may be needed again.  The executor announces most rescans,
+ * but not those that depend on parameters of this node or of one beside it.
  */
 static bool
 may_rescan(ForeignScanState *node, int eflags)
@@ -144,26 +210,37 @@ may_rescan(ForeignScanState *node, int eflags)
 		rescan_is_possible(node->ss.ps.state->es_plannedstmt, plan);
 }
 
-/* Who asks what, but for the values of the conditions. */
+/* Sets up the remote query, without the values of the conditions. */
 static void
-set_question(HibobFdwScanState *scan, ForeignScanState *node)
+init_query(HibobFdwScanState *scan, ForeignScanState *node)
 {
-	EState	   *estate = node->ss.ps.state;
 	Relation	rel = node->ss.ss_currentRelation;
 	ForeignTable *table = GetForeignTable(RelationGetRelid(rel));
-	RemoteQuery   *query = &scan->query;
+	RemoteQuery *query = &scan->query;
 
 	scan->options = table_options(table, GetForeignServer(table->serverid));
 	query->userid = hibob_scan_user((ForeignScan *) node->ss.ps.plan,
-									estate);
+									scan->estate);
 	query->serverid = table->serverid;
 	query->relid = RelationGetRelid(rel);
 	query->options = scan->options;
 	query->has_table = &scan->has_table;
 
-	/* The end of an answer, which may come after this scan's, counts too. */
-	query->counters = MemoryContextAllocZero(estate->es_query_cxt,
+	/* A shared result may outlive this scan and goes on counting. */
+	query->counters = MemoryContextAllocZero(scan->estate->es_query_cxt,
 											 sizeof(ExchangeCounters));
+}
+
+/* The executor owns the slots and looks at them after the end of the scan. */
+static void
+init_slots(HibobFdwScanState *scan, TupleDesc desc)
+{
+	scan->query.fetch_slot = ExecInitExtraTupleSlot(scan->estate, desc,
+													&TTSOpsVirtual);
+	scan->materialized_slot = ExecInitExtraTupleSlot(scan->estate, desc,
+													 &TTSOpsMinimalTuple);
+	scan->fetched_slot = ExecInitExtraTupleSlot(scan->estate, desc,
+												&TTSOpsMinimalTuple);
 }
 
 void
@@ -172,30 +249,26 @@ hibobBeginForeignScan(ForeignScanState *node, int eflags)
 	ForeignScan *plan = (ForeignScan *) node->ss.ps.plan;
 	EState	   *estate = node->ss.ps.state;
 	Relation	rel = node->ss.ss_currentRelation;
-	HibobFdwScanState  *scan = create_scan(estate);
+	HibobFdwScanState *scan = create_scan(estate);
 	MemoryContext old = MemoryContextSwitchTo(scan->context);
 
-	set_question(scan, node);
+	init_query(scan, node);
 	scan->plan = scan_plan_of(plan);
-	scan->keep_rows = may_rescan(node, eflags);
+	scan->exprs = plan->fdw_exprs;
+	scan->materialize = may_rescan(node, eflags);
 	scan->conditions.resource = scan->options->resource;
 	scan->conditions.plan = scan->plan;
 	scan->conditions.values = ExecInitExprList(plan->fdw_exprs, &node->ss.ps);
 	scan->conditions.active_only = !scan->options->show_inactive;
 	scan->async = node->ss.ps.async_capable;
-	scan->looks_up = conditions_are_parameterized(&scan->conditions);
+	scan->parameterized = conditions_are_parameterized(&scan->conditions);
+	MemoryContextSwitchTo(estate->es_query_cxt);
+	scan->attnums = scan->plan->attnums;
+	if (!scan->parameterized)
+		register_shareable(scan);
 	MemoryContextSwitchTo(old);
-	offer_to_share(scan, estate, plan->fdw_exprs);
-	settle_columns(scan, rel);
-
-	/* The executor's own, which it looks at after the scan's end. */
-	scan->query.fetch_slot = ExecInitExtraTupleSlot(estate,
-													RelationGetDescr(rel),
-													&TTSOpsVirtual);
-	scan->kept_slot = ExecInitExtraTupleSlot(estate, RelationGetDescr(rel),
-											 &TTSOpsMinimalTuple);
-	scan->gathered_slot = ExecInitExtraTupleSlot(estate, RelationGetDescr(rel),
-												 &TTSOpsMinimalTuple);
+	resolve_columns(scan, rel);
+	init_slots(scan, RelationGetDescr(rel));
 	node->fdw_state = scan;
 }
 
@@ -204,7 +277,7 @@ hibobBeginForeignScan(ForeignScanState *node, int eflags)
  * ------------------------------------------------------------------------
  */
 
-/* A resource that HiBob shows only for a range of time. */
+/* Checks the range of time that some resources need. */
 static void
 check_bounds(const HibobFdwScanState *scan)
 {
@@ -225,27 +298,24 @@ check_bounds(const HibobFdwScanState *scan)
 			 errhint("Add a condition, such as: WHERE %s.", resource->example)));
 }
 
-/*
- * Answers a run from what another scan of the statement has asked for, or goes
- * on to ask for.
- */
+/* Starts a run with the result of another scan of the statement. */
 static bool
 start_from_other(HibobFdwScanState *scan)
 {
-	SharedScan *member = shared_scan_find_started(&scan->share);
-	HibobFdwScanState  *other = member != NULL ? member->scan : NULL;
+	HibobFdwScanState *other = find_started(scan);
 
-	if (other == NULL || other->result == NULL || other->kept.entry == NULL ||
+	if (other == NULL || other->result == NULL ||
+		other->materialized.entry == NULL ||
 		!conditions_equal(&scan->filter, remote_result_filter(other->result)))
 		return false;
 	scan->result = other->result;
 	remote_result_attach(scan->result);
-	cache_share(&scan->kept, remote_result_materialized(scan->result));
+	cache_share(&scan->materialized, remote_result_materialized(scan->result));
 	scan->cache_hits++;
 	return true;
 }
 
-/* Answers a run from rows that an earlier statement kept; or by asking. */
+/* Starts a run with the cached result of an earlier statement, or a request. */
 static void
 start_from_cache(HibobFdwScanState *scan)
 {
@@ -254,39 +324,42 @@ start_from_cache(HibobFdwScanState *scan)
 	if (scan->options->cache_ttl > 0)
 	{
 		key = remote_query_key(&scan->query, &scan->filter);
-		if (cache_open(&scan->kept, key, remote_query_columns(&scan->query)))
+		if (cache_open(&scan->materialized, key,
+					   remote_query_columns(&scan->query)))
 		{
 			scan->cache_hits++;
 			return;
 		}
 	}
-	scan->result = remote_result_create(
-		&scan->query, &scan->filter, scan->statement_context,
-		scan->keep_rows || scan->share.has_others, key);
+	scan->result = remote_result_create(&scan->query, &scan->filter,
+										scan->estate->es_query_cxt,
+										scan->materialize || scan->shared,
+										key);
 	if (remote_result_materialized(scan->result)->entry != NULL)
-		cache_share(&scan->kept, remote_result_materialized(scan->result));
+		cache_share(&scan->materialized,
+					remote_result_materialized(scan->result));
 }
 
 /*
- * The conditions with their present values; but once there were more look-ups
- * than the planner thought worth it, all rows are read, and kept, and the
- * executor picks those it wants.
+ * The conditions with their present values.  After more lookups than the planner
+ * allowed, the condition on values is no longer sent: all rows are read once and
+ * materialized.
  */
 static RequestFilter
 present_filter(HibobFdwScanState *scan, ExprContext *econtext)
 {
 	RequestFilter filter = conditions_evaluate(&scan->conditions, econtext);
 
-	if (scan->looks_up && scan->lookups >= scan->plan->max_lookups)
+	if (scan->parameterized && scan->lookups >= scan->plan->max_lookups)
 	{
 		filter.filter = NULL;
 		filter.values = NIL;
-		filter.limit = 0;		/* it was of the rows of a value */
+		filter.limit = 0;		/* it was for the rows of one value */
 	}
 	return filter;
 }
 
-/* Whether the conditions leave anything to ask for. */
+/* Whether any row can meet the conditions. */
 static bool
 needs_request(const RequestFilter *filter)
 {
@@ -295,8 +368,8 @@ needs_request(const RequestFilter *filter)
 }
 
 /*
- * Starts a run with the filter's present values.  They are kept in the run's
- * memory, to be compared with those of a rescan.
+ * Starts a run.  The filter stays in the run's memory, to be compared with the
+ * one of a rescan.
  */
 static void
 start_run(HibobFdwScanState *scan, ExprContext *econtext)
@@ -304,7 +377,7 @@ start_run(HibobFdwScanState *scan, ExprContext *econtext)
 	MemoryContext old = MemoryContextSwitchTo(scan->run_context);
 
 	scan->filter = present_filter(scan, econtext);
-	if (scan->looks_up && scan->filter.values != NIL)
+	if (scan->parameterized && scan->filter.values != NIL)
 		scan->lookups++;
 	scan->running = true;
 	if (needs_request(&scan->filter))
@@ -313,11 +386,11 @@ start_run(HibobFdwScanState *scan, ExprContext *econtext)
 		if (!start_from_other(scan))
 			start_from_cache(scan);
 	}
-	scan->share.started = true;
+	scan->started = true;
 	MemoryContextSwitchTo(old);
 }
 
-/* Takes a row that has not come yet, and keeps it for the others. */
+/* Fetches the next row of the result, and materializes it. */
 static TupleTableSlot *
 fetch(HibobFdwScanState *scan, TupleTableSlot *slot)
 {
@@ -327,43 +400,43 @@ fetch(HibobFdwScanState *scan, TupleTableSlot *slot)
 	scan->waiting = false;
 	if (scan->result == NULL)
 		return ExecClearTuple(slot);
-	row = remote_result_next(scan->result, slot, scan->gathered_slot,
+	row = remote_result_next(scan->result, slot, scan->fetched_slot,
 							 !scan->async);
 	if (row == NULL)
 	{
 		scan->waiting = !remote_result_is_finished(scan->result);
 		return ExecClearTuple(slot);
 	}
-	if (scan->kept.entry != NULL)
-		cache_add(&scan->kept, row);
+	if (scan->materialized.entry != NULL)
+		cache_add(&scan->materialized, row);
 	return row;
 }
 
 TupleTableSlot *
 hibobIterateForeignScan(ForeignScanState *node)
 {
-	HibobFdwScanState  *scan = node->fdw_state;
-	TupleTableSlot *slot = node->ss.ss_ScanTupleSlot;
+	HibobFdwScanState *scan = node->fdw_state;
 
 	if (!scan->running)
 	{
-		settle_columns(scan, node->ss.ss_currentRelation);
+		resolve_columns(scan, node->ss.ss_currentRelation);
 		start_run(scan, node->ss.ps.ps_ExprContext);
 	}
 
-	/* Rows kept from before come first; those read now are put behind them. */
-	if (scan->kept.entry != NULL && cache_read(&scan->kept, scan->kept_slot))
-		return scan->kept_slot;
-	return fetch(scan, slot);
+	/* Materialized rows come first; new ones are added behind them. */
+	if (scan->materialized.entry != NULL &&
+		cache_read(&scan->materialized, scan->materialized_slot))
+		return scan->materialized_slot;
+	return fetch(scan, node->ss.ss_ScanTupleSlot);
 }
 
-/* Forgets a run, its answer and its rows. */
+/* Ends a run. */
 static void
 reset_run(HibobFdwScanState *scan)
 {
-	ExecClearTuple(scan->kept_slot);
-	ExecClearTuple(scan->gathered_slot);
-	cache_close(&scan->kept);
+	ExecClearTuple(scan->materialized_slot);
+	ExecClearTuple(scan->fetched_slot);
+	cache_close(&scan->materialized);
 	if (scan->result != NULL)
 		remote_result_detach(scan->result);
 	scan->result = NULL;
@@ -384,41 +457,38 @@ filter_is_unchanged(HibobFdwScanState *scan, ExprContext *econtext)
 	return equal;
 }
 
-/*
- * Starts from the first row again.  Only a request that would differ from the
- * last one is made.
- */
+/* Starts again, with new requests only if they would differ. */
 void
 hibobReScanForeignScan(ForeignScanState *node)
 {
-	HibobFdwScanState  *scan = node->fdw_state;
+	HibobFdwScanState *scan = node->fdw_state;
 
 	if (!scan->running)
 		return;
-	if ((scan->kept.entry != NULL || scan->result == NULL) &&
+	if ((scan->materialized.entry != NULL || scan->result == NULL) &&
 		filter_is_unchanged(scan, node->ss.ps.ps_ExprContext))
 	{
-		if (scan->kept.entry != NULL)
-			cache_rewind(&scan->kept);
+		if (scan->materialized.entry != NULL)
+			cache_rewind(&scan->materialized);
 		return;
 	}
 	reset_run(scan);
-	scan->keep_rows = true;
+	scan->materialize = true;
 }
 
 /*
- * The scan's memory goes with the statement's: another scan may still have the
- * answer to its question.
+ * The scan's memory stays until the end of the statement: another scan may use
+ * its result.
  */
 void
 hibobEndForeignScan(ForeignScanState *node)
 {
-	HibobFdwScanState  *scan = node->fdw_state;
+	HibobFdwScanState *scan = node->fdw_state;
 
 	if (scan == NULL)
 		return;
 	reset_run(scan);
-	clean_up(scan);
+	release_scan(scan);
 	node->fdw_state = NULL;
 }
 
@@ -436,10 +506,11 @@ scan_is_waiting(const ForeignScanState *node)
 bool
 scan_has_more(const ForeignScanState *node)
 {
-	HibobFdwScanState  *scan = node->fdw_state;
+	HibobFdwScanState *scan = node->fdw_state;
 
 	return remote_result_is_finished(scan->result) ||
-		(scan->kept.entry != NULL && cache_has_more(&scan->kept));
+		(scan->materialized.entry != NULL &&
+		 cache_has_more(&scan->materialized));
 }
 
 HttpChannel *
@@ -454,11 +525,11 @@ scan_channel(const ForeignScanState *node)
  * ------------------------------------------------------------------------
  */
 
-/* The conditions, as far as they are known by now. */
+/* The conditions as far as they are known now. */
 static RequestFilter
 known_filter(ForeignScanState *node, const char *unknown)
 {
-	HibobFdwScanState  *scan = node->fdw_state;
+	HibobFdwScanState *scan = node->fdw_state;
 
 	return scan->running ? scan->filter :
 		conditions_preview(&scan->conditions, node->ss.ps.ps_ExprContext,
@@ -468,11 +539,11 @@ known_filter(ForeignScanState *node, const char *unknown)
 bool
 scan_first_call(ForeignScanState *node, const char *unknown, RequestCall *call)
 {
-	HibobFdwScanState  *scan = node->fdw_state;
+	HibobFdwScanState *scan = node->fdw_state;
 	RequestFilter filter = known_filter(node, unknown);
 
 	if (!scan->running)
-		settle_columns(scan, node->ss.ss_currentRelation);
+		resolve_columns(scan, node->ss.ss_currentRelation);
 	if (scan->options->resource->needs_employees && filter.filter == NULL)
 		return false;
 	return request_next(remote_query_requests(&scan->query, &filter), call);
@@ -481,7 +552,7 @@ scan_first_call(ForeignScanState *node, const char *unknown, RequestCall *call)
 bool
 scan_needs_ids(ForeignScanState *node)
 {
-	HibobFdwScanState  *scan = node->fdw_state;
+	HibobFdwScanState *scan = node->fdw_state;
 	RequestFilter filter = known_filter(node, "");
 
 	return !filter.nothing && remote_query_needs_ids(&scan->query, &filter);

@@ -1,6 +1,6 @@
 /*
  * scan.h
- *		From a scan plan to tuples.
+ *		Execution of a foreign scan.
  */
 #ifndef HIBOB_FDW_SCAN_H
 #define HIBOB_FDW_SCAN_H
@@ -17,36 +17,37 @@ extern void hibobReScanForeignScan(ForeignScanState *node);
 extern void hibobEndForeignScan(ForeignScanState *node);
 
 /*
- * Under an asynchronous Append: whether there was no row only because one would
- * have had to be waited for; and a channel that tells when to ask again.
+ * Under an asynchronous Append: whether the scan returned no row because it
+ * would have had to wait for one; and the channel to wait for.
  */
 extern bool scan_is_waiting(const ForeignScanState *node);
 extern HttpChannel *scan_channel(const ForeignScanState *node);
 
-/* Whether one that is waiting need not any more: others read the same answer. */
+/* Whether a waiting scan can go on, because another reader received rows. */
 extern bool scan_has_more(const ForeignScanState *node);
 
 /*
- * For EXPLAIN: the first request that the scan made or, where it did not run,
- * would make.  False if it needs none.  "unknown" stands for the filter's
- * value if only the running query can tell it.
+ * For EXPLAIN: the first request that the scan made or, if it did not run, would
+ * make.  False if it needs none.  "unknown" stands for the value of a condition
+ * that depends on the running query.
  */
 extern bool scan_first_call(ForeignScanState *node, const char *unknown,
 							RequestCall *call);
 
-/* For EXPLAIN: whether the scan starts with a search for everybody's ids. */
+/* For EXPLAIN: whether the scan first reads the ids of all employees. */
 extern bool scan_needs_ids(ForeignScanState *node);
 extern const Resource *scan_resource(ForeignScanState *node);
 
 /*
- * For EXPLAIN: the indexes of the plan's conditions that HiBob does not get.
+ * For EXPLAIN: the indexes of the conditions in the plan's qual that are not
+ * sent to HiBob.
  */
 extern List *scan_local_conditions(ForeignScanState *node);
 
-/* What the scan took so far, over all its runs. */
+/* The counters of all runs so far. */
 extern const ExchangeCounters *scan_counters(ForeignScanState *node);
 
-/* Runs that were answered from rows kept by an earlier statement. */
+/* Runs that read rows of another scan, or of an earlier statement. */
 extern uint64 scan_cache_hits(ForeignScanState *node);
 
 #endif							/* HIBOB_FDW_SCAN_H */

@@ -1,29 +1,28 @@
 /*
  * shippable.c
- *		Which restriction clauses HiBob can evaluate, and their values.
+ *		Which restriction clauses HiBob can evaluate.
  *
- * HiBob compares a field with values, and nothing says that it does so more
- * loosely than PostgreSQL in every case.  So only an equality that is bytewise
- * here is sent: then what PostgreSQL calls equal, HiBob does too.
+ * HiBob's documentation does not define its equality.  So an equality is sent
+ * only if it is bytewise in PostgreSQL: then values that are equal here are
+ * equal there.
+ *
+ * Knows the planner's expressions and the resource table.
  */
 #include "postgres.h"
 
 #include "access/stratnum.h"
 #include "catalog/pg_opfamily_d.h"
 #include "catalog/pg_type.h"
-#include "executor/executor.h"
 #include "fdw/shippable.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
 #include "options/options.h"
 #include "utils/array.h"
-#include "utils/date.h"
 #include "utils/lsyscache.h"
-#include "utils/timestamp.h"
 #include "utils/typcache.h"
 
-/* The btree families whose equality of two values is that of their texts. */
+/* The btree families whose equality is that of the values' texts. */
 static bool
 is_bytewise_operator(Oid opno, Oid collation)
 {
@@ -51,7 +50,7 @@ is_plain_type(Oid type)
 	}
 }
 
-/* A column of the table, behind casts that change no byte. */
+/* A column of the table, also below casts that change no byte. */
 static Var *
 plain_column(Node *node, RelOptInfo *rel)
 {
@@ -73,7 +72,7 @@ is_row_independent(Node *node, RelOptInfo *rel)
 		!contain_volatile_functions(node) && !contain_subplans(node);
 }
 
-/* A clause taken apart, the column on the left. */
+/* The parts of a clause, with the column on the left. */
 typedef struct Comparison
 {
 	Var		   *column;
@@ -127,7 +126,7 @@ split_clause(Expr *clause, RelOptInfo *rel, Comparison *result)
 	return split && is_row_independent((Node *) result->value, rel);
 }
 
-/* field = value, bytewise */
+/* Whether a clause is a bytewise equality. */
 static bool
 compares_values(const Comparison *parts, FilterComparison *comparison)
 {
@@ -151,8 +150,8 @@ is_time_type(Oid type)
 }
 
 /*
- * field >= value and its like, for dates and times in any mixture: their
- * btree operators are of one family.
+ * Whether a clause compares dates or times, also of different types: their btree
+ * operators are in one family.
  */
 static bool
 compares_time(const Comparison *parts, FilterComparison *comparison)
@@ -179,9 +178,8 @@ compares_time(const Comparison *parts, FilterComparison *comparison)
 }
 
 /*
- * Whether a column can show the bound that its condition gave, so that the
- * condition holds when it is checked again: any other type than this would
- * change it.
+ * Whether a column shows the bound of its condition unchanged, so that the
+ * condition is true when the executor checks it.  Any other type would round it.
  */
 static bool
 shows_bound(const Var *column)
@@ -189,7 +187,7 @@ shows_bound(const Var *column)
 	return column->vartype == TIMESTAMPTZOID && column->vartypmod < 0;
 }
 
-/* Whether a comparison tells HiBob something about a field with that role. */
+/* Whether HiBob can evaluate a comparison of a field with this role. */
 static bool
 fits_role(FilterRole role, const Comparison *parts,
 		  FilterComparison *comparison)
@@ -270,95 +268,4 @@ shippable_estimate_values(const ShippableClause *clause)
 	if (IsA(clause->value, ArrayExpr))
 		return Max(list_length(((ArrayExpr *) clause->value)->elements), 1);
 	return unknown;
-}
-
-static List *
-array_texts(Datum datum)
-{
-	ArrayType  *array = DatumGetArrayTypeP(datum);
-	Oid			type = ARR_ELEMTYPE(array);
-	int16		typlen;
-	bool		typbyval;
-	char		typalign;
-	Oid			output;
-	bool		varlena;
-	Datum	   *values;
-	bool	   *nulls;
-	int			n;
-	List	   *result = NIL;
-
-	get_typlenbyvalalign(type, &typlen, &typbyval, &typalign);
-	getTypeOutputInfo(type, &output, &varlena);
-	deconstruct_array(array, type, typlen, typbyval, typalign, &values,
-					  &nulls, &n);
-	for (int i = 0; i < n; i++)
-		if (!nulls[i])
-			result = lappend(result, OidOutputFunctionCall(output, values[i]));
-	return result;
-}
-
-List *
-shippable_evaluate_values(ExprState *state, ExprContext *econtext,
-						  FilterComparison comparison)
-{
-	bool		null;
-	Datum		datum = ExecEvalExpr(state, econtext, &null);
-	Oid			output;
-	bool		varlena;
-
-	if (null)
-		return NIL;
-	if (comparison == COMPARE_ANY)
-		return array_texts(datum);
-	getTypeOutputInfo(exprType((Node *) state->expr), &output, &varlena);
-	return list_make1(OidOutputFunctionCall(output, datum));
-}
-
-/*
- * Dates are midnights by the session's time zone, as their operators say; those
- * that no time can be are infinite.
- */
-bool
-shippable_evaluate_time(ExprState *state, ExprContext *econtext,
-						TimestampTz *result)
-{
-	bool		null;
-	Datum		datum = ExecEvalExpr(state, econtext, &null);
-	int			overflow;
-
-	if (null)
-		return false;
-	switch (getBaseType(exprType((Node *) state->expr)))
-	{
-		case DATEOID:
-			*result = date2timestamptz_opt_overflow(DatumGetDateADT(datum),
-													&overflow);
-			break;
-		case TIMESTAMPOID:
-			*result = timestamp2timestamptz_opt_overflow(
-				DatumGetTimestamp(datum), &overflow);
-			break;
-		default:
-			*result = DatumGetTimestampTz(datum);
-			break;
-	}
-	return true;
-}
-
-/* Whether there is a parameter of the kinds that are not known yet. */
-static bool
-has_unknown(Node *node, void *parameters)
-{
-	if (node == NULL)
-		return false;
-	if (IsA(node, Param))
-		return ((Param *) node)->paramkind == PARAM_EXEC ||
-			!*(const bool *) parameters;
-	return expression_tree_walker(node, has_unknown, parameters);
-}
-
-bool
-shippable_value_is_known(Expr *value, bool parameters)
-{
-	return !has_unknown((Node *) value, &parameters);
 }

@@ -1,18 +1,15 @@
 /*
  * shippable.h
- *		Which restriction clauses HiBob can evaluate, and their values when the
- *		query runs.
+ *		Which restriction clauses HiBob can evaluate.
  *
- * Everything found here is checked again locally: HiBob may match more than
- * PostgreSQL does, never less.
+ * The executor checks every clause again: HiBob may match more rows than
+ * PostgreSQL does, never fewer.
  */
 #ifndef HIBOB_FDW_SHIPPABLE_H
 #define HIBOB_FDW_SHIPPABLE_H
 
 #include "postgres.h"
 
-#include "datatype/timestamp.h"
-#include "nodes/execnodes.h"
 #include "nodes/pathnodes.h"
 #include "resources/resource.h"
 
@@ -36,43 +33,19 @@ typedef struct ShippableClause
 	Expr	   *clause;			/* as a whole */
 } ShippableClause;
 
-/*
- * Recognizes a clause on one of the filterable fields of a table.  Returns
- * NULL for any other.
- */
+/* Returns NULL for a clause that HiBob cannot evaluate. */
 extern ShippableClause *shippable_clause(Expr *clause, RelOptInfo *rel,
 										 Oid relid,
 										 const Resource *resource);
 
 /*
- * The filter for the field that a column takes as HiBob has it: its index in
+ * The filter for the field of a column that has HiBob's own value: its index in
  * the resource's filters, or -1.
  */
 extern int	shippable_filter_of_column(Oid relid, AttrNumber attnum,
 									   const Resource *resource);
 
-/*
- * How many values a clause has, as far as the planner can know; at least one.
- */
+/* The planner's estimate of a clause's number of values; at least one. */
 extern int	shippable_estimate_values(const ShippableClause *clause);
-
-/*
- * Evaluates the value of a clause with COMPARE_EQUAL or COMPARE_ANY: a list of
- * C strings in the database's encoding, without nulls.
- */
-extern List *shippable_evaluate_values(ExprState *state, ExprContext *econtext,
-									   FilterComparison comparison);
-
-/* Evaluates a value that is a date or a time.  False if it is null. */
-extern bool shippable_evaluate_time(ExprState *state, ExprContext *econtext,
-									TimestampTz *result);
-
-/*
- * Whether a value can be evaluated before the query runs: EXPLAIN shows it
- * then.  What a subquery or another table gives cannot; nor can a statement's
- * parameters where they have no values, as in a generic plan that is only
- * explained.
- */
-extern bool shippable_value_is_known(Expr *value, bool parameters);
 
 #endif							/* HIBOB_FDW_SHIPPABLE_H */
