@@ -13,6 +13,12 @@ RETURNS void
 AS 'MODULE_PATHNAME'
 LANGUAGE C STRICT;
 
+COMMENT ON FUNCTION hibob_fdw_handler()
+IS 'callbacks of the foreign data wrapper';
+
+COMMENT ON FUNCTION hibob_fdw_validator(text[], oid)
+IS 'checks the options of the foreign data wrapper';
+
 CREATE FUNCTION hibob_fdw_version(
     OUT extension text,
     OUT libcurl text,
@@ -29,7 +35,7 @@ CREATE FOREIGN DATA WRAPPER hibob_fdw
   VALIDATOR hibob_fdw_validator;
 
 COMMENT ON FOREIGN DATA WRAPPER hibob_fdw
-IS 'HiBob, an HR system: people as foreign tables';
+IS 'foreign tables for HiBob, an HR system';
 
 CREATE FUNCTION hibob_fdw_status(server name DEFAULT NULL)
 RETURNS TABLE (
@@ -51,17 +57,136 @@ AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10 COST 100000;
 
 COMMENT ON FUNCTION hibob_fdw_status(name)
-IS 'asks HiBob how it stands with a server, or with all of them';
+IS 'tests the connection to HiBob of a server, or of all servers';
 
 REVOKE EXECUTE ON FUNCTION hibob_fdw_status(name) FROM PUBLIC;
 
+CREATE FUNCTION hibob_fdw_columns(
+    schema name,
+    OUT server text,
+    OUT "table" regclass,
+    OUT column_number smallint,
+    OUT resource text,
+    OUT resource_id text,
+    OUT field text,
+    OUT path text,
+    OUT category text,
+    OUT about text,
+    OUT described_in text,
+    OUT described_as text)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME'
+LANGUAGE C STABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION hibob_fdw_columns(name)
+IS 'fields of HiBob behind the columns of the foreign tables in a schema';
+
+CREATE FUNCTION hibob_fdw_metadata(
+    server name,
+    resource text,
+    OUT table_id text,
+    OUT field text,
+    OUT name text,
+    OUT category text,
+    OUT type text,
+    OUT list text)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 100000;
+
+COMMENT ON FUNCTION hibob_fdw_metadata(name, text)
+IS 'descriptions of fields or of custom tables in HiBob';
+
+-- The extension can be moved to another schema, so the functions above are
+-- called by the schema in which it is.
 CREATE FUNCTION hibob_fdw_comment_columns(schema name)
 RETURNS integer
-AS 'MODULE_PATHNAME'
-LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    own_schema CONSTANT text := (SELECT quote_ident(nspname)
+        FROM pg_extension e JOIN pg_namespace n ON n.oid = extnamespace
+       WHERE extname = 'hibob_fdw');
+    described record;
+    target text;
+    present text;
+    marker text;
+    commented integer := 0;
+BEGIN
+    IF current_setting('transaction_read_only')::boolean THEN
+        RAISE read_only_sql_transaction USING MESSAGE =
+            'cannot execute hibob_fdw_comment_columns() in a read-only transaction';
+    END IF;
+
+    -- The metadata is read before the first table is locked.  A comment has
+    -- the form "Job title; HiBob field work.title (category Work), list title".
+    FOR described IN EXECUTE format($query$
+        WITH own AS MATERIALIZED (
+            SELECT c.*
+              FROM %1$s.hibob_fdw_columns($1) WITH ORDINALITY c
+              JOIN pg_class r ON r.oid = c."table"
+             WHERE pg_has_role(r.relowner, 'USAGE')),
+        metadata AS MATERIALIZED (
+            SELECT s.server, s.described_in, m.*
+              FROM (SELECT DISTINCT server, described_in FROM own
+                     WHERE described_in IS NOT NULL) s,
+                   %1$s.hibob_fdw_metadata(s.server::name, s.described_in) m)
+        SELECT DISTINCT ON (o.ordinality)
+               o."table", o.column_number, o.resource, o.resource_id, o.field,
+               o.path, coalesce(m.category, o.category) AS category,
+               coalesce(m.name, rtrim(o.about, '.')) AS name, m.type, m.list
+          FROM own o LEFT JOIN metadata m
+            ON m.server = o.server AND m.described_in = o.described_in
+               AND coalesce(m.field, '') = coalesce(o.described_as, '')
+               AND (o.described_in = 'fields' OR m.table_id = o.resource_id)
+         ORDER BY o.ordinality$query$, own_schema) USING schema
+    LOOP
+        marker := CASE WHEN described.column_number = 0
+                       THEN '; HiBob resource ' ELSE '; HiBob field ' END;
+        IF described.column_number = 0 THEN
+            SELECT 'FOREIGN TABLE ' || described."table",
+                   obj_description(r.oid, 'pg_class'),
+                   concat_ws(' ', described.name || marker || described.resource,
+                             described.resource_id)
+              INTO target, present, described.name
+              FROM pg_class r
+             WHERE oid = described."table" AND pg_has_role(relowner, 'USAGE');
+        ELSE
+            SELECT format('COLUMN %s.%I', described."table", attname),
+                   col_description(r.oid, attnum),
+                   coalesce(described.name, upper(left(spaced, 1) COLLATE "C")
+                                            || substr(spaced, 2))
+                   || marker || described.field
+                   || coalesce(' (category ' || described.category || ')', '')
+                   || ', ' || coalesce(described.type,
+                                       format_type(atttypid, NULL))
+                   || coalesce(' ' || described.list, '')
+                   || coalesce(', its ' || described.path, '')
+              INTO target, present, described.name
+              FROM pg_class r
+              JOIN pg_attribute ON attrelid = r.oid,
+                   replace(attname, '_', ' ') spaced
+             WHERE r.oid = described."table" AND NOT attisdropped
+               AND attnum = described.column_number
+               AND pg_has_role(relowner, 'USAGE');
+        END IF;
+
+        -- Dropped meanwhile, or a comment of somebody else.
+        CONTINUE WHEN target IS NULL OR strpos(present, marker) = 0;
+        IF present IS DISTINCT FROM described.name THEN
+            EXECUTE format('COMMENT ON %s IS %L', target, described.name);
+        END IF;
+        IF described.column_number > 0 THEN
+            commented := commented + 1;
+        END IF;
+    END LOOP;
+    RETURN commented;
+END
+$$;
 
 COMMENT ON FUNCTION hibob_fdw_comment_columns(name)
-IS 'comments the foreign tables of a schema with what HiBob says of them';
+IS 'comments the foreign tables of a schema with their descriptions in HiBob';
 
 REVOKE EXECUTE ON FUNCTION hibob_fdw_comment_columns(name) FROM PUBLIC;
 
@@ -77,7 +202,7 @@ AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION hibob_fdw_get_connections()
-IS 'connections to HiBob that this session keeps';
+IS 'connections to HiBob of this session';
 
 CREATE FUNCTION hibob_fdw_disconnect(server name)
 RETURNS boolean
@@ -85,7 +210,7 @@ AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION hibob_fdw_disconnect(name)
-IS 'closes the connections of a server, and forgets what was kept of it';
+IS 'closes the connections of a server and discards its cached results';
 
 CREATE FUNCTION hibob_fdw_disconnect_all()
 RETURNS boolean
@@ -93,7 +218,7 @@ AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION hibob_fdw_disconnect_all()
-IS 'closes all connections to HiBob, and forgets what was kept';
+IS 'closes all connections to HiBob and discards cached results';
 
 CREATE FUNCTION hibob_fdw_statistics(
     OUT server name,
@@ -113,11 +238,17 @@ RETURNS SETOF record
 AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
 
+COMMENT ON FUNCTION hibob_fdw_statistics()
+IS 'requests of this session, by server and endpoint';
+
+-- Text: generators of schemas and drivers do not know the type name.
 CREATE VIEW hibob_fdw_statistics AS
-  SELECT * FROM hibob_fdw_statistics();
+  SELECT server::text, endpoint, requests, rows, bytes, retries, waits,
+         wait_time, errors, last_error, last_error_at, last_success, since
+    FROM hibob_fdw_statistics();
 
 COMMENT ON VIEW hibob_fdw_statistics
-IS 'what the requests of this session came to, by server and endpoint';
+IS 'requests of this session, by server and endpoint';
 
 GRANT SELECT ON hibob_fdw_statistics TO PUBLIC;
 
@@ -127,9 +258,10 @@ AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION hibob_fdw_statistics_reset()
-IS 'counts the requests of this session anew';
+IS 'resets the statistics of this session';
 
--- Of all sessions, users and databases: for those who may see such things.
+-- They show the activity of all sessions, users and databases, so they need
+-- the privileges of pg_read_all_stats.
 CREATE FUNCTION hibob_fdw_cluster_statistics(
     OUT database name,
     OUT server name,
@@ -149,11 +281,17 @@ RETURNS SETOF record
 AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
 
+COMMENT ON FUNCTION hibob_fdw_cluster_statistics()
+IS 'requests of all sessions, by database, server and endpoint';
+
 CREATE VIEW hibob_fdw_cluster_statistics AS
-  SELECT * FROM hibob_fdw_cluster_statistics();
+  SELECT database::text, server::text, endpoint, requests, rows, bytes,
+         retries, waits, wait_time, errors, last_error, last_error_at,
+         last_success, since
+    FROM hibob_fdw_cluster_statistics();
 
 COMMENT ON VIEW hibob_fdw_cluster_statistics
-IS 'what the requests of all sessions came to, by database, server and endpoint';
+IS 'requests of all sessions, by database, server and endpoint';
 
 REVOKE EXECUTE ON FUNCTION hibob_fdw_cluster_statistics() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION hibob_fdw_cluster_statistics() TO pg_read_all_stats;
@@ -165,6 +303,6 @@ AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION hibob_fdw_cluster_statistics_reset()
-IS 'counts the requests of all sessions anew';
+IS 'resets the statistics of all sessions';
 
 REVOKE EXECUTE ON FUNCTION hibob_fdw_cluster_statistics_reset() FROM PUBLIC;

@@ -78,6 +78,33 @@ SELECT hibob_fdw_comment_columns('hr');
 \! "$HIBOB_TELL" requests --clear
 SELECT "table", name, description FROM comments ORDER BY "table", name NULLS FIRST;
 
+-- Twice in one statement.
+SELECT hibob_fdw_comment_columns('hr') AS first, hibob_fdw_comment_columns('hr') AS second;
+COMMENT ON COLUMN hr.profiles.id IS NULL;
+SELECT hibob_fdw_comment_columns('hr') AS first, hibob_fdw_comment_columns('hr') AS second;
+
+-- Neither a search_path nor another schema of the extension leads it astray.
+CREATE SCHEMA elsewhere;
+ALTER EXTENSION hibob_fdw SET SCHEMA elsewhere;
+CREATE FUNCTION public.obj_description(oid, name) RETURNS text
+	LANGUAGE sql AS $$ SELECT 'never called' $$;
+SET search_path = public, pg_catalog;
+COMMENT ON FOREIGN TABLE hr.profiles IS NULL;
+SELECT elsewhere.hibob_fdw_comment_columns('hr');
+RESET search_path;
+SELECT description FROM comments WHERE "table" = 'profiles' AND no = 0;
+DROP FUNCTION public.obj_description(oid, name);
+ALTER EXTENSION hibob_fdw SET SCHEMA public;
+DROP SCHEMA elsewhere;
+
+-- The functions that it is made of.
+SELECT * FROM hibob_fdw_columns('hr') ORDER BY column_number \gx
+SELECT * FROM hibob_fdw_metadata('bob', 'fields') WHERE field IN ('work.site', 'root.email') ORDER BY field;
+SELECT * FROM hibob_fdw_metadata('bob', 'custom_tables') ORDER BY table_id, field NULLS FIRST LIMIT 3;
+SELECT hibob_fdw_metadata('bob', 'people');
+SELECT hibob_fdw_metadata('other', 'fields');
+SELECT hibob_fdw_columns('nowhere');
+
 -- Roles: nobody may unasked; then only their own tables are commented.
 CREATE ROLE regress_hibob_reader;
 GRANT CREATE, USAGE ON SCHEMA hr TO regress_hibob_reader;
@@ -93,16 +120,20 @@ CREATE FOREIGN TABLE hr.people (id text) SERVER bob OPTIONS (resource 'people');
 \set VERBOSITY sqlstate
 SELECT hibob_fdw_comment_columns('hr');
 SELECT hibob_fdw_comment_columns('information_schema');
+SELECT hibob_fdw_metadata('bob', 'fields');
 RESET ROLE;
+REVOKE USAGE ON FOREIGN SERVER bob FROM regress_hibob_reader;
 CREATE SCHEMA closed;
 SET ROLE regress_hibob_reader;
 SELECT hibob_fdw_comment_columns('closed');
+SELECT hibob_fdw_metadata('bob', 'fields');
 RESET ROLE;
 \set VERBOSITY default
 DROP SCHEMA closed;
 DROP FOREIGN TABLE hr.people;
 
 -- Mistakes.
+\set SHOW_CONTEXT never
 SELECT hibob_fdw_comment_columns('nowhere');
 SELECT hibob_fdw_comment_columns(NULL);
 BEGIN READ ONLY;
@@ -119,7 +150,6 @@ DROP SCHEMA hr CASCADE;
 DROP FOREIGN DATA WRAPPER other CASCADE;
 DROP USER MAPPING FOR CURRENT_USER SERVER bob;
 REVOKE EXECUTE ON FUNCTION hibob_fdw_comment_columns FROM regress_hibob_reader;
-REVOKE USAGE ON FOREIGN SERVER bob FROM regress_hibob_reader;
 DROP ROLE regress_hibob_reader;
 DROP SERVER bob;
 DROP EXTENSION hibob_fdw;

@@ -18,7 +18,9 @@
 #include "catalog/pg_foreign_table.h"
 #include "catalog/pg_proc.h"
 #include "commands/defrem.h"
+#include "compat.h"
 #include "functions/inventory.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -53,6 +55,27 @@ inventory_has_server(Oid function, const ForeignServer *server)
 
 	return OidIsValid(handler) && OidIsValid(extension) &&
 		getExtensionOfObject(ProcedureRelationId, handler) == extension;
+}
+
+bool
+inventory_may_use(const ForeignServer *server)
+{
+	return hibob_server_aclcheck(server->serverid, GetUserId()) == ACLCHECK_OK;
+}
+
+ForeignServer *
+inventory_usable_server(Oid function, const char *name)
+{
+	ForeignServer *server = GetForeignServerByName(name, false);
+
+	if (!inventory_may_use(server))
+		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_FOREIGN_SERVER, name);
+	if (!inventory_has_server(function, server))
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("server \"%s\" does not belong to the foreign data wrapper of hibob_fdw",
+						name)));
+	return server;
 }
 
 static int

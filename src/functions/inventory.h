@@ -40,6 +40,15 @@ typedef struct InventoryColumn
  */
 extern bool inventory_has_server(Oid function, const ForeignServer *server);
 
+/* Whether the current role has the privilege USAGE on a server. */
+extern bool inventory_may_use(const ForeignServer *server);
+
+/*
+ * The server of that name.  An error if there is none, the current role may
+ * not use it, or it belongs to another wrapper.
+ */
+extern ForeignServer *inventory_usable_server(Oid function, const char *name);
+
 /* All such servers, a list of ForeignServer by name. */
 extern List *inventory_servers(Oid function);
 

@@ -392,28 +392,6 @@ put_server(ReturnSetInfo *result, const ForeignServer *server)
  * ------------------------------------------------------------------------
  */
 
-static bool
-may_use(const ForeignServer *server)
-{
-	return hibob_server_aclcheck(server->serverid, GetUserId()) == ACLCHECK_OK;
-}
-
-/* The one of that name, with the server's own errors. */
-static ForeignServer *
-named_server(Oid function, const char *name)
-{
-	ForeignServer *server = GetForeignServerByName(name, false);
-
-	if (!may_use(server))
-		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_FOREIGN_SERVER, name);
-	if (!inventory_has_server(function, server))
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("server \"%s\" does not belong to the foreign data wrapper of hibob_fdw",
-						name)));
-	return server;
-}
-
 /*
  * hibob_fdw_status(server name) returns setof record
  *
@@ -429,8 +407,8 @@ hibob_fdw_status(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	if (!PG_ARGISNULL(0))
 	{
-		put_server(result, named_server(function,
-										NameStr(*PG_GETARG_NAME(0))));
+		put_server(result, inventory_usable_server(function,
+												   NameStr(*PG_GETARG_NAME(0))));
 		return (Datum) 0;
 	}
 	foreach(lc, inventory_servers(function))
@@ -440,7 +418,7 @@ hibob_fdw_status(PG_FUNCTION_ARGS)
 		/* It may have gone while others were asked. */
 		if (GetForeignServerExtended(server->serverid,
 									 FSV_MISSING_OK) != NULL &&
-			may_use(server))
+			inventory_may_use(server))
 			put_server(result, server);
 	}
 	return (Datum) 0;

@@ -179,11 +179,13 @@ char *
 naming_to_server(const char *text)
 {
 	int			encoding = GetDatabaseEncoding();
-	int			length = (int) strlen(text);
+	int			length = text != NULL ? (int) strlen(text) : 0;
 	int			room = length * MAX_CONVERSION_GROWTH + 1;
 	unsigned char *result;
 	Oid			conversion;
 
+	if (text == NULL || !pg_verify_mbstr(PG_UTF8, text, length, true))
+		return NULL;
 	if (encoding == PG_UTF8 || encoding == PG_SQL_ASCII)
 		return pstrdup(text);
 	conversion = FindDefaultConversionProc(PG_UTF8, encoding);

@@ -27,7 +27,10 @@ extern void naming_reserve(Naming *naming, const char *name);
 extern char *naming_choose(Naming *naming, const char *display,
 						   const char *category, const char *id);
 
-/* A text in the database's encoding; NULL if that has no such characters. */
+/*
+ * A text from HiBob in the database's encoding.  NULL if there is no text, it
+ * is not valid UTF-8, or the encoding lacks one of its characters.
+ */
 extern char *naming_to_server(const char *text);
 
 /* Takes a name that is another one with an ending. */

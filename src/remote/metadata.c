@@ -141,7 +141,7 @@ read_all(Oid serverid, const char *resource, MetadataReader reader)
 List *
 metadata_fields(Oid serverid)
 {
-	return read_all(serverid, "fields", read_field);
+	return read_all(serverid, RESOURCE_FIELDS, read_field);
 }
 
 List *

@@ -192,7 +192,8 @@ extern const Resource *resource_at(int index);
 /* The resource that all employees are in. */
 #define RESOURCE_PEOPLE			"people"
 
-/* The resource that all custom tables are in. */
+/* The resources that hold the account's metadata. */
+#define RESOURCE_FIELDS			"fields"
 #define RESOURCE_CUSTOM_TABLES	"custom_tables"
 
 /* The fields that a filter of POST /people/search can name. */
