@@ -5,7 +5,7 @@
 #
 #   test/matrix.sh [OPTION]... [VERSION]... [-- TEST...]
 #
-#   VERSION           15, 17, 18: all of them unless some are named
+#   VERSION           15, 17, 18, 19: all of them unless some are named
 #   TEST              as for test/check.sh: all of them unless some are named;
 #                     optional packages are only for all of them
 #   --cache FOLDER    where the systems are kept (2 GB);

@@ -6,7 +6,7 @@
 #
 #   test/packages.sh [OPTION]... [VERSION]...
 #
-#   VERSION           15, 17, 18: all of them unless some are named
+#   VERSION           15, 17, 18, 19: all of them unless some are named
 #   --cache FOLDER    as for test/matrix.sh; packages end up in its folder
 #   --fresh           packages-VERSION
 set -euo pipefail

@@ -20,14 +20,23 @@ LOGS=
 SYSTEM_ERROR=
 
 # Debian's releases, and the PostgreSQL of each.
-all_versions() { say "15 17 18"; }
+all_versions() { say "15 17 18 19"; }
 
 release_of() {
     case $1 in
         15) say bookworm ;;
         17) say trixie ;;
         18) say sid ;;
+        19) say experimental ;;
         *) die "no release of Debian has PostgreSQL $1; there are: $(all_versions)" ;;
+    esac
+}
+
+# What debootstrap makes of it: experimental is an addition to unstable.
+suite_of() {
+    case $(release_of "$1") in
+        experimental) say sid ;;
+        *) release_of "$1" ;;
     esac
 }
 
@@ -108,12 +117,27 @@ bootstrap() {
     # debootstrap mounts /proc: in namespaces, so that it cannot stay.
     run unshare --mount --pid --fork --kill-child /usr/bin/env \
         "http_proxy=$(apt_proxy http)" "https_proxy=$(apt_proxy https)" \
-        debootstrap --variant=minbase "$(release_of "$version")" \
+        debootstrap --variant=minbase "$(suite_of "$version")" \
         "$base.new" "$mirror" || return 1
+    [ "$(release_of "$version")" != experimental ] ||
+        add_experimental "$base.new" "$mirror" "$version"
     # Its apt asks the way this one does.
     apt-config dump | grep -i -E '^Acquire::(https?::proxy|check-)' \
         >"$base.new/etc/apt/apt.conf.d/90mirror" || true
     mv "$base.new" "$base"
+}
+
+# Adds experimental to a system of unstable, for the packages of a PostgreSQL
+# version only.
+add_experimental() {
+    local root=$1 mirror=$2 version=$3
+    say "deb $mirror experimental main" \
+        >"$root/etc/apt/sources.list.d/experimental.list"
+    cat >"$root/etc/apt/preferences.d/experimental" <<END
+Package: src:postgresql-$version postgresql*-$version
+Pin: release a=experimental
+Pin-Priority: 990
+END
 }
 
 install_debootstrap() {
