@@ -51,6 +51,35 @@ SELECT l.app, u.email FROM licence l JOIN (SELECT id, email FROM people UNION AL
 	SELECT id, email FROM staff_bill) u ON u.email = l.email WHERE l.app = 'app 3';
 \! "$HIBOB_TELL" requests --clear
 
+-- Joins of partitions, UNION ALL branches and children of which a column was
+-- dropped, and another one has no field and is not read.
+CREATE TABLE crew (account text, gone text, id text, odd text, email text)
+	PARTITION BY LIST (account);
+CREATE FOREIGN TABLE crew_bill (gone text, email text, odd text, id text,
+	account text OPTIONS (field 'work.none'))
+	SERVER bill OPTIONS (resource 'people', on_missing_field 'ignore');
+ALTER TABLE crew ATTACH PARTITION crew_bill FOR VALUES IN ('bill');
+ALTER TABLE crew DROP COLUMN gone;
+CREATE FOREIGN TABLE member (gone text, odd text, bad text OPTIONS (field 'a..b'),
+	id text, email text) SERVER bob OPTIONS (resource 'people');
+ALTER FOREIGN TABLE member DROP COLUMN gone;
+CREATE TABLE guest (id text, email text);
+CREATE FOREIGN TABLE guest_bob (gone text, odd text) INHERITS (guest)
+	SERVER bob OPTIONS (resource 'people');
+ALTER FOREIGN TABLE guest_bob DROP COLUMN gone;
+SELECT l.app, c.email FROM licence l JOIN crew c ON c.id = l.person
+ WHERE l.app IN ('app 2', 'app 7') ORDER BY 1;
+SELECT l.app, u.email FROM licence l JOIN (SELECT id, email FROM member UNION ALL
+	SELECT id, email FROM crew_bill) u ON u.email = l.email WHERE l.app = 'app 3';
+SELECT l.app, g.email FROM licence l LEFT JOIN guest g ON g.id = l.person
+ WHERE l.app = 'app 2';
+SELECT l.app, (SELECT m.email FROM member m WHERE m.id = l.person) FROM licence l
+ WHERE l.app = 'app 2';
+SELECT odd FROM member;
+DROP TABLE crew, guest CASCADE;
+DROP FOREIGN TABLE member;
+\! "$HIBOB_TELL" requests --clear >/dev/null
+
 -- Inheritance: the whole row, ONLY, a child with a column more.
 CREATE TABLE anybody (email text, id text);
 CREATE FOREIGN TABLE employee (full_name text) INHERITS (anybody)

@@ -1,41 +1,52 @@
 /*
  * explain.c
- *		What EXPLAIN says about a scan: the endpoint always, the request under
- *		VERBOSE, and what it took under ANALYZE.
+ *		EXPLAIN of a foreign scan: the endpoint, with VERBOSE the request and the
+ *		local conditions, with ANALYZE the counters.
  *
  * Shows constants of the query, never a value that HiBob sent.
  */
 #include "postgres.h"
 
 #include "fdw/explain.h"
-#include "fdw/plan.h"
+#include "fdw/plan_tree.h"
 #include "fdw/scan.h"
 #include "remote/request.h"
 #include "utils/ruleutils.h"
 
 /*
- * The expression that gives the filter's value, to stand for a value that only
- * the running query knows.
+ * A context for deparsing the plan's expressions.  Parameters are shown as the
+ * expressions of the ancestors that set them.
  */
-static const char *
-filter_expression(ForeignScanState *node, ExplainState *es)
+static List *
+deparse_context(ForeignScanState *node, ExplainState *es)
 {
-	ForeignScan *plan = (ForeignScan *) node->ss.ps.plan;
-	List	   *context;
+	Plan	   *plan = node->ss.ps.plan;
 
-	if (plan->fdw_exprs == NIL)
-		return "";
-	context = set_deparse_context_plan(es->deparse_cxt, (Plan *) plan, NIL);
-	return deparse_expression(linitial(plan->fdw_exprs), context, false,
-							  false);
+	return set_deparse_context_plan(es->deparse_cxt, plan,
+									plan_tree_ancestors(es->pstmt, plan));
 }
 
 /*
- * What a request says beside its endpoint, or NULL: the body, the query string,
- * the path with what stands for the words in braces.
+ * The text of the first remote condition's value, for a value that depends on
+ * the running query.
  */
 static const char *
-request_shown(const RequestCall *call)
+value_expression(ForeignScanState *node, ExplainState *es)
+{
+	ForeignScan *plan = (ForeignScan *) node->ss.ps.plan;
+
+	if (plan->fdw_exprs == NIL)
+		return "";
+	return deparse_expression(linitial(plan->fdw_exprs),
+							  deparse_context(node, es), false, false);
+}
+
+/*
+ * The part of a request that differs between scans of an endpoint: the body, the
+ * path with its placeholders replaced, or the query string; NULL if it has none.
+ */
+static const char *
+request_details(const RequestCall *call)
 {
 	const char *query = call->path != NULL ? strchr(call->path, '?') : NULL;
 
@@ -52,7 +63,7 @@ explain_request(ForeignScanState *node, ExplainState *es)
 	const Resource *resource = scan_resource(node);
 	RequestCall call;
 
-	if (!scan_first_call(node, filter_expression(node, es), &call))
+	if (!scan_first_call(node, value_expression(node, es), &call))
 	{
 		call.method = resource->method;
 		call.endpoint = resource->path;
@@ -63,17 +74,16 @@ explain_request(ForeignScanState *node, ExplainState *es)
 						psprintf("%s %s", call.method, call.endpoint), es);
 	if (scan_needs_ids(node))
 		ExplainPropertyText("HiBob Employees", "POST /people/search", es);
-	if (es->verbose && request_shown(&call) != NULL)
-		ExplainPropertyText("HiBob Request", request_shown(&call), es);
+	if (es->verbose && request_details(&call) != NULL)
+		ExplainPropertyText("HiBob Request", request_details(&call), es);
 }
 
-/* The conditions that are checked here alone: for people a line each. */
+/* The conditions that are not sent; in text format a line each. */
 static void
 explain_local_filters(ForeignScanState *node, ExplainState *es)
 {
 	ForeignScan *plan = (ForeignScan *) node->ss.ps.plan;
-	List	   *context = set_deparse_context_plan(es->deparse_cxt,
-												   (Plan *) plan, NIL);
+	List	   *context = deparse_context(node, es);
 	List	   *texts = NIL;
 	ListCell   *lc;
 
@@ -91,7 +101,7 @@ explain_local_filters(ForeignScanState *node, ExplainState *es)
 			ExplainPropertyText("HiBob Local Filter", lfirst(lc), es);
 }
 
-/* A counter that is worth a line only if it is not zero, or not for people. */
+/* A counter that the text format shows only if it is not zero. */
 static void
 explain_counter(const char *label, const char *unit, int64 value,
 				ExplainState *es)

@@ -1,6 +1,6 @@
 /*
  * explain.h
- *		What EXPLAIN says about a scan.
+ *		EXPLAIN of a foreign scan.
  */
 #ifndef HIBOB_FDW_EXPLAIN_H
 #define HIBOB_FDW_EXPLAIN_H

@@ -18,7 +18,7 @@
 #include "executor/executor.h"
 #include "fdw/conditions.h"
 #include "fdw/plan.h"
-#include "fdw/rescan.h"
+#include "fdw/plan_tree.h"
 #include "fdw/scan.h"
 #include "foreign/foreign.h"
 #include "options/options.h"
@@ -207,7 +207,7 @@ may_rescan(ForeignScanState *node, int eflags)
 	Plan	   *plan = node->ss.ps.plan;
 
 	return (eflags & EXEC_FLAG_REWIND) != 0 || !bms_is_empty(plan->allParam) ||
-		rescan_is_possible(node->ss.ps.state->es_plannedstmt, plan);
+		plan_tree_may_rescan(node->ss.ps.state->es_plannedstmt, plan);
 }
 
 /* Sets up the remote query, without the values of the conditions. */

@@ -210,15 +210,18 @@ fits_role(FilterRole role, const Comparison *parts,
 		(lower && role == FILTER_LOWER) || (upper && role == FILTER_UPPER);
 }
 
+/* Raises no error about a column: the query may not read it. */
 int
 shippable_filter_of_column(Oid relid, AttrNumber attnum,
 						   const Resource *resource)
 {
-	ColumnOptions *options = column_options(relid, attnum,
-											get_attname(relid, attnum, false),
-											resource);
+	const char *name = get_attname(relid, attnum, true);
+	ColumnOptions *options = NULL;
 
-	if (options->path != NULL || options->form != FORM_MACHINE)
+	if (name != NULL)
+		options = column_options_if_known(relid, attnum, name, resource);
+	if (options == NULL || options->path != NULL ||
+		options->form != FORM_MACHINE)
 		return -1;
 	for (int i = 0; i < resource->nfilters; i++)
 		if (strcmp(options->field, resource->filters[i].field) == 0)

@@ -527,8 +527,8 @@ check_keys(const Resource *resource, const char *field)
  * entry's.
  */
 ColumnOptions *
-column_options(Oid relid, AttrNumber attnum, const char *attname,
-			   const Resource *resource)
+column_options_if_known(Oid relid, AttrNumber attnum, const char *attname,
+						const Resource *resource)
 {
 	List	   *options = GetForeignColumnOptions(relid, attnum);
 	const char *field = option_value(options, "field");
@@ -538,8 +538,7 @@ column_options(Oid relid, AttrNumber attnum, const char *attname,
 	if (field != NULL && entry != NULL && strcmp(field, entry->field) != 0)
 		entry = NULL;
 	if (field == NULL && entry == NULL)
-		report_unknown_column(relid, attname, resource);
-
+		return NULL;
 	if (entry != NULL)
 	{
 		result->field = entry->field;
@@ -547,8 +546,20 @@ column_options(Oid relid, AttrNumber attnum, const char *attname,
 		result->path = entry->path;
 	}
 	read_options(options, AttributeRelationId, result);
-	check_keys(resource, result->field);
 	result->category = resource_category(resource, result->field);
 	result->entry = entry;
+	return result;
+}
+
+ColumnOptions *
+column_options(Oid relid, AttrNumber attnum, const char *attname,
+			   const Resource *resource)
+{
+	ColumnOptions *result = column_options_if_known(relid, attnum, attname,
+													resource);
+
+	if (result == NULL)
+		report_unknown_column(relid, attname, resource);
+	check_keys(resource, result->field);
 	return result;
 }

@@ -91,6 +91,11 @@ extern ColumnOptions *column_options(Oid relid, AttrNumber attnum,
 									 const char *attname,
 									 const Resource *resource);
 
+/* The same without errors about the field: NULL if neither says which it is. */
+extern ColumnOptions *column_options_if_known(Oid relid, AttrNumber attnum,
+											  const char *attname,
+											  const Resource *resource);
+
 /* The options of IMPORT FOREIGN SCHEMA, from its statement. */
 extern ImportOptions *import_options(List *options);
 extern MappingOptions *mapping_options(const UserMapping *mapping);

@@ -1,0 +1,98 @@
+--
+-- EXPLAIN: a value that depends on the running query is shown as the server
+-- shows it, wherever the scan stands in the plan.
+--
+\getenv here PG_ABS_SRCDIR
+\set here :here '/test/lib/regress.sql'
+\i :here
+\getenv base HIBOB_SIM_BASE
+\! "$HIBOB_TELL" reset
+SET client_min_messages = warning;
+CREATE EXTENSION hibob_fdw;
+CREATE SERVER bob FOREIGN DATA WRAPPER hibob_fdw OPTIONS (base_url :'base');
+CREATE USER MAPPING FOR CURRENT_USER SERVER bob
+	OPTIONS (service_user_id 'SERVICE-5772', token 's3cret-canary-token');
+CREATE FOREIGN TABLE people (id text, email text, full_name text, manager_id text,
+	status text) SERVER bob OPTIONS (resource 'people');
+CREATE FOREIGN TABLE work_history (employee_id text, id bigint, job_title_id text)
+	SERVER bob OPTIONS (resource 'work_history');
+CREATE TABLE licence (app text PRIMARY KEY, person text, email text);
+INSERT INTO licence VALUES ('a', '3332883884017713275', 'x@example.com');
+ANALYZE licence;
+
+-- The lines about requests and parameters.
+CREATE FUNCTION requests(query text) RETURNS SETOF text LANGUAGE sql
+AS $$
+	SELECT regexp_replace(trim(line), '"(\$\d+|\(InitPlan \d+\)\.col1)"', '"InitPlan"')
+	  FROM explain(query, 'VERBOSE') AS line
+	 WHERE line ~ 'HiBob (Request|Local)|Filter:'
+$$;
+
+\pset tuples_only on
+\pset format unaligned
+-- A nested loop, also over more than one level.
+SET enable_hashjoin = off;
+SET enable_mergejoin = off;
+SELECT requests($$SELECT p.full_name FROM licence l JOIN people p
+	ON p.id = l.person WHERE l.app = 'a'$$);
+SELECT requests($$SELECT p.full_name FROM licence l JOIN people p
+	ON p.email = lower(l.email) WHERE l.app = 'a'$$);
+SELECT requests($$SELECT w.job_title_id FROM licence l JOIN licence k ON k.app > l.app
+	LEFT JOIN (people p JOIN work_history w ON w.employee_id = p.id) ON p.id = l.person
+	WHERE l.app = 'a'$$);
+-- A correlated subquery; in another one, in a condition, in a function.
+SELECT requests($$SELECT (SELECT p.full_name FROM people p WHERE p.id = l.person)
+	FROM licence l$$);
+SELECT requests($$SELECT (SELECT (SELECT count(*) FROM work_history w
+	WHERE w.employee_id = l.person) FROM people p WHERE p.id = '7') FROM licence l$$);
+SELECT requests($$SELECT app FROM licence l WHERE 1 < (SELECT count(*)
+	FROM work_history w WHERE w.employee_id = l.person)$$);
+SELECT requests($$SELECT app FROM licence l LEFT JOIN LATERAL (SELECT count(*) AS n
+	FROM work_history w WHERE w.employee_id = l.person) w ON true WHERE w.n > 1$$);
+SELECT requests($$SELECT g FROM licence l, generate_series(1,
+	(SELECT count(*) FROM work_history w WHERE w.employee_id = '5')) g$$);
+-- LATERAL.
+SELECT requests($$SELECT p.full_name FROM licence l, LATERAL (SELECT full_name
+	FROM people p WHERE p.id = l.person OFFSET 0) p$$);
+-- UNION ALL under a nested loop.
+SELECT requests($$SELECT u.full_name FROM licence l JOIN (SELECT id, full_name
+	FROM people UNION ALL SELECT id, email FROM people) u ON u.id = l.person$$);
+-- Results of subqueries that are run once.
+SELECT requests($$SELECT full_name FROM people
+	WHERE id = ANY (ARRAY(SELECT person FROM licence))$$);
+SELECT count(*) FROM explain($$SELECT full_name FROM people
+	WHERE id = (SELECT max(person) FROM licence) AND full_name > (SELECT max(app)
+	FROM licence)$$, 'VERBOSE') AS line WHERE line LIKE '%HiBob%';
+-- A condition that is not sent and has parameters.
+SELECT requests($$SELECT (SELECT count(*) FROM people p WHERE p.id = l.person
+	AND p.full_name > l.app AND p.manager_id = l.email) FROM licence l$$);
+-- In a CTE, a recursive query, below a sort and an aggregate.
+SELECT requests($$WITH c AS MATERIALIZED (SELECT l.app, (SELECT p.email FROM people p
+	WHERE p.id = l.person) FROM licence l) SELECT * FROM c a JOIN c b USING (app)$$);
+SELECT requests($$WITH RECURSIVE up AS (SELECT person AS id FROM licence UNION
+	SELECT p.manager_id FROM up, LATERAL (SELECT manager_id FROM people p
+	WHERE p.id = up.id OFFSET 0) p) SELECT count(*) FROM up$$);
+SELECT requests($$SELECT app, max(p.full_name) FROM licence l JOIN people p
+	ON p.id = l.person GROUP BY app ORDER BY app$$);
+-- In what changes tables, in EXECUTE, in a cursor.
+SELECT requests($$UPDATE licence l SET email = (SELECT p.email FROM people p
+	WHERE p.id = l.person)$$);
+SELECT requests($$INSERT INTO licence SELECT 'b', 'c', p.email FROM licence l
+	JOIN people p ON p.id = l.person ON CONFLICT (app) DO UPDATE
+	SET email = (SELECT p.email FROM people p WHERE p.id = licence.person)$$);
+SELECT requests($$MERGE INTO licence l USING (SELECT 'a' AS app) n ON n.app = l.app
+	WHEN MATCHED THEN UPDATE SET email = (SELECT p.email FROM people p
+	WHERE p.id = l.person)$$);
+SELECT requests($$SELECT (SELECT p.email FROM people p WHERE p.id = l.person) FROM licence l
+	WHERE app = (SELECT max(p.email) FROM people p WHERE p.id = '1' OR p.id = l.person)$$);
+PREPARE one (text) AS SELECT full_name FROM people WHERE id = $1;
+SET plan_cache_mode = force_generic_plan;
+SELECT requests('EXECUTE one (''7'')');
+DEALLOCATE one;
+
+DROP FUNCTION requests;
+DROP TABLE licence;
+DROP FOREIGN TABLE people, work_history;
+DROP USER MAPPING FOR CURRENT_USER SERVER bob;
+DROP SERVER bob;
+DROP EXTENSION hibob_fdw;
