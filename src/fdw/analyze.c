@@ -9,6 +9,7 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_inherits.h"
@@ -19,6 +20,7 @@
 #include "miscadmin.h"
 #include "options/options.h"
 #include "remote/remote_query.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/sampling.h"

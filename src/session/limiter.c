@@ -13,6 +13,7 @@
 
 #include <limits.h>
 
+#include "compat.h"
 #include "miscadmin.h"
 #include "session/limiter.h"
 #include "storage/ipc.h"
@@ -93,8 +94,8 @@ set_up_memory(void)
 	ctl.keysize = sizeof(LimiterKey);
 	ctl.entrysize = sizeof(SharedLimiter);
 	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-	shared = ShmemInitHash("hibob_fdw limits", MAX_SHARED, MAX_SHARED, &ctl,
-						   HASH_ELEM | HASH_BLOBS);
+	shared = hibob_shmem_init_hash("hibob_fdw limits", MAX_SHARED, &ctl,
+								   HASH_ELEM | HASH_BLOBS);
 	lock = &GetNamedLWLockTranche(TRANCHE)->lock;
 	LWLockRelease(AddinShmemInitLock);
 }

@@ -18,8 +18,10 @@
 #include "session/stats_cluster.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
+#include "utils/tuplestore.h"
 
 HIBOB_FUNCTION_INFO_V1(hibob_fdw_statistics);
 HIBOB_FUNCTION_INFO_V1(hibob_fdw_statistics_reset);

@@ -10,6 +10,7 @@
  */
 #include "postgres.h"
 
+#include "compat.h"
 #include "miscadmin.h"
 #include "session/stats_cluster.h"
 #include "storage/ipc.h"
@@ -54,8 +55,8 @@ set_up_memory(void)
 	ctl.keysize = sizeof(ClusterKey);
 	ctl.entrysize = sizeof(ClusterEntry);
 	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-	table = ShmemInitHash("hibob_fdw statistics", MAX_ENTRIES, MAX_ENTRIES,
-						  &ctl, HASH_ELEM | HASH_BLOBS);
+	table = hibob_shmem_init_hash("hibob_fdw statistics", MAX_ENTRIES, &ctl,
+								  HASH_ELEM | HASH_BLOBS);
 	lock = &GetNamedLWLockTranche(TRANCHE)->lock;
 	LWLockRelease(AddinShmemInitLock);
 }
