@@ -388,7 +388,8 @@ lend_channel(Connection *connection, AcquiredChannel *acquired)
 	if (connection->nidle > 0)
 		acquired->channel = connection->idle[--connection->nidle];
 	else
-		acquired->channel = http_channel_open(&connection->settings);
+		acquired->channel = http_channel_open(&connection->settings,
+													 false);
 	connection->acquired++;
 	acquired->connection = connection;
 }
