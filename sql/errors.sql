@@ -31,7 +31,8 @@ EXCEPTION WHEN OTHERS THEN
 		detail := regexp_replace(detail, 'resets at .*\.', 'resets at TIME.');
 		detail := regexp_replace(detail, '127.0.0.1[ :]+(port )?\d+',
 								 'ADDRESS', 'g');
-		RETURN NEXT 'DETAIL: ' || detail;
+		detail := regexp_replace(detail, 'after \d+ ms', 'after TIME');
+		RETURN NEXT 'DETAIL: ' || replace(detail, 'Couldn''t', 'Could not');
 	END IF;
 	IF hint <> '' THEN
 		RETURN NEXT 'HINT: ' || hint;

@@ -9,7 +9,6 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "compat.h"
 #include "fdw/analyze.h"
 #include "fdw/async.h"
@@ -24,7 +23,8 @@
 #include "reader/json_doc.h"
 #include "session/connection.h"
 #include "session/limiter.h"
-#include "session/stats_cluster.h"
+#include "session/row_counts.h"
+#include "session/stats.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 
@@ -37,14 +37,23 @@ extern PGDLLEXPORT void _PG_init(void);
 HIBOB_FUNCTION_INFO_V1(hibob_fdw_handler);
 HIBOB_FUNCTION_INFO_V1(hibob_fdw_version);
 
-/* It may run in the postmaster: libcurl is set up when it is first needed. */
+/*
+ * May run in the postmaster: libcurl is set up when it is first needed.  If a
+ * step fails, for lack of memory, the server calls this again with the next
+ * attempt to load the library; so each step is done once.
+ */
 void
 _PG_init(void)
 {
-	connection_define_settings();
+	static bool prefix_reserved = false;
+
+	connection_init();
+	row_counts_init();
+	stats_init();
 	limiter_init();
-	stats_cluster_init();
-	MarkGUCPrefixReserved("hibob_fdw");
+	if (!prefix_reserved)
+		MarkGUCPrefixReserved("hibob_fdw");
+	prefix_reserved = true;
 }
 
 Datum
@@ -66,9 +75,6 @@ hibob_fdw_handler(PG_FUNCTION_ARGS)
 	routine->ForeignAsyncNotify = hibobForeignAsyncNotify;
 	routine->ImportForeignSchema = hibobImportForeignSchema;
 	routine->AnalyzeForeignTable = hibobAnalyzeForeignTable;
-#ifdef HIBOB_ANALYZE_PASSES_COLUMNS
-	routine->ImportForeignStatistics = hibobImportForeignStatistics;
-#endif
 	PG_RETURN_POINTER(routine);
 }
 

@@ -16,7 +16,6 @@
 
 #include "executor/execAsync.h"
 #include "executor/executor.h"
-#include "executor/instrument.h"
 #include "fdw/async.h"
 #include "fdw/plan.h"
 #include "fdw/scan.h"
@@ -63,12 +62,14 @@ hibobForeignAsyncRequest(AsyncRequest *areq)
 static void
 produce_shared(AsyncRequest *areq)
 {
+	Instrumentation *instrument = areq->requestee->instrument;
+
 	areq->callback_pending = false;
 	produce(areq);
 	ExecAsyncResponse(areq);
-	if (areq->requestee->instrument != NULL && areq->request_complete &&
+	if (instrument != NULL && areq->request_complete &&
 		!TupIsNull(areq->result))
-		InstrUpdateTupleCount(areq->requestee->instrument, 1);
+		InstrUpdateTupleCount(instrument, 1);
 }
 
 /* Whether the Append already waits for the channel, for another scan. */

@@ -6,8 +6,6 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_type_d.h"
-#include "compat.h"
 #include "executor/executor.h"
 #include "fdw/conditions.h"
 #include "nodes/nodeFuncs.h"
@@ -75,16 +73,19 @@ evaluate_time(ExprState *state, ExprContext *econtext,
 {
 	bool		null;
 	Datum		datum = ExecEvalExpr(state, econtext, &null);
+	int			overflow;
 
 	if (null)
 		return false;
 	switch (getBaseType(exprType((Node *) state->expr)))
 	{
 		case DATEOID:
-			*result = hibob_date_to_timestamptz(DatumGetDateADT(datum));
+			*result = date2timestamptz_opt_overflow(DatumGetDateADT(datum),
+													&overflow);
 			break;
 		case TIMESTAMPOID:
-			*result = hibob_timestamp_to_timestamptz(DatumGetTimestamp(datum));
+			*result = timestamp2timestamptz_opt_overflow(
+				DatumGetTimestamp(datum), &overflow);
 			break;
 		default:
 			*result = DatumGetTimestampTz(datum);

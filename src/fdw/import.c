@@ -13,7 +13,6 @@
 #include "foreign/foreign.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
-#include "options/hints.h"
 #include "options/naming.h"
 #include "options/options.h"
 #include "remote/metadata.h"

@@ -15,7 +15,6 @@
 #include "session/connection.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
-#include "utils/tuplestore.h"
 
 HIBOB_FUNCTION_INFO_V1(hibob_fdw_get_connections);
 HIBOB_FUNCTION_INFO_V1(hibob_fdw_disconnect);
@@ -51,8 +50,8 @@ hibob_fdw_get_connections(PG_FUNCTION_ARGS)
 		values[2] = BoolGetDatum(info->valid);
 		values[3] = Int32GetDatum(info->idle + info->acquired);
 		values[4] = Int32GetDatum(info->acquired);
-		values[5] = TimestampTzGetDatum(info->refused_until);
-		nulls[5] = info->refused_until == 0;
+		values[5] = TimestampTzGetDatum(info->rejected_until);
+		nulls[5] = info->rejected_until == 0;
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values,
 							 nulls);
 	}

@@ -19,7 +19,6 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
-#include "utils/tuplestore.h"
 
 HIBOB_FUNCTION_INFO_V1(hibob_fdw_status);
 
@@ -42,6 +41,7 @@ typedef enum StatusColumn
 	COLUMN_RESET,
 	COLUMN_LATENCY,
 	COLUMN_CHECKED,
+	COLUMN_CREDENTIALS,
 	NCOLUMNS
 } StatusColumn;
 
@@ -82,6 +82,8 @@ add_sentence(StringInfo text, const char *sentence)
 static const char *
 status_of_error(const StatusFindings *findings)
 {
+	if (findings->error->sqlerrcode == ERRCODE_INSUFFICIENT_RESOURCES)
+		return "unreachable";	/* no descriptor left for a connection */
 	if (!findings->configured)
 		return "not configured";
 	switch (findings->error->sqlerrcode)
@@ -383,6 +385,8 @@ put_server(ReturnSetInfo *result, const ForeignServer *server)
 	put_text(&row, COLUMN_DETAIL, verdict.detail.data);
 	put_text(&row, COLUMN_HINT, verdict.hint.data);
 	put_findings(&row, findings);
+	if (findings->credentials != NULL)
+		put_text(&row, COLUMN_CREDENTIALS, findings->credentials);
 	put(&row, COLUMN_CHECKED, TimestampTzGetDatum(GetCurrentTimestamp()));
 	tuplestore_putvalues(result->setResult, result->setDesc, row.values,
 						 row.nulls);

@@ -22,6 +22,7 @@ typedef struct StatusFindings
 	int			http_status;	/* 0: no answer */
 	double		latency;		/* ms until the answer began; -1: no answer */
 	RateLimit	limit;
+	const char *credentials;	/* the option that they come from, or NULL */
 
 	/* If the answer was whole. */
 	int64		people;

@@ -274,6 +274,8 @@ create_probe(const ForeignServer *server, StatusFindings *findings)
 static void
 open_probe(Probe *probe)
 {
+	probe->findings->credentials = connection_token_source(GetUserId(),
+														   probe->serverid);
 	connection_acquire(GetUserId(), probe->serverid, &probe->acquired);
 	http_channel_reset(probe->acquired.channel);
 	probe->findings->configured = true;
@@ -354,8 +356,9 @@ is_finding(const ErrorData *error, bool configured)
 		case ERRCODE_TO_CATEGORY(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION):
 			return configured;
 		default:
-			return configured &&
-				error->sqlerrcode == ERRCODE_CONFIGURATION_LIMIT_EXCEEDED;
+			return error->sqlerrcode == ERRCODE_INSUFFICIENT_RESOURCES ||
+				(configured &&
+				 error->sqlerrcode == ERRCODE_CONFIGURATION_LIMIT_EXCEEDED);
 	}
 }
 

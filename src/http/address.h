@@ -1,8 +1,8 @@
 /*
  * address.h
- *		The kind of a network address: public, private, or local.
+ *		What kind of place a network address is.
  *
- * Knows nothing of PostgreSQL, nor of which kinds a request may use.
+ * Knows nothing of PostgreSQL, and who may go where is for others to say.
  */
 #ifndef HIBOB_HTTP_ADDRESS_H
 #define HIBOB_HTTP_ADDRESS_H
@@ -11,14 +11,15 @@
 
 typedef enum AddressKind
 {
-	ADDRESS_PUBLIC,				/* in the Internet */
-	ADDRESS_PRIVATE,			/* in a private network, or reserved */
-	ADDRESS_LOCAL,				/* on the link of this machine, where clouds
-								 * offer credentials */
-	ADDRESS_LOOPBACK			/* this machine */
+	ADDRESS_PUBLIC,	 /* of the Internet */
+	ADDRESS_PRIVATE, /* of an organization's network, or reserved for
+								 * whatever purpose */
+	ADDRESS_LOCAL,	 /* of the link that this machine is on, which is
+								 * where clouds keep their credentials */
+	ADDRESS_LOOPBACK /* this machine */
 } AddressKind;
 
-/* An address of another family than IPv4 and IPv6 is private. */
+/* Whatever is not of the Internet family is private. */
 extern AddressKind address_kind(const struct sockaddr *address);
 
 #endif /* HIBOB_HTTP_ADDRESS_H */

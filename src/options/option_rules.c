@@ -1,6 +1,6 @@
 /*
  * option_rules.c
- *		What options there are, and how each is parsed.
+ *		The options that exist, and how each is parsed.
  *
  * Knows HiBob's resources, not where options are stored.
  */
@@ -34,7 +34,7 @@
 	"Say which of HiBob's resources the table shows: CREATE FOREIGN TABLE " \
 	"table_name (...) SERVER server_name OPTIONS (resource 'people');"
 
-/* A parser's answer if there is no more to say than what is valid. */
+/* What a parser returns if the hint about valid values suffices. */
 #define NO_DETAIL	""
 
 /* ------------------------------------------------------------------------
@@ -201,7 +201,7 @@ parse_word(const OptionRule *rule, const char *value, void *place)
 	return NO_DETAIL;
 }
 
-/* The catalogue says what there is, so that it can grow alone. */
+/* The resource table lists what exists. */
 static const char *
 parse_resource(const OptionRule *rule pg_attribute_unused(), const char *value,
 			   void *place)
@@ -439,15 +439,22 @@ const OptionRule option_rules[] = {
 	},
 
 	{
-		/* secret, since the token is easily put into it too */
+		/* secret, since users put the token into it by mistake */
 		MAPPING("service_user_id", service_user_id, parse_user_id),
-		.secret = true, .missing_hint = MAPPING_HINT,
+		.secret = true, .missing_hint = MAPPING_HINT, .unless = "token_file",
 		.valid = "the id as HiBob shows it, such as 'SERVICE-1234'",
 	},
 	{
 		MAPPING("token", token, parse_text),
-		.secret = true, .missing_hint = MAPPING_HINT,
+		.secret = true, .missing_hint = MAPPING_HINT, .unless = "token_file",
 		.valid = "the token as HiBob shows it, without line breaks",
+	},
+	{
+		/* secret for the same reason */
+		MAPPING("token_file", token_file, parse_file),
+		.superuser = true, .secret = true,
+		.valid = "the absolute path of a file with the token in its first "
+		"line, such as '/run/secrets/hibob-token'",
 	},
 
 	{

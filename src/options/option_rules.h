@@ -1,8 +1,8 @@
 /*
  * option_rules.h
- *		What options there are, and how each is parsed.
+ *		The options that exist, and how each is parsed.
  *
- * The lower half of options.c, which alone includes this.
+ * Only options.c includes this.
  */
 #ifndef HIBOB_OPTIONS_OPTION_RULES_H
 #define HIBOB_OPTIONS_OPTION_RULES_H
@@ -21,8 +21,9 @@
 typedef struct OptionRule OptionRule;
 
 /*
- * Parses a value and stores it.  Returns NULL if it is valid, else a sentence
- * for the message's detail, which may be empty and never repeats the value.
+ * Parses a value and stores it.  Returns NULL if it is valid, otherwise a
+ * sentence for the message's detail, which may be empty and never repeats the
+ * value.
  */
 typedef const char *(*OptionParser) (const OptionRule *rule,
 									 const char *value, void *place);
@@ -37,7 +38,8 @@ struct OptionRule
 	int			min;
 	int			max;
 	const char *const *words;	/* the valid values, in their enum's order */
-	const char *missing_hint;	/* not NULL: the option is required */
+	const char *missing_hint;	/* not NULL: the option is required, */
+	const char *unless;			/* unless this other one is set */
 	bool		superuser;		/* only superusers may set it */
 	bool		particular;		/* only some resources have it */
 	bool		secret;			/* messages must not repeat the value */

@@ -20,12 +20,13 @@
 #include "commands/defrem.h"
 #include "compat.h"
 #include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "nodes/pg_list.h"
-#include "options/hints.h"
 #include "options/option_rules.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/varlena.h"
 
 #define SECOND		1000		/* in milliseconds */
 
@@ -41,6 +42,82 @@
 #define DEFAULT_BASE_URL	"https://" HIBOB_HOST HIBOB_API_VERSION
 
 HIBOB_FUNCTION_INFO_V1(hibob_fdw_validator);
+
+/* ------------------------------------------------------------------------
+ * Hints
+ * ------------------------------------------------------------------------
+ */
+
+/*
+ * A close name differs by at most four characters, and by no more than half of
+ * the name: every name is close to a short one.
+ */
+const char *
+hint_closest_name(const char *name, List *valid)
+{
+	int			length = strlen(name);
+	const char *closest = NULL;
+	int			allowed = Min(4, length / 2);
+	ListCell   *cell;
+
+	/* the time and space needed grow with the product of the lengths */
+	if (length >= NAMEDATALEN * MAX_MULTIBYTE_CHAR_LEN)
+		return NULL;
+
+	foreach(cell, valid)
+	{
+		const char *candidate = lfirst(cell);
+		int			distance;
+
+		distance = varstr_levenshtein_less_equal(name, length, candidate,
+												 strlen(candidate), 1, 1, 1,
+												 allowed, true);
+		if (distance <= allowed)
+		{
+			closest = candidate;
+			allowed = distance - 1; /* only a closer one replaces it */
+		}
+		if (allowed < 0)
+			break;
+	}
+	return closest;
+}
+
+char *
+hint_join_names(List *names)
+{
+	StringInfoData buffer;
+	ListCell   *cell;
+
+	initStringInfo(&buffer);
+	foreach(cell, names)
+	{
+		if (buffer.len > 0)
+			appendStringInfoString(&buffer, ", ");
+		appendStringInfoString(&buffer, lfirst(cell));
+	}
+	return buffer.data;
+}
+
+char *
+hint_from_names(const char *what, const char *name, List *valid,
+				const char *introduction)
+{
+	const char *closest = hint_closest_name(name, valid);
+	StringInfoData hint;
+
+	initStringInfo(&hint);
+	if (closest != NULL)
+		appendStringInfo(&hint, "Perhaps you meant the %s \"%s\". ", what,
+						 closest);
+	appendStringInfo(&hint, "%s: %s.", introduction, hint_join_names(valid));
+	return hint.data;
+}
+
+/* ------------------------------------------------------------------------
+ * Names and values
+ * ------------------------------------------------------------------------
+ */
 
 /* What the catalogs' objects are called in messages. */
 static const struct
@@ -159,8 +236,9 @@ report_invalid_value(const OptionRule *rule, const char *value,
 										   "Valid values are"))));
 }
 
-/*
+/* ------------------------------------------------------------------------
  * Reading
+ * ------------------------------------------------------------------------
  */
 
 /* The rule for an option, or an error. */
@@ -194,29 +272,32 @@ option_value(List *options, const char *name)
 }
 
 /*
- * That all required options are there, and say something.  The hint is a
- * statement that can be used as it stands but for its names; it never holds
- * what was given.
+ * Checks that all required options are set and not empty.  The hint is a
+ * statement that can be used once its names are replaced; it never contains the
+ * given values.
  */
 static void
 check_required(List *options, Oid catalog)
 {
 	for (size_t i = 0; i < (size_t) option_nrules; i++)
 	{
+		const OptionRule *rule = &option_rules[i];
 		const char *value;
 
-		if (option_rules[i].catalog != catalog ||
-			option_rules[i].missing_hint == NULL)
+		if (rule->catalog != catalog || rule->missing_hint == NULL)
 			continue;
 
-		value = option_value(options, option_rules[i].name);
+		value = option_value(options, rule->name);
+		if (value == NULL && rule->unless != NULL &&
+			option_value(options, rule->unless) != NULL)
+			continue;
 		if (value == NULL || value[0] == '\0')
 			ereport(ERROR,
 					(errcode(ERRCODE_FDW_OPTION_NAME_NOT_FOUND),
 					 value == NULL ?
-					 errmsg("option \"%s\" is missing", option_rules[i].name) :
-					 errmsg("option \"%s\" is empty", option_rules[i].name),
-					 errhint("%s", option_rules[i].missing_hint)));
+					 errmsg("option \"%s\" is missing", rule->name) :
+					 errmsg("option \"%s\" is empty", rule->name),
+					 errhint("%s", rule->missing_hint)));
 	}
 }
 
@@ -259,7 +340,8 @@ read_server(List *options, ServerOptions *result)
 		.connect_timeout = 10 * SECOND,
 		.read_timeout = 60 * SECOND,
 		.max_retries = 3,
-		.max_rate_limit_wait = 60 * SECOND,
+		/* longer than a window of a minute with its rounding */
+		.max_rate_limit_wait = 90 * SECOND,
 		.fdw_startup_cost = DEFAULT_STARTUP_COST,
 		.fdw_tuple_cost = DEFAULT_TUPLE_COST,
 		.on_missing_field = MISSING_FIELD_WARN,
@@ -336,15 +418,26 @@ read_table(List *options, TableOptions *result)
 	result->parameters = join_parameters(options, result->resource);
 }
 
-/*
+static void
+read_mapping(List *options, MappingOptions *result)
+{
+	read_options(options, UserMappingRelationId, result);
+	if (result->token != NULL && result->token_file != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
+				 errmsg("options \"token\" and \"token_file\" cannot be combined"),
+				 errhint("Drop one of them: ALTER USER MAPPING FOR role_name SERVER server_name OPTIONS (DROP token);")));
+}
+
+/* ------------------------------------------------------------------------
  * Validation
+ * ------------------------------------------------------------------------
  */
 
 /*
- * A proxy sees where credentials go and a CA file says whom to trust, and both
- * make the server process touch what it can reach.  Checked on the whole list,
- * as it will be: on a server that has such an option, others than superusers
- * change nothing.
+ * Only superusers may set options that make the server process open a file or
+ * decide where credentials go.  The list is the one that the object will have:
+ * so others cannot alter a server or a mapping that has such an option at all.
  */
 static void
 check_privileges(List *options, Oid catalog)
@@ -362,7 +455,9 @@ check_privileges(List *options, Oid catalog)
 			ereport(ERROR,
 					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 					 errmsg("only superusers can set option \"%s\"", name),
-					 errhint("Have a superuser create or alter the server.")));
+					 errhint("Have a superuser create or alter the %s.",
+							 catalog == UserMappingRelationId ?
+							 "user mapping" : "server")));
 	}
 }
 
@@ -394,6 +489,9 @@ hibob_fdw_validator(PG_FUNCTION_ARGS)
 		case ForeignTableRelationId:
 			read_table(options, &ignored.table);
 			break;
+		case UserMappingRelationId:
+			read_mapping(options, &ignored.mapping);
+			break;
 		default:
 			/* the wrapper itself has no rules, so that any option is wrong */
 			read_options(options, catalog, &ignored);
@@ -402,9 +500,11 @@ hibob_fdw_validator(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/*
- * Lookup.  What is stored passed the validator once, but not necessarily this
- * version of it: a value that is no longer valid is an error here too.
+/* ------------------------------------------------------------------------
+ * The options of an object.  Stored options passed the validator, but perhaps
+ * one of an earlier version: a value that is no longer valid is an error here,
+ * too.
+ * ------------------------------------------------------------------------
  */
 
 ServerOptions *
@@ -445,7 +545,7 @@ mapping_options(const UserMapping *mapping)
 {
 	MappingOptions *result = palloc0(sizeof(MappingOptions));
 
-	read_options(mapping->options, UserMappingRelationId, result);
+	read_mapping(mapping->options, result);
 	return result;
 }
 

@@ -4,7 +4,7 @@
  *		they are set, read when they are needed.
  *
  * Knows catalogs and resources, not what the options are used for.  Messages
- * never repeat a value that is, or could by mistake hold, a secret.
+ * never repeat a value that is a secret, or could be one by mistake.
  */
 #ifndef HIBOB_OPTIONS_OPTIONS_H
 #define HIBOB_OPTIONS_OPTIONS_H
@@ -44,10 +44,10 @@ typedef struct TableOptions
 	int64		min_rows;
 	int			batch_size;		/* 0: off */
 	const char *id;				/* of the report or custom table, or NULL */
-	const char *parameters;		/* what the resource's own options that are true
-								 * add to the query string, or NULL */
+	const char *parameters;		/* what the resource's own boolean options add
+								 * to the query string, or NULL */
 	bool		report_async;
-	bool		scratch;		/* of those: where parsers put them */
+	bool		scratch;		/* where the parsers store those options */
 	int			cache_ttl;		/* ms; 0: off */
 	MissingField on_missing_field;
 	bool		async_capable;
@@ -59,18 +59,19 @@ typedef struct ColumnOptions
 	ValueForm	form;
 	const char *path;			/* or NULL */
 	const char *category;		/* or NULL: not known */
-	const ResourceColumn *entry; /* the catalogue's, or NULL */
+	const ResourceColumn *entry;	/* of the resource table, or NULL */
 } ColumnOptions;
 
 typedef struct MappingOptions
 {
-	const char *service_user_id;
-	const char *token;
+	char	   *service_user_id;	/* or NULL: in the file */
+	char	   *token;			/* or NULL: in the file */
+	const char *token_file;		/* or NULL */
 } MappingOptions;
 
 typedef struct ImportOptions
 {
-	int			all_fields;		/* not only those of the catalogue */
+	int			all_fields;		/* not only those of the resource table */
 	bool		custom_fields;
 	bool		reports;
 	bool		custom_tables;
@@ -79,13 +80,13 @@ typedef struct ImportOptions
 /* Results are palloc'd in the current memory context. */
 extern ServerOptions *server_options(const ForeignServer *server);
 
-/* A table's own options win over its server's. */
+/* A table's own options override its server's. */
 extern TableOptions *table_options(const ForeignTable *table,
 								   const ForeignServer *server);
 
 /*
- * A column's own options, completed by the resource's catalogue.  Raises an
- * error with a hint if neither says which field it is.
+ * A column's own options, completed from the resource table.  Raises an error
+ * with a hint if neither says which field it is.
  */
 extern ColumnOptions *column_options(Oid relid, AttrNumber attnum,
 									 const char *attname,
@@ -99,5 +100,22 @@ extern ColumnOptions *column_options_if_known(Oid relid, AttrNumber attnum,
 /* The options of IMPORT FOREIGN SCHEMA, from its statement. */
 extern ImportOptions *import_options(List *options);
 extern MappingOptions *mapping_options(const UserMapping *mapping);
+
+/*
+ * Hints for a name that is not valid.
+ */
+
+/* The valid name that is closest to a wrong one, or NULL. */
+extern const char *hint_closest_name(const char *name, List *valid);
+
+/* "a, b, c" */
+extern char *hint_join_names(List *names);
+
+/*
+ * A hint with the closest name and all valid ones.  "what" is the kind of thing;
+ * the introduction goes before the list.
+ */
+extern char *hint_from_names(const char *what, const char *name, List *valid,
+							 const char *introduction);
 
 #endif							/* HIBOB_OPTIONS_OPTIONS_H */

@@ -34,15 +34,20 @@ fetch_start(ParallelFetch *fetch, AcquiredChannel *acquired,
 	acquired->channel = NULL;
 }
 
-/* A further lane; the first one has its lease already. */
-static void
+/*
+ * Adds a stream, for which there may be no channel: a further one is optional.
+ * The first stream's channel comes from the caller.
+ */
+static bool
 add_lane(ParallelFetch *fetch)
 {
-	MemoryContext old = MemoryContextSwitchTo(fetch->context);
 	AcquiredChannel *acquired = &fetch->acquired[fetch->nstreams];
+	MemoryContext old;
 
-	if (acquired->connection == NULL)
-		connection_acquire_another(&fetch->acquired[0], acquired);
+	if (acquired->connection == NULL &&
+		!connection_acquire_another(&fetch->acquired[0], acquired))
+		return false;
+	old = MemoryContextSwitchTo(fetch->context);
 	fetch->streams[fetch->nstreams] =
 		response_create(fetch->subject, acquired, fetch->request, fetch->map,
 						fetch->counters, fetch->findings,
@@ -50,6 +55,7 @@ add_lane(ParallelFetch *fetch)
 	fetch->ended[fetch->nstreams] = false;
 	fetch->nstreams++;
 	MemoryContextSwitchTo(old);
+	return true;
 }
 
 /* Whether a lane was added. */
@@ -61,8 +67,7 @@ may_add_lane(ParallelFetch *fetch)
 		 !response_was_answered(fetch->streams[0]) ||
 		 !request_has_more(fetch->request)))
 		return false;
-	add_lane(fetch);
-	return true;
+	return add_lane(fetch);
 }
 
 static void

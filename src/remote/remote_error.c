@@ -133,6 +133,8 @@ error_refused(const ErrorSubject *subject, const ErrorResponse *answer)
 			 answer == NULL ?
 			 errdetail("It did so less than a minute ago, and repeated refusals block the whole address, so they were not shown to it again.") :
 			 detail_words(words),
+			 connection_has_token_file(subject->connection) ?
+			 errhint("The token was regenerated or revoked, or the service user deleted. Have the current one written to the file that option token_file of the user mapping names.") :
 			 errhint("The token was regenerated or revoked, or the service user deleted. Copy the new one from HiBob, then: ALTER USER MAPPING FOR %s SERVER %s OPTIONS (SET service_user_id 'SERVICE-...', SET token '...').",
 					 quote_identifier(user), quote_identifier(server))));
 }

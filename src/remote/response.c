@@ -141,7 +141,7 @@ create_reader(Response *response)
 static void
 check_refused(const Response *response)
 {
-	if (!connection_was_refused(response->acquired->connection))
+	if (!connection_is_rejected(response->acquired->connection))
 		return;
 	stats_note_error(response->stats, "credentials refused a while ago");
 	error_refused(response->subject, NULL);
@@ -170,7 +170,8 @@ start_exchange(Response *response)
 		options->max_retries;
 	policy.max_rate_limit_wait = response->hurry ? 0 :
 		options->max_rate_limit_wait;
-	policy.gate = connection_gate(connection);
+	policy.ignore_rate_limit = response->hurry;
+	policy.connection = connection;
 	policy.limiter = connection_limiter(connection, response->call.endpoint);
 	policy.counters = response->counters;
 	policy.totals = &response->stats->counters;
@@ -293,7 +294,7 @@ raise_defect(Response *response, const JsonDefect *defect)
 	ErrorProgress progress = progress_of(response);
 
 	stats_note_error(response->stats, "an answer that cannot be read");
-	http_channel_force_reconnect(response->acquired->channel);
+	http_channel_distrust(response->acquired->channel);
 	error_body(response->subject, &answer, defect, &progress);
 }
 
@@ -368,7 +369,8 @@ check_end(const Response *response)
 	HttpChannel *channel = response->acquired->channel;
 
 	if (response->reader.csv == NULL || http_channel_status(channel) != 200 ||
-		http_channel_end_is_known(channel))
+		http_channel_header(channel, "Content-Length") != NULL ||
+		http_channel_header(channel, "Transfer-Encoding") != NULL)
 		return;
 	raise_failure(response, HTTP_BROKEN,
 				  "the connection was closed, and the answer had announced no end");
@@ -386,7 +388,7 @@ go_on(Response *response, bool sleep)
 
 	for (;;)
 	{
-		if (exchange_is_held(exchange))
+		if (exchange_is_unsent(exchange))
 			check_refused(response);
 		result = exchange_poll(exchange);
 		if (result != EXCHANGE_WAITING || !sleep)

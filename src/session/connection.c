@@ -2,12 +2,14 @@
  * connection.c
  *		What a session keeps for a user mapping.
  *
- * A Connection lives in a memory context of its own below CacheMemoryContext
- * and is found by the user mapping's OID.  It is replaced, not changed, when
- * its server or mapping is altered: the old one leaves the table with the next
- * look-up, and goes away with its last lease.  So new credentials never travel
- * over a channel that was opened with old ones, and what HiBob said to the old
- * ones is forgotten.
+ * A Connection lies in a memory context of its own below CacheMemoryContext.  It
+ * is replaced, not changed, when its server or mapping is altered: it leaves the
+ * list of connections with the next request for one, and is freed when its last
+ * channel is released.  So new credentials never travel over a channel that was
+ * opened for old ones, and what HiBob said to the old ones is forgotten.
+ *
+ * A session keeps a bounded number of connections and of idle channels.  Those
+ * that were not used for longest go first.
  *
  * Knows users, servers and channels; nothing of requests or resources.
  */
@@ -19,69 +21,100 @@
 #include "common/cryptohash.h"
 #include "common/sha2.h"
 #include "foreign/foreign.h"
-#include "http/url.h"
+#include "lib/ilist.h"
 #include "miscadmin.h"
+#include "session/allowed_hosts.h"
 #include "session/connection.h"
-#include "utils/guc.h"
-#include "utils/hsearch.h"
+#include "session/token_file.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
-#include "utils/varlena.h"
 
-/* How long refused credentials are not shown again. */
-#define REFUSED_MS (60 * 1000)
+/* A session keeps so many connections, */
+#define MAX_CONNECTIONS 256
 
-/* Channels kept open without use; more are closed when they come back. */
-#define MAX_IDLE 4
+/* and so many channels without use: of a connection, and in all. */
+#define MAX_IDLE_PER_CONNECTION 4
+#define MAX_IDLE 20
 
-typedef struct EndpointLimit
+/* How often a definition is read that is being altered meanwhile. */
+#define MAX_READS 5
+
+typedef struct EndpointLimiter
 {
 	const char *endpoint;
 	Limiter    *limiter;
-} EndpointLimit;
+} EndpointLimiter;
+
+typedef struct IdleChannel
+{
+	HttpChannel *channel;
+	int64		since;			/* by http_now_ms() */
+} IdleChannel;
 
 struct Connection
 {
+	dlist_node	node;			/* in "connections", unless it is detached */
 	MemoryContext context;
 	bool		stale;			/* its server or mapping was altered */
-	bool		detached;		/* not in the table any more */
-	int			acquired;
+	bool		detached;		/* not in the list any more */
+	int			acquired;		/* channels in use */
+	Oid			umid;
 	Oid			serverid;
 	const char *server_name;
 	const char *user_name;
 	uint32		server_hash;	/* for invalidation messages */
 	uint32		mapping_hash;
 	ServerOptions *options;
-	MappingOptions *credentials;
+	MappingOptions *mapping;
 	HttpSettings settings;
-	HttpChannel *idle[MAX_IDLE];
+	IdleChannel idle[MAX_IDLE_PER_CONNECTION];
 	int			nidle;
-	List	   *limits;			/* of EndpointLimit */
-	Limiter    *gate;
+
+	/*
+	 * The credentials.  Those from a file are replaced in place, in buffers of
+	 * TOKEN_FILE_MAX + 1 bytes: requests in progress point to them.
+	 */
+	char	   *service_user_id;
+	char	   *token;
+	uint64		credentials_version;
+	uint32		row_versions[4];	/* identify the mapping and its version */
 	uint8		account[LIMITER_ACCOUNT_SIZE];
+	List	   *limiters;		/* of EndpointLimiter */
+	Limiter    *credentials_limiter;
 };
 
-typedef struct ConnectionEntry
+/* A server and a mapping as the catalogs have them at the same time. */
+typedef struct Definition
 {
-	Oid			umid;			/* key */
-	Connection *connection;		/* NULL: making it failed */
-} ConnectionEntry;
+	ForeignServer *server;
+	UserMapping *mapping;
+	uint64		version;		/* value of "invalidations" */
+} Definition;
 
-static HTAB *connections = NULL;
+/* The most recently used connection is the first one. */
+static dlist_head connections = DLIST_STATIC_INIT(connections);
+static int	nconnections = 0;
+static int	nidle = 0;			/* channels of all of them */
 
-/* The setting hibob_fdw.allowed_hosts. */
-static char *allowed_hosts = NULL;
+/* How often a server or a user mapping was altered. */
+static uint64 invalidations = 0;
 
-/* Overwrites what was only ours, and nobody needs any more. */
+/* ------------------------------------------------------------------------
+ * The list of connections
+ * ------------------------------------------------------------------------
+ */
+
+/* Overwrites a secret that is only ours and no longer needed. */
 static void
 wipe(const char *secret)
 {
-	explicit_bzero(unconstify(char *, secret), strlen(secret));
+	if (secret != NULL)
+		explicit_bzero(unconstify(char *, secret), strlen(secret));
 }
 
-/* The values of a mapping's options, as the server has handed them out to us. */
+/* The values of a mapping's options, of which the server gave us a copy. */
 static void
 wipe_options(const UserMapping *mapping)
 {
@@ -91,193 +124,147 @@ wipe_options(const UserMapping *mapping)
 		wipe(defGetString(lfirst_node(DefElem, lc)));
 }
 
+/* Closes an idle channel; the order of the others means nothing. */
 static void
-close_idle(Connection *connection)
+close_idle(Connection *connection, int i)
 {
-	while (connection->nidle > 0)
-		http_channel_close(connection->idle[--connection->nidle]);
+	http_channel_close(connection->idle[i].channel);
+	connection->idle[i] = connection->idle[--connection->nidle];
+	nidle--;
 }
 
 static void
-destroy(Connection *connection)
+close_all_idle(Connection *connection)
 {
-	close_idle(connection);
-	wipe(connection->credentials->service_user_id);
-	wipe(connection->credentials->token);
-	MemoryContextDelete(connection->context);
+	while (connection->nidle > 0)
+		close_idle(connection, connection->nidle - 1);
+}
+
+/* Closes the session's channel that is idle for longest; false if none is. */
+static bool
+close_oldest_idle(void)
+{
+	Connection *oldest = NULL;
+	int			oldest_i = 0;
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &connections)
+	{
+		Connection *connection = dlist_container(Connection, node, iter.cur);
+
+		for (int i = 0; i < connection->nidle; i++)
+			if (oldest == NULL ||
+				connection->idle[i].since < oldest->idle[oldest_i].since)
+			{
+				oldest = connection;
+				oldest_i = i;
+			}
+	}
+	if (oldest != NULL)
+		close_idle(oldest, oldest_i);
+	return oldest != NULL;
 }
 
 /*
- * Marks the connections of an altered server or mapping.  A callback of this
- * kind runs at any catalog access: it must not free what a caller up the stack
- * may be using, so that is left to sweep().
+ * Frees a connection without channels in use; one that has some is freed with
+ * the last of them.
+ */
+static void
+destroy(Connection *connection)
+{
+	close_all_idle(connection);
+	wipe(connection->service_user_id);
+	wipe(connection->token);
+	MemoryContextDelete(connection->context);
+}
+
+/* Takes a connection out of the list, so that it is not used again. */
+static void
+detach(Connection *connection)
+{
+	dlist_delete(&connection->node);
+	nconnections--;
+	close_all_idle(connection);
+	connection->detached = true;
+	if (connection->acquired == 0)
+		destroy(connection);
+}
+
+/*
+ * Marks the connections of an altered server or mapping.  This callback runs at
+ * any catalog access: it must not free what a caller up the stack may be using,
+ * so that is left to detach_stale().
  */
 static void
 invalidate(Datum arg, int cacheid, uint32 hashvalue)
 {
-	HASH_SEQ_STATUS seq;
-	ConnectionEntry *entry;
+	dlist_iter	iter;
 
-	hash_seq_init(&seq, connections);
-	while ((entry = hash_seq_search(&seq)) != NULL)
+	invalidations++;
+	dlist_foreach(iter, &connections)
 	{
-		Connection *connection = entry->connection;
+		Connection *connection = dlist_container(Connection, node, iter.cur);
 
-		if (connection != NULL &&
-			(hashvalue == 0 ||
-			 (cacheid == FOREIGNSERVEROID &&
-			  connection->server_hash == hashvalue) ||
-			 (cacheid == USERMAPPINGOID &&
-			  connection->mapping_hash == hashvalue)))
+		if (hashvalue == 0 ||
+			hashvalue == (cacheid == FOREIGNSERVEROID ?
+						  connection->server_hash : connection->mapping_hash))
 			connection->stale = true;
 	}
 }
 
-/*
- * Takes stale connections out of the table, and frees those without a lease;
- * the others go with their last one.
- */
 static void
-sweep(void)
+detach_stale(void)
 {
-	HASH_SEQ_STATUS seq;
-	ConnectionEntry *entry;
+	dlist_mutable_iter iter;
 
-	hash_seq_init(&seq, connections);
-	while ((entry = hash_seq_search(&seq)) != NULL)
+	dlist_foreach_modify(iter, &connections)
 	{
-		Connection *connection = entry->connection;
+		Connection *connection = dlist_container(Connection, node, iter.cur);
 
-		if (connection != NULL && !connection->stale)
-			continue;
-		hash_search(connections, &entry->umid, HASH_REMOVE, NULL);
-		if (connection == NULL)
-			continue;
-		connection->detached = true;
-		if (connection->acquired == 0)
-			destroy(connection);
+		if (connection->stale)
+			detach(connection);
 	}
 }
 
 /*
- * What was altered or dropped is closed with the end of the transaction, and
- * not only when something else is asked for.
+ * Connections of altered or dropped objects are closed at the end of the
+ * transaction, not only with the next request for a connection.
  */
 static void
 at_transaction_end(XactEvent event, void *arg)
 {
 	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT)
-		sweep();
+		detach_stale();
 }
+
+/* Makes room for one more connection, if there are any without use. */
+static void
+detach_least_recently_used(void)
+{
+	dlist_iter	iter;
+
+	if (nconnections < MAX_CONNECTIONS)
+		return;
+	dlist_reverse_foreach(iter, &connections)
+	{
+		Connection *connection = dlist_container(Connection, node, iter.cur);
+
+		if (connection->acquired == 0)
+		{
+			detach(connection);
+			return;
+		}
+	}
+}
+
+/* ------------------------------------------------------------------------
+ * Credentials
+ * ------------------------------------------------------------------------
+ */
 
 static void
-make_table(void)
-{
-	HASHCTL		ctl;
-
-	ctl.keysize = sizeof(Oid);
-	ctl.entrysize = sizeof(ConnectionEntry);
-	connections = hash_create("hibob_fdw connections", 8, &ctl,
-							  HASH_ELEM | HASH_BLOBS);
-	CacheRegisterSyscacheCallback(FOREIGNSERVEROID, invalidate, (Datum) 0);
-	CacheRegisterSyscacheCallback(USERMAPPINGOID, invalidate, (Datum) 0);
-	RegisterXactCallback(at_transaction_end, NULL);
-}
-
-static bool
-is_own_host(const char *host)
-{
-	return pg_strcasecmp(host, HIBOB_HOST) == 0 ||
-		pg_strcasecmp(host, HIBOB_SANDBOX_HOST) == 0;
-}
-
-/* Splits the setting in place; false if it is not a list of names. */
-static bool
-split_hosts(char *hosts, List **list)
-{
-	return SplitGUCList(hosts, ',', list);
-}
-
-static bool
-is_listed_host(const char *host)
-{
-	List	   *hosts;
-	ListCell   *lc;
-
-	if (!split_hosts(pstrdup(allowed_hosts), &hosts))
-		return false;			/* not with check_allowed_hosts() */
-	foreach(lc, hosts)
-		if (pg_strcasecmp(host, (char *) lfirst(lc)) == 0)
-			return true;
-	return false;
-}
-
-/*
- * Decides how far requests to a server may reach.  An ordinary user who may
- * create servers must not be able to make the database call an address of
- * their choosing, so any host but HiBob's needs a superuser's word: as the
- * server's owner, or in the setting.
- *
- * A name is not yet an address, and whoever answers for the name may not
- * answer for where a name server says it is.  HiBob is in the Internet; a
- * host in the setting may be in the organization's network, but it is this
- * machine, or what only this machine can see, only if the setting says so.
- */
-static HttpReach
-allowed_reach(const ForeignServer *server, const ServerOptions *options)
-{
-	UrlParts	parts;
-	bool		owned = superuser_arg(server->owner);
-	bool		listed;
-
-	if (!url_parse(options->base_url, &parts))
-		elog(ERROR, "base_url of server \"%s\" is not a URL",
-			 server->servername);
-	listed = is_listed_host(parts.host);
-	if (!owned && !listed && !(is_own_host(parts.host) && parts.is_https))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("host \"%s\" of server \"%s\" is not allowed",
-						parts.host, server->servername),
-				 errhint("A superuser can add the host to the setting hibob_fdw.allowed_hosts, or become the server's owner.")));
-	if (!parts.is_https)
-		return HTTP_REACH_LOOPBACK;
-	/* A proxy is a superuser's word, too, and its address is what counts. */
-	if (owned || options->proxy != NULL || (listed && parts.is_fixed))
-		return HTTP_REACH_ANY;
-	return listed ? HTTP_REACH_NETWORK : HTTP_REACH_PUBLIC;
-}
-
-/*
- * The role that a mapping is for.  A PUBLIC mapping serves every role that has
- * none of its own, and is found under whichever asked first.
- */
-static const char *
-mapping_role(const UserMapping *mapping)
-{
-	if (SearchSysCacheExists2(USERMAPPINGUSERSERVER,
-							  ObjectIdGetDatum(mapping->userid),
-							  ObjectIdGetDatum(mapping->serverid)))
-		return GetUserNameFromId(mapping->userid, false);
-	return "public";
-}
-
-/* What made the present version of a row of the catalogs. */
-static TransactionId
-row_version(int cacheid, Oid oid)
-{
-	HeapTuple	tuple = SearchSysCache1(cacheid, ObjectIdGetDatum(oid));
-	TransactionId xmin;
-
-	if (!HeapTupleIsValid(tuple))
-		return InvalidTransactionId;
-	xmin = HeapTupleHeaderGetRawXmin(tuple->t_data);
-	ReleaseSysCache(tuple);
-	return xmin;
-}
-
-static void
-digest(uint8 *result, const void *const *parts, const size_t *lengths, int n)
+compute_digest(uint8 *result, const void *const *parts, const size_t *lengths,
+			   int n)
 {
 	pg_cryptohash_ctx *context = pg_cryptohash_create(PG_SHA256);
 	bool		good = pg_cryptohash_init(context) >= 0;
@@ -292,30 +279,233 @@ digest(uint8 *result, const void *const *parts, const size_t *lengths, int n)
 }
 
 /*
- * HiBob limits a service user, whatever the database calls the mapping.  That it
- * refuses somebody is forgotten as soon as the mapping or the server is altered,
- * be it to the same values: so that is told from the versions of their rows.
+ * The identities for the limiters.  HiBob limits the account of a service user,
+ * whatever the database calls the mapping.  That it rejected credentials counts
+ * until the mapping or the server is altered, even to the same values: so these
+ * are identified by the versions of their catalog rows, too.
  */
 static void
-identify(Connection *connection, Oid umid)
+compute_identities(const Connection *connection, const char *service_user_id,
+				   const char *token, uint8 *account, uint8 *credentials)
 {
-	const MappingOptions *credentials = connection->credentials;
 	const char *url = connection->options->base_url;
-	const void *account[] = {url, credentials->service_user_id,
-		credentials->token};
-	const size_t lengths[] = {strlen(url) + 1,
-		strlen(credentials->service_user_id) + 1,
-	strlen(credentials->token) + 1};
-	uint32		rows[] = {MyDatabaseId, umid,
-		row_version(USERMAPPINGOID, umid),
-	row_version(FOREIGNSERVEROID, connection->serverid)};
-	uint8		present[LIMITER_ACCOUNT_SIZE];
-	const void *version[] = {connection->account, rows};
-	const size_t sizes[] = {LIMITER_ACCOUNT_SIZE, sizeof(rows)};
+	const void *values[] = {url, service_user_id, token};
+	const size_t lengths[] = {strlen(url) + 1, strlen(service_user_id) + 1,
+	strlen(token) + 1};
+	const void *versions[] = {account, connection->row_versions};
+	const size_t sizes[] = {LIMITER_ACCOUNT_SIZE,
+	sizeof(connection->row_versions)};
 
-	digest(connection->account, account, lengths, lengthof(account));
-	digest(present, version, sizes, lengthof(version));
-	connection->gate = limiter_find(present, "");
+	compute_digest(account, values, lengths, lengthof(values));
+	compute_digest(credentials, versions, sizes, lengthof(versions));
+}
+
+/* Which transaction made the current version of a catalog row. */
+static TransactionId
+row_version(int cacheid, Oid oid)
+{
+	HeapTuple	tuple = SearchSysCache1(cacheid, ObjectIdGetDatum(oid));
+	TransactionId xmin;
+
+	if (!HeapTupleIsValid(tuple))
+		return InvalidTransactionId;
+	xmin = HeapTupleHeaderGetRawXmin(tuple->t_data);
+	ReleaseSysCache(tuple);
+	return xmin;
+}
+
+/*
+ * Reads the token file into "line".  Returns a sentence that says why it cannot
+ * be used, or NULL: then the results point to the options and into "line".
+ */
+static char *
+read_token_file(const MappingOptions *mapping, char *line,
+				const char **service_user_id, const char **token)
+{
+	char	   *defect = token_file_read(mapping->token_file, line);
+
+	*service_user_id = mapping->service_user_id;
+	*token = line;
+	if (defect != NULL || mapping->service_user_id != NULL)
+		return defect;
+	*service_user_id = line;
+	*token = token_file_split(line);
+	return *token != NULL ? NULL :
+		pstrdup("Its first line has no service user id before the token, and the user mapping has no option service_user_id.");
+}
+
+/*
+ * Which file it is, and what is wrong with it, is for superusers and the log:
+ * others must not learn which files there are.
+ */
+static void
+report_token_file(const Connection *connection, const char *defect)
+{
+	const char *path = connection->mapping->token_file;
+	bool		may_know = superuser();
+
+	if (!may_know)
+		ereport(LOG_SERVER_ONLY,
+				(errmsg("could not use token file \"%s\"", path),
+				 errdetail("%s", defect)));
+	ereport(ERROR,
+			(errcode(ERRCODE_FDW_OPTION_NAME_NOT_FOUND),
+			 errmsg("could not use the token file of the user mapping of \"%s\" for server \"%s\"",
+					connection->user_name, connection->server_name),
+			 may_know ? errdetail("The file is \"%s\". %s", path, defect) : 0,
+			 may_know ?
+			 errhint("Option token_file names a regular file of at most %d bytes with the token in its first line, which only the operating system's user of the server may access (mode 0400 or 0600).",
+					 TOKEN_FILE_MAX) :
+			 errhint("Ask a superuser to correct the file that option token_file of the user mapping names. The server's log says what is wrong with it.")));
+}
+
+static void
+store_credentials(Connection *connection, const char *service_user_id,
+				  const char *token)
+{
+	if (service_user_id != connection->service_user_id)
+	{
+		wipe(connection->service_user_id);
+		strcpy(connection->service_user_id, service_user_id);
+	}
+	wipe(connection->token);
+	strcpy(connection->token, token);
+}
+
+/* Sets the credentials from the mapping, or from its file. */
+static void
+load_credentials(Connection *connection)
+{
+	MappingOptions *mapping = connection->mapping;
+	char		line[TOKEN_FILE_MAX + 1];
+	const char *service_user_id;
+	const char *token;
+	char	   *defect;
+
+	connection->service_user_id = mapping->service_user_id;
+	connection->token = mapping->token;
+	if (mapping->token_file == NULL)
+		return;
+	if (connection->service_user_id == NULL)
+		connection->service_user_id = palloc0(TOKEN_FILE_MAX + 1);
+	connection->token = palloc0(TOKEN_FILE_MAX + 1);
+	defect = read_token_file(mapping, line, &service_user_id, &token);
+	if (defect == NULL)
+		store_credentials(connection, service_user_id, token);
+	explicit_bzero(line, sizeof(line));
+	if (defect != NULL)
+		report_token_file(connection, defect);
+}
+
+static bool
+has_credentials(const Connection *connection, const char *service_user_id,
+				const char *token)
+{
+	return strcmp(connection->service_user_id, service_user_id) == 0 &&
+		strcmp(connection->token, token) == 0;
+}
+
+/* Changes the credentials of a connection that may be in use. */
+static void
+replace_credentials(Connection *connection, const char *service_user_id,
+					const char *token)
+{
+	uint8		account[LIMITER_ACCOUNT_SIZE];
+	uint8		credentials[LIMITER_ACCOUNT_SIZE];
+	ListCell   *lc;
+
+	compute_identities(connection, service_user_id, token, account,
+					   credentials);
+	/* Nothing fails from here on. */
+	store_credentials(connection, service_user_id, token);
+	connection->credentials_version++;
+	memcpy(connection->account, account, LIMITER_ACCOUNT_SIZE);
+	limiter_set_account(connection->credentials_limiter, credentials);
+	foreach(lc, connection->limiters)
+		limiter_set_account(((EndpointLimiter *) lfirst(lc))->limiter, account);
+}
+
+bool
+connection_renew_credentials(Connection *connection, uint64 version)
+{
+	char		line[TOKEN_FILE_MAX + 1];
+	const char *service_user_id;
+	const char *token;
+
+	if (version != connection->credentials_version ||
+		connection->mapping->token_file == NULL)
+		return version != connection->credentials_version;
+	if (read_token_file(connection->mapping, line, &service_user_id,
+						&token) == NULL &&
+		!has_credentials(connection, service_user_id, token))
+		replace_credentials(connection, service_user_id, token);
+	explicit_bzero(line, sizeof(line));
+	return version != connection->credentials_version;
+}
+
+uint64
+connection_credentials_version(const Connection *connection)
+{
+	return connection->credentials_version;
+}
+
+void
+connection_note_rejected(Connection *connection, uint64 version)
+{
+	if (version == connection->credentials_version)
+		limiter_note_rejected(connection->credentials_limiter);
+}
+
+bool
+connection_is_rejected(Connection *connection)
+{
+	if (limiter_rejected_for(connection->credentials_limiter) == 0)
+		return false;
+	return !connection_renew_credentials(connection,
+										 connection->credentials_version) ||
+		limiter_rejected_for(connection->credentials_limiter) > 0;
+}
+
+/* ------------------------------------------------------------------------
+ * Making connections
+ * ------------------------------------------------------------------------
+ */
+
+/*
+ * The role that a mapping is for.  A PUBLIC mapping serves every role that has
+ * none of its own; the first of them to use it is the mapping's userid.
+ */
+static const char *
+mapping_role(const UserMapping *mapping)
+{
+	if (SearchSysCacheExists2(USERMAPPINGUSERSERVER,
+							  ObjectIdGetDatum(mapping->userid),
+							  ObjectIdGetDatum(mapping->serverid)))
+		return GetUserNameFromId(mapping->userid, false);
+	return "public";
+}
+
+/*
+ * Reads a server and a mapping.  While one is read the other may be altered: the
+ * credentials of the new definition must not go to the address of the old one.
+ * If that happens again and again, the last reading counts; the connection is
+ * used once then.
+ */
+static Definition
+read_definition(Oid userid, Oid serverid)
+{
+	Definition	definition = {0};
+	int			readings = 0;
+
+	do
+	{
+		if (definition.mapping != NULL)
+			wipe_options(definition.mapping);
+		definition.version = invalidations;
+		definition.server = GetForeignServer(serverid);
+		definition.mapping = GetUserMapping(userid, serverid);
+	} while (definition.version != invalidations && ++readings < MAX_READS);
+	return definition;
 }
 
 static void
@@ -323,7 +513,10 @@ load(Connection *connection, const ForeignServer *server,
 	 const UserMapping *mapping)
 {
 	HttpSettings *settings = &connection->settings;
+	ServerOptions *options = server_options(server);
+	uint8		credentials[LIMITER_ACCOUNT_SIZE];
 
+	connection->umid = mapping->umid;
 	connection->serverid = server->serverid;
 	connection->server_name = pstrdup(server->servername);
 	connection->user_name = pstrdup(mapping_role(mapping));
@@ -333,21 +526,29 @@ load(Connection *connection, const ForeignServer *server,
 	connection->mapping_hash =
 		GetSysCacheHashValue1(USERMAPPINGOID,
 							  ObjectIdGetDatum(mapping->umid));
-	connection->options = server_options(server);
-	connection->credentials = mapping_options(mapping);
-	settings->connect_timeout = connection->options->connect_timeout;
-	settings->read_timeout = connection->options->read_timeout;
-	settings->proxy = connection->options->proxy;
-	settings->ca_file = connection->options->ca_file;
-	identify(connection, mapping->umid);
+	connection->options = options;
+	connection->mapping = mapping_options(mapping);
+	settings->connect_timeout = options->connect_timeout;
+	settings->read_timeout = options->read_timeout;
+	settings->proxy = options->proxy;
+	settings->ca_file = options->ca_file;
+	connection->row_versions[0] = MyDatabaseId;
+	connection->row_versions[1] = mapping->umid;
+	connection->row_versions[2] = row_version(USERMAPPINGOID, mapping->umid);
+	connection->row_versions[3] = row_version(FOREIGNSERVEROID,
+											  server->serverid);
+	load_credentials(connection);
+	compute_identities(connection, connection->service_user_id,
+					   connection->token, connection->account, credentials);
+	connection->credentials_limiter = limiter_create(credentials, "");
 }
 
 /*
- * Makes a connection, below the present memory context until nothing can fail
+ * Makes a connection, below the current memory context until nothing can fail
  * any more.
  */
 static Connection *
-create(const ForeignServer *server, const UserMapping *mapping)
+create(const Definition *definition)
 {
 	MemoryContext context;
 	MemoryContext old;
@@ -359,111 +560,164 @@ create(const ForeignServer *server, const UserMapping *mapping)
 	old = MemoryContextSwitchTo(context);
 	connection = palloc0(sizeof(Connection));
 	connection->context = context;
-	load(connection, server, mapping);
+	load(connection, definition->server, definition->mapping);
 	MemoryContextSwitchTo(old);
 	MemoryContextSetParent(context, CacheMemoryContext);
+	detach_least_recently_used();
+	dlist_push_head(&connections, &connection->node);
+	nconnections++;
+	/* It was not in the list when the invalidation came. */
+	connection->stale = definition->version != invalidations;
 	return connection;
 }
 
 static Connection *
-look_up(const ForeignServer *server, const UserMapping *mapping)
+find(Oid umid)
 {
-	ConnectionEntry *entry;
-	bool		found;
+	dlist_iter	iter;
 
-	if (connections == NULL)
-		make_table();
-	sweep();
-	entry = hash_search(connections, &mapping->umid, HASH_ENTER, &found);
-	if (!found)
-		entry->connection = NULL;
-	if (entry->connection == NULL)
-		entry->connection = create(server, mapping);
-	return entry->connection;
+	dlist_foreach(iter, &connections)
+	{
+		Connection *connection = dlist_container(Connection, node, iter.cur);
+
+		if (connection->umid == umid)
+		{
+			dlist_move_head(&connections, &connection->node);
+			return connection;
+		}
+	}
+	return NULL;
 }
 
-static void
-lend_channel(Connection *connection, AcquiredChannel *acquired)
+/* ------------------------------------------------------------------------
+ * Channels
+ * ------------------------------------------------------------------------
+ */
+
+/*
+ * A new channel.  If there are no descriptors left, idle channels of the session
+ * are closed, the oldest first.  If that does not help: NULL for a channel that
+ * is optional, otherwise an error.
+ */
+static HttpChannel *
+open_channel(const Connection *connection, bool optional)
 {
+	const HttpSettings *settings = &connection->settings;
+	HttpChannel *channel;
+
+	do
+		channel = http_channel_open(settings, true);
+	while (channel == NULL && close_oldest_idle());
+	if (channel == NULL && !optional)
+		channel = http_channel_open(settings, false);
+	return channel;
+}
+
+/* Acquires an idle channel of the connection, or a new one; false likewise. */
+static bool
+acquire_channel(Connection *connection, bool optional,
+				AcquiredChannel *acquired)
+{
+	HttpChannel *channel;
+
 	if (connection->nidle > 0)
-		acquired->channel = connection->idle[--connection->nidle];
+	{
+		channel = connection->idle[--connection->nidle].channel;
+		nidle--;
+	}
 	else
-		acquired->channel = http_channel_open(&connection->settings,
-													 false);
+		channel = open_channel(connection, optional);
+	if (channel == NULL)
+		return false;
 	connection->acquired++;
 	acquired->connection = connection;
+	acquired->channel = channel;
+	return true;
 }
 
 void
 connection_acquire(Oid userid, Oid serverid, AcquiredChannel *acquired)
 {
-	ForeignServer *server = GetForeignServer(serverid);
-	UserMapping *mapping = GetUserMapping(userid, serverid);
-	Connection *connection = look_up(server, mapping);
+	Definition	definition = read_definition(userid, serverid);
+	Connection *connection;
 	HttpReach	reach;
 
-	wipe_options(mapping);
-	/* Judged each time: the setting and the owner's role can change. */
-	reach = allowed_reach(server, connection->options);
+	/* Checked each time: the setting and the owner's role can change. */
+	reach = allowed_hosts_reach(definition.server);
+	detach_stale();
+	connection = find(definition.mapping->umid);
+	if (connection == NULL)
+		connection = create(&definition);
+	wipe_options(definition.mapping);
 	if (reach != connection->settings.reach)
 	{
-		close_idle(connection);
+		close_all_idle(connection);
 		connection->settings.reach = reach;
 	}
-	lend_channel(connection, acquired);
+	(void) acquire_channel(connection, false, acquired);
 }
 
-void
+bool
 connection_acquire_another(const AcquiredChannel *of, AcquiredChannel *acquired)
 {
-	lend_channel(of->connection, acquired);
+	return acquire_channel(of->connection, true, acquired);
 }
 
 void
 connection_release(AcquiredChannel *acquired)
 {
 	Connection *connection = acquired->connection;
+	HttpChannel *channel = acquired->channel;
 
 	if (connection == NULL)
 		return;
 	acquired->connection = NULL;
-	http_channel_stop(acquired->channel);
-	if (connection->stale || connection->nidle == MAX_IDLE ||
-		http_channel_reach(acquired->channel) != connection->settings.reach)
-		http_channel_close(acquired->channel);
-	else
-		connection->idle[connection->nidle++] = acquired->channel;
 	acquired->channel = NULL;
+	http_channel_stop(channel);
+	if (connection->stale || connection->detached ||
+		connection->nidle == MAX_IDLE_PER_CONNECTION ||
+		http_channel_reach(channel) != connection->settings.reach)
+		http_channel_close(channel);
+	else
+	{
+		if (nidle >= MAX_IDLE)
+			(void) close_oldest_idle();
+		connection->idle[connection->nidle].channel = channel;
+		connection->idle[connection->nidle++].since = http_now_ms();
+		nidle++;
+	}
 	if (--connection->acquired == 0 && connection->detached)
 		destroy(connection);
 }
 
+/* ------------------------------------------------------------------------
+ * What is kept
+ * ------------------------------------------------------------------------
+ */
+
 static TimestampTz
-refused_until(const Connection *connection)
+rejected_until(const Connection *connection)
 {
-	return connection_was_refused(connection) ?
-		TimestampTzPlusMilliseconds(limiter_refused_at(connection->gate),
-									REFUSED_MS) : 0;
+	int64		wait = limiter_rejected_for(connection->credentials_limiter);
+
+	return wait == 0 ? 0 :
+		TimestampTzPlusMilliseconds(GetCurrentTimestamp(), wait);
 }
 
 List *
 connection_list(void)
 {
-	HASH_SEQ_STATUS seq;
-	ConnectionEntry *entry;
 	List	   *list = NIL;
+	dlist_iter	iter;
 
-	if (connections == NULL)
-		return NIL;
-	hash_seq_init(&seq, connections);
-	while ((entry = hash_seq_search(&seq)) != NULL)
+	dlist_foreach(iter, &connections)
 	{
-		const Connection *connection = entry->connection;
+		const Connection *connection =
+			dlist_container(Connection, node, iter.cur);
+		TimestampTz until = rejected_until(connection);
 		ConnectionInfo *info;
 
-		if (connection == NULL ||
-			(connection->nidle + connection->acquired == 0 &&
-			 refused_until(connection) == 0))
+		if (connection->nidle + connection->acquired == 0 && until == 0)
 			continue;
 		info = palloc(sizeof(ConnectionInfo));
 		info->server_name = connection->server_name;
@@ -471,7 +725,7 @@ connection_list(void)
 		info->valid = !connection->stale;
 		info->idle = connection->nidle;
 		info->acquired = connection->acquired;
-		info->refused_until = refused_until(connection);
+		info->rejected_until = until;
 		list = lappend(list, info);
 	}
 	return list;
@@ -480,27 +734,22 @@ connection_list(void)
 int
 connection_close(const char *server_name, int *in_use)
 {
-	HASH_SEQ_STATUS seq;
-	ConnectionEntry *entry;
 	int			closed = 0;
+	dlist_iter	iter;
 
 	*in_use = 0;
-	if (connections == NULL)
-		return 0;
-	hash_seq_init(&seq, connections);
-	while ((entry = hash_seq_search(&seq)) != NULL)
+	dlist_foreach(iter, &connections)
 	{
-		Connection *connection = entry->connection;
+		Connection *connection = dlist_container(Connection, node, iter.cur);
 
-		if (connection == NULL ||
-			(server_name != NULL &&
-			 strcmp(connection->server_name, server_name) != 0))
+		if (server_name != NULL &&
+			strcmp(connection->server_name, server_name) != 0)
 			continue;
 		if (connection->acquired > 0)
 			(*in_use)++;
 		else if (connection->nidle > 0)
 		{
-			close_idle(connection);
+			close_all_idle(connection);
 			closed++;
 		}
 	}
@@ -514,8 +763,8 @@ connection_request(const Connection *connection, const char *method,
 	memset(request, 0, sizeof(*request));
 	request->method = method;
 	request->url = psprintf("%s%s", connection->options->base_url, path);
-	request->user = connection->credentials->service_user_id;
-	request->password = connection->credentials->token;
+	request->user = connection->service_user_id;
+	request->password = connection->token;
 }
 
 const ServerOptions *
@@ -525,29 +774,29 @@ connection_options(const Connection *connection)
 }
 
 Limiter *
-connection_gate(const Connection *connection)
+connection_credentials_limiter(const Connection *connection)
 {
-	return connection->gate;
+	return connection->credentials_limiter;
 }
 
 Limiter *
 connection_limiter(Connection *connection, const char *endpoint)
 {
 	ListCell   *lc;
-	EndpointLimit *entry;
+	EndpointLimiter *entry;
 	MemoryContext old;
 
-	foreach(lc, connection->limits)
+	foreach(lc, connection->limiters)
 	{
 		entry = lfirst(lc);
 		if (strcmp(entry->endpoint, endpoint) == 0)
 			return entry->limiter;
 	}
 	old = MemoryContextSwitchTo(connection->context);
-	entry = palloc0(sizeof(EndpointLimit));
+	entry = palloc0(sizeof(EndpointLimiter));
 	entry->endpoint = pstrdup(endpoint);
-	entry->limiter = limiter_find(connection->account, endpoint);
-	connection->limits = lappend(connection->limits, entry);
+	entry->limiter = limiter_create(connection->account, endpoint);
+	connection->limiters = lappend(connection->limiters, entry);
 	MemoryContextSwitchTo(old);
 	return entry->limiter;
 }
@@ -571,34 +820,53 @@ connection_user_name(const Connection *connection)
 }
 
 bool
-connection_was_refused(const Connection *connection)
+connection_has_token_file(const Connection *connection)
 {
-	TimestampTz refused_at = limiter_refused_at(connection->gate);
-
-	return refused_at != 0 &&
-		!TimestampDifferenceExceeds(refused_at, GetCurrentTimestamp(),
-									REFUSED_MS);
+	return connection->mapping->token_file != NULL;
 }
 
-static bool
-check_allowed_hosts(char **newval, void **extra, GucSource source)
+const char *
+connection_token_source(Oid userid, Oid serverid)
 {
-	char	   *copy = pstrdup(*newval);
-	List	   *hosts;
+	UserMapping *mapping = GetUserMapping(userid, serverid);
+	bool		has_file = false;
+	ListCell   *lc;
 
-	if (split_hosts(copy, &hosts))
-		return true;
-	GUC_check_errdetail("The value is not a list of host names.");
-	GUC_check_errhint("Separate host names by commas.");
-	return false;
+	foreach(lc, mapping->options)
+		if (strcmp(lfirst_node(DefElem, lc)->defname, "token_file") == 0)
+			has_file = true;
+	wipe_options(mapping);
+	return has_file ? "token_file" : "token";
 }
 
+/* ------------------------------------------------------------------------
+ * The start of the library
+ * ------------------------------------------------------------------------
+ */
+
+/*
+ * The callbacks are registered before anything is read that they are about, so
+ * that no change is missed.
+ */
 void
-connection_define_settings(void)
+connection_init(void)
 {
-	DefineCustomStringVariable("hibob_fdw.allowed_hosts",
-							   "Hosts that servers may name in base_url although they are not HiBob's.",
-							   "A list of host names. A server that belongs to a superuser may name any host.",
-							   &allowed_hosts, "", PGC_SUSET, GUC_LIST_INPUT,
-							   check_allowed_hosts, NULL, NULL);
+	static int	done = 0;
+
+	if (done < 1)
+	{
+		RegisterXactCallback(at_transaction_end, NULL);
+		done = 1;
+	}
+	if (done < 2)
+	{
+		CacheRegisterSyscacheCallback(FOREIGNSERVEROID, invalidate, (Datum) 0);
+		CacheRegisterSyscacheCallback(USERMAPPINGOID, invalidate, (Datum) 0);
+		done = 2;
+	}
+	if (done < 3)
+	{
+		allowed_hosts_define();
+		done = 3;
+	}
 }

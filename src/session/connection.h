@@ -1,8 +1,7 @@
 /*
  * connection.h
- *		What a session keeps for a user mapping: credentials, open channels,
- *		what HiBob last said about the rate limit, and whether it refused the
- *		credentials.
+ *		What a session keeps for a user mapping: credentials, open channels, the
+ *		limiters of its endpoints, and whether HiBob rejected the credentials.
  *
  * Nothing is shared between user mappings.  After ALTER SERVER or ALTER USER
  * MAPPING the next scan gets a new connection; a running one finishes on the
@@ -15,39 +14,49 @@
 
 #include "http/http.h"
 #include "options/options.h"
-#include "session/exchange.h"
+#include "session/limiter.h"
 
 typedef struct Connection Connection;
 
-/* A channel borrowed from a connection, which stays valid with it. */
+/* A channel of a connection, which is valid until it is released. */
 typedef struct AcquiredChannel
 {
-	Connection *connection;		/* NULL: not open */
+	Connection *connection;		/* NULL: none */
 	HttpChannel *channel;
 } AcquiredChannel;
 
 /*
- * Borrows a channel of the connection for a role's user mapping on a server.
- * Raises an error if there is no mapping or the server's address is not
- * allowed.  The caller has arranged before that connection_release() is called
- * for the lease, also after an error.
+ * Registers callbacks and the setting hibob_fdw.allowed_hosts.  May be called
+ * again after an error.
+ */
+extern void connection_init(void);
+
+/*
+ * Acquires a channel of the connection for a role's user mapping on a server.
+ * Raises an error if there is no mapping, if the server's address is not allowed
+ * or if there are no descriptors left.  The caller has arranged before that
+ * connection_release() is called, also after an error.
  */
 extern void connection_acquire(Oid userid, Oid serverid,
 							   AcquiredChannel *acquired);
 
 /*
- * Borrows a further channel of a connection that is in use, altered or not.
+ * Acquires a further channel of a connection that is in use, altered or not.
+ * False if there are no descriptors left for it.
  */
-extern void connection_acquire_another(const AcquiredChannel *of,
+extern bool connection_acquire_another(const AcquiredChannel *of,
 									   AcquiredChannel *acquired);
 
 /*
- * Stops what runs on the channel and gives it back.  Does nothing for a lease
- * that is not open.  Never raises an error: it is called during aborts.
+ * Ends the channel's exchange and gives the channel back.  Does nothing if none
+ * was acquired.  Never raises an error: it is called during aborts.
  */
 extern void connection_release(AcquiredChannel *acquired);
 
-/* A request to a path below the server's base URL, with the credentials. */
+/*
+ * A request to a path below the server's base URL, with the credentials.  These
+ * strings stay where they are, and change with the credentials.
+ */
 extern void connection_request(const Connection *connection,
 							   const char *method, const char *path,
 							   HttpRequest *request);
@@ -55,14 +64,33 @@ extern void connection_request(const Connection *connection,
 extern const ServerOptions *connection_options(const Connection *connection);
 
 /*
- * Who may ask: anything, with these credentials, until they are altered; and at
- * an endpoint, by its rate limit.  Both live as long as the connection, or longer.
+ * The limiters of the credentials, until these or the server are altered, and of
+ * an endpoint.  Both live as long as the connection.
  */
-extern Limiter *connection_gate(const Connection *connection);
+extern Limiter *connection_credentials_limiter(const Connection *connection);
 extern Limiter *connection_limiter(Connection *connection,
 								   const char *endpoint);
 
-/* What can be told of a connection. */
+/*
+ * Credentials that come from a file can change while the connection is in use;
+ * then they get another version.
+ *
+ * connection_renew_credentials() reads the file again.  True if the credentials
+ * are not of that version any more.  A file that cannot be used changes nothing.
+ */
+extern uint64 connection_credentials_version(const Connection *connection);
+extern bool connection_renew_credentials(Connection *connection,
+										 uint64 version);
+
+/* HiBob rejected the credentials of a version: see limiter_note_rejected(). */
+extern void connection_note_rejected(Connection *connection, uint64 version);
+
+/*
+ * Whether the credentials must not be sent now, since HiBob has rejected them.
+ * If they come from a file, it is read again before.
+ */
+extern bool connection_is_rejected(Connection *connection);
+
 typedef struct ConnectionInfo
 {
 	const char *server_name;
@@ -70,19 +98,19 @@ typedef struct ConnectionInfo
 	bool		valid;			/* its server and mapping were not altered */
 	int			idle;			/* channels */
 	int			acquired;		/* channels in use */
-	TimestampTz refused_until;	/* 0: HiBob did not refuse the credentials */
+	TimestampTz rejected_until; /* 0: the credentials are not rejected */
 } ConnectionInfo;
 
 /*
- * The session's connections that are open or were refused: a list of
- * ConnectionInfo.
+ * The session's connections that are open or whose credentials are rejected: a
+ * list of ConnectionInfo.
  */
 extern List *connection_list(void);
 
 /*
  * Closes the connections of a server, or all of them if that is NULL, but for
- * those in use.  Returns how many were closed, and how many were not.  What
- * HiBob said of credentials and limits stays: nobody gets to ask sooner so.
+ * those in use.  Returns how many were closed, and how many were not.  What is
+ * known of credentials and limits stays: a client cannot shorten a wait so.
  */
 extern int	connection_close(const char *server_name, int *in_use);
 
@@ -92,13 +120,13 @@ extern Oid	connection_server(const Connection *connection);
 extern const char *connection_server_name(const Connection *connection);
 extern const char *connection_user_name(const Connection *connection);
 
-/*
- * HiBob blocks a whole address after fifty answers 401 within ten seconds, so
- * refused credentials are not shown to it again for a minute.
- */
-extern bool connection_was_refused(const Connection *connection);
+/* Whether the credentials come from a file. */
+extern bool connection_has_token_file(const Connection *connection);
 
-/* Defines the setting hibob_fdw.allowed_hosts. */
-extern void connection_define_settings(void);
+/*
+ * Which option of a role's user mapping the token comes from: "token" or
+ * "token_file".  Raises an error if there is no mapping.
+ */
+extern const char *connection_token_source(Oid userid, Oid serverid);
 
 #endif							/* HIBOB_SESSION_CONNECTION_H */

@@ -1,17 +1,15 @@
 /*
  * exchange.c
- *		When a request is sent, sent again, or held back.
+ *		When a request is sent, retried or delayed.
  *
- * Two budgets bound what is done here.  Failures (no answer, or a 5xx) are
- * tried again max_retries times, after a back-off.  Refusals (429) are tried
- * again for as long as the time slept for the rate limit stays within
- * max_rate_limit_wait, however often that is.
+ * Two budgets bound the tries.  Failures (no response, or a 5xx) are retried
+ * max_retries times, after a back-off.  A request beyond the rate limit (429) is
+ * retried as long as the time slept for the limit stays within
+ * max_rate_limit_wait, however often that is.  Besides, a 401 is retried once
+ * if the credentials have changed since they were read.
  *
- * Nothing in here sleeps but exchange_wait_any(): where a try has to wait, its
- * exchange is HELD, with a time to wake up at.
- *
- * Knows HTTP's status codes and headers, but neither HiBob nor what a body
- * means.
+ * Only exchange_wait_any() sleeps: an exchange that has to wait is UNSENT, with
+ * a time to wake up at.
  */
 #include "postgres.h"
 
@@ -25,32 +23,36 @@
 #define BACKOFF_FIRST 250
 #define BACKOFF_LONGEST 8000
 
-/* How often who waits for another's first answer looks for it, in ms. */
-#define NEWCOMER_TICK 20
+/* How often a request checks whether the first response has arrived, in ms. */
+#define FIRST_RESPONSE_TICK 20
 
-/* So that sessions held back together do not come back together; in ms. */
+/* Sessions that were delayed together spread over this time; in ms. */
 #define SPREAD 250
 
 /*
- * The end of a window farther away than this is taken for a mistake: limits
- * are by the minute, and a wrong header must not silence a session for days.
+ * The longest wait that a header can cause, in ms.  HiBob's limits are by the
+ * minute, and a wrong header must not silence a cluster for longer.
  */
-#define RESET_HORIZON (60 * 60 * INT64CONST(1000))
+#define MAX_SERVER_WAIT (3 * 60 * 1000)
+
+/* The end of the year 9999: no header can mean a later time. */
+#define MAX_EPOCH INT64CONST(253402300799)
 
 /*
- * A body not wanted is read away up to here, to keep the connection, and for so
+ * An unwanted body is read up to this size, to keep the connection, and for so
  * long, in ms.
  */
 #define DISCARD_LIMIT (64 * 1024)
 #define DISCARD_MS 500
 
-/* What a try came to. */
-typedef enum Verdict
+/* The outcome of a try. */
+typedef enum TryResult
 {
-	VERDICT_FINAL,				/* for the caller to read */
-	VERDICT_FAILED,				/* to be tried again, budget permitting */
-	VERDICT_REFUSED				/* by the rate limit */
-} Verdict;
+	TRY_FINAL,					/* for the caller to read */
+	TRY_FAILED,					/* to be retried, budget permitting */
+	TRY_RATE_LIMITED,			/* likewise */
+	TRY_RENEWED					/* to be retried with new credentials */
+} TryResult;
 
 /* ------------------------------------------------------------------------
  * Headers
@@ -73,9 +75,9 @@ header_number(HttpChannel *channel, const char *name)
 }
 
 /*
- * How long it is, in ms, from the answer until a time in seconds since 1970.
- * Measured by the server's own clock if it told us that: ours may go wrong.
- * A time that has passed is 0.
+ * How long it is, in ms, from the response until a time in seconds since 1970,
+ * at most MAX_SERVER_WAIT.  Measured by the server's own clock if the response
+ * has a Date: ours may be wrong.  A time that has passed is 0.
  */
 static int64
 milliseconds_until(HttpChannel *channel, int64 epoch_seconds)
@@ -86,7 +88,7 @@ milliseconds_until(HttpChannel *channel, int64 epoch_seconds)
 	if (now < 0)
 		now = (int64) time(NULL);
 	return epoch_seconds <= now ? 0 :
-		Min(epoch_seconds - now, RESET_HORIZON) * 1000;
+		Min(epoch_seconds - now, MAX_SERVER_WAIT / 1000) * 1000;
 }
 
 /* The end of the rate limit's window, in seconds since 1970; -1 likewise. */
@@ -97,27 +99,20 @@ window_end(HttpChannel *channel)
 
 	if (end > INT64CONST(100000000000))
 		end /= 1000;			/* that far ahead it must be milliseconds */
-	if (end >= 0 && milliseconds_until(channel, end) > RESET_HORIZON)
-		return -1;				/* not credible */
 	return end;
 }
 
-/* Retry-After, in seconds or as a date; -1 likewise. */
+/* Retry-After in ms, from seconds or a date; -1 likewise. */
 static int64
 retry_after(HttpChannel *channel)
 {
 	int64		seconds = header_number(channel, "Retry-After");
 	const char *text = http_channel_header(channel, "Retry-After");
 	int64		date = text == NULL ? -1 : http_parse_date(text);
-	int64		wait;
 
 	if (seconds >= 0)
-		wait = Min(seconds, RESET_HORIZON) * 1000;
-	else if (date >= 0)
-		wait = milliseconds_until(channel, date);
-	else
-		return -1;
-	return wait > RESET_HORIZON ? -1 : wait;
+		return Min(seconds, MAX_SERVER_WAIT / 1000) * 1000;
+	return date >= 0 ? milliseconds_until(channel, date) : -1;
 }
 
 /* ------------------------------------------------------------------------
@@ -126,38 +121,38 @@ retry_after(HttpChannel *channel)
  */
 
 /*
- * When that window ends by our own clock.  The server's clock says how long it
- * is from the answer on, but the answer may have lain here for a while; where
- * our clock agrees with the server's, it tells.  A second goes to rounding.
+ * When that window ends, by http_now_ms().  The server's clock tells how long
+ * it is from the response on, but the response may have been here for a while;
+ * our own clock tells more exactly, where it agrees with the server's.  A second
+ * is added for rounding.
  */
-static TimestampTz
+static int64
 local_reset(const Exchange *exchange, int64 end)
 {
 	int64		wait = milliseconds_until(exchange->channel, end);
-	TimestampTz earliest = TimestampTzPlusMilliseconds(exchange->ticket.sent_at,
-													   wait);
-	TimestampTz latest = TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
-													 wait);
-	TimestampTz ours = time_t_to_timestamptz((pg_time_t) end + 1);
+	int64		now = http_now_ms();
+	TimestampTz ours = time_t_to_timestamptz((pg_time_t)
+											 Min(end, MAX_EPOCH) + 1);
+	int64		until_ours = (ours - GetCurrentTimestamp()) / 1000;
 
-	return Max(earliest, Min(ours, latest));
+	return Max(exchange->permit.sent_at + wait, now + Min(until_ours, wait));
 }
 
-/* What the head of an answer says about the limit. */
+/* Passes what the head of a response says about the limit to the limiter. */
 static void
-note_rate_limit(const Exchange *exchange)
+update_rate_limit(const Exchange *exchange)
 {
 	HttpChannel *channel = exchange->channel;
-	LimiterUpdate notice;
+	LimiterUpdate update;
 
-	notice.refused = http_channel_status(channel) == 429;
-	notice.limit = header_number(channel, "X-RateLimit-Limit");
-	notice.remaining = header_number(channel, "X-RateLimit-Remaining");
-	notice.window = window_end(channel);
-	notice.reset = notice.window < 0 ? 0 :
-		local_reset(exchange, notice.window);
-	notice.retry_after = retry_after(channel);
-	limiter_update(exchange->policy.limiter, &exchange->ticket, &notice);
+	update.exceeded = http_channel_status(channel) == 429;
+	update.limit = header_number(channel, "X-RateLimit-Limit");
+	update.remaining = header_number(channel, "X-RateLimit-Remaining");
+	update.window_end = window_end(channel);
+	update.reset = update.window_end < 0 ? 0 :
+		local_reset(exchange, update.window_end);
+	update.retry_after = retry_after(channel);
+	limiter_update(exchange->policy.limiter, &exchange->permit, &update);
 }
 
 /* ------------------------------------------------------------------------
@@ -172,8 +167,8 @@ random_ms(int64 limit)
 }
 
 /*
- * How long the n-th back-off (from 0) may be at most.  What is slept is a
- * random part of it, so that sessions which failed together part.
+ * How long the n-th back-off (from 0) may be at most.  The sleep is a random
+ * part of it, so that sessions which failed together part.
  */
 static int64
 backoff_limit(int n)
@@ -181,9 +176,9 @@ backoff_limit(int n)
 	return Min((int64) BACKOFF_FIRST << Min(n, 10), BACKOFF_LONGEST);
 }
 
-/* What a scan may still sleep for the limit, all its exchanges together. */
+/* How long a scan may still sleep for the limit, all its exchanges together. */
 static int64
-rate_limit_left(const Exchange *exchange)
+rate_limit_budget(const Exchange *exchange)
 {
 	const ExchangePolicy *policy = &exchange->policy;
 
@@ -191,119 +186,116 @@ rate_limit_left(const Exchange *exchange)
 			   0);
 }
 
-/* What is not booked yet of the time until then. */
+/* The part of the time until "wake" that is not charged yet. */
 static int64
-unbooked(const Exchange *exchange, int64 wake)
+uncharged(const Exchange *exchange, int64 wake)
 {
 	return Max(wake - Max(http_now_ms(),
-						  exchange->policy.counters->booked_until), 0);
+						  exchange->policy.counters->charged_until), 0);
 }
 
 /*
- * Books what an exchange will sleep on account of the rate limit; beforehand,
- * so that a cancelled sleep has been spent too.  What another exchange sleeps
- * meanwhile is the same time.
+ * Charges an exchange's delay to the rate limit's budget; beforehand, so that a
+ * cancelled sleep counts, too.  Delays of several exchanges at the same time
+ * count once.
  */
 static void
-book(Exchange *exchange)
+charge(Exchange *exchange)
 {
 	ExchangeCounters *counters = exchange->policy.counters;
-	int64		wait = unbooked(exchange, exchange->wake);
+	int64		wait = uncharged(exchange, exchange->wake);
 
 	counters->rate_limit_wait += wait;
-	counters->booked_until = Max(counters->booked_until, exchange->wake);
+	counters->charged_until = Max(counters->charged_until, exchange->wake);
 	exchange->policy.totals->rate_limit_wait += wait;
 }
 
-/*
- * Holds an exchange on account of the rate limit for so long, if that is within
- * the budget.
- */
+/* Delays an exchange on account of the rate limit, if the budget allows it. */
 static bool
-hold_for_limit(Exchange *exchange, int64 milliseconds)
+delay_for_limit(Exchange *exchange, int64 milliseconds)
 {
 	int64		wake = http_now_ms() + milliseconds;
 
-	if (unbooked(exchange, wake) > rate_limit_left(exchange))
+	if (uncharged(exchange, wake) > rate_limit_budget(exchange))
 		return false;
 	exchange->wake = wake;
-	exchange->booked = true;
+	exchange->charged = true;
 	exchange->policy.counters->rate_limit_waits++;
 	exchange->policy.totals->rate_limit_waits++;
-	book(exchange);
+	charge(exchange);
 	return true;
 }
 
 /*
- * Ends it early: another exchange has seen the new window, or an answer left
- * more requests than there seemed to be.  What was not slept is given back, for
- * all; whoever still sleeps books it again when asked.
+ * Ends a delay early: a response to another exchange described a new window, or
+ * left more requests than there seemed to be.  The rest is refunded for all
+ * exchanges; one that still waits charges it again with its next poll.
  */
 static void
-end_hold(Exchange *exchange)
+end_delay(Exchange *exchange)
 {
 	ExchangeCounters *counters = exchange->policy.counters;
-	int64		left = counters->booked_until - http_now_ms();
+	int64		rest = counters->charged_until - http_now_ms();
 
-	if (left > 0)
+	if (rest > 0)
 	{
-		counters->rate_limit_wait -= left;
-		counters->booked_until -= left;
-		exchange->policy.totals->rate_limit_wait -= left;
+		counters->rate_limit_wait -= rest;
+		counters->charged_until -= rest;
+		exchange->policy.totals->rate_limit_wait -= rest;
 	}
 	exchange->wake = 0;
 }
 
 /* Whether it is too early to send anything. */
 static bool
-is_held(Exchange *exchange)
+is_delayed(Exchange *exchange)
 {
 	if (exchange->wake <= http_now_ms())
 		return false;
 	if (exchange->for_window &&
 		limiter_state(exchange->policy.limiter).remaining != 0)
 	{
-		end_hold(exchange);
+		end_delay(exchange);
 		return false;
 	}
-	if (exchange->booked)
-		book(exchange);
+	if (exchange->charged)
+		charge(exchange);
 	return true;
 }
 
 /*
- * After a 429: until the server says, or else for a back-off.  The spread comes
- * on top; without it a server that names a time already past would be asked
- * again at once, and again.  False if that lasts too long.
+ * After a 429: until the time that the server named, or else for a back-off.
+ * The spread comes on top: a server that names a past time would get a request
+ * at once, and again.  False if the delay would be too long.
  */
 static bool
-hold_after_refusal(Exchange *exchange)
+delay_after_429(Exchange *exchange)
 {
 	int64		wait = limiter_wait(exchange->policy.limiter);
-	int64		backoff = backoff_limit(exchange->refusals);
+	int64		backoff = backoff_limit(exchange->rate_limited);
 
 	exchange->for_window = wait > 0;
 	if (wait > 0)
 		wait += random_ms(SPREAD);
 	else
 		wait = backoff / 2 + random_ms(backoff / 2);
-	return hold_for_limit(exchange, wait);
+	return delay_for_limit(exchange, wait);
 }
 
 /*
- * No request may be sent: an earlier answer says that there is nothing left to
- * ask, or the first one is not here yet.  False likewise.
+ * No request may be sent: the limit is known to be used up, or the first
+ * response is pending.  False likewise.
  */
 static bool
-hold_for_window(Exchange *exchange, bool newcomer)
+delay_first_try(Exchange *exchange, bool response_pending)
 {
 	int64		wait = limiter_wait(exchange->policy.limiter);
 
-	exchange->for_window = !newcomer;
-	if (!newcomer)
-		return hold_for_limit(exchange, wait + random_ms(SPREAD));
-	exchange->wake = http_now_ms() + NEWCOMER_TICK;
-	exchange->booked = false;
+	exchange->for_window = !response_pending;
+	if (!response_pending)
+		return delay_for_limit(exchange, wait + random_ms(SPREAD));
+	exchange->wake = http_now_ms() + FIRST_RESPONSE_TICK;
+	exchange->charged = false;
 	return true;
 }
 
@@ -335,31 +327,33 @@ count_bytes(Exchange *exchange)
 	exchange->received = received;
 }
 
-/* The head of the answer is there, or nobody waits for it any more. */
+/* The head of the response has arrived, or nothing waits for it any more. */
 static void
-end_turn(Exchange *exchange, bool answered)
+release_permits(Exchange *exchange, int status)
 {
 	const ExchangePolicy *policy = &exchange->policy;
 
-	limiter_release(policy->limiter, &exchange->ticket, answered);
-	limiter_release(policy->gate, &exchange->gate_ticket, answered);
+	limiter_release(policy->limiter, &exchange->permit, status != 0);
+	limiter_release(connection_credentials_limiter(policy->connection),
+					&exchange->credentials_permit,
+					status != 0 && status != 401);
 }
 
 void
 exchange_stop(Exchange *exchange)
 {
-	if (exchange->stage == STAGE_HELD)
+	if (exchange->stage == STAGE_UNSENT)
 		return;
-	exchange->stage = STAGE_HELD;
-	if (!exchange->judged)
-		end_turn(exchange, false);
+	exchange->stage = STAGE_UNSENT;
+	if (!exchange->head_done)
+		release_permits(exchange, 0);
 	http_channel_stop(exchange->channel);
 }
 
 /*
- * Counts what we send; a request may be sent once more unseen, if a kept
- * connection turned out to be closed before a byte of the answer came, or to
- * have bytes that were not asked for.
+ * Counts what we send.  libcurl may send a request once more, uncounted, if a
+ * kept connection turned out to be closed before a byte of the response
+ * arrived, or to have bytes that belong to no request.
  */
 static void
 send_request(Exchange *exchange)
@@ -375,65 +369,79 @@ send_request(Exchange *exchange)
 	}
 	exchange->received = 0;
 	exchange->wake = 0;
-	exchange->judged = false;
+	exchange->head_done = false;
+	exchange->credentials_version =
+		connection_credentials_version(policy->connection);
 	exchange->stage = STAGE_SENT;
 	http_channel_start(exchange->channel, &exchange->request);
 }
 
 /*
- * Can another try come to anything better?  An untrusted or silent peer will
- * be that again, and a failure amid what was already used cannot be undone.
+ * Whether another try can have a better outcome.  A peer that is not trusted or
+ * silent will be so again, and a failure amid what was already used cannot be
+ * undone.
  */
-static Verdict
-judge_failure(const Exchange *exchange)
+static TryResult
+classify_failure(const Exchange *exchange)
 {
 	HttpFailure failure = http_channel_failure(exchange->channel);
 	int			status = http_channel_status(exchange->channel);
 
 	if (exchange->committed ||
 		exchange->failures >= exchange->policy.max_retries)
-		return VERDICT_FINAL;
+		return TRY_FINAL;
 	if (failure != HTTP_UNREACHABLE && failure != HTTP_BROKEN)
-		return VERDICT_FINAL;
+		return TRY_FINAL;
 	if (status >= 300 && status < 500)
-		return VERDICT_FINAL;	/* answered, though not to the end */
-	return VERDICT_FAILED;
+		return TRY_FINAL;		/* a response, though not to the end */
+	return TRY_FAILED;
 }
 
 /*
- * A status is judged once a try, with the first that comes after it, so that a
- * verdict cannot change while the caller reads the body.  A 429 is one even if
- * its body broke off.
+ * Deals with the head of a response, or with its absence, before other requests
+ * may be sent.  True if the credentials have changed since the request was sent.
  */
-static Verdict
-judge(Exchange *exchange, HttpProgress progress)
+static bool
+finish_head(Exchange *exchange, int status)
+{
+	Connection *connection = exchange->policy.connection;
+	bool		renewed = false;
+
+	exchange->head_done = true;
+	if (status == 401)
+		connection_note_rejected(connection, exchange->credentials_version);
+	release_permits(exchange, status);
+	update_rate_limit(exchange);
+	if (status == 401 && !exchange->renewed)
+		renewed = exchange->renewed =
+			connection_renew_credentials(connection,
+										 exchange->credentials_version);
+	return renewed;
+}
+
+/*
+ * A status is classified once a try, so that the result cannot change while the
+ * caller reads the body.  A 429 is one even if its body breaks off.
+ */
+static TryResult
+classify(Exchange *exchange, HttpProgress progress)
 {
 	int			status = http_channel_status(exchange->channel);
-	bool		first = !exchange->judged;
+	bool		first = !exchange->head_done;
 
-	exchange->judged = true;
-	if (first)
-	{
-		/* Before others may ask. */
-		if (status == 401)
-			limiter_note_refused(exchange->policy.gate);
-		end_turn(exchange, status != 0);
-		note_rate_limit(exchange);
-	}
+	if (first && finish_head(exchange, status))
+		return TRY_RENEWED;
 	if (first && status == 429)
-		return VERDICT_REFUSED;
+		return TRY_RATE_LIMITED;
 	if (progress == HTTP_FAILED)
-		return judge_failure(exchange);
+		return classify_failure(exchange);
 	if (first && status >= 500 &&
 		exchange->failures < exchange->policy.max_retries)
-		return VERDICT_FAILED;
-	return VERDICT_FINAL;
+		return TRY_FAILED;
+	return TRY_FINAL;
 }
 
-/*
- * Goes on ending a try of which nothing is wanted: its connection is kept if
- * that is cheap.
- */
+/* Goes on ending a try that is not used.  Its connection is kept if that is cheap. */
 static void
 discard(Exchange *exchange, HttpProgress progress)
 {
@@ -447,7 +455,7 @@ discard(Exchange *exchange, HttpProgress progress)
 		exchange_stop(exchange);
 }
 
-/* Gives up a try in favour of another, which may be held back already. */
+/* Gives up a try in favour of another, which may be delayed already. */
 static void
 begin_discard(Exchange *exchange, HttpProgress progress)
 {
@@ -459,39 +467,47 @@ begin_discard(Exchange *exchange, HttpProgress progress)
 }
 
 /*
- * After a failure.  A server that is down and says when to come back is heeded
+ * After a failure.  If a server that is down says when to come back, that counts
  * as far as the budget for such waits goes.
  */
 static void
 prepare_retry(Exchange *exchange, HttpProgress progress)
 {
-	int64		asked = -1;
+	int64		wait = -1;
 	int64		backoff = random_ms(backoff_limit(exchange->failures));
 
 	if (http_channel_status(exchange->channel) == 503)
-		asked = Min(retry_after(exchange->channel), rate_limit_left(exchange));
+		wait = Min(retry_after(exchange->channel), rate_limit_budget(exchange));
 	exchange->for_window = false;
-	if (asked <= backoff || !hold_for_limit(exchange, asked))
+	if (wait <= backoff || !delay_for_limit(exchange, wait))
 	{
 		exchange->wake = http_now_ms() + backoff;
-		exchange->booked = false;
+		exchange->charged = false;
 	}
 	exchange->failures++;
 	begin_discard(exchange, progress);
 }
 
-/* After a 429; false, with all left as it is, if there is no time for it. */
+/* After a 429; false, without any change, if that would take too long. */
 static bool
-prepare_after_refusal(Exchange *exchange, HttpProgress progress)
+prepare_after_429(Exchange *exchange, HttpProgress progress)
 {
-	if (!hold_after_refusal(exchange))
+	if (!delay_after_429(exchange))
 		return false;
-	exchange->refusals++;
+	exchange->rate_limited++;
 	begin_discard(exchange, progress);
 	return true;
 }
 
-/* An error's status is worth more than the loss of its body. */
+/* After a 401, with credentials that have changed. */
+static void
+prepare_renewed(Exchange *exchange, HttpProgress progress)
+{
+	exchange->wake = 0;
+	begin_discard(exchange, progress);
+}
+
+/* The status of an error counts more than the loss of its body. */
 static ExchangeResult
 result_of(const Exchange *exchange, HttpProgress progress)
 {
@@ -502,62 +518,71 @@ result_of(const Exchange *exchange, HttpProgress progress)
 	return EXCHANGE_END;
 }
 
-/* Whether it is this request's turn. */
+/*
+ * Whether the request may be sent.  With credentials that had no response yet it
+ * may, even if the limit was used up: after ALTER USER MAPPING one request gets
+ * through.
+ */
 static bool
-take_turn(Exchange *exchange, bool *newcomer)
+acquire_permits(Exchange *exchange, bool *response_pending)
 {
 	const ExchangePolicy *policy = &exchange->policy;
+	Limiter    *credentials = connection_credentials_limiter(policy->connection);
+	LimiterPermit *permit = &exchange->credentials_permit;
 
-	if (!limiter_acquire(policy->gate, &exchange->gate_ticket, newcomer))
+	if (!limiter_acquire(credentials, permit, false, response_pending))
 		return false;
-	if (limiter_acquire(policy->limiter, &exchange->ticket, newcomer))
+	if (limiter_acquire(policy->limiter, &exchange->permit,
+						policy->ignore_rate_limit || !permit->verified,
+						response_pending))
 		return true;
-	limiter_release(policy->gate, &exchange->gate_ticket, false);
+	limiter_release(credentials, permit, false);
 	return false;
 }
 
 /* Sends what may be sent; EXCHANGE_BYTES if that is so. */
 static ExchangeResult
-poll_held(Exchange *exchange)
+poll_unsent(Exchange *exchange)
 {
-	bool		newcomer;
+	bool		response_pending;
 
-	if (is_held(exchange))
+	if (is_delayed(exchange))
 		return EXCHANGE_WAITING;
 	exchange->wake = 0;
-	if (take_turn(exchange, &newcomer))
+	if (acquire_permits(exchange, &response_pending))
 	{
 		send_request(exchange);
 		return EXCHANGE_BYTES;
 	}
-	return hold_for_window(exchange, newcomer) ? EXCHANGE_WAITING :
+	return delay_first_try(exchange, response_pending) ? EXCHANGE_WAITING :
 		EXCHANGE_RATE_LIMITED;
 }
 
-/*
- * What has come of the present try; false if the next one has to tell.
- */
+/* The outcome of the current try; false if there is to be another one. */
 static bool
 poll_sent(Exchange *exchange, HttpProgress progress, ExchangeResult *result)
 {
-	switch (judge(exchange, progress))
+	switch (classify(exchange, progress))
 	{
-		case VERDICT_FINAL:
+		case TRY_FINAL:
 			*result = result_of(exchange, progress);
 			return true;
-		case VERDICT_FAILED:
+		case TRY_FAILED:
 			prepare_retry(exchange, progress);
 			return false;
-		case VERDICT_REFUSED:
+		case TRY_RATE_LIMITED:
 			*result = EXCHANGE_RATE_LIMITED;
-			return !prepare_after_refusal(exchange, progress);
+			return !prepare_after_429(exchange, progress);
+		case TRY_RENEWED:
+			prepare_renewed(exchange, progress);
+			return false;
 	}
 	pg_unreachable();
 }
 
 /*
- * An interrupt may leave this anywhere.  While an exchange is held nothing is
- * under way; else exchange_stop() cleans up.
+ * An interrupt may end this anywhere.  While an exchange is UNSENT nothing is in
+ * flight; otherwise exchange_stop() cleans up.
  */
 ExchangeResult
 exchange_poll(Exchange *exchange)
@@ -567,9 +592,9 @@ exchange_poll(Exchange *exchange)
 		ExchangeResult result;
 		HttpProgress progress;
 
-		if (exchange->stage == STAGE_HELD)
+		if (exchange->stage == STAGE_UNSENT)
 		{
-			result = poll_held(exchange);
+			result = poll_unsent(exchange);
 			if (result != EXCHANGE_BYTES)
 				return result;
 		}
@@ -590,7 +615,7 @@ exchange_poll(Exchange *exchange)
 	}
 }
 
-/* Sleeps for the channels of those under way and the first to wake up. */
+/* Sleeps for the channels of those in flight and the first to wake up. */
 void
 exchange_wait_any(Exchange *const *exchanges, int n)
 {
@@ -604,9 +629,9 @@ exchange_wait_any(Exchange *const *exchanges, int n)
 		const Exchange *exchange = exchanges[i];
 		int64		due = -1;
 
-		if (exchange->stage != STAGE_HELD)
+		if (exchange->stage != STAGE_UNSENT)
 			channels[nchannels++] = exchange->channel;
-		if (exchange->stage == STAGE_HELD)
+		if (exchange->stage == STAGE_UNSENT)
 			due = exchange->wake;
 		else if (exchange->stage == STAGE_DISCARDING)
 			due = exchange->discard_until;
@@ -619,7 +644,7 @@ exchange_wait_any(Exchange *const *exchanges, int n)
 }
 
 bool
-exchange_is_held(const Exchange *exchange)
+exchange_is_unsent(const Exchange *exchange)
 {
-	return exchange->stage == STAGE_HELD;
+	return exchange->stage == STAGE_UNSENT;
 }

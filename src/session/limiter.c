@@ -1,55 +1,34 @@
 /*
  * limiter.c
- *		What is known of a rate limit, and whose turn it is to ask.
+ *		The rate limit of an account's endpoint, and whether HiBob rejected the
+ *		account's credentials.
  *
- * A limiter is a little arithmetic under a spinlock, in shared memory or not.
- * Those that are shared lie in a hash table of fixed size, and are never taken
- * out of it, so that they can be pointed to; when it is full, sessions are on
- * their own again.
+ * A limiter is a little arithmetic, on state in shared memory or in the handle.
+ * A shared entry may be replaced by another account's at any time.  What was
+ * known of it is lost then, and the next request starts anew.
  *
- * It runs in the postmaster, too: nothing here may come near libcurl.
+ * This runs in the postmaster, too: it must not call libcurl.
  */
 #include "postgres.h"
 
 #include <limits.h>
 
-#include "compat.h"
-#include "miscadmin.h"
+#include "http/http.h"
 #include "session/limiter.h"
-#include "storage/ipc.h"
-#include "storage/lwlock.h"
-#include "storage/shmem.h"
-#include "storage/spin.h"
-#include "utils/hsearch.h"
+#include "session/shared_table.h"
 #include "utils/timestamp.h"
-
-/* Some 30 endpoints an account, of which few are used. */
-#define MAX_SHARED 1000
 
 /* The longest path that HiBob documents has half of that. */
 #define MAX_ENDPOINT 96
 
-#define TRANCHE "hibob_fdw limits"
-
-/* By how much the end of one window may differ between answers; in s. */
+/* By how much the end of one window may differ between responses; in s. */
 #define WINDOW_TOLERANCE 2
 
-/* How long the first answer of all is waited for before others ask, in ms. */
-#define NEWCOMER_MS 500
+/* How long a request waits for the first response to an earlier one, in ms. */
+#define FIRST_RESPONSE_MS 500
 
-struct Limiter
-{
-	slock_t		mutex;			/* of what follows */
-	RateLimit	state;
-	int64		window;			/* its end as the server wrote it; -1 unknown */
-	bool		rolled;			/* that has passed, and nothing came since */
-	bool		answered;		/* something came, at some time */
-	uint64		turns;			/* how many windows have ended */
-	uint64		sent;			/* requests so far */
-	int			under_way;		/* of them, those without an answer */
-	TimestampTz busy_since;		/* there are such */
-	TimestampTz refused_at;		/* the credentials; 0: not */
-};
+/* For how long rejected credentials are not sent again, in ms. */
+#define REJECTED_MS (60 * 1000)
 
 typedef struct LimiterKey
 {
@@ -57,320 +36,323 @@ typedef struct LimiterKey
 	char		endpoint[MAX_ENDPOINT]; /* padded with zeros */
 } LimiterKey;
 
-typedef struct SharedLimiter
+/* Zeros are the state before the first request. */
+typedef struct LimiterState
+{
+	bool		known;			/* a response described the limit */
+	bool		expired;		/* the window has ended, without news since */
+	bool		verified;		/* there was a response */
+	int			limit;			/* -1 unknown */
+	int			remaining;		/* -1 unknown */
+	int			in_flight;		/* requests without a response */
+	int64		reset;			/* when the window ends; 0 unknown */
+	int64		updated;		/* when a response described it */
+	int64		window_end;		/* as the server wrote it; -1 unknown */
+	uint64		window;			/* number of the window, never that of a
+								 * predecessor in the table */
+	uint64		sent;			/* requests so far */
+	int64		last_sent;
+	int64		rejected;		/* when the credentials were; 0: never */
+} LimiterState;
+
+typedef struct LimiterEntry
 {
 	LimiterKey	key;
-	Limiter		limiter;
-} SharedLimiter;
+	int64		last_used;
+	LimiterState state;
+} LimiterEntry;
 
-static LWLock *lock = NULL;
-static HTAB *shared = NULL;
-
-static shmem_request_hook_type previous_request_hook = NULL;
-static shmem_startup_hook_type previous_startup_hook = NULL;
-
-/* ------------------------------------------------------------------------
- * The server's start
- * ------------------------------------------------------------------------
- */
-
-static void
-request_memory(void)
+struct Limiter
 {
-	if (previous_request_hook != NULL)
-		previous_request_hook();
-	RequestAddinShmemSpace(hash_estimate_size(MAX_SHARED,
-											  sizeof(SharedLimiter)));
-	RequestNamedLWLockTranche(TRANCHE, 1);
-}
+	LimiterKey	key;
+	bool		can_share;		/* the key is not truncated */
+	LimiterState own;			/* if it is not shared */
+};
 
-static void
-set_up_memory(void)
-{
-	HASHCTL		ctl;
-
-	if (previous_startup_hook != NULL)
-		previous_startup_hook();
-	ctl.keysize = sizeof(LimiterKey);
-	ctl.entrysize = sizeof(SharedLimiter);
-	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-	shared = hibob_shmem_init_hash("hibob_fdw limits", MAX_SHARED, &ctl,
-								   HASH_ELEM | HASH_BLOBS);
-	lock = &GetNamedLWLockTranche(TRANCHE)->lock;
-	LWLockRelease(AddinShmemInitLock);
-}
+static SharedTable shared = {
+	.name = "hibob_fdw limits",
+	.keysize = sizeof(LimiterKey),
+	.entrysize = sizeof(LimiterEntry),
+	.last_used = offsetof(LimiterEntry, last_used),
+};
 
 void
 limiter_init(void)
 {
-	if (!process_shared_preload_libraries_in_progress)
-		return;
-	previous_request_hook = shmem_request_hook;
-	shmem_request_hook = request_memory;
-	previous_startup_hook = shmem_startup_hook;
-	shmem_startup_hook = set_up_memory;
+	shared_table_init(&shared);
 }
 
 /* ------------------------------------------------------------------------
- * Finding
+ * Handles
  * ------------------------------------------------------------------------
  */
 
 static void
-initialize(Limiter *limiter)
+initialize(LimiterState *state)
 {
-	memset(limiter, 0, sizeof(Limiter));
-	SpinLockInit(&limiter->mutex);
-	limiter->state.limit = limiter->state.remaining = -1;
-	limiter->window = -1;
-}
-
-/* NULL if nothing is shared, or there is no room. */
-static Limiter *
-find_shared(const uint8 *account, const char *endpoint)
-{
-	LimiterKey	key;
-	SharedLimiter *entry;
-	bool		found;
-
-	if (shared == NULL || strlen(endpoint) >= MAX_ENDPOINT)
-		return NULL;
-	memset(&key, 0, sizeof(key));
-	memcpy(key.account, account, LIMITER_ACCOUNT_SIZE);
-	strlcpy(key.endpoint, endpoint, MAX_ENDPOINT);
-	LWLockAcquire(lock, LW_EXCLUSIVE);
-	entry = hash_search(shared, &key, HASH_ENTER_NULL, &found);
-	if (entry != NULL && !found)
-		initialize(&entry->limiter);
-	LWLockRelease(lock);
-	return entry != NULL ? &entry->limiter : NULL;
+	memset(state, 0, sizeof(LimiterState));
+	state->limit = state->remaining = -1;
+	state->window_end = -1;
+	state->window = (uint64) GetCurrentTimestamp();
 }
 
 Limiter *
-limiter_find(const uint8 *account, const char *endpoint)
+limiter_create(const uint8 *account, const char *endpoint)
 {
-	Limiter    *limiter = find_shared(account, endpoint);
+	Limiter    *limiter = palloc0(sizeof(Limiter));
 
-	if (limiter == NULL)
-	{
-		limiter = palloc(sizeof(Limiter));
-		initialize(limiter);
-	}
+	strlcpy(limiter->key.endpoint, endpoint, MAX_ENDPOINT);
+	limiter->can_share = shared_table_exists(&shared) &&
+		strlen(endpoint) < MAX_ENDPOINT;
+	limiter_set_account(limiter, account);
 	return limiter;
 }
 
-RateLimit
-limiter_state(Limiter *limiter)
-{
-	RateLimit	state;
-
-	SpinLockAcquire(&limiter->mutex);
-	state = limiter->state;
-	SpinLockRelease(&limiter->mutex);
-	return state;
-}
-
 void
-limiter_note_refused(Limiter *limiter)
+limiter_set_account(Limiter *limiter, const uint8 *account)
 {
-	TimestampTz now = GetCurrentTimestamp();
-
-	SpinLockAcquire(&limiter->mutex);
-	limiter->refused_at = now;
-	SpinLockRelease(&limiter->mutex);
+	memcpy(limiter->key.account, account, LIMITER_ACCOUNT_SIZE);
+	initialize(&limiter->own);
 }
 
-TimestampTz
-limiter_refused_at(Limiter *limiter)
+/*
+ * The state, locked.  If there is none in shared memory, it is created, or that
+ * of the handle stands for it, which is that before the first request.
+ */
+static LimiterState *
+lock_state(Limiter *limiter, bool create)
 {
-	TimestampTz refused_at;
+	LimiterEntry *entry;
+	bool		found = true;
 
-	SpinLockAcquire(&limiter->mutex);
-	refused_at = limiter->refused_at;
-	SpinLockRelease(&limiter->mutex);
-	return refused_at;
+	if (!limiter->can_share)
+		return &limiter->own;
+	shared_table_lock(&shared, LW_EXCLUSIVE);
+	if (create)
+		entry = shared_table_enter(&shared, &limiter->key, &found);
+	else
+		entry = shared_table_find(&shared, &limiter->key);
+	if (!found)
+		initialize(&entry->state);
+	return entry != NULL ? &entry->state : &limiter->own;
+}
+
+static void
+unlock_state(const Limiter *limiter)
+{
+	if (limiter->can_share)
+		shared_table_unlock(&shared);
 }
 
 /* ------------------------------------------------------------------------
- * The window.  What follows, up to the next heading, is done under the lock,
- * with times that were looked up before.
+ * The window.  The functions up to the next heading work on locked state.
  * ------------------------------------------------------------------------
  */
 
 /*
- * The window has ended.  The next one is taken to have as many requests as this
- * one; the answer to the first of them will tell.
+ * The window has ended.  The next one is assumed to permit as many requests as
+ * this one; the response to the first of them will tell.
  */
 static void
-begin_window(Limiter *limiter)
+begin_window(LimiterState *state)
 {
-	limiter->rolled = true;
-	limiter->turns++;
-	limiter->under_way = 0;
-	limiter->state.remaining =
-		limiter->state.limit > 0 ? limiter->state.limit : -1;
+	state->expired = true;
+	state->window++;
+	state->in_flight = 0;
+	state->remaining = state->limit > 0 ? state->limit : -1;
 }
 
+/* For how many ms no request may be sent. */
 static int64
-wait_for_window(Limiter *limiter, TimestampTz now)
+window_wait(LimiterState *state, int64 now)
 {
-	RateLimit  *state = &limiter->state;
-	int64		wait;
-
 	if (!state->known)
 		return 0;
-	wait = state->reset == 0 ? 0 :
-		TimestampDifferenceMilliseconds(now, state->reset);
-	if (wait > 0)
-		return state->remaining == 0 ? wait : 0;
-	if (state->reset != 0 && !limiter->rolled)
-		begin_window(limiter);
+	if (now < state->reset)
+		return state->remaining == 0 ? state->reset - now : 0;
+	if (state->reset != 0 && !state->expired)
+		begin_window(state);
 	else if (state->remaining == 0)
-		state->remaining = -1;	/* nobody said until when */
+		state->remaining = -1;	/* no response said until when */
 	return 0;
 }
 
-/* Whether the first answer of all is waited for. */
+/* Whether a request should wait for the response to an earlier one. */
 static bool
-awaits_first(const Limiter *limiter, TimestampTz now)
+is_response_pending(const LimiterState *state, int64 now)
 {
-	return !limiter->answered && limiter->under_way > 0 &&
-		TimestampDifferenceMilliseconds(limiter->busy_since, now) < NEWCOMER_MS;
+	return !state->verified && state->in_flight > 0 &&
+		now < state->last_sent + FIRST_RESPONSE_MS;
 }
 
 static void
-send(Limiter *limiter, LimiterTicket *ticket, TimestampTz now)
+send(LimiterState *state, LimiterPermit *permit, int64 now)
 {
-	if (limiter->under_way == 0)
-		limiter->busy_since = now;
-	ticket->sent_at = now;
-	ticket->serial = ++limiter->sent;
-	ticket->turn = limiter->turns;
-	ticket->rivals = limiter->under_way++;
-	if (limiter->state.known && limiter->state.remaining > 0)
-		limiter->state.remaining--;
+	permit->sent_at = now;
+	permit->serial = ++state->sent;
+	permit->window = state->window;
+	permit->concurrent = state->in_flight++;
+	permit->verified = state->verified;
+	state->last_sent = now;
+	if (state->known && state->remaining > 0)
+		state->remaining--;
 }
 
 /*
- * Is an answer about a window that has passed?  Answers come in any order.  A
- * server that works the window's end out anew each time may be a little off.
+ * Whether a response describes a window that has passed: responses arrive in any
+ * order.  A server that computes the window's end each time anew may be a little
+ * off.  The response to a request that was sent after the last update is newer
+ * than that, whatever it says.
  */
 static bool
-is_stale(const Limiter *limiter, int64 window)
+is_stale(const LimiterState *state, const LimiterPermit *permit,
+		 int64 window_end)
 {
-	if (limiter->window < 0 || window < 0)
+	if (state->window_end < 0 || window_end < 0)
 		return false;
-	return limiter->rolled ? window <= limiter->window :
-		window < limiter->window - WINDOW_TOLERANCE;
+	if (state->expired)
+		return window_end <= state->window_end;
+	return window_end < state->window_end - WINDOW_TOLERANCE &&
+		permit->sent_at <= state->updated;
 }
 
 /*
- * An answer said how many requests were left when the server wrote it.  That is
- * too many now by those the server had not counted then: those sent after this
- * one, and perhaps those that were under way when it was sent.  Our own count
- * knows better, unless others are using up the limit, too.
+ * A response says how many requests remained when the server wrote it.  Those
+ * that the server had not counted then are to be subtracted: the ones sent after
+ * this one, and perhaps those that were in flight when it was sent.  Our own
+ * count is better, unless other programs use up the limit, too.
  */
 static void
-note_remaining(Limiter *limiter, const LimiterTicket *ticket, int64 remaining)
+update_remaining(LimiterState *state, const LimiterPermit *permit,
+				 int64 remaining)
 {
-	RateLimit  *state = &limiter->state;
+	int64		later = (int64) (state->sent - permit->serial);
 	int64		least;
 
 	if (remaining < state->remaining)
-		least = remaining - limiter->under_way;
+		least = remaining - state->in_flight;
 	else
-		least = Max(state->remaining, remaining - ticket->rivals -
-					(int64) (limiter->sent - ticket->serial));
+		least = Max(state->remaining,
+					remaining - permit->concurrent - Max(later, 0));
 	state->remaining = (int) Max(least, 0);
 }
 
 /*
- * Not all answers say something of the limit.  A refusal does so by itself, and
- * may name the time in another way.
+ * Not all responses describe the limit.  A 429 does so by itself, and may name
+ * the time in another way.
  */
 static void
-note(Limiter *limiter, const LimiterTicket *ticket,
-	 const LimiterUpdate *notice, TimestampTz now)
+update_state(LimiterState *state, const LimiterPermit *permit,
+			 const LimiterUpdate *update, int64 now)
 {
-	RateLimit  *state = &limiter->state;
-	bool		stale = is_stale(limiter, notice->window);
+	bool		stale = is_stale(state, permit, update->window_end);
 
-	if (stale && (!notice->refused || notice->retry_after < 0))
+	if (stale && (!update->exceeded || update->retry_after < 0))
 		return;
 	state->known = true;
-	if (notice->limit >= 0)
-		state->limit = notice->limit > INT_MAX ? -1 : (int) notice->limit;
-	if (notice->refused)
+	if (update->limit >= 0)
+		state->limit = update->limit > INT_MAX ? -1 : (int) update->limit;
+	if (update->exceeded)
 		state->remaining = 0;
-	else if (notice->remaining >= 0 && notice->remaining <= INT_MAX)
-		note_remaining(limiter, ticket, notice->remaining);
-	if (notice->window >= 0 && !stale)
+	else if (update->remaining >= 0 && update->remaining <= INT_MAX)
+		update_remaining(state, permit, update->remaining);
+	if (update->window_end >= 0 && !stale)
 	{
-		limiter->window = notice->window;
-		state->reset = notice->reset;
-		limiter->rolled = false;
+		state->window_end = update->window_end;
+		state->reset = update->reset;
+		state->expired = false;
 	}
-	else if (notice->refused && notice->retry_after >= 0)
+	else if (update->exceeded && update->retry_after >= 0)
 	{
-		state->reset = TimestampTzPlusMilliseconds(now, notice->retry_after);
-		limiter->rolled = false;
+		state->reset = now + update->retry_after;
+		state->expired = false;
 	}
+	state->updated = now;
 }
 
 /* ------------------------------------------------------------------------
- * Asking
+ * Requests and responses
  * ------------------------------------------------------------------------
  */
+
+RateLimit
+limiter_state(Limiter *limiter)
+{
+	LimiterState state = *lock_state(limiter, false);
+	RateLimit	result = {.known = state.known, .limit = state.limit,
+	.remaining = state.remaining};
+
+	unlock_state(limiter);
+	if (state.reset != 0)
+		result.reset = TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
+												   state.reset - http_now_ms());
+	return result;
+}
 
 int64
 limiter_wait(Limiter *limiter)
 {
-	TimestampTz now = GetCurrentTimestamp();
-	int64		wait;
+	int64		wait = window_wait(lock_state(limiter, false), http_now_ms());
 
-	SpinLockAcquire(&limiter->mutex);
-	wait = wait_for_window(limiter, now);
-	SpinLockRelease(&limiter->mutex);
+	unlock_state(limiter);
 	return wait;
 }
 
 bool
-limiter_acquire(Limiter *limiter, LimiterTicket *ticket, bool *newcomer)
+limiter_acquire(Limiter *limiter, LimiterPermit *permit, bool force,
+				bool *response_pending)
 {
-	TimestampTz now = GetCurrentTimestamp();
-	bool		taken;
+	LimiterState *state = lock_state(limiter, true);
+	int64		now = http_now_ms();
+	int64		wait = window_wait(state, now);
+	bool		permitted;
 
-	SpinLockAcquire(&limiter->mutex);
-	*newcomer = awaits_first(limiter, now);
-	taken = !*newcomer && wait_for_window(limiter, now) == 0;
-	if (taken)
-		send(limiter, ticket, now);
-	SpinLockRelease(&limiter->mutex);
-	return taken;
+	*response_pending = is_response_pending(state, now);
+	permitted = !*response_pending && (wait == 0 || force);
+	if (permitted)
+		send(state, permit, now);
+	unlock_state(limiter);
+	return permitted;
 }
 
 void
-limiter_release(Limiter *limiter, const LimiterTicket *ticket,
-				bool answered)
+limiter_release(Limiter *limiter, const LimiterPermit *permit, bool responded)
 {
-	SpinLockAcquire(&limiter->mutex);
-	if (ticket->turn == limiter->turns && limiter->under_way > 0)
-		limiter->under_way--;
-	if (answered)
-		limiter->answered = true;
-	SpinLockRelease(&limiter->mutex);
+	LimiterState *state = lock_state(limiter, false);
+
+	if (permit->window == state->window && state->in_flight > 0)
+		state->in_flight--;
+	if (responded)
+		state->verified = true;
+	unlock_state(limiter);
 }
 
 void
-limiter_update(Limiter *limiter, const LimiterTicket *ticket,
-			   const LimiterUpdate *notice)
+limiter_update(Limiter *limiter, const LimiterPermit *permit,
+			   const LimiterUpdate *update)
 {
-	TimestampTz now = GetCurrentTimestamp();
-
-	if (!notice->refused && notice->limit < 0 && notice->remaining < 0 &&
-		notice->window < 0)
+	if (!update->exceeded && update->limit < 0 && update->remaining < 0 &&
+		update->window_end < 0)
 		return;
-	SpinLockAcquire(&limiter->mutex);
-	note(limiter, ticket, notice, now);
-	SpinLockRelease(&limiter->mutex);
+	update_state(lock_state(limiter, true), permit, update, http_now_ms());
+	unlock_state(limiter);
+}
+
+void
+limiter_note_rejected(Limiter *limiter)
+{
+	LimiterState *state = lock_state(limiter, true);
+
+	state->rejected = http_now_ms();
+	state->verified = false;
+	unlock_state(limiter);
+}
+
+int64
+limiter_rejected_for(Limiter *limiter)
+{
+	int64		rejected = lock_state(limiter, false)->rejected;
+
+	unlock_state(limiter);
+	return rejected == 0 ? 0 : Max(rejected + REJECTED_MS - http_now_ms(), 0);
 }

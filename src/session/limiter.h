@@ -1,12 +1,16 @@
 /*
  * limiter.h
- *		What is known of a rate limit, and whose turn it is to ask.
+ *		The rate limit of an account's endpoint, and whether HiBob rejected the
+ *		account's credentials.
  *
- * A limit is by endpoint and account.  Where the library is preloaded, all
- * sessions share what they know of it, and count down the same requests; else
- * each session is on its own, and learns from the answers that it gets.
+ * Where the library is preloaded, all sessions share the state of a limiter and
+ * count down the same requests.  Otherwise each session knows only the responses
+ * to its own requests.
  *
- * Knows nothing of HTTP: what an answer's headers say comes as a notice.
+ * Times are on the clock of http_now_ms(), which all processes share and nobody
+ * sets: setting the system's clock back prolongs no wait.
+ *
+ * Knows nothing of HTTP: the caller passes what the headers of a response say.
  */
 #ifndef HIBOB_SESSION_LIMITER_H
 #define HIBOB_SESSION_LIMITER_H
@@ -17,76 +21,83 @@
 
 typedef struct Limiter Limiter;
 
-/* Tells one account from another: a digest, not a secret. */
+/* A digest identifies an account; it is no secret. */
 #define LIMITER_ACCOUNT_SIZE 32
 
-/*
- * What the answers said.  The reset is by our own clock, whatever the server's
- * shows.
- */
+/* The limit, as the responses described it. */
 typedef struct RateLimit
 {
 	bool		known;
-	int			limit;			/* requests a window; -1 unknown */
-	int			remaining;		/* less what was sent since; -1 unknown */
+	int			limit;			/* requests in a window; -1 unknown */
+	int			remaining;		/* less those sent since; -1 unknown */
 	TimestampTz reset;			/* when the window ends; 0 unknown */
 } RateLimit;
 
-/* A request that was sent. */
-typedef struct LimiterTicket
+/* A request that limiter_acquire() has permitted. */
+typedef struct LimiterPermit
 {
-	TimestampTz sent_at;
-	uint64		serial;			/* among the limit's requests */
-	uint64		turn;			/* the window that it was sent in */
-	int			rivals;			/* requests that were under way then */
-} LimiterTicket;
+	int64		sent_at;
+	uint64		serial;			/* number among the limiter's requests */
+	uint64		window;			/* number of the window that it was sent in */
+	int			concurrent;		/* other requests that were in flight then */
+	bool		verified;		/* there was a response before */
+} LimiterPermit;
 
-/* What an answer says; -1 for what it does not. */
+/* What the headers of a response say; -1 where they say nothing. */
 typedef struct LimiterUpdate
 {
-	bool		refused;		/* by the limit */
+	bool		exceeded;		/* the request was beyond the limit (429) */
 	int64		limit;
 	int64		remaining;
-	int64		window;			/* its end as the server wrote it, in s, */
-	TimestampTz reset;			/* and by our clock */
+	int64		window_end;		/* in seconds, on the server's clock, */
+	int64		reset;			/* and in ms, on ours */
 	int64		retry_after;	/* ms */
 } LimiterUpdate;
 
 /*
- * The limit of an account's endpoint.  What is not shared lies in the present
- * memory context; what is shared stays.  So ask once and remember.
+ * A limiter for an account and an endpoint, or for all requests with the
+ * account's credentials if the endpoint is "".  The handle lies in the current
+ * memory context.  Shared state is created with the first request.
  */
-extern Limiter *limiter_find(const uint8 *account, const char *endpoint);
+extern Limiter *limiter_create(const uint8 *account, const char *endpoint);
+
+/* Makes a handle one of another account, whose credentials are used now. */
+extern void limiter_set_account(Limiter *limiter, const uint8 *account);
 
 extern RateLimit limiter_state(Limiter *limiter);
 
-/* For how long, in ms, no request may be sent. */
+/* For how many ms no request may be sent. */
 extern int64 limiter_wait(Limiter *limiter);
 
 /*
- * A request may go out: then the ticket is filled in, and true.  Else what
- * limiter_wait() says has changed, or somebody else asks for the first time:
- * nothing is known before that is answered, and for a little while it is worth
- * the wait ("newcomer").  A ticket is given back when its answer's head is
- * there, or when nobody waits for it any more.
+ * Permits a request, unless limiter_wait() is not 0 or the first response is
+ * pending: as long as there was none, a further request is permitted only every
+ * half a second.  With "force" only the latter holds a request back.  A permit
+ * is released when the head of its response has arrived, or when nothing waits
+ * for it any more.
  */
-extern bool limiter_acquire(Limiter *limiter, LimiterTicket *ticket,
-							bool *newcomer);
-extern void limiter_release(Limiter *limiter, const LimiterTicket *ticket,
-							bool answered);
+extern bool limiter_acquire(Limiter *limiter, LimiterPermit *permit,
+							bool force, bool *response_pending);
 
-/* Learns from the answer to a request. */
-extern void limiter_update(Limiter *limiter, const LimiterTicket *ticket,
-						   const LimiterUpdate *notice);
+/* "responded": there was a response, and the credentials were accepted. */
+extern void limiter_release(Limiter *limiter, const LimiterPermit *permit,
+							bool responded);
+
+/* Learns from the response to a request. */
+extern void limiter_update(Limiter *limiter, const LimiterPermit *permit,
+						   const LimiterUpdate *update);
 
 /*
- * When the credentials were refused last, by an answer to whatever session; 0 if
- * never.  That is remembered for whoever asks, and changes nothing here.
+ * HiBob blocks an address after fifty responses 401 within ten seconds.  So
+ * rejected credentials are not sent again for a minute, by no session; then one
+ * request goes first again.
  */
-extern void limiter_note_refused(Limiter *limiter);
-extern TimestampTz limiter_refused_at(Limiter *limiter);
+extern void limiter_note_rejected(Limiter *limiter);
 
-/* Asks the server for shared memory, if it is about to start. */
+/* For how many more ms; 0 if they were not rejected, or long ago. */
+extern int64 limiter_rejected_for(Limiter *limiter);
+
+/* Requests shared memory, if the server is starting. */
 extern void limiter_init(void);
 
 #endif							/* HIBOB_SESSION_LIMITER_H */

@@ -5,56 +5,70 @@
 #include "postgres.h"
 
 #include "session/row_counts.h"
-#include "utils/hsearch.h"
 #include "utils/inval.h"
 
-typedef struct RowCountEntry
+#define MAX_TABLES 256
+
+typedef struct RowCount
 {
-	Oid			relid;			/* hash key */
-	double		rows;			/* negative: not any more */
-} RowCountEntry;
+	Oid			relid;			/* InvalidOid: unused */
+	double		rows;
+} RowCount;
 
-static HTAB *tables = NULL;
+/* The oldest entry makes room for a new one. */
+static RowCount counts[MAX_TABLES];
+static int	next_entry = 0;
 
-/* The table's options may have changed, or it is gone. */
-static void
-forget(Datum arg, Oid relid)
+static RowCount *
+find_entry(Oid relid)
 {
-	HASH_SEQ_STATUS seq;
-	RowCountEntry  *table;
-
-	hash_seq_init(&seq, tables);
-	while ((table = hash_seq_search(&seq)) != NULL)
-		if (!OidIsValid(relid) || table->relid == relid)
-			table->rows = -1;
+	for (int i = 0; i < MAX_TABLES; i++)
+		if (counts[i].relid == relid)
+			return &counts[i];
+	return NULL;
 }
 
+/* The table's options may have changed, or it was dropped. */
 static void
-make_table(void)
+invalidate(Datum arg, Oid relid)
 {
-	HASHCTL ctl = {.keysize = sizeof(Oid), .entrysize = sizeof(RowCountEntry)};
+	RowCount   *entry = OidIsValid(relid) ? find_entry(relid) : NULL;
 
-	tables = hash_create("hibob_fdw tables seen", 32, &ctl,
-						 HASH_ELEM | HASH_BLOBS);
-	CacheRegisterRelcacheCallback(forget, (Datum) 0);
+	if (!OidIsValid(relid))
+		memset(counts, 0, sizeof(counts));
+	else if (entry != NULL)
+		entry->relid = InvalidOid;
+}
+
+void
+row_counts_init(void)
+{
+	static bool registered = false;
+
+	if (registered)
+		return;
+	CacheRegisterRelcacheCallback(invalidate, (Datum) 0);
+	registered = true;
 }
 
 void
 row_count_note(Oid relid, double rows)
 {
-	RowCountEntry  *table;
+	RowCount   *entry = find_entry(relid);
 
-	if (tables == NULL)
-		make_table();
-	table = hash_search(tables, &relid, HASH_ENTER, NULL);
-	table->rows = rows;
+	if (entry == NULL)
+	{
+		entry = &counts[next_entry];
+		next_entry = (next_entry + 1) % MAX_TABLES;
+	}
+	entry->relid = relid;
+	entry->rows = rows;
 }
 
 double
 row_count_last(Oid relid)
 {
-	RowCountEntry  *table = tables == NULL ? NULL :
-		hash_search(tables, &relid, HASH_FIND, NULL);
+	const RowCount *entry = find_entry(relid);
 
-	return table == NULL ? -1 : table->rows;
+	return entry == NULL ? -1 : entry->rows;
 }

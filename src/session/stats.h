@@ -1,7 +1,7 @@
 /*
  * stats.h
- *		What a session's requests came to, by server and endpoint; and the sum
- *		of all sessions, where the library was loaded at the server's start.
+ *		Statistics of requests by server and endpoint: those of the session, and
+ *		those of all sessions if the library was loaded at the server's start.
  *
  * Counts and times, and of an error a few words of our own: nothing of a user,
  * of credentials, of a condition's values or of what HiBob sent.
@@ -12,12 +12,13 @@
 #include "postgres.h"
 
 #include "datatype/timestamp.h"
+#include "nodes/pg_list.h"
 #include "session/exchange.h"
 
 #define STATS_ENDPOINT_SIZE 96
 #define STATS_ERROR_SIZE 96
 
-/* Zero but for what it is filled with, since it is compared by its bytes. */
+/* Padded with zeros, since keys are compared by their bytes. */
 typedef struct StatsKey
 {
 	Oid			serverid;
@@ -30,33 +31,79 @@ typedef struct StatsFigures
 	int64		rows;
 	int64		bytes;
 	int64		retries;
-	int64		waits;			/* times held back by the rate limit */
+	int64		waits;			/* delays by the rate limit */
 	int64		wait_ms;
 	int64		errors;
-	TimestampTz last_success;	/* 0: there was none */
+	TimestampTz last_success;	/* 0: none */
 	TimestampTz last_failure;
-	char		last_error[STATS_ERROR_SIZE];	/* empty: there was none */
+	char		last_error[STATS_ERROR_SIZE];	/* empty: none */
 } StatsFigures;
 
-/* Of an endpoint, in this session; it stays until the session ends. */
+/* An endpoint in this session; the entry stays until the session ends. */
 typedef struct StatsEntry
 {
 	StatsKey	key;
-	NameData	server;
+	NameData	server;			/* its latest name */
 	TimestampTz since;			/* when counting began */
 	ExchangeCounters counters;	/* for ExchangePolicy.totals */
 	StatsFigures figures;		/* those that are not among the counters */
-	StatsFigures told;			/* what the sum of all sessions has of it */
+	StatsFigures reported;		/* what the cluster's statistics include */
 } StatsEntry;
 
-/* The entry of an endpoint: method and documented path.  Made if need be. */
+/* An endpoint of a server in one of the cluster's databases. */
+typedef struct ClusterStatsKey
+{
+	Oid			database;
+	StatsKey	endpoint;
+} ClusterStatsKey;
+
+typedef struct ClusterStatsEntry
+{
+	ClusterStatsKey key;
+	NameData	server;			/* its latest name */
+	TimestampTz since;			/* when counting began */
+	int64		last_used;
+	StatsFigures figures;
+} ClusterStatsEntry;
+
+/*
+ * Registers callbacks and, if the server is starting, requests shared memory.
+ * May be called again after an error.
+ */
+extern void stats_init(void);
+
+/*
+ * The entry of an endpoint (method and documented path), made if need be.  A
+ * session has a thousand entries; further endpoints share the last one.
+ */
 extern StatsEntry *stats_entry(Oid serverid, const char *server,
 							   const char *method, const char *path);
 
-/* An answer was whole. */
+/* A response was complete. */
 extern void stats_note_success(StatsEntry *entry);
 
-/* There was none, or not one with rows; "words" have no data of anybody. */
-extern void stats_note_error(StatsEntry *entry, const char *words);
+/*
+ * There was no response, or none with rows.  The text must not contain
+ * anybody's data.
+ */
+extern void stats_note_error(StatsEntry *entry, const char *text);
+
+/* The session's entries, as a list, and all figures of one. */
+extern List *stats_list(void);
+extern StatsFigures stats_figures(const StatsEntry *entry);
+
+/* Sets all figures of the session to zero.  Entries stay: scans use them. */
+extern void stats_reset(void);
+
+/*
+ * The statistics of all sessions.  They exist only if the library was loaded at
+ * the server's start; only then the other functions may be called.
+ */
+extern bool stats_cluster_exists(void);
+
+/* A copy of all entries: an array, palloc'd. */
+extern ClusterStatsEntry *stats_cluster_copy(int *n);
+
+extern void stats_cluster_reset(void);
 
 #endif							/* HIBOB_SESSION_STATS_H */

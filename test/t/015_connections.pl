@@ -20,7 +20,7 @@ my $CONNECTIONS = 'SELECT server_name, user_name = current_user, valid,'
   . ' FROM hibob_fdw_get_connections() ORDER BY 1';
 # What is kept of answers.
 my $KEPT = q{SELECT count(*) FROM pg_backend_memory_contexts
-	WHERE name = 'hibob_fdw cache entry'};
+	WHERE name = 'hibob_fdw result'};
 
 add_server($node, 'bob', $sim);
 add_server($node, 'two', $sim);

@@ -1,0 +1,318 @@
+# The option token_file of user mappings: who may set it, which files it takes,
+# and a token that is rotated.
+
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use HibobTest qw(:DEFAULT session states told);
+use PostgreSQL::Test::Utils;
+use POSIX qw(mkfifo);
+use Test::More;
+
+my $dir = PostgreSQL::Test::Utils::tempdir;
+my $COUNT = 'SELECT count(*) FROM bob.people';
+my $sim = start_simulator(employees => 20);
+my $node = new_cluster('token_file', "shared_preload_libraries = 'hibob_fdw'");
+
+add_server($node, 'bob', $sim, q{max_retries '0'});
+query($node, q{
+	CREATE ROLE reader LOGIN;
+	CREATE ROLE maker LOGIN;
+	GRANT USAGE ON FOREIGN DATA WRAPPER hibob_fdw TO maker;
+	GRANT USAGE ON FOREIGN SERVER bob TO reader;
+	GRANT USAGE ON SCHEMA bob TO reader;
+	GRANT SELECT ON bob.people TO reader;
+	GRANT EXECUTE ON FUNCTION hibob_fdw_status TO reader;
+	DROP USER MAPPING FOR CURRENT_USER SERVER bob});
+
+sub write_file
+{
+	my ($name, $content, $mode) = @_;
+	my $file = "$dir/$name";
+
+	unlink $file;
+	append_to_file($file, $content);
+	chmod $mode // 0400, $file or die "$file: $!";
+	return $file;
+}
+
+# Makes the superuser's mapping anew.
+sub map_file
+{
+	my ($file, $id) = @_;
+
+	$id //= q{service_user_id 'SERVICE-5772', };
+	query($node, "DROP USER MAPPING IF EXISTS FOR CURRENT_USER SERVER bob;
+		CREATE USER MAPPING FOR CURRENT_USER SERVER bob
+		OPTIONS (${id}token_file '$file')");
+	return;
+}
+
+# --- good files ------------------------------------------------------------------
+
+my $file = write_file('token', "$TOKEN\n");
+map_file($file);
+is(query($node, $COUNT), 20, 'a token in a file');
+is(query($node, "SELECT credentials FROM hibob_fdw_status('bob')"),
+	'token_file', '... as the status says');
+foreach my $case ([ 'without a line break', $TOKEN ],
+	[ 'with DOS line breaks', "$TOKEN\r\nmore\r\n" ],
+	[ 'with more lines', "$TOKEN\n\nmore\n" ],
+	[ 'mode 0600', "$TOKEN\n", 0600 ],
+	[ 'of 4096 bytes', $TOKEN . "\n" . 'x' x (4095 - length $TOKEN) ])
+{
+	my ($what, $content, $mode) = @$case;
+
+	map_file(write_file('good', $content, $mode));
+	is(query($node, $COUNT), 20, "a file $what");
+}
+map_file(write_file('both', "SERVICE-5772:$TOKEN\n"), '');
+is(query($node, $COUNT), 20, 'the id of the service user in the file');
+
+# --- bad files, which are an error ------------------------------------------------
+
+my @bad = (
+	[ 'missing', "$dir/missing", 'could not be opened: No such file' ],
+	[ 'empty', write_file('empty', ''), 'is empty' ],
+	[ 'an empty line', write_file('line', "\n$TOKEN\n"), 'first line is empty' ],
+	[ 'a control character', write_file('control', "${TOKEN}\tx\n"),
+		'control character' ],
+	[ 'a zero byte', write_file('zero', "${TOKEN}\0x\n"), 'control character' ],
+	[ 'too large', write_file('large', 'x' x 4097), 'larger than 4096 bytes' ],
+	[ 'readable by the group', write_file('group', $TOKEN, 0440), 'permissions' ],
+	[ 'readable by others', write_file('others', $TOKEN, 0404), 'permissions' ],
+	[ 'a directory', $dir, 'not a regular file' ],
+	[ 'a device', '/dev/zero', 'not a regular file' ],
+	[ 'a loop of links', "$dir/loop", 'could not be opened: Too many levels' ],
+	[ 'a FIFO', "$dir/fifo", 'not a regular file' ],
+);
+symlink "$dir/loop", "$dir/loop";
+mkfifo("$dir/fifo", 0600) or die "mkfifo: $!";
+push @bad, [ 'not readable', write_file('none', $TOKEN, 0), 'Permission denied' ]
+  if $> != 0;
+requests($sim);
+my @table;
+foreach my $case (@bad)
+{
+	my ($what, $path, $words) = @$case;
+
+	map_file($path);
+	my ($state, $message) = query_error($node, $COUNT);
+	is($state, 'HV00J', "a file that is $what");
+	like($message, qr/DETAIL: .*\Q$path\E.*\Q$words\E/, '... and what is wrong');
+	like($message, qr/HINT:  Option token_file/, '... and a hint');
+	ok(!told($message), '... without its content');
+	my ($detail) = $message =~ /DETAIL:  (?:The file is "[^"]*"\. )?(.*)/;
+	push @table, { file => $what, state => $state, detail => $detail };
+	is(query($node, "SELECT status, credentials FROM hibob_fdw_status('bob')"),
+		'not configured|token_file', '... as the status says');
+}
+map_file(write_file('no_id', "$TOKEN\n"), '');
+like((query_error($node, $COUNT))[1], qr/HV00J:.*no service user id/s,
+	'a file without the id of the service user');
+map_file(write_file('no_token', "SERVICE-5772:\n"), '');
+like((query_error($node, $COUNT))[1], qr/HV00J:.*no service user id/s,
+	'... or without the token');
+is(scalar requests($sim), 0, 'none of them causes a request');
+HibobTest::report('token_file', [qw(file state detail)], @table);
+
+# --- options -------------------------------------------------------------------
+
+foreach my $case ([ "token_file 'hush'", 'HV024', 'not absolute' ],
+	[ "token_file ''", 'HV024', 'not absolute' ],
+	[ "token_file '/x', token 'y'", 'HV00D', 'cannot be combined' ],
+	[ "service_user_id 'x'", 'HV00J', 'is missing' ])
+{
+	my ($options, $expected, $words) = @$case;
+	my ($state, $message) = query_error($node,
+		"CREATE USER MAPPING FOR reader SERVER bob OPTIONS ($options)");
+
+	is($state, $expected, "OPTIONS ($options)");
+	like($message, qr/$words/, '... and why');
+	unlike($message, qr/hush/, '... without the value');
+}
+query($node, "DROP USER MAPPING FOR CURRENT_USER SERVER bob;
+	CREATE USER MAPPING FOR CURRENT_USER SERVER bob
+	OPTIONS (service_user_id 'SERVICE-5772', token '$TOKEN')");
+is(query($node, "SELECT credentials FROM hibob_fdw_status('bob')"), 'token',
+	'the status of a token in the catalog');
+query($node, "ALTER USER MAPPING FOR CURRENT_USER SERVER bob
+	OPTIONS (DROP token, ADD token_file '$file')");
+is(query($node, $COUNT), 20, 'from a token to a file by ALTER');
+
+# --- roles that are no superusers -------------------------------------------------
+
+my @not_theirs = (
+	"CREATE USER MAPPING FOR reader SERVER bob OPTIONS (token_file '$file')",
+	"CREATE USER MAPPING FOR reader SERVER bob OPTIONS (token_file '$dir/missing')");
+my %answers = map { (session($node, "SET ROLE reader; $_"))[1] =~ s/\d+$//mr => 1 }
+  @not_theirs;
+is(scalar keys %answers, 1, 'a role cannot set it, and learns nothing of a file');
+like((keys %answers)[0], qr/42501.*only superusers can set option "token_file"/,
+	'... as the error says');
+
+query($node, qq{CREATE USER MAPPING FOR reader SERVER bob
+	OPTIONS (service_user_id 'SERVICE-5772', token_file '$file')});
+is(query($node, "SET ROLE reader; $COUNT"), 20, 'a role uses it');
+foreach my $change ("SET token_file '$dir/missing'", 'DROP token_file',
+	"SET service_user_id 'x'", "DROP token_file, ADD token 'x'")
+{
+	my $state = (query_error($node, "SET ROLE reader;
+		ALTER USER MAPPING FOR reader SERVER bob OPTIONS ($change)"))[0];
+
+	# What drops the option has none of the superuser's afterwards.
+	my $expected = $change eq "DROP token_file, ADD token 'x'" ? ''
+	  : $change eq 'DROP token_file' ? 'HV00J' : '42501';
+	is($state, $expected, "... and alters it: $change");
+}
+
+# What is wrong with the file is the superuser's business.
+query($node, 'DROP USER MAPPING FOR reader SERVER bob');
+my %seen;
+foreach my $path ("$dir/missing", "$dir/empty", "$dir/others", $dir)
+{
+	query($node, qq{CREATE USER MAPPING FOR reader SERVER bob
+		OPTIONS (service_user_id 'SERVICE-5772', token_file '$path')});
+	foreach my $sql ($COUNT, "SET client_min_messages = debug5; $COUNT",
+		"SELECT * FROM hibob_fdw_status('bob')")
+	{
+		my ($out, $err) = session($node, "SET ROLE reader; $sql");
+
+		unlike("$out$err", qr/\Q$dir\E|No such|empty|permission/i,
+			'... who does not learn what is wrong with a file');
+		push @{ $seen{$sql} }, ($err =~ /^(ERROR.*)$/m)[0] // $out =~ s/\d\d:\S+//gr =~ s/\|[^|]*$//r;
+	}
+	query($node, 'DROP USER MAPPING FOR reader SERVER bob');
+}
+foreach my $sql (sort keys %seen)
+{
+	my %different = map { $_ => 1 } @{ $seen{$sql} };
+	is(scalar keys %different, 1, "... since all are alike: $sql");
+}
+like(slurp_file($node->logfile), qr/could not use token file "\Q$dir\E\/others".*\n.*permissions/,
+	'the log says it');
+
+# A server of another role: where the token goes is decided by its owner, among
+# the allowed hosts.
+query($node, qq{SET ROLE maker;
+	CREATE SERVER own FOREIGN DATA WRAPPER hibob_fdw;
+	CREATE FOREIGN TABLE pg_temp.own (id text) SERVER own
+		OPTIONS (resource 'people');
+	RESET ROLE;
+	CREATE USER MAPPING FOR maker SERVER own
+		OPTIONS (service_user_id 'SERVICE-5772', token_file '$file');
+	SET ROLE maker;
+	ALTER SERVER own OPTIONS (ADD base_url '$sim/v1')});
+requests($sim);
+is((query_error($node, q{SET ROLE maker;
+	CREATE FOREIGN TABLE pg_temp.own (id text) SERVER own
+		OPTIONS (resource 'people');
+	SELECT * FROM pg_temp.own}))[0], '42501',
+	'the owner of the server cannot direct the token elsewhere');
+is(scalar requests($sim), 0, '... by no request');
+
+# --- a token that is rotated --------------------------------------------------
+
+# As Kubernetes does it: the path leads through links, one of which is replaced.
+mkdir "$dir/$_" foreach ('v1', 'v2', 'v3');
+my %versions = (v1 => $TOKEN, v2 => 'second-token', v3 => 'third-token');
+foreach my $version (sort keys %versions)
+{
+	append_to_file("$dir/$version/token", "$versions{$version}\n");
+	chmod 0400, "$dir/$version/token";
+}
+sub rotate
+{
+	my ($version) = @_;
+
+	symlink "$dir/$version", "$dir/data.new" or die "symlink: $!";
+	rename "$dir/data.new", "$dir/data" or die "rename: $!";
+	return;
+}
+rotate('v1');
+symlink "$dir/data/token", "$dir/link";
+map_file("$dir/link");
+
+my $psql = $node->background_psql('postgres', on_error_stop => 0);
+my $other = $node->background_psql('postgres', on_error_stop => 0);
+is($psql->query($COUNT), 20, 'through links');
+is($other->query($COUNT), 20, '... in two sessions');
+requests($sim);
+rotate('v2');
+is($psql->query($COUNT), 20, 'the old token while HiBob takes it');
+is(scalar requests($sim), 1, '... by one request');
+tell($sim, 'config', { token => 'second-token' });
+is($psql->query($COUNT), 20, 'the new one once it does not');
+is_deeply([ map { $_->{status} } requests($sim) ], [ 401, 200 ],
+	'... by one request more');
+is($psql->query($COUNT), 20, '... and then');
+is_deeply([ map { $_->{status} } requests($sim) ], [200], '... at once');
+is($other->query($COUNT), 20, 'another session');
+is_deeply([ map { $_->{status} } requests($sim) ], [200],
+	'... reads the file before it sends what was rejected');
+
+# Several streams at once: each gets a 401, all go on.
+query($node, q{CREATE FOREIGN TABLE bob.training (employee_id text, id bigint)
+	SERVER bob OPTIONS (resource 'training')});
+my $TRAINING = q{SELECT count(*) > 0 FROM bob.training WHERE employee_id = ANY
+	(SELECT array_agg((3332883884017713238 + 37 * n)::text)
+	   FROM generate_series(1, 12) AS n)};
+my $expected = $psql->query($TRAINING);
+$psql->query("BEGIN; DECLARE c CURSOR FOR $TRAINING");
+rotate('v3');
+tell($sim, 'config', { token => 'third-token' });
+is($psql->query('FETCH ALL FROM c; COMMIT'), $expected,
+	'a query with parallel requests');
+is($psql->query($COUNT), 20, '... and the next one');
+
+# The file has no token that HiBob takes.
+requests($sim);
+tell($sim, 'config', { token => 'fourth-token' });
+$psql->query($COUNT);
+like($psql->{stderr}, qr/rejected the credentials/, 'nothing new in the file');
+$psql->{stderr} = '';
+is_deeply([ map { $_->{status} } requests($sim) ], [401], '... is one 401');
+$psql->query($COUNT);
+like($psql->{stderr}, qr/rejected the credentials/, '... and known then');
+$psql->{stderr} = '';
+is(scalar requests($sim), 0, '... without a request');
+unlink "$dir/v3/token";
+append_to_file("$dir/v3/token", "fourth-token\n");
+chmod 0400, "$dir/v3/token";
+is($psql->query($COUNT), 20, '... until the file changes');
+is_deeply([ map { $_->{status} } requests($sim) ], [200], '... by one request');
+
+# A new token that is wrong, too.
+unlink "$dir/v3/token";
+append_to_file("$dir/v3/token", "fifth-token\n");
+chmod 0400, "$dir/v3/token";
+tell($sim, 'config', { token => 'sixth-token' });
+$psql->query($COUNT);
+like($psql->{stderr}, qr/rejected the credentials/, 'another wrong token');
+like($psql->{stderr}, qr/HINT: .*token_file/, '... and where it comes from');
+$psql->{stderr} = '';
+is_deeply([ map { $_->{status} } requests($sim) ], [ 401, 401 ],
+	'... is sent once');
+
+# The file is gone, or bad: that is not the error of a session that has a token.
+unlink "$dir/v3/token";
+$psql->query($COUNT);
+like($psql->{stderr}, qr/rejected the credentials/, 'the file is gone');
+is(scalar requests($sim), 0, '... without a request');
+$psql->quit;
+$other->quit;
+is((query_error($node, $COUNT))[0], 'HV00J', '... which a new session says');
+
+# --- dumps --------------------------------------------------------------------
+
+map_file($file);
+my ($dump, $errors);
+IPC::Run::run([ 'pg_dump', '-s', '-d', $node->connstr('postgres') ],
+	'>', \$dump, '2>', \$errors) or die $errors;
+like($dump, qr/token_file '\Q$file\E'/, 'a dump has the name of the file');
+ok(!told($dump), '... and not the token');
+is(query($node, "SELECT count(*) FROM pg_user_mappings
+	WHERE umoptions::text LIKE '%$TOKEN%'"), 0, '... as the catalog');
+
+done_testing();
