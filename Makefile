@@ -69,6 +69,13 @@ $(error hibob_fdw needs PostgreSQL 15 or newer; $(PG_CONFIG) belongs to $(MAJORV
 endif
 endif
 
+# A newer version may need changes in src/compat.h.
+ifeq ($(filter 15 16 17 18 19,$(MAJORVERSION)),)
+ifneq ($(filter-out clean distclean dist installcheck uninstall,$(or $(MAKECMDGOALS),all)),)
+$(warning hibob_fdw supports PostgreSQL 15 to 19; it may not compile or work with $(MAJORVERSION), to which $(PG_CONFIG) belongs)
+endif
+endif
+
 # Each word of a path is a path of its own to PGXS here.
 ifneq ($(word 2,$(DESTDIR)),)
 ifeq ($(with_llvm),yes)

@@ -3,6 +3,35 @@
 -- complain if the script is sourced in psql rather than by CREATE EXTENSION
 \echo Use "CREATE EXTENSION hibob_fdw" to load this file. \quit
 
+CREATE FUNCTION hibob_fdw_version(
+    OUT extension text,
+    OUT libcurl text,
+    OUT json_c text)
+RETURNS record
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION hibob_fdw_version()
+IS 'versions of the extension and of the libraries that it uses';
+
+-- The server keeps a library that it has loaded, in shared_preload_libraries or
+-- in this session, when a newer one is installed.  The older one lacks functions
+-- of this script.
+DO $$
+DECLARE
+    needed CONSTANT text := '1.0';
+    loaded text;
+BEGIN
+    SELECT extension INTO loaded FROM hibob_fdw_version();
+    IF string_to_array(loaded, '.')::int[] < string_to_array(needed, '.')::int[] THEN
+        RAISE object_not_in_prerequisite_state USING
+            MESSAGE = format('the server has loaded version %s of the library of hibob_fdw, but version %s is needed',
+                             loaded, needed),
+            HINT = 'Restart the server if hibob_fdw is in shared_preload_libraries; otherwise start a new session.';
+    END IF;
+END
+$$;
+
 CREATE FUNCTION hibob_fdw_handler()
 RETURNS fdw_handler
 AS 'MODULE_PATHNAME'
@@ -18,17 +47,6 @@ IS 'callbacks of the foreign data wrapper';
 
 COMMENT ON FUNCTION hibob_fdw_validator(text[], oid)
 IS 'checks the options of the foreign data wrapper';
-
-CREATE FUNCTION hibob_fdw_version(
-    OUT extension text,
-    OUT libcurl text,
-    OUT json_c text)
-RETURNS record
-AS 'MODULE_PATHNAME'
-LANGUAGE C STRICT PARALLEL SAFE;
-
-COMMENT ON FUNCTION hibob_fdw_version()
-IS 'versions of the extension and of the libraries that it uses';
 
 CREATE FOREIGN DATA WRAPPER hibob_fdw
   HANDLER hibob_fdw_handler

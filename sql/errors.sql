@@ -31,8 +31,7 @@ EXCEPTION WHEN OTHERS THEN
 		detail := regexp_replace(detail, 'resets at .*\.', 'resets at TIME.');
 		detail := regexp_replace(detail, '127.0.0.1[ :]+(port )?\d+',
 								 'ADDRESS', 'g');
-		detail := regexp_replace(detail, 'after \d+ ms', 'after TIME');
-		RETURN NEXT 'DETAIL: ' || replace(detail, 'Couldn''t', 'Could not');
+		RETURN NEXT 'DETAIL: ' || detail;
 	END IF;
 	IF hint <> '' THEN
 		RETURN NEXT 'HINT: ' || hint;

@@ -75,7 +75,7 @@ SELECT everything#>>'{work,custom}' IS NOT NULL AS custom, cost_centre
 
 -- The same from every published form of an answer.
 CREATE TEMP TABLE expected AS SELECT * FROM people;
-CREATE VIEW difference AS
+CREATE TEMP VIEW difference AS
 	(SELECT * FROM people EXCEPT ALL SELECT * FROM expected)
 	UNION ALL (SELECT * FROM expected EXCEPT ALL SELECT * FROM people);
 \! "$HIBOB_TELL" config '{"forms": "nested"}'

@@ -28,8 +28,13 @@
 #include "commands/explain_state.h"
 #include "storage/waiteventset.h"
 #endif
+#if PG_VERSION_NUM >= 190000
+#include "nodes/miscnodes.h"
+#endif
 #include "utils/acl.h"
+#include "utils/date.h"
 #include "utils/resowner.h"
+#include "utils/timestamp.h"
 #include "utils/wait_event.h"
 
 /* 18 lets a module say its name and version. */
@@ -113,6 +118,50 @@
 #define hibob_shmem_init_hash(name, nelems, info, flags) \
 	ShmemInitHash(name, nelems, nelems, info, flags)
 #endif
+
+/* 19 passes the columns that ANALYZE names to hibobImportForeignStatistics(). */
+#if PG_VERSION_NUM >= 190000
+#define HIBOB_ANALYZE_PASSES_COLUMNS
+#endif
+
+/*
+ * Conversions to timestamptz in the session's time zone.  A value that is out
+ * of range becomes an infinite one.
+ */
+static inline TimestampTz
+hibob_date_to_timestamptz(DateADT date)
+{
+#if PG_VERSION_NUM >= 190000
+	ErrorSaveContext context = {.type = T_ErrorSaveContext};
+	TimestampTz result = date2timestamptz_safe(date, (Node *) &context);
+
+	if (context.error_occurred)
+		return date < 0 ? DT_NOBEGIN : DT_NOEND;
+	return result;
+#else
+	int			overflow;
+
+	return date2timestamptz_opt_overflow(date, &overflow);
+#endif
+}
+
+static inline TimestampTz
+hibob_timestamp_to_timestamptz(Timestamp timestamp)
+{
+#if PG_VERSION_NUM >= 190000
+	ErrorSaveContext context = {.type = T_ErrorSaveContext};
+	TimestampTz result = timestamp2timestamptz_safe(timestamp,
+													(Node *) &context);
+
+	if (context.error_occurred)
+		return timestamp < 0 ? DT_NOBEGIN : DT_NOEND;
+	return result;
+#else
+	int			overflow;
+
+	return timestamp2timestamptz_opt_overflow(timestamp, &overflow);
+#endif
+}
 
 /*
  * Whose user mapping a scan uses: that of the role whose permissions count for

@@ -9,6 +9,7 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "compat.h"
 #include "fdw/analyze.h"
 #include "fdw/async.h"
@@ -75,6 +76,9 @@ hibob_fdw_handler(PG_FUNCTION_ARGS)
 	routine->ForeignAsyncNotify = hibobForeignAsyncNotify;
 	routine->ImportForeignSchema = hibobImportForeignSchema;
 	routine->AnalyzeForeignTable = hibobAnalyzeForeignTable;
+#ifdef HIBOB_ANALYZE_PASSES_COLUMNS
+	routine->ImportForeignStatistics = hibobImportForeignStatistics;
+#endif
 	PG_RETURN_POINTER(routine);
 }
 

@@ -160,6 +160,11 @@ layers_test() {
     run sh -c "echo '#include \"row/row.h\"' >>'$bad/row/row_reader.h'"
     check "... and a circle" sh -c \
         "test/lib/layers.sh '$bad' | grep -q 'row/row.h: includes itself\|row/row_reader.h: includes itself'" || true
+    check "versions of PostgreSQL only in compat.h" \
+        test/lib/versions.sh || true
+    run sh -c "echo '#if PG_VERSION_NUM >= 190000' >>'$bad/http/mux.c'"
+    check "... which finds one elsewhere" sh -c \
+        "test/lib/versions.sh '$bad' | grep -q 'http/mux.c:[0-9]*: .*compat.h'" || true
 }
 
 # The manual's part on resources is what the catalogue says.

@@ -1,140 +1,274 @@
 /*
  * analyze.c
- *		ANALYZE: a sample of all rows that HiBob sends.
+ *		ANALYZE: a random sample of all rows of a foreign table.
  *
- * HiBob has no way to ask for some of the rows, so all of them are read, by a
- * query like any other: with the table's options, its errors and its warnings,
- * as the table's owner, and cancellable.
+ * HiBob cannot send some of the rows, so all of them are read.  The scan is our
+ * own and not an SQL query, which planner hooks of other extensions could
+ * change.  It runs as the owner of the foreign table: the server switches to
+ * the owner of the parent where the table is a partition or inherits.
  */
 #include "postgres.h"
 
-#include "executor/spi.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/pg_attribute.h"
+#include "catalog/pg_inherits.h"
+#include "compat.h"
+#include "executor/tuptable.h"
 #include "fdw/analyze.h"
 #include "foreign/foreign.h"
 #include "miscadmin.h"
 #include "options/options.h"
-#include "utils/builtins.h"
+#include "remote/remote_query.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/sampling.h"
-
-/* Rows taken from the query at once. */
-#define FETCH_ROWS 200
+#include "utils/syscache.h"
 
 /* A sample that is being taken (Vitter's algorithm Z). */
 typedef struct Sample
 {
-	Relation	rel;
 	HeapTuple  *rows;
 	int			nrows;
-	int			room;
-	double		seen;
+	int			max_rows;
+	double		rows_read;
 	double		to_skip;		/* -1: not determined yet */
 	ReservoirStateData state;
 	MemoryContext context;		/* of the rows */
 } Sample;
 
-/*
- * A row of the query as one of the table: the query does not have the dropped
- * columns.
+/* ------------------------------------------------------------------------
+ * Columns
+ * ------------------------------------------------------------------------
  */
-static HeapTuple
-row_of_table(const Sample *sample, HeapTuple row, TupleDesc query)
-{
-	TupleDesc	desc = RelationGetDescr(sample->rel);
-	Datum	   *values = palloc0(sizeof(Datum) * desc->natts);
-	bool	   *nulls = palloc(desc->natts);
-	MemoryContext old;
-	HeapTuple	result;
-	int			n = 0;
 
-	for (int i = 0; i < desc->natts; i++)
-	{
-		nulls[i] = true;
-		if (!TupleDescAttr(desc, i)->attisdropped)
-			values[i] = SPI_getbinval(row, query, ++n, &nulls[i]);
-	}
-	old = MemoryContextSwitchTo(sample->context);
-	result = heap_form_tuple(desc, values, nulls);
+/* Columns that an ANALYZE command names; "relid" is invalid if it names none. */
+typedef struct NamedColumns
+{
+	Oid			relid;
+	Bitmapset  *attnums;
+} NamedColumns;
+
+/* Of the next call of hibobAnalyzeForeignTable(), and of the sample after it. */
+static NamedColumns announced;
+static NamedColumns named;
+
+static void
+clear_names(NamedColumns *columns)
+{
+	columns->relid = InvalidOid;
+	bms_free(columns->attnums);
+	columns->attnums = NULL;
+}
+
+#ifdef HIBOB_ANALYZE_PASSES_COLUMNS
+/*
+ * The server offers to import statistics before it takes a sample, and passes
+ * the columns that the command names.  There is nothing to import.
+ */
+bool
+hibobImportForeignStatistics(Relation rel, List *columns, int elevel)
+{
+	MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
+	ListCell   *lc;
+
+	clear_names(&announced);
+	foreach(lc, columns)
+		announced.attnums =
+			bms_add_member(announced.attnums,
+						   get_attnum(RelationGetRelid(rel), strVal(lfirst(lc))));
+	if (columns != NIL)
+		announced.relid = RelationGetRelid(rel);
 	MemoryContextSwitchTo(old);
-	pfree(values);
-	pfree(nulls);
+	return false;
+}
+#endif
+
+/* Whether ANALYZE computes statistics of a column: its target is not 0. */
+static bool
+has_statistics_target(Relation rel, AttrNumber attnum)
+{
+	HeapTuple	tuple = SearchSysCache2(ATTNUM,
+										ObjectIdGetDatum(RelationGetRelid(rel)),
+										Int16GetDatum(attnum));
+	bool		is_default;
+	Datum		target;
+	bool		result;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	target = SysCacheGetAttr(ATTNUM, tuple, Anum_pg_attribute_attstattarget,
+							 &is_default);
+	result = is_default || DatumGetInt16(target) != 0;
+	ReleaseSysCache(tuple);
 	return result;
+}
+
+/*
+ * Whether the sample needs columns beyond those with statistics of their own:
+ * expressions of extended statistics, or the statistics of a parent, can use
+ * any column.
+ */
+static bool
+needs_all_columns(Relation rel)
+{
+	return RelationGetStatExtList(rel) != NIL ||
+		has_superclass(RelationGetRelid(rel));
+}
+
+/* The columns to request, ascending. */
+static List *
+sample_columns(Relation rel)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+	bool		all = needs_all_columns(rel);
+	List	   *attnums = NIL;
+
+	for (AttrNumber attnum = 1; attnum <= desc->natts; attnum++)
+	{
+		if (TupleDescAttr(desc, attnum - 1)->attisdropped)
+			continue;
+		if (!all && named.relid == RelationGetRelid(rel) &&
+			!bms_is_member(attnum, named.attnums))
+			continue;
+		if (all || has_statistics_target(rel, attnum))
+			attnums = lappend_int(attnums, attnum);
+	}
+	return attnums;
+}
+
+/* ------------------------------------------------------------------------
+ * Rows
+ * ------------------------------------------------------------------------
+ */
+
+static HeapTuple
+copy_row(const Sample *sample, TupleTableSlot *slot)
+{
+	MemoryContext old = MemoryContextSwitchTo(sample->context);
+	HeapTuple	row = ExecCopySlotHeapTuple(slot);
+
+	MemoryContextSwitchTo(old);
+	return row;
 }
 
 /* The first rows fill the sample; each later one may replace one of them. */
 static void
-take_row(Sample *sample, HeapTuple row, TupleDesc query)
+sample_row(Sample *sample, TupleTableSlot *slot)
 {
-	int			place;
-
-	if (sample->nrows < sample->room)
-		sample->rows[sample->nrows++] = row_of_table(sample, row, query);
+	if (sample->nrows < sample->max_rows)
+		sample->rows[sample->nrows++] = copy_row(sample, slot);
 	else
 	{
 		if (sample->to_skip < 0)
 			sample->to_skip = reservoir_get_next_S(&sample->state,
-												   sample->seen, sample->room);
+												   sample->rows_read,
+												   sample->max_rows);
 		if (sample->to_skip <= 0)
 		{
-			place = (int) (sample->room *
-						   sampler_random_fract(&sample->state.randstate));
+			int			place =
+				(int) (sample->max_rows *
+					   sampler_random_fract(&sample->state.randstate));
+
 			heap_freetuple(sample->rows[place]);
-			sample->rows[place] = row_of_table(sample, row, query);
+			sample->rows[place] = copy_row(sample, slot);
 		}
 		sample->to_skip--;
 	}
-	sample->seen++;
+	sample->rows_read++;
 }
 
+/* All rows of the table, as a scan without conditions reads them. */
 static void
-read_rows(Sample *sample)
+read_rows(Relation rel, Sample *sample)
 {
-	char *query =
-		psprintf("SELECT * FROM ONLY %s",
-				 quote_qualified_identifier(
-					 get_namespace_name(RelationGetNamespace(sample->rel)),
-					 RelationGetRelationName(sample->rel)));
-	Portal		portal;
+	ForeignTable *table = GetForeignTable(RelationGetRelid(rel));
+	TableOptions *options =
+		table_options(table, GetForeignServer(table->serverid));
+	ExchangeCounters counters = {0};
+	bool		has_table = false;
+	RequestFilter filter = {.active_only = !options->show_inactive};
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(rel),
+													&TTSOpsVirtual);
+	TupleTableSlot *fetched = MakeSingleTupleTableSlot(RelationGetDescr(rel),
+													   &TTSOpsMinimalTuple);
+	RemoteQuery query = {
+		.userid = GetUserId(),
+		.serverid = table->serverid,
+		.relid = RelationGetRelid(rel),
+		.options = options,
+		.map = row_map_create(rel, sample_columns(rel), options->resource),
+		.counters = &counters,
+		.fetch_slot = MakeSingleTupleTableSlot(RelationGetDescr(rel),
+											   &TTSOpsVirtual),
+		.has_table = &has_table,
+	};
+	RemoteResult *result = remote_result_create(&query, &filter,
+												CurrentMemoryContext, false,
+												NULL);
+	MemoryContext row_context =
+		AllocSetContextCreate(CurrentMemoryContext, "hibob_fdw sample row",
+							  ALLOCSET_DEFAULT_SIZES);
+	TupleTableSlot *row;
+	MemoryContext old = MemoryContextSwitchTo(row_context);
 
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
-	portal = SPI_cursor_parse_open(NULL, query, &(SPIParseOpenOptions)
-								   {
-									   .read_only = true
-								   });
-	do
+	while ((row = remote_result_next(result, slot, fetched, true)) != NULL)
 	{
 		CHECK_FOR_INTERRUPTS();
-		SPI_cursor_fetch(portal, true, FETCH_ROWS);
-		for (uint64 i = 0; i < SPI_processed; i++)
-			take_row(sample, SPI_tuptable->vals[i], SPI_tuptable->tupdesc);
-		SPI_freetuptable(SPI_tuptable);
-	} while (SPI_processed > 0);
-	SPI_cursor_close(portal);
-	SPI_finish();
+		sample_row(sample, row);
+		ExecClearTuple(row);
+		MemoryContextReset(row_context);
+	}
+	MemoryContextSwitchTo(old);
+	remote_result_detach(result);
+	ExecDropSingleTupleTableSlot(slot);
+	ExecDropSingleTupleTableSlot(fetched);
+	ExecDropSingleTupleTableSlot(query.fetch_slot);
+}
+
+/*
+ * Types of columns can have functions of the table's owner, so they run with
+ * the owner's privileges, too.  After an error the transaction's end restores
+ * the user.
+ */
+static void
+read_rows_as_owner(Relation rel, Sample *sample)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
+												  "hibob_fdw sample",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	Oid			userid;
+	int			security;
+
+	GetUserIdAndSecContext(&userid, &security);
+	SetUserIdAndSecContext(rel->rd_rel->relowner,
+						   security | SECURITY_RESTRICTED_OPERATION);
+	read_rows(rel, sample);
+	SetUserIdAndSecContext(userid, security);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
 }
 
 static int
-acquire_rows(Relation rel, int elevel, HeapTuple *rows, int targrows,
-			 double *totalrows, double *totaldeadrows)
+acquire_sample_rows(Relation rel, int elevel, HeapTuple *rows, int targrows,
+					double *totalrows, double *totaldeadrows)
 {
 	Sample		sample = {
-		.rel = rel,
 		.rows = rows,
-		.room = targrows,
+		.max_rows = targrows,
 		.to_skip = -1,
 		.context = CurrentMemoryContext,
 	};
 
 	reservoir_init_selection_state(&sample.state, targrows);
-	read_rows(&sample);
-	*totalrows = sample.seen;
+	read_rows_as_owner(rel, &sample);
+	*totalrows = sample.rows_read;
 	*totaldeadrows = 0;
 	ereport(elevel,
 			(errmsg("\"%s\": HiBob sent %.0f rows; %d rows in sample",
-					RelationGetRelationName(rel), sample.seen,
+					RelationGetRelationName(rel), sample.rows_read,
 					sample.nrows)));
 	return sample.nrows;
 }
@@ -147,9 +281,13 @@ hibobAnalyzeForeignTable(Relation rel, AcquireSampleRowsFunc *func,
 	TableOptions *options = table_options(table,
 										  GetForeignServer(table->serverid));
 
-	if (options->resource->needs_lower || options->resource->needs_upper)
+	clear_names(&named);
+	named = announced;
+	announced = (NamedColumns) {0};
+	if (MyBackendType == B_AUTOVAC_WORKER ||
+		options->resource->needs_lower || options->resource->needs_upper)
 		return false;
-	*func = acquire_rows;
-	*totalpages = 1;			/* unknown, and nothing is costed by pages */
+	*func = acquire_sample_rows;
+	*totalpages = 1;			/* unknown, and no cost depends on pages */
 	return true;
 }

@@ -16,6 +16,7 @@
 
 #include "executor/execAsync.h"
 #include "executor/executor.h"
+#include "executor/instrument.h"
 #include "fdw/async.h"
 #include "fdw/plan.h"
 #include "fdw/scan.h"
@@ -62,14 +63,12 @@ hibobForeignAsyncRequest(AsyncRequest *areq)
 static void
 produce_shared(AsyncRequest *areq)
 {
-	Instrumentation *instrument = areq->requestee->instrument;
-
 	areq->callback_pending = false;
 	produce(areq);
 	ExecAsyncResponse(areq);
-	if (instrument != NULL && areq->request_complete &&
+	if (areq->requestee->instrument != NULL && areq->request_complete &&
 		!TupIsNull(areq->result))
-		InstrUpdateTupleCount(instrument, 1);
+		InstrUpdateTupleCount(areq->requestee->instrument, 1);
 }
 
 /* Whether the Append already waits for the channel, for another scan. */

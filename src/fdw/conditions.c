@@ -6,6 +6,8 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type_d.h"
+#include "compat.h"
 #include "executor/executor.h"
 #include "fdw/conditions.h"
 #include "nodes/nodeFuncs.h"
@@ -73,19 +75,16 @@ evaluate_time(ExprState *state, ExprContext *econtext,
 {
 	bool		null;
 	Datum		datum = ExecEvalExpr(state, econtext, &null);
-	int			overflow;
 
 	if (null)
 		return false;
 	switch (getBaseType(exprType((Node *) state->expr)))
 	{
 		case DATEOID:
-			*result = date2timestamptz_opt_overflow(DatumGetDateADT(datum),
-													&overflow);
+			*result = hibob_date_to_timestamptz(DatumGetDateADT(datum));
 			break;
 		case TIMESTAMPOID:
-			*result = timestamp2timestamptz_opt_overflow(
-				DatumGetTimestamp(datum), &overflow);
+			*result = hibob_timestamp_to_timestamptz(DatumGetTimestamp(datum));
 			break;
 		default:
 			*result = DatumGetTimestampTz(datum);

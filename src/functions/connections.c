@@ -15,6 +15,7 @@
 #include "session/connection.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
+#include "utils/tuplestore.h"
 
 HIBOB_FUNCTION_INFO_V1(hibob_fdw_get_connections);
 HIBOB_FUNCTION_INFO_V1(hibob_fdw_disconnect);

@@ -22,6 +22,7 @@
 #include "remote/metadata.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/tuplestore.h"
 
 HIBOB_FUNCTION_INFO_V1(hibob_fdw_columns);
 HIBOB_FUNCTION_INFO_V1(hibob_fdw_metadata);

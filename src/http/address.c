@@ -1,12 +1,12 @@
 /*
  * address.c
- *		What kind of place a network address is.
+ *		The kind of a network address.
  *
- * Source: IANA's registries of special-purpose addresses for IPv4 and IPv6, as
- * of RFC 6890 and its successors; and what kernels do with some of them.
+ * Source: IANA's registries of special-purpose addresses for IPv4 and IPv6 (RFC
+ * 6890 and its successors), and how kernels treat some of them.
  *
- * IPv6 has several ways to write an IPv4 address.  They must not be ways around
- * what is said of it.
+ * IPv6 has several notations for an IPv4 address.  All of them have the kind of
+ * that address, so that none evades a rule about it.
  */
 #include "http/address.h"
 
@@ -16,11 +16,10 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Kept together with its length in bits. */
 typedef struct Network4
 {
 	uint32_t	prefix;
-	int			bits;
+	int			bits;			/* length of the prefix */
 	AddressKind kind;
 } Network4;
 
@@ -29,12 +28,12 @@ typedef struct Network6
 	uint8_t		prefix[16];
 	int			bits;
 	AddressKind kind;
-	int			ipv4;			/* where an IPv4 address lies in it, whose kind
-								 * counts instead; 0: nowhere */
+	int			ipv4;			/* offset of an embedded IPv4 address, whose
+								 * kind counts instead; 0: none */
 } Network6;
 
 static const Network4 networks4[] = {
-	{0x00000000, 8, ADDRESS_LOOPBACK}, /* 0.0.0.0 arrives at this machine */
+	{0x00000000, 8, ADDRESS_LOOPBACK}, /* 0.0.0.0 reaches this machine */
 	{0x0A000000, 8, ADDRESS_PRIVATE},  /* 10.0.0.0 */
 	{0x64400000, 10, ADDRESS_PRIVATE}, /* 100.64.0.0: carriers */
 	{0x7F000000, 8, ADDRESS_LOOPBACK}, /* 127.0.0.0 */
@@ -50,24 +49,24 @@ static const Network4 networks4[] = {
 	{0xE0000000, 3, ADDRESS_PRIVATE},  /* 224.0.0.0: multicast, reserved */
 };
 
-/* The first that fits counts. */
+/* The first match counts. */
 static const Network6 networks6[] = {
-	/* :: arrives at this machine */
+	/* :: reaches this machine */
 	{{0}, 128, ADDRESS_LOOPBACK, 0},
 	{{[15] = 1}, 128, ADDRESS_LOOPBACK, 0},
-	/* ::ffff:0:0, which goes out as IPv4 */
+	/* ::ffff:0:0, IPv4-mapped: sent as IPv4 */
 	{{[10] = 0xFF, [11] = 0xFF}, 96, ADDRESS_LOOPBACK, 12},
-	/* ::, IPv4-compatible, outdated */
+	/* ::, IPv4-compatible, obsolete */
 	{{0}, 96, ADDRESS_PRIVATE, 12},
 	/* 64:ff9b::, for a translator */
 	{{0x00, 0x64, 0xFF, 0x9B}, 96, ADDRESS_PRIVATE, 12},
 	{{0xFE, 0x80}, 10, ADDRESS_LOCAL, 0}, /* fe80:: */
-	/* 2001::, of protocols, Teredo's tunnels among them */
+	/* 2001::, protocols, including Teredo tunnels */
 	{{0x20, 0x01}, 23, ADDRESS_PRIVATE, 0},
 	{{0x20, 0x01, 0x0D, 0xB8}, 32, ADDRESS_PRIVATE, 0}, /* examples */
-	{{0x20, 0x02}, 16, ADDRESS_PRIVATE, 2}, /* 2002::, 6to4's tunnels */
+	{{0x20, 0x02}, 16, ADDRESS_PRIVATE, 2}, /* 2002::, 6to4 tunnels */
 	{{0x3F, 0xFF}, 20, ADDRESS_PRIVATE, 0}, /* 3fff::, examples */
-	{{0x20}, 3, ADDRESS_PUBLIC, 0},			/* 2000::, all that is given away */
+	{{0x20}, 3, ADDRESS_PUBLIC, 0},			/* 2000::, all that is allocated */
 };
 
 static AddressKind
@@ -91,9 +90,9 @@ is_in_network(const uint8_t *address, const Network6 *network)
 }
 
 /*
- * A tunnel or translator is not this machine, though it may well lead back to
- * it: such a loopback address is no reason to send anything unencrypted, nor is
- * it any better than that of the link.
+ * A tunnel or translator is not this machine, though it may lead back to it.  A
+ * loopback address behind it counts as local: it neither allows unencrypted
+ * requests, nor is it safer than an address on the link.
  */
 static AddressKind
 kind_of_embedded(const uint8_t *address, const Network6 *network)

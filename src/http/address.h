@@ -1,8 +1,8 @@
 /*
  * address.h
- *		What kind of place a network address is.
+ *		The kind of a network address: public, private, or local.
  *
- * Knows nothing of PostgreSQL, and who may go where is for others to say.
+ * Knows nothing of PostgreSQL, nor of which kinds a request may use.
  */
 #ifndef HIBOB_HTTP_ADDRESS_H
 #define HIBOB_HTTP_ADDRESS_H
@@ -11,15 +11,14 @@
 
 typedef enum AddressKind
 {
-	ADDRESS_PUBLIC,	 /* of the Internet */
-	ADDRESS_PRIVATE, /* of an organization's network, or reserved for
-								 * whatever purpose */
-	ADDRESS_LOCAL,	 /* of the link that this machine is on, which is
-								 * where clouds keep their credentials */
-	ADDRESS_LOOPBACK /* this machine */
+	ADDRESS_PUBLIC,				/* in the Internet */
+	ADDRESS_PRIVATE,			/* in a private network, or reserved */
+	ADDRESS_LOCAL,				/* on the link of this machine, where clouds
+								 * offer credentials */
+	ADDRESS_LOOPBACK			/* this machine */
 } AddressKind;
 
-/* Whatever is not of the Internet family is private. */
+/* An address of another family than IPv4 and IPv6 is private. */
 extern AddressKind address_kind(const struct sockaddr *address);
 
 #endif /* HIBOB_HTTP_ADDRESS_H */

@@ -1,10 +1,10 @@
 /*
  * mux.c
- *		One descriptor for many sockets and a timer.
+ *		One descriptor for many sockets and a timer: see mux.h.
  *
- * The two halves below do the same; see mux.h for what.  The kqueue half is
- * kept to what all kqueue systems share, and has seen fewer machines: on Linux
- * MUX_KQUEUE chooses it, for the unit test with a library that has kqueue.
+ * There are two implementations.  The one for kqueue uses what all systems with
+ * kqueue have in common, and is tested less: on Linux, MUX_KQUEUE selects it for
+ * the unit test, with a library that emulates kqueue.
  */
 #include "postgres.h"
 
@@ -25,10 +25,10 @@
 #include "http/mux.h"
 #include "storage/fd.h"
 
-/* One pass never needs more: a channel has one connection, rarely two. */
+/* Events in one pass: a few sockets and the timer. */
 #define MUX_BATCH 8
 
-/* Gives back a descriptor with its place in the budget; keeps errno. */
+/* Closes and releases a descriptor; keeps errno. */
 static void
 close_descriptor(int *descriptor)
 {
@@ -52,15 +52,10 @@ mux_close(Mux *mux)
 
 #ifdef MUX_EPOLL
 
-/*
- * AcquireExternalFD() sets errno where it refuses, as the kernel does, so
- * that the caller need not know which of the two it was.
- */
+/* AcquireExternalFD() sets errno if it refuses, as the kernel does. */
 bool
 mux_create(Mux *mux)
 {
-	struct epoll_event interest = {0};
-
 	mux->descriptor = -1;
 	mux->timer = -1;
 
@@ -68,31 +63,34 @@ mux_create(Mux *mux)
 		return false;
 	mux->descriptor = epoll_create1(EPOLL_CLOEXEC);
 	if (mux->descriptor < 0)
+		ReleaseExternalFD();
+	return mux->descriptor >= 0;
+}
+
+static bool
+create_timer(Mux *mux)
+{
+	struct epoll_event interest = {0};
+
+	if (!AcquireExternalFD())
+		return false;
+	mux->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (mux->timer < 0)
 	{
 		ReleaseExternalFD();
 		return false;
 	}
-	if (AcquireExternalFD())
-	{
-		mux->timer = timerfd_create(CLOCK_MONOTONIC,
-									TFD_CLOEXEC | TFD_NONBLOCK);
-		if (mux->timer < 0)
-			ReleaseExternalFD();
-	}
 	interest.events = EPOLLIN;
 	interest.data.fd = mux->timer;
-	if (mux->timer < 0 || epoll_ctl(mux->descriptor, EPOLL_CTL_ADD,
-									mux->timer, &interest) < 0)
-	{
-		mux_close(mux);
-		return false;
-	}
-	return true;
+	if (epoll_ctl(mux->descriptor, EPOLL_CTL_ADD, mux->timer, &interest) == 0)
+		return true;
+	close_descriptor(&mux->timer);
+	return false;
 }
 
 /*
- * A socket whose number was used before may still be known here or not, so
- * changing is tried before adding.
+ * A socket with this number may still be registered or not, so modifying is
+ * tried before adding.
  */
 bool
 mux_watch(Mux *mux, int socket, bool reading, bool writing)
@@ -112,12 +110,14 @@ mux_watch(Mux *mux, int socket, bool reading, bool writing)
 		epoll_ctl(mux->descriptor, EPOLL_CTL_ADD, socket, &interest) == 0;
 }
 
-/* Setting it anew also forgets that it had run out. */
+/* Setting it again also forgets that it had expired. */
 bool
 mux_set_timer(Mux *mux, int64 milliseconds)
 {
 	struct itimerspec when = {{0, 0}, {0, 0}};
 
+	if (mux->timer < 0 && (milliseconds < 0 || !create_timer(mux)))
+		return milliseconds < 0;
 	if (milliseconds > 0)
 	{
 		when.it_value.tv_sec = milliseconds / 1000;
@@ -135,7 +135,7 @@ mux_collect(Mux *mux, MuxEvent *events, int max, bool *timer)
 	int			nready;
 	int			nevents = 0;
 
-	/* One place more than asked for, since the timer may take one. */
+	/* One more than requested, since the timer may take one. */
 	nready = epoll_wait(mux->descriptor, ready, Min(max + 1, MUX_BATCH), 0);
 	*timer = false;
 	for (int i = 0; i < nready; i++)
@@ -152,7 +152,7 @@ mux_collect(Mux *mux, MuxEvent *events, int max, bool *timer)
 			continue;
 		}
 		if (nevents == max)
-			continue;			/* still ready at the next call */
+			continue;			/* still ready in the next call */
 		broken = (ready[i].events & (EPOLLERR | EPOLLHUP)) != 0;
 		event->socket = ready[i].data.fd;
 		event->readable = broken || (ready[i].events & EPOLLIN) != 0;
@@ -164,7 +164,7 @@ mux_collect(Mux *mux, MuxEvent *events, int max, bool *timer)
 
 #else							/* kqueue */
 
-/* The timer's name among the kqueue's timers. */
+/* The identifier of the timer. */
 #define MUX_TIMER 1
 
 bool
@@ -185,7 +185,7 @@ mux_create(Mux *mux)
 	return true;
 }
 
-/* Makes one change; the removal of what is not there is none. */
+/* Makes one change.  Removing what is not registered is no failure. */
 static bool
 change(Mux *mux, uintptr_t ident, int filter, int flags, int64 data)
 {
@@ -196,7 +196,7 @@ change(Mux *mux, uintptr_t ident, int filter, int flags, int64 data)
 		(flags == EV_DELETE && errno == ENOENT);
 }
 
-/* Reading and writing are events of their own here. */
+/* Reading and writing are separate events here. */
 bool
 mux_watch(Mux *mux, int socket, bool reading, bool writing)
 {
@@ -209,9 +209,9 @@ mux_watch(Mux *mux, int socket, bool reading, bool writing)
 }
 
 /*
- * A timer that has run out but was not collected would stay reported when it
- * is added again, so it is removed first.  Systems differ on what 0 means:
- * 1 ms it is.
+ * A timer that has expired but was not collected would still be reported after
+ * it is added again, so it is removed first.  Systems differ on the meaning of
+ * 0 ms, so the minimum is 1.
  */
 bool
 mux_set_timer(Mux *mux, int64 milliseconds)
@@ -224,9 +224,8 @@ mux_set_timer(Mux *mux, int64 milliseconds)
 }
 
 /*
- * A kqueue may count as readable for an event that has passed meanwhile;
- * asking it, as is done here, makes it look again.  So an empty result after
- * a wake-up is nothing to worry about.
+ * A kqueue may be readable for an event that is over by now.  Collecting makes
+ * it check again, so an empty result after a wake-up is normal.
  */
 int
 mux_collect(Mux *mux, MuxEvent *events, int max, bool *timer)

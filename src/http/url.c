@@ -2,9 +2,9 @@
  * url.c
  *		Checks base URLs, and escapes what is added to them.
  *
- * libcurl takes the URL apart; what is stricter here than there is checked on
- * the characters before.  Nothing is allocated with the server's allocator, or
- * before libcurl's, so that no error can leave libcurl's memory behind.
+ * libcurl parses the URL.  Rules that are stricter than libcurl's are checked on
+ * the characters first.  Errors are raised, and palloc is called, only while
+ * nothing allocated by libcurl is left to free.
  */
 #include "postgres.h"
 
@@ -16,9 +16,9 @@
 #include <sys/socket.h>
 
 /*
- * Only what a URL can hold as it is: anything else, escapes included, would be
- * rewritten somewhere on its way, and perhaps not everywhere alike.  A user, a
- * query and a fragment show by their separators, even where they are empty.
+ * Only characters that a URL can contain unescaped: others, and escapes, could be
+ * rewritten on the way, and differently in different places.  A user, a query
+ * and a fragment are recognized by their separators, even if they are empty.
  */
 static const char *
 check_characters(const char *url)
@@ -26,7 +26,7 @@ check_characters(const char *url)
 	for (const char *c = url; *c != '\0'; c++)
 	{
 		if (*c <= ' ' || *c >= 0x7f || strchr("\"%<>\\^`{|}", *c) != NULL)
-			return "It has a character that must not stand in a URL.";
+			return "It has a character that is not allowed in a URL.";
 	}
 	if (strchr(url, '@') != NULL)
 		return "It must not have a user name or password.";
@@ -40,12 +40,11 @@ check_characters(const char *url)
 }
 
 /*
- * Whether the host is an address, or the one name that stands for this machine
- * whatever a name server says.  libcurl has brought an IPv4 address into its
- * usual form before.
+ * Whether the host is an address, or the one name that always means this
+ * machine.  libcurl has normalized an IPv4 address before.
  */
 static void
-judge_host(UrlParts *parts)
+classify_host(UrlParts *parts)
 {
 	struct in_addr v4;
 	struct in6_addr v6;
@@ -60,7 +59,7 @@ judge_host(UrlParts *parts)
 			strcmp(parts->host, "localhost") == 0;
 }
 
-/* Whether the path has a step to where it is or above. */
+/* Whether a segment of the path is "." or "..". */
 static bool
 has_dot_segment(const char *path)
 {
@@ -77,7 +76,7 @@ has_dot_segment(const char *path)
 	return false;
 }
 
-/* Copies in lower case, without an IPv6 address' brackets. */
+/* Copies in lower case, without the brackets of an IPv6 address. */
 static bool
 copy_host(const char *host, char *to)
 {
@@ -96,7 +95,7 @@ copy_host(const char *host, char *to)
 	return true;
 }
 
-/* What libcurl read in the URL, against the rules. */
+/* Checks what libcurl has parsed. */
 static const char *
 check_parts(const char *scheme, const char *host, const char *path,
 			UrlParts *parts)
@@ -104,18 +103,28 @@ check_parts(const char *scheme, const char *host, const char *path,
 	if (!copy_host(host, parts->host))
 		return "Its host name is empty or too long.";
 	parts->is_https = strcmp(scheme, "https") == 0;
-	judge_host(parts);
+	classify_host(parts);
 
 	if (!parts->is_https && strcmp(scheme, "http") != 0)
 		return "It must begin with https://.";
 	if (!parts->is_https && !parts->is_loopback)
 		return "Plain http would send the credentials unencrypted.";
 	if (has_dot_segment(path))
-		return "Its path has a segment of dots.";
+		return "Its path has a segment \".\" or \"..\".";
 	return NULL;
 }
 
-/* Has libcurl take the URL apart, and gives back all that it allocates. */
+/* After everything that libcurl allocated was freed. */
+static void
+raise_out_of_memory(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OUT_OF_MEMORY),
+			 errmsg("out of memory"),
+			 errdetail("Failed while parsing a URL.")));
+}
+
+/* Has libcurl parse the URL, and frees everything that it allocates. */
 static const char *
 check_structure(const char *url, UrlParts *parts)
 {
@@ -125,23 +134,26 @@ check_structure(const char *url, UrlParts *parts)
 	char	   *scheme = NULL;
 	char	   *host = NULL;
 	char	   *path = NULL;
-	const char *defect;
+	const char *defect = "It is not a whole URL with scheme and host.";
+	CURLUcode	code = CURLUE_OUT_OF_MEMORY;
 
-	if (parser == NULL)
-		return "Memory ran out while it was parsed.";
-
-	if (curl_url_set(parser, CURLUPART_URL, url, flags) != CURLUE_OK ||
-		curl_url_get(parser, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
-		curl_url_get(parser, CURLUPART_HOST, &host, 0) != CURLUE_OK ||
-		curl_url_get(parser, CURLUPART_PATH, &path, 0) != CURLUE_OK)
-		defect = "It is not a whole URL with scheme and host.";
-	else
+	if (parser != NULL)
+		code = curl_url_set(parser, CURLUPART_URL, url, flags);
+	if (code == CURLUE_OK)
+		code = curl_url_get(parser, CURLUPART_SCHEME, &scheme, 0);
+	if (code == CURLUE_OK)
+		code = curl_url_get(parser, CURLUPART_HOST, &host, 0);
+	if (code == CURLUE_OK)
+		code = curl_url_get(parser, CURLUPART_PATH, &path, 0);
+	if (code == CURLUE_OK)
 		defect = check_parts(scheme, host, path, parts);
 
 	curl_free(scheme);
 	curl_free(host);
 	curl_free(path);
 	curl_url_cleanup(parser);
+	if (code == CURLUE_OUT_OF_MEMORY)
+		raise_out_of_memory();
 	return defect;
 }
 
@@ -171,18 +183,16 @@ url_escape_segment(const char *value)
 	if (length > URL_MAX_SEGMENT)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("a value of %zu bytes is too long for the address of a request",
+				 errmsg("a value of %zu bytes is too long for the URL of a request",
 						length),
-				 errhint("At most %d bytes can be asked for.",
+				 errhint("Such a value can have at most %d bytes.",
 						 URL_MAX_SEGMENT)));
 
-	/* Room first: an error after libcurl's allocation would leak it. */
+	/* First palloc, which may raise an error; then libcurl allocates. */
 	result = palloc(3 * length + 1);
 	escaped = curl_easy_escape(NULL, value, (int) length);
 	if (escaped == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_OUT_OF_MEMORY),
-				 errmsg("out of memory")));
+		raise_out_of_memory();
 	strcpy(result, escaped);
 	curl_free(escaped);
 	return result;
@@ -198,7 +208,7 @@ url_unescape_segment(const char *segment)
 	bool		is_text;
 
 	if (unescaped == NULL)
-		return NULL;
+		raise_out_of_memory();
 	is_text = strlen(unescaped) == (size_t) length;
 	strcpy(result, unescaped);
 	curl_free(unescaped);

@@ -1,10 +1,10 @@
 /*
  * json_doc.c
- *		Small JSON documents, built and read by json-c.
+ *		Small JSON documents, read by json-c.
  *
- * With named_lists.c the one room that sees json-c.  It includes nothing of
- * PostgreSQL, so it cannot raise an error: what fails is returned.  A JsonDoc is a json_object
- * under a name of our own.
+ * Only this file and named_lists.c use json-c.  They include nothing of
+ * PostgreSQL and raise no errors: what fails is returned.  A JsonDoc is a
+ * json_object under another name.
  */
 #include "reader/json_doc.h"
 
@@ -15,83 +15,16 @@
 /* What is read is shallow; the limit only keeps the parser's stack small. */
 #define MAX_DEPTH 32
 
+/* What a buffer of json-c has beside its text, rather more than less. */
+#define MAX_PRINTBUF_OVERHEAD 64
+
 #define AS_JSON(doc) ((json_object *) (doc))
 #define AS_DOC(json) ((JsonDoc *) (json))
-
-JsonDoc *
-json_doc_new(void)
-{
-	return AS_DOC(json_object_new_object());
-}
 
 void
 json_doc_free(JsonDoc *doc)
 {
 	json_object_put(AS_JSON(doc));
-}
-
-/*
- * Adds a value to an object or, without a key, to an array.  The value is
- * released if that fails, so that no caller has to.
- */
-static json_object *
-attach(JsonDoc *parent, const char *key, json_object *value)
-{
-	int			failed;
-
-	if (parent == NULL || value == NULL)
-		failed = -1;
-	else if (key != NULL)
-		failed = json_object_object_add(AS_JSON(parent), key, value);
-	else
-		failed = json_object_array_add(AS_JSON(parent), value);
-
-	if (failed == 0)
-		return value;
-	json_object_put(value);
-	return NULL;
-}
-
-bool
-json_doc_put_text(JsonDoc *object, const char *key, const char *text)
-{
-	return attach(object, key, json_object_new_string(text)) != NULL;
-}
-
-bool
-json_doc_put_flag(JsonDoc *object, const char *key, bool flag)
-{
-	return attach(object, key, json_object_new_boolean(flag)) != NULL;
-}
-
-bool
-json_doc_put_number(JsonDoc *object, const char *key, long long number)
-{
-	return attach(object, key, json_object_new_int64(number)) != NULL;
-}
-
-JsonDoc *
-json_doc_put_object(JsonDoc *object, const char *key)
-{
-	return AS_DOC(attach(object, key, json_object_new_object()));
-}
-
-JsonDoc *
-json_doc_put_array(JsonDoc *object, const char *key)
-{
-	return AS_DOC(attach(object, key, json_object_new_array()));
-}
-
-JsonDoc *
-json_doc_append_object(JsonDoc *array)
-{
-	return AS_DOC(attach(array, NULL, json_object_new_object()));
-}
-
-bool
-json_doc_append_text(JsonDoc *array, const char *text)
-{
-	return attach(array, NULL, json_object_new_string(text)) != NULL;
 }
 
 const char *
@@ -132,6 +65,20 @@ is_blank(const char *text, size_t length)
 }
 
 /*
+ * json-c ignores it when the buffer of the token that it reads cannot grow: the
+ * token's end would be missing.  No token is longer than the text, so the buffer
+ * is made large enough beforehand.
+ */
+static bool
+reserve_token(json_tokener *tokener, size_t length)
+{
+	if (printbuf_memset(tokener->pb, 0, 0, (int) length + 1) < 0)
+		return false;
+	printbuf_reset(tokener->pb);
+	return true;
+}
+
+/*
  * A number at the very end would wait for its terminator; no caller has one
  * there.
  *
@@ -149,10 +96,15 @@ json_doc_parse_value(const char *text, size_t length, int depth,
 	size_t		end;
 
 	*defect = "out of memory";
-	if (length <= INT_MAX)
+	if (length < INT_MAX - MAX_PRINTBUF_OVERHEAD)
 		tokener = json_tokener_new_ex(depth);
 	if (tokener == NULL)
 		return NULL;
+	if (!reserve_token(tokener, length))
+	{
+		json_tokener_free(tokener);
+		return NULL;
+	}
 	value = json_tokener_parse_ex(tokener, text, (int) length);
 	*defect = describe(json_tokener_get_error(tokener));
 	end = json_tokener_get_parse_end(tokener);
@@ -246,28 +198,6 @@ const char *
 json_doc_text(JsonDoc *object, const char *key)
 {
 	return json_object_get_string(AS_JSON(json_doc_value(object, key)));
-}
-
-long
-json_doc_unescape(const char *quoted, size_t length, char *out)
-{
-	const char *defect;
-	json_object *value = AS_JSON(json_doc_parse_value(quoted, length, 1,
-													  &defect));
-	long		result = -1;
-
-	if (value != NULL && json_object_is_type(value, json_type_string))
-	{
-		size_t		decoded = (size_t) json_object_get_string_len(value);
-
-		if (decoded + 2 <= length)
-		{
-			memcpy(out, json_object_get_string(value), decoded);
-			result = (long) decoded;
-		}
-	}
-	json_object_put(value);
-	return result;
 }
 
 const char *

@@ -1,7 +1,7 @@
 /*
  * json_doc.h
- *		Small JSON documents, built and read by json-c: request bodies, error
- *		answers, the escapes in a string.
+ *		Small JSON documents, read by json-c: errors, metadata, what a response
+ *		says beside its rows.
  *
  * json-c's types stay behind this header: its json_object and PostgreSQL's do
  * not compile together.  This module knows neither PostgreSQL nor HiBob, and
@@ -15,24 +15,9 @@
 
 typedef struct JsonDoc JsonDoc; /* a json_object, mostly an object or array */
 
-/* A new object; NULL if memory ran out.  What is added to it belongs to it. */
-extern JsonDoc *json_doc_new(void);
 extern void json_doc_free(JsonDoc *doc);
 
-/* Adding to an object.  False if memory ran out. */
-extern bool json_doc_put_text(JsonDoc *object, const char *key,
-							  const char *text);
-extern bool json_doc_put_flag(JsonDoc *object, const char *key, bool flag);
-extern bool json_doc_put_number(JsonDoc *object, const char *key,
-								long long number);
-
-/* What is new in an object or an array; NULL without memory. */
-extern JsonDoc *json_doc_put_object(JsonDoc *object, const char *key);
-extern JsonDoc *json_doc_put_array(JsonDoc *object, const char *key);
-extern JsonDoc *json_doc_append_object(JsonDoc *array);
-extern bool json_doc_append_text(JsonDoc *array, const char *text);
-
-/* As one line.  The text belongs to the document. */
+/* As one line; NULL if memory ran out.  The text belongs to the document. */
 extern const char *json_doc_print(JsonDoc *doc);
 
 /* NULL if it is not exactly one JSON object. */
@@ -66,13 +51,6 @@ extern const char *json_doc_element_text(JsonDoc *array, size_t index);
  * absent or null.  The text belongs to the document.
  */
 extern const char *json_doc_text(JsonDoc *object, const char *key);
-
-/*
- * Resolves the escapes of a valid JSON string, given with its quotes.  The
- * result is never longer than what lies between them; "out" has to have that
- * room.  Returns the length, or -1 if memory ran out.
- */
-extern long json_doc_unescape(const char *quoted, size_t length, char *out);
 
 /* json-c's version, for people. */
 extern const char *json_doc_library_version(void);

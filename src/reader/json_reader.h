@@ -197,4 +197,11 @@ extern bool json_reader_is_present(const JsonReader *reader, int slot);
 
 extern const JsonDefect *json_reader_defect(const JsonReader *reader);
 
+/*
+ * Resolves the escapes of a string, given without its quotes and without
+ * JSON_LONE_SURROGATE.  "out" needs as much room as the text has; the result,
+ * whose length is returned, is never longer.
+ */
+extern size_t json_unescape(const char *text, size_t length, char *out);
+
 #endif							/* HIBOB_READER_JSON_READER_H */

@@ -274,7 +274,7 @@ json_scan_string_rest(JsonScan *scan, const char *start, const char *p,
 }
 
 /*
- * Escaped keys
+ * Escapes
  */
 
 static int
@@ -351,4 +351,24 @@ json_key_equals(const char *key, const char *quote, const char *bytes,
 		length -= n;
 	}
 	return length == 0;
+}
+
+size_t
+json_unescape(const char *text, size_t length, char *out)
+{
+	const char *end = text + length;
+	char	   *next = out;
+
+	while (text < end)
+	{
+		const char *backslash = memchr(text, '\\', (size_t) (end - text));
+		size_t		plain = (size_t) ((backslash ? backslash : end) - text);
+
+		memmove(next, text, plain);
+		next += plain;
+		text += plain;
+		if (text < end)
+			next += decode_next(&text, next);
+	}
+	return (size_t) (next - out);
 }

@@ -35,7 +35,6 @@ struct RemoteResult
 	ErrorSubject subject;
 	AcquiredChannel acquired;
 	RequestFilter filter;		/* as the query wants it */
-	bool		narrowed;		/* by a condition of the query */
 	RequestFilter asked;		/* as the requests are made */
 	Request    *request;
 	Response   *response;		/* NULL if the answers are put together: */
@@ -311,12 +310,18 @@ copy_values(const List *values)
 	return copy;
 }
 
-/* Whether a condition of the query keeps rows away. */
+/* Whether a condition other than that on the status limits the rows. */
 static bool
-is_narrowed(const RequestFilter *filter, const TableOptions *options)
+is_limited(const RequestFilter *filter)
 {
-	return filter->filter != NULL || filter->has_lower || filter->has_upper ||
-		(filter->active_only && options->show_inactive);
+	return filter->filter != NULL || filter->has_lower || filter->has_upper;
+}
+
+/* Whether the rows are only those of active employees of a table of all. */
+static bool
+is_limited_to_active(const RequestFilter *filter, const TableOptions *options)
+{
+	return filter->active_only && options->show_inactive;
 }
 
 RemoteResult *
@@ -330,7 +335,6 @@ remote_result_create(const RemoteQuery *query, const RequestFilter *filter,
 	result->filter = *filter;
 	result->filter.values = copy_values(filter->values);
 	result->cache_key = cache_key != NULL ? pstrdup(cache_key) : NULL;
-	result->narrowed = is_narrowed(filter, query->options);
 	result->findings.context = result->context;
 	result->subject.resource = query->options->resource;
 	result->subject.table = pstrdup(query->map->table);
@@ -402,12 +406,12 @@ finish(RemoteResult *result)
 	check_custom_table(result);
 	result_check_missing_fields(query->options, query->map, &result->findings,
 								is_carried, result);
-	if (!result->narrowed)
-	{
+	if (!is_limited(&result->filter))
 		result_check_min_rows(query->options, query->map,
 							  result->findings.rows);
+	if (!is_limited(&result->filter) &&
+		!is_limited_to_active(&result->filter, query->options))
 		row_count_note(query->relid, (double) result->findings.rows);
-	}
 	if (result->cache_key != NULL)
 		cache_publish(&result->kept, result->cache_key,
 					  remote_query_columns(query),

@@ -10,13 +10,43 @@
 #include "postgres.h"
 
 #include "http/url.h"
+#include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "pgtime.h"
-#include "remote/request_text.h"
+#include "remote/request.h"
 #include "utils/date.h"
 #include "utils/datetime.h"
 #include "utils/fmgrprotos.h"
+#include "utils/json.h"
 #include "utils/timestamp.h"
+
+struct Request
+{
+	const Resource *resource;
+	const TableOptions *options;
+	List	   *fields;			/* of char *; NIL: names none */
+	bool		human;
+	bool		show_inactive;
+	bool		nothing;		/* no row can meet the conditions */
+	bool		found_values;
+	bool		derived_values;
+	const ResourceFilter *filter;	/* of the values; NULL: unfiltered */
+	char	  **values;			/* sorted, distinct, UTF-8 */
+	int			nvalues;
+	int			batch_size;
+	const char *lower_name;		/* of the parameter; NULL: no such bound */
+	const char *upper_name;
+	FilterPlace bounds_place;
+	const char **lowers;		/* the bounds of each range, as HiBob has them; */
+	const char **uppers;		/* NULL: open */
+	int			nranges;		/* at least 1 */
+	RowGiven	given[RESOURCE_MAX_GIVEN];	/* the bounds, as rows show them */
+	int			limit;			/* entries a page; 0: no pages */
+	bool		is_short;
+	int			next;			/* of the values, for the next call */
+	int			range;			/* of the next call */
+	bool		done;
+};
 
 /* ------------------------------------------------------------------------
  * Fields
@@ -389,6 +419,280 @@ set_given_bounds(Request *request, const RequestFilter *filter)
 		if (source == GIVEN_UPPER && filter->has_upper)
 			request->given[i] = given_text(time_text(filter->upper, 6));
 	}
+}
+
+/* ------------------------------------------------------------------------
+ * Path and query string
+ * ------------------------------------------------------------------------
+ */
+
+/* What a word in braces stands for: the thing of an option, or the value. */
+static const char *
+placeholder_value(const Request *request, const RequestCall *call,
+				  const char *word, size_t length)
+{
+	const char *option = request->resource->id_option;
+
+	if (option != NULL && strlen(option) == length &&
+		strncmp(option, word, length) == 0)
+		return pg_server_to_any(request->options->id,
+								(int) strlen(request->options->id), PG_UTF8);
+	return request->nvalues > 0 ? request->values[call->first] : "";
+}
+
+/* Fills in the words in braces, each as a segment of the path. */
+static void
+append_path(StringInfo path, const Request *request, const RequestCall *call)
+{
+	const char *pattern = call->endpoint;
+	const char *brace;
+
+	while ((brace = strchr(pattern, '{')) != NULL)
+	{
+		const char *end = strchr(brace, '}');
+
+		appendBinaryStringInfo(path, pattern, (int) (brace - pattern));
+		appendStringInfoString(
+			path, url_escape_segment(placeholder_value(request, call, brace + 1,
+													   end - brace - 1)));
+		pattern = end + 1;
+	}
+	appendStringInfoString(path, pattern);
+}
+
+/* Begins a further parameter. */
+static void
+append_parameter(StringInfo path, bool *first, const char *name)
+{
+	appendStringInfo(path, "%c%s", *first ? '?' : '&', name);
+	*first = false;
+}
+
+static void
+append_bound(StringInfo path, bool *first, const char *name,
+			 const char *value)
+{
+	if (value == NULL)
+		return;
+	append_parameter(path, first, name);
+	appendStringInfo(path, "=%s", url_escape_segment(value));
+}
+
+/* name=value,value */
+static void
+append_values(StringInfo path, bool *first, const Request *request,
+			  const RequestCall *call)
+{
+	append_parameter(path, first, request->filter->parameter);
+	for (int i = call->first; i < call->next; i++)
+		appendStringInfo(path, "%c%s", i == call->first ? '=' : ',',
+						 url_escape_segment(request->values[i]));
+}
+
+static char *
+request_path(const Request *request, const RequestCall *call,
+			 const char *cursor)
+{
+	const Resource *resource = request->resource;
+	StringInfoData path;
+	bool		first = true;
+
+	initStringInfo(&path);
+	append_path(&path, request, call);
+	if (resource->query != NULL)
+		append_parameter(&path, &first, resource->query);
+	if (request->options->parameters != NULL)
+		append_parameter(&path, &first, request->options->parameters);
+	if (request->filter != NULL && request->filter->place == PLACE_QUERY)
+		append_values(&path, &first, request, call);
+	if (request->bounds_place == PLACE_QUERY)
+	{
+		append_bound(&path, &first, request->lower_name,
+					 request->lowers[call->range]);
+		append_bound(&path, &first, request->upper_name,
+					 request->uppers[call->range]);
+	}
+	if (request->human && strcmp(resource->method, "GET") == 0)
+	{
+		append_parameter(&path, &first, resource->human);
+		appendStringInfoString(&path, "=true");
+	}
+	if (resource->paging == PAGING_QUERY)
+	{
+		append_parameter(&path, &first, psprintf("limit=%d", request->limit));
+		append_bound(&path, &first, "cursor", cursor);
+	}
+	return path.data;
+}
+
+/* ------------------------------------------------------------------------
+ * Body
+ * ------------------------------------------------------------------------
+ */
+
+/* Starts an element of an array or a member of an object. */
+static void
+append_separator(StringInfo body)
+{
+	char		last = body->data[body->len - 1];
+
+	if (last != '[' && last != '{')
+		appendStringInfoChar(body, ',');
+}
+
+/* Starts a member.  Keys are ours: nothing in them needs an escape. */
+static void
+append_key(StringInfo body, const char *key)
+{
+	append_separator(body);
+	appendStringInfo(body, "\"%s\":", key);
+}
+
+static void
+append_member(StringInfo body, const char *key, const char *text)
+{
+	append_key(body, key);
+	escape_json(body, text);
+}
+
+static void
+append_element(StringInfo body, const char *text)
+{
+	append_separator(body);
+	escape_json(body, text);
+}
+
+static void
+append_fields(StringInfo body, const List *fields)
+{
+	ListCell   *lc;
+
+	append_key(body, "fields");
+	appendStringInfoChar(body, '[');
+	foreach(lc, fields)
+		append_element(body, lfirst(lc));
+	appendStringInfoChar(body, ']');
+}
+
+/* Starts an element of "filters". */
+static void
+append_filter(StringInfo body, const char *name, const char *operator)
+{
+	append_separator(body);
+	appendStringInfoChar(body, '{');
+	append_member(body, "fieldPath", name);
+	append_member(body, "operator", operator);
+}
+
+static void
+append_value_filter(StringInfo body, const Request *request,
+					const RequestCall *call)
+{
+	append_filter(body, request->filter->parameter, "equals");
+	append_key(body, "values");
+	appendStringInfoChar(body, '[');
+	for (int i = call->first; i < call->next; i++)
+		append_element(body, request->values[i]);
+	appendStringInfoString(body, "]}");
+}
+
+static void
+append_bound_filter(StringInfo body, const char *name, const char *operator,
+					const char *value)
+{
+	if (value == NULL)
+		return;
+	append_filter(body, name, operator);
+	append_member(body, "value", value);
+	appendStringInfoChar(body, '}');
+}
+
+static void
+append_filters(StringInfo body, const Request *request,
+			   const RequestCall *call)
+{
+	bool		has_values = request->filter != NULL &&
+		request->filter->place == PLACE_BODY;
+	bool		has_bounds = request->bounds_place == PLACE_BODY &&
+		(request->lower_name != NULL || request->upper_name != NULL);
+
+	if (!has_values && !has_bounds && !request->resource->needs_filters)
+		return;
+	append_key(body, "filters");
+	appendStringInfoChar(body, '[');
+	if (has_values)
+		append_value_filter(body, request, call);
+	if (has_bounds)
+	{
+		append_bound_filter(body, request->lower_name, "greaterThanOrEquals",
+							request->lowers[call->range]);
+		append_bound_filter(body, request->upper_name, "lessThanOrEquals",
+							request->uppers[call->range]);
+	}
+	appendStringInfoChar(body, ']');
+}
+
+static void
+append_human(StringInfo body, const Request *request)
+{
+	const char *key = request->resource->human;
+
+	if (request->resource->form == ROW_EMPLOYEE)
+		append_member(body, key, "APPEND");
+	else
+	{
+		append_key(body, key);
+		appendStringInfoString(body, "true");
+	}
+}
+
+static void
+append_pagination(StringInfo body, const Request *request, const char *cursor)
+{
+	append_key(body, "pagination");
+	appendStringInfo(body, "{\"limit\":%d", request->limit);
+	if (cursor != NULL)
+		append_member(body, "cursor", cursor);
+	appendStringInfoChar(body, '}');
+}
+
+/* Whether the body says which people by their status. */
+static bool
+has_status(const Resource *resource)
+{
+	for (int i = 0; i < resource->nfilters; i++)
+		if (resource->filters[i].place == PLACE_STATUS)
+			return true;
+	return false;
+}
+
+/* The body of a page, or NULL. */
+static char *
+request_body(const Request *request, const RequestCall *call,
+			 const char *cursor)
+{
+	const Resource *resource = request->resource;
+	StringInfoData body;
+
+	if (strcmp(resource->method, "POST") != 0)
+		return NULL;
+	initStringInfo(&body);
+	appendStringInfoChar(&body, '{');
+	if (request->fields != NIL)
+		append_fields(&body, request->fields);
+	if (!call->single)
+		append_filters(&body, request, call);
+	if (!call->single && has_status(resource))
+	{
+		append_key(&body, "showInactive");
+		appendStringInfoString(&body, request->show_inactive ? "true" : "false");
+	}
+	if (request->human)
+		append_human(&body, request);
+	if (resource->paging == PAGING_BODY)
+		append_pagination(&body, request, cursor);
+	appendStringInfoChar(&body, '}');
+	return body.data;
 }
 
 /* ------------------------------------------------------------------------

@@ -294,7 +294,7 @@ raise_defect(Response *response, const JsonDefect *defect)
 	ErrorProgress progress = progress_of(response);
 
 	stats_note_error(response->stats, "an answer that cannot be read");
-	http_channel_distrust(response->acquired->channel);
+	http_channel_force_reconnect(response->acquired->channel);
 	error_body(response->subject, &answer, defect, &progress);
 }
 
@@ -369,8 +369,7 @@ check_end(const Response *response)
 	HttpChannel *channel = response->acquired->channel;
 
 	if (response->reader.csv == NULL || http_channel_status(channel) != 200 ||
-		http_channel_header(channel, "Content-Length") != NULL ||
-		http_channel_header(channel, "Transfer-Encoding") != NULL)
+		http_channel_end_is_known(channel))
 		return;
 	raise_failure(response, HTTP_BROKEN,
 				  "the connection was closed, and the answer had announced no end");

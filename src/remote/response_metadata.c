@@ -101,16 +101,28 @@ note_text(ResponseFindings *findings, List **list, const char *text)
 	MemoryContextSwitchTo(old);
 }
 
+/* A text of the document, which only lack of memory can keep from being there. */
+static const char *
+need_text(const char *text)
+{
+	if (text == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OUT_OF_MEMORY),
+				 errmsg("out of memory")));
+	return text;
+}
+
 /* Adds the names in an array of the document. */
 static void
 note_names(ResponseFindings *findings, List **list, JsonDoc *names)
 {
 	for (size_t i = 0; i < json_doc_length(names); i++)
 	{
-		const char *name = json_doc_element_text(names, i);
-
-		if (name != NULL && list_length(*list) < MAX_NAMES)
-			note_text(findings, list, error_printable(name));
+		if (json_doc_element(names, i) == NULL ||
+			list_length(*list) >= MAX_NAMES)
+			continue;
+		note_text(findings, list,
+				  error_printable(need_text(json_doc_element_text(names, i))));
 	}
 }
 
@@ -135,9 +147,8 @@ note_refusal(ResponseFindings *findings, JsonDoc *refusal)
 	if (words == NULL && inner != NULL)
 		words = json_doc_text(inner, "error");
 	if (words == NULL)
-		words = json_doc_print(refusal);
-	if (words != NULL)
-		note_text(findings, &findings->refusals, error_printable(words));
+		words = need_text(json_doc_print(refusal));
+	note_text(findings, &findings->refusals, error_printable(words));
 }
 
 static void
@@ -148,15 +159,24 @@ note_refusals(ResponseFindings *findings, JsonDoc *doc)
 			note_refusal(findings, json_doc_element(doc, i));
 }
 
-/* Parses a value and notes what it says. */
+/*
+ * Parses a value and notes what it says.  The reader has found the value to be
+ * valid JSON of no more than that depth, so that only memory can be lacking.
+ */
 static void
 note(ResponseFindings *findings, const JsonOutside *value,
 	 void (*take) (ResponseFindings *, JsonDoc *))
 {
-	JsonDoc    *doc = json_doc_parse_any(value->text, value->length);
+	const char *defect;
+	JsonDoc    *doc = json_doc_parse_value(value->text, value->length,
+										   RESPONSE_MAX_DEPTH, &defect);
 
 	if (doc == NULL)
-		return;
+		ereport(ERROR,
+				(errcode(ERRCODE_OUT_OF_MEMORY),
+				 errmsg("out of memory"),
+				 errdetail("HiBob's list of what it withheld could not be read: %s.",
+						   defect)));
 	PG_TRY();
 	{
 		take(findings, doc);
@@ -252,22 +272,8 @@ static char *
 cursor_text(const JsonOutside *cursor)
 {
 	char	   *text = palloc(cursor->length + 1);
-	long		length = (long) cursor->length;
 
-	if ((cursor->flags & JSON_ESCAPED) != 0)
-	{
-		char	   *quoted = psprintf("\"%.*s\"", (int) cursor->length,
-									  cursor->text);
-
-		length = json_doc_unescape(quoted, cursor->length + 2, text);
-		if (length < 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_OUT_OF_MEMORY),
-					 errmsg("out of memory")));
-	}
-	else
-		memcpy(text, cursor->text, cursor->length);
-	text[length] = '\0';
+	text[json_unescape(cursor->text, cursor->length, text)] = '\0';
 	return text;
 }
 
@@ -283,6 +289,8 @@ find_next_page(ResponseMetadata *metadata, char **cursor)
 		return "the cursor of the next page is not a text";
 	if ((next->flags & JSON_NUL_ESCAPE) != 0)
 		return "the cursor of the next page has a character zero";
+	if ((next->flags & JSON_LONE_SURROGATE) != 0)
+		return "the cursor of the next page has half a surrogate pair";
 	if (next->length > MAX_CURSOR)
 		return "the cursor of the next page is longer than 8192 bytes";
 	*cursor = cursor_text(next);

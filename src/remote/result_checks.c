@@ -9,9 +9,11 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "remote/result_checks.h"
+#include "utils/memutils.h"
 
 static bool
 names_text(const List *list, const char *text)
@@ -23,6 +25,9 @@ names_text(const List *list, const char *text)
 			return true;
 	return false;
 }
+
+/* So many warnings of a statement are remembered. */
+#define MAX_REPORTED 100
 
 /* So many names are listed in a message. */
 #define MAX_LISTED 20
@@ -85,6 +90,43 @@ missing_columns(const RowMap *map, FieldPresenceTest carried, const void *arg,
 	return columns;
 }
 
+/*
+ * Whether to report something that is missing: an error always, a warning once
+ * for each statement of the client, however many scans and lookups it makes.
+ */
+static bool
+is_to_report(int elevel, const char *what, const char *table,
+			 const char *detail)
+{
+	static MemoryContext context = NULL;
+	static List *reported = NIL;
+	static TimestampTz statement = 0;
+	char	   *warning = psprintf("%s %s %s", what, table, detail);
+	MemoryContext old;
+
+	if (elevel >= ERROR)
+		return true;
+	if (context == NULL)
+		context = AllocSetContextCreate(CacheMemoryContext,
+										"hibob_fdw warnings",
+										ALLOCSET_SMALL_SIZES);
+	if (statement != GetCurrentStatementStartTimestamp())
+	{
+		MemoryContextReset(context);
+		reported = NIL;
+		statement = GetCurrentStatementStartTimestamp();
+	}
+	if (names_text(reported, warning))
+		return false;
+	if (list_length(reported) < MAX_REPORTED)
+	{
+		old = MemoryContextSwitchTo(context);
+		reported = lappend(reported, pstrdup(warning));
+		MemoryContextSwitchTo(old);
+	}
+	return true;
+}
+
 static void
 report_columns(const RowMap *map, int elevel, FieldPresenceTest carried,
 			   const void *arg)
@@ -92,8 +134,12 @@ report_columns(const RowMap *map, int elevel, FieldPresenceTest carried,
 	List	   *categories = NIL;
 	List	   *columns = missing_columns(map, carried, arg, &categories);
 	bool		people = map->resource->form == ROW_EMPLOYEE;
+	char	   *list;
 
 	if (columns == NIL)
+		return;
+	list = join(columns, ", ");
+	if (!is_to_report(elevel, "missing", map->table, list))
 		return;
 	ereport(elevel,
 			(errcode(ERRCODE_FDW_COLUMN_NAME_NOT_FOUND),
@@ -102,7 +148,7 @@ report_columns(const RowMap *map, int elevel, FieldPresenceTest carried,
 					map->table) :
 			 errmsg("HiBob sent no row with some of the requested fields for foreign table \"%s\"",
 					map->table),
-			 errdetail_internal("Columns: %s.", join(columns, ", ")),
+			 errdetail_internal("Columns: %s.", list),
 			 categories != NIL ?
 			 errhint("In HiBob, give the permission group of the service user view access to the categories %s, or correct the column option \"field\".",
 					 join(categories, ", ")) :
@@ -177,14 +223,18 @@ report_hidden(const RowMap *map, int elevel, const ResponseFindings *findings)
 {
 	List	   *hidden = columns_of(map, findings->hidden);
 	List	   *history = columns_of(map, findings->hidden_history);
+	char	   *words;
 
 	if (hidden == NIL && history == NIL)
+		return;
+	words = hidden_words(hidden, history);
+	if (!is_to_report(elevel, "withheld", map->table, words))
 		return;
 	ereport(elevel,
 			(errcode(ERRCODE_FDW_COLUMN_NAME_NOT_FOUND),
 			 errmsg("HiBob withheld columns of foreign table \"%s\"",
 					map->table),
-			 errdetail_internal("%s", hidden_words(hidden, history)),
+			 errdetail_internal("%s", words),
 			 errhint("In HiBob, give the permission group of the service user view access to %s.",
 					 map->resource->permission)));
 }
@@ -193,13 +243,16 @@ static void
 report_refusals(const RowMap *map, int elevel,
 				const ResponseFindings *findings)
 {
-	if (findings->refusals == NIL)
+	char	   *words = join(findings->refusals, " ");
+
+	if (findings->refusals == NIL ||
+		!is_to_report(elevel, "refused", map->table, words))
 		return;
 	ereport(elevel,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			 errmsg("HiBob refused to show employees that the query for foreign table \"%s\" named",
 					map->table),
-			 errdetail("HiBob says: %s", join(findings->refusals, " ")),
+			 errdetail("HiBob says: %s", words),
 			 errhint("In HiBob, widen \"Access data for\" of the permission group of the service user.")));
 }
 

@@ -19,7 +19,6 @@
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
-#include "reader/json_doc.h"
 #include "row/convert.h"
 #include "row/row.h"
 #include "utils/array.h"
@@ -400,7 +399,6 @@ static char *
 unescape(const JsonSlice *slice, const char *window, size_t *length)
 {
 	char	   *out;
-	long		decoded;
 
 	if (slice->flags & JSON_NUL_ESCAPE)
 		ereport(ERROR,
@@ -414,14 +412,8 @@ unescape(const JsonSlice *slice, const char *window, size_t *length)
 				 errdetail("Half a surrogate pair is not a character.")));
 
 	out = palloc(slice->length + 1);
-	decoded = json_doc_unescape(window + slice->start - 1, slice->length + 2,
-								out);
-	if (decoded < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_OUT_OF_MEMORY),
-				 errmsg("out of memory")));
-	out[decoded] = '\0';
-	*length = (size_t) decoded;
+	*length = json_unescape(window + slice->start, slice->length, out);
+	out[*length] = '\0';
 	return out;
 }
 

@@ -325,7 +325,8 @@ sub differences
 }
 
 # A resolver for some names, to be preloaded by a server: "slow.test" takes its
-# time, "nowhere.test" is not there, and "other.test" is 127.0.0.1.
+# time, "nowhere.test" does not exist, "other.test" is 127.0.0.1, and "many.test"
+# has the addresses in the file "addresses", one a line, in that order.
 sub preload_resolver
 {
 	my ($dir) = @_;
@@ -335,14 +336,36 @@ sub preload_resolver
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <netdb.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+typedef int (*Resolver) (const char *, const char *, const struct addrinfo *,
+						 struct addrinfo **);
+
+static int
+resolve_many(Resolver real, const char *service, const struct addrinfo *hints,
+			 struct addrinfo **res)
+{
+	FILE	   *file = fopen(DIRECTORY "/addresses", "r");
+	struct addrinfo **end = res;
+	char		address[64];
+
+	*res = NULL;
+	while (file != NULL && fscanf(file, "%63s", address) == 1)
+		if (real(address, service, hints, end) == 0)
+			while (*end != NULL)
+				end = &(*end)->ai_next;
+	if (file != NULL)
+		fclose(file);
+	return *res == NULL ? EAI_NONAME : 0;
+}
+
 int
 getaddrinfo(const char *node, const char *service,
 			const struct addrinfo *hints, struct addrinfo **res)
 {
-	int (*real) (const char *, const char *, const struct addrinfo *,
-				 struct addrinfo **) = dlsym(RTLD_NEXT, "getaddrinfo");
+	Resolver	real = dlsym(RTLD_NEXT, "getaddrinfo");
 
 	if (node == NULL || strstr(node, ".test") == NULL)
 		return real(node, service, hints, res);
@@ -350,19 +373,22 @@ getaddrinfo(const char *node, const char *service,
 		sleep(6);
 	if (strcmp(node, "other.test") == 0)
 		return real("127.0.0.1", service, hints, res);
+	if (strcmp(node, "many.test") == 0)
+		return resolve_many(real, service, hints, res);
 	return EAI_NONAME;
 }
 C
-	system_or_bail('gcc', '-shared', '-fPIC', '-o', $library,
-		"$dir/resolver.c", '-ldl');
+	system_or_bail('gcc', '-shared', '-fPIC', "-DDIRECTORY=\"$dir\"",
+		'-o', $library, "$dir/resolver.c", '-ldl');
 	return join ' ', grep { defined } $ENV{LD_PRELOAD}, $library;
 }
 
 sub listener
 {
-	my ($backlog) = @_;
-	return IO::Socket::INET->new(LocalAddr => '127.0.0.1', Proto => 'tcp',
-		Listen => $backlog) || die "listen: $!";
+	my ($backlog, $address, $port) = @_;
+	return IO::Socket::INET->new(LocalAddr => $address // '127.0.0.1',
+		LocalPort => $port // 0, Proto => 'tcp', Listen => $backlog)
+	  || die "listen: $!";
 }
 
 # A port of which the kernel says that nobody is there.
@@ -371,18 +397,18 @@ sub closed_port
 	return listener(1)->sockport;
 }
 
-# A port whose kernel takes no further connection.  The sockets that make it so
-# are kept in an array.
+# A port whose kernel drops the packets of further connections; of an address
+# and with a number, if given.  The sockets that make it so are kept in an array.
 sub deaf_port
 {
-	my ($keep) = @_;
-	my $listener = listener(1);
+	my ($keep, $address, $port) = @_;
+	my $listener = listener(1, $address, $port);
 
 	listen($listener, 0);
 	push @$keep, $listener;
 	for (1 .. 4)
 	{
-		push @$keep, IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+		push @$keep, IO::Socket::INET->new(PeerAddr => $listener->sockhost,
 			PeerPort => $listener->sockport, Blocking => 0);
 	}
 	sleep 0.1;

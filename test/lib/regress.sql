@@ -8,8 +8,8 @@
 -- What EXPLAIN says, in the words of PostgreSQL 15: the planner's later
 -- versions say the same otherwise.  18 has decimals in numbers of rows, shows
 -- buffers without being asked, and says which nodes are disabled; 17 names the
--- result of an InitPlan; which side of a join's condition comes first is
--- chance.
+-- result of an InitPlan; 19 has names for subplans, and a line about what a
+-- Result replaces; which side of a join's condition comes first is chance.
 CREATE OR REPLACE FUNCTION public.explain(query text,
 	options text DEFAULT 'ANALYZE, VERBOSE')
 RETURNS SETOF text LANGUAGE plpgsql AS $$
@@ -19,12 +19,15 @@ DECLARE
 BEGIN
 	FOR line IN EXECUTE format('EXPLAIN (%s, COSTS OFF, BUFFERS OFF, '
 		'TIMING OFF, SUMMARY OFF) %s', options, query) LOOP
+		CONTINUE WHEN line ~ '^ *Replaces: ';
 		line := regexp_replace(line, '(rows=\d+)\.00 ', '\1 ');
+		line := regexp_replace(line, '\m(InitPlan|SubPlan) [a-z]+_(\d+)',
+							   '\1 \2', 'g');
 		line := regexp_replace(line, ' \(returns \$\d+\)$', '');
 		line := regexp_replace(line, '\((\$\d+|\(InitPlan \d+\)\.col1)\)',
 							   '(InitPlan)');
 		line := regexp_replace(line, '\n *"Disabled": false,', '', 'g');
-		side := regexp_match(line, '^(.*: \()([a-z_.]+) = ([a-z_.]+)(\))$');
+		side := regexp_match(line, '^(.*: \()([a-z0-9_.()]+) = ([a-z0-9_.()]+)(\))$');
 		IF side[2] > side[3] THEN
 			line := format('%s%s = %s%s', side[1], side[3], side[2], side[4]);
 		END IF;

@@ -374,7 +374,7 @@ foreach my $case (
 		qr/announced no end/ ],
 	# Nor does libcurl tell whether what was compressed has come to its end.
 	[ 'compressed, unasked', { gzip => 'good' }, '08006',
-		qr/Content-Encoding that was not asked for/ ],
+		qr/Content-Encoding that was not requested/ ],
 	[ 'a document', { json => { error => 'oops' } }, 'HV000', qr/shape|JSON/ ],
 	[ 'too few chunks', { truncate => { after => 3000, framing => 'chunked' } },
 		'08006', qr/broke off/ ],

@@ -19,7 +19,7 @@ cmp_ok(scalar @scripts, '>', 0, 'there is a script');
 foreach my $file (@scripts)
 {
 	my $script = slurp_file($file) =~ s{/\*.*?\*/}{}sgr =~ s/--[^\n]*//gr
-	  =~ s/^\\echo.*$//mr =~ s/\bAS \$\$.*?^\$\$/AS BODY/smgr;
+	  =~ s/^\\echo.*$//mr =~ s/\b(AS|DO) \$\$.*?^\$\$/$1 BODY/smgr;
 	my @statements = grep { /\S/ } split /;\s*$/m, $script;
 	my %kinds;
 
@@ -28,13 +28,13 @@ foreach my $file (@scripts)
 	foreach my $statement (@statements)
 	{
 		my ($kind) = $statement =~ /^\s*(CREATE\ FUNCTION
-			|CREATE\ FOREIGN\ DATA\ WRAPPER|CREATE\ VIEW|COMMENT\ ON
-			|REVOKE\ EXECUTE\ ON\ FUNCTION|GRANT)\s/x;
+			|DO\ BODY|CREATE\ FOREIGN\ DATA\ WRAPPER|CREATE\ VIEW|COMMENT\ ON
+			|REVOKE\ EXECUTE\ ON\ FUNCTION|GRANT)(?:\s|$)/x;
 		push @{ $kinds{ $kind // $statement } }, $statement;
 	}
 	is(join(', ', sort keys %kinds),
 		'COMMENT ON, CREATE FOREIGN DATA WRAPPER, CREATE FUNCTION, '
-		  . 'CREATE VIEW, GRANT, REVOKE EXECUTE ON FUNCTION',
+		  . 'CREATE VIEW, DO BODY, GRANT, REVOKE EXECUTE ON FUNCTION',
 		'... with statements that take over nothing, and no others');
 	unlike($script, qr/OR\s+REPLACE|IF\s+NOT\s+EXISTS|IF\s+EXISTS/i,
 		'... nothing that may have been there already');

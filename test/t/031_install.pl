@@ -87,6 +87,13 @@ like($said, qr/needs libcurl 7\.88.*(?:has version|version of libcurl is)/s,
 ok(!$works, 'no server: no build');
 like($said, qr{no server to build for: PG_CONFIG=/nowhere/pg_config}, '... in words');
 is_deeply([ files($tree) ], \@before, 'nothing was compiled');
+($works, $said) = make($tree, '-n', 'MAJORVERSION=20');
+like($said, qr/hibob_fdw supports PostgreSQL 15 to 19; it may not .* with 20/,
+	'a newer PostgreSQL');
+ok($works, '... is tried');
+($works, $said) = make($tree, '-n', 'MAJORVERSION=14');
+ok(!$works, 'an older PostgreSQL');
+like($said, qr/hibob_fdw needs PostgreSQL 15 or newer/, '... in words');
 ($works, $said) = make($tree, 'installcheck');
 ok(!$works, 'no simulator: no installcheck');
 like($said, qr/make installcheck needs a simulator.*HIBOB_SIM_URL/, '... in words');

@@ -133,8 +133,9 @@ my $fresh = catalog('CREATE EXTENSION hibob_fdw');
 
 like($fresh, qr/function hibob_fdw_handler\(\)\nCREATE OR REPLACE FUNCTION/,
 	'a catalog to compare');
-my @named = c_functions(slurp_file("hibob_fdw--$version.sql"));
-is(scalar(() = $fresh =~ /^(?:function|foreign-data wrapper) /gm), 1 + @named,
+my $functions = () =
+  slurp_file("hibob_fdw--$version.sql") =~ /^CREATE FUNCTION /gm;
+is(scalar(() = $fresh =~ /^(?:function|foreign-data wrapper) /gm), 1 + $functions,
 	'... of all objects');
 foreach my $older (@versions)
 {
@@ -186,6 +187,37 @@ foreach my $made_up (sort keys %made_up)
 		$made_up eq '998' ? 'the same' : 'not the same',
 		"made-up version $made_up");
 }
+
+# --- a library that is older than the script ---------------------------------
+
+# Every script makes sure that the loaded library has its functions.
+my ($check) = $base =~ /^(-- The server keeps a library.*?^\$\$;)$/ms;
+foreach my $script (grep { /\.sql$/ } @scripts)
+{
+	my ($of) = $script =~ /([^-]+)\.sql$/;
+
+	like(slurp_file($script), qr/^\Q@{[ $check =~ s{'1\.0'}{'$of'}r ]}\E$/m,
+		"$script checks the library");
+}
+
+# The library is that of now, so the script is one of the future.
+append_to_file("$extensions/hibob_fdw--$version--999.sql",
+	$check =~ s/'1\.0'/'999'/r . q{
+	CREATE FUNCTION hibob_fdw_of_999() RETURNS text
+	AS 'MODULE_PATHNAME' LANGUAGE C;});
+$node->append_conf('postgresql.conf', q{shared_preload_libraries = 'hibob_fdw'});
+$node->restart;
+$node->safe_psql('postgres', 'CREATE DATABASE preloaded');
+my (undef, undef, $error) = $node->psql('preloaded', q{
+	\set VERBOSITY verbose
+	CREATE EXTENSION hibob_fdw;
+	ALTER EXTENSION hibob_fdw UPDATE TO '999'});
+like($error, qr/55000: the server has loaded version \Q$version\E of the library of hibob_fdw, but version 999 is needed/,
+	'a preloaded library that is older than the script');
+like($error, qr/HINT:  Restart the server if hibob_fdw is in shared_preload_libraries/,
+	'... and what to do');
+is($node->safe_psql('preloaded', q{SELECT extversion FROM pg_extension
+	WHERE extname = 'hibob_fdw'}), $version, '... and the extension is as it was');
 
 # 18 knows the version of a library, which is that of the newest objects.
 SKIP:

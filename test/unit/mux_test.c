@@ -104,6 +104,31 @@ check_collect(Mux *mux, const int *sockets, const char *expected,
 		printf("#      got: %s\n# expected: %s\n", got, expected);
 }
 
+/* A timer may need a descriptor of its own, once it is set. */
+static void
+test_timer_budget(void)
+{
+	Mux			mux;
+	int			before = budget;
+
+	budget = 1;
+	check(mux_create(&mux) && budget == 0, "one descriptor is enough");
+	check(mux_set_timer(&mux, -1), "... without a timer");
+#ifndef MUX_KQUEUE
+	errno = 0;
+	check(!mux_set_timer(&mux, 10) && errno == EMFILE, "... not for a timer");
+	check(!wakes(&mux, 0) && budget == 0, "... which changes nothing");
+	budget = 1;
+#endif
+	check(mux_set_timer(&mux, 0) && wakes(&mux, 5000), "... which then works");
+	mux_close(&mux);
+	budget += before - 1;
+#ifndef MUX_KQUEUE
+	budget--;
+#endif
+	check(budget == before, "... and all is given back");
+}
+
 static void
 test_budget(void)
 {
@@ -122,6 +147,7 @@ test_budget(void)
 	check(budget == before, "closed, and given back");
 	mux_close(&mux);
 	check(budget == before, "... once");
+	test_timer_budget();
 }
 
 static void
