@@ -9,7 +9,6 @@
 #include "reader/json_layout.h"
 
 #define BLOCK (16 * 1024)
-#define MAX_STRETCH 1024
 #define MAX_WAYS 8				/* after one point */
 #define TAIL 24					/* bytes that tell points apart */
 
@@ -26,7 +25,10 @@ json_layout_create(JsonReaderAlloc alloc)
 	return layout;
 }
 
-/* Memory, not zeroed anew; or NULL when there has been enough. */
+/*
+ * Memory, not zeroed again; or NULL if the layout has as much as it may have,
+ * or if a block is too small.
+ */
 static void *
 take_memory(JsonLayout *layout, size_t size)
 {
@@ -35,7 +37,7 @@ take_memory(JsonLayout *layout, size_t size)
 	size = (size + sizeof(void *) - 1) & ~(sizeof(void *) - 1);
 	if (layout->room_left < size)
 	{
-		if (layout->used + BLOCK > JSON_READER_LEARNED)
+		if (size > BLOCK || layout->used + BLOCK > JSON_READER_LEARNED)
 			return NULL;
 		layout->room = layout->alloc(BLOCK);
 		layout->room_left = BLOCK;
@@ -131,7 +133,10 @@ json_layout_arrive(JsonLayout *layout, const JsonPlace *place,
 	JsonPoint  *point;
 
 	if (place->depth > JSON_LAYOUT_DEPTH)
+	{
+		json_layout_leave(layout);
 		return;
+	}
 	point = find_point(layout, place, hash);
 	if (point == NULL && (layout->learning != NULL || p == row))
 		point = make_point(layout, place, *p, hash);

@@ -108,8 +108,28 @@ def reports(simulator):
         yield b"\n".join(text.split(b"\n")[:12])[:LARGEST]
 
 
+def deep_rows(keys):
+    """Rows in which paths of many keys are wanted."""
+    row = '{"id":%d,"a":' + '{"a":' * (keys - 1) + '"v"' + \
+        ',"b":1}' * (keys - 1) + ',"k0":true}'
+    rows = ",".join(row % number for number in range(6))
+    return f'{{"employees":[{rows}]}}'.encode()
+
+
+def long_rows(size):
+    """Rows with many unwanted bytes, none of them text, between values."""
+    row = '{"a":1,"x":[' + "null," * (size // 5) + 'null],"b":2}'
+    return f'{{"employees":[{",".join([row] * 3)}]}}'.encode()
+
+
 def seeds(simulator):
     """(target, head, document)"""
+    for keys in (12, 14, 16, 17, 32, 60):
+        yield "json_reader", bytes([EMPLOYEES, 1, 129, 1, 1, 63, 1, 0]), \
+            deep_rows(keys)
+    for size in (1000, 17000):
+        yield "json_reader", bytes([EMPLOYEES, 1, 129, 1, 1, 63, 1, 0]), \
+            long_rows(size)
     for shape, method, path, body in JSON:
         document = shortened(simulator.ask(method, path, body))
         # no limit on rows, depth 64; cut anywhere, in pieces up to 33 bytes

@@ -24,7 +24,8 @@
 #include "json_rows.h"
 
 #define HEAD 8					/* bytes that are not the document */
-#define NWANTS 11
+#define NWANTS 27
+#define MAX_KEYS 60			/* of a want */
 #define NOUTSIDES 16
 #define MAX_SIZE 65536
 #define NO_LIMIT (16 * 1024 * 1024)
@@ -96,7 +97,10 @@ static const char *const outsides[NOUTSIDES] = {
 	"!results[].restricted_columns", "response_metadata.next_cursor", "errors"
 };
 
-static const char *const wants[NWANTS][4] = {
+#define A4 "a", "a", "a", "a"
+
+/* Some are as long as a column's path may be, and longer than is learned. */
+static const char *const wants[NWANTS][MAX_KEYS + 1] = {
 	{NULL},
 	{"a", NULL},
 	{"b", NULL},
@@ -107,7 +111,23 @@ static const char *const wants[NWANTS][4] = {
 	{"id", NULL},
 	{"/root/email", "value", NULL},
 	{"work", "title", NULL},
-	{"humanReadable", "work", "title", NULL}
+	{"humanReadable", "work", "title", NULL},
+	{"a", "b", NULL},
+	{A4, A4, A4, NULL},
+	{A4, A4, A4, "a", NULL},
+	{A4, A4, A4, "a", "a", NULL},
+	{A4, A4, A4, A4, "b", NULL},
+	{A4, A4, A4, A4, A4, A4, A4, A4, NULL},
+	{A4, A4, A4, A4, A4, A4, A4, A4, A4, A4, A4, A4, A4, A4, A4, NULL},
+	{"k0", NULL},
+	{"k1", NULL},
+	{"k2", NULL},
+	{"k3", "k0", NULL},
+	{"k3", "k1", NULL},
+	{"k3", "k2", "k0", NULL},
+	{"k4", "value", NULL},
+	{"k5", "value", NULL},
+	{"k5", NULL},
 };
 
 /*

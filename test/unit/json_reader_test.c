@@ -232,7 +232,7 @@ set_up(Setup *setup, const char *rows, const char *wants, size_t max_row,
 	char	   *patterns = strdup(rows);
 	char	   *paths = strdup(wants);
 	const char *list[8];
-	const char *keys[8];
+	const char *keys[64];
 	JsonShape	shape;
 	char	   *next;
 	char	   *path;
@@ -1398,6 +1398,100 @@ test_similar_rows(void)
 	check(same == documents, "similar rows", "as byte by byte", "", "");
 }
 
+/* Reads rows in both ways that a layout can be learned, and in the other. */
+static void
+check_rows(const char *name, const Setup *setup, const Text *text)
+{
+	char	   *expected = transcribe(setup, text->bytes, text->length,
+									  cut_everywhere, false);
+	char	   *whole = transcribe(setup, text->bytes, text->length,
+								   cut_nowhere, false);
+	char	   *pieces = transcribe(setup, text->bytes, text->length,
+									cut_in_chunks, true);
+
+	check(strcmp(expected, whole) == 0, name, "whole", whole, expected);
+	check(strcmp(expected, pieces) == 0, name, "in chunks", pieces, expected);
+	free(expected);
+	free(whole);
+	free(pieces);
+}
+
+/* Paths as long as those that a column's option may have, and longer ones. */
+static void
+test_deep_wants(void)
+{
+	char		path[200];
+	char		name[40];
+	int			depth;
+	int			i;
+	int			j;
+
+	for (depth = 2; depth <= 60; depth += (depth < 20) ? 1 : 8)
+	{
+		Text		text = {NULL, 0};
+		Setup		setup;
+
+		path[0] = '\0';
+		for (i = 0; i < depth; i++)
+			strcat(path, i == 0 ? "a" : ".a");
+		strcat(path, ",a.b,z");
+		set_up(&setup, "e[]", path, 100000, 64);
+		append_string(&text, "{\"e\":[");
+		for (i = 0; i < 12; i++)
+		{
+			char		value[40];
+
+			append_string(&text, i == 0 ? "{\"x\":0" : ",{\"x\":0");
+			for (j = 0; j < depth; j++)
+				append_string(&text, j == 0 ? ",\"a\":" : "{\"a\":");
+			sprintf(value, "\"value %d\"", i);
+			append_string(&text, value);
+			for (j = 1; j < depth; j++)
+				append_string(&text, j == depth - 1 ? ",\"b\":true}" : "}");
+			append_string(&text, i % 5 == 4 ? ",\"y\":[],\"z\":1}" :
+						  ",\"z\":1}");
+		}
+		append_string(&text, "]}");
+		sprintf(name, "a wanted path of %d keys", depth);
+		check_rows(name, &setup, &text);
+		free(text.bytes);
+		release_all();
+	}
+}
+
+/* Between wanted values, more bytes than a block of what is learned has. */
+static void
+test_long_stretches(void)
+{
+	static const int sizes[] = {100, 5000, 16300, 16400, 20000, 300000};
+	size_t		i;
+
+	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+	{
+		Text		text = {NULL, 0};
+		Setup		setup;
+		char		name[40];
+		int			row;
+		int			j;
+
+		set_up(&setup, "[]", "a,b", 1000000, 10);
+		append_string(&text, "[");
+		for (row = 0; row < 4; row++)
+		{
+			append_string(&text, row == 0 ? "{\"a\":1,\"x\":[" :
+						  ",{\"a\":1,\"x\":[");
+			for (j = 0; j < sizes[i]; j += 10)
+				append_string(&text, "null,true,");
+			append_string(&text, "null],\"b\":2}");
+		}
+		append_string(&text, "]");
+		sprintf(name, "%d bytes between values", sizes[i]);
+		check_rows(name, &setup, &text);
+		free(text.bytes);
+		release_all();
+	}
+}
+
 static void
 test_odd_calls(void)
 {
@@ -1443,6 +1537,8 @@ main(void)
 	test_outside_restart();
 	test_outside_memory();
 	test_similar_rows();
+	test_deep_wants();
+	test_long_stretches();
 	test_odd_calls();
 	printf("1..%d\n", checks);
 	return failures > 0;
