@@ -26,10 +26,14 @@
 #define LEAST_MAX_ROW 16		/* as in json_reader.c */
 #define BYTE_ORDER_MARK "\xef\xbb\xbf"
 
-/* Where two of them are equally frequent, the first one counts. */
+/* HiBob documents the comma.  Of two others as frequent, the first one wins. */
 static const char delimiters[] = {',', ';', '\t', '|'};
 
 #define NDELIMITERS sizeof(delimiters)
+#define COMMA 0
+
+/* So many rows have to agree with a header that has no comma. */
+#define SAMPLED_ROWS 3
 
 /* What lies before the next byte. */
 typedef enum ReaderState
@@ -78,10 +82,14 @@ struct CsvReader
 	ReaderState state;
 	JsonResult	result;			/* why reading stops */
 	bool		last;			/* no byte follows the window */
-	char		delimiter;		/* LF, which comes first, if there is none */
+	char		delimiter;
 
-	/* looking for the delimiter */
+	/* looking for the delimiter; counts are of the present record */
 	size_t		counts[NDELIMITERS];
+	size_t		header_counts[NDELIMITERS];
+	bool		possible[NDELIMITERS];
+	int			nsampled;		/* records, the header included */
+	char		previous;		/* byte; LF at a record's start */
 	bool		quoted;
 	bool		may_quote;		/* the next quote is one that opens */
 
@@ -297,62 +305,133 @@ take_header(CsvReader *reader, size_t size)
 }
 
 /*
- * Chooses the delimiter, the first record having ended at "p", and goes back
- * to that record's start.
+ * Chooses the delimiter, having read up to "p", and goes back to the start of
+ * the first record.
  */
 static const char *
 choose_delimiter(CsvReader *reader, const char *p)
 {
 	const char *start = reader->window + reader->row_start;
-	size_t		most = 0;
+	size_t		chosen = COMMA;
 	size_t		i;
 
 	/* With less in the window it would not have come to this. */
 	if ((size_t) (p - start) >= reader->max_row)
 		return too_large(reader, p);
-	reader->delimiter = '\n';
 	for (i = 0; i < NDELIMITERS; i++)
 	{
-		if (reader->counts[i] > most)
-		{
-			reader->delimiter = delimiters[i];
-			most = reader->counts[i];
-		}
+		if (reader->possible[i] &&
+			(chosen == COMMA ||
+			 reader->header_counts[i] > reader->header_counts[chosen]))
+			chosen = i;
 	}
+	reader->delimiter = delimiters[chosen];
 	reader->state = AT_FIELD;
 	return start;
 }
 
 /*
- * Counts what may be the delimiter.  As long as that is not known, a quote
+ * Compares the record that has ended with the header.  Returns whether more
+ * than one delimiter is still possible.  A header with a comma is settled.
+ */
+static bool
+sample_record(CsvReader *reader)
+{
+	bool		has_comma = (reader->counts[COMMA] > 0);
+	bool		undecided = false;
+	size_t		i;
+
+	for (i = 0; i < NDELIMITERS; i++)
+	{
+		if (reader->nsampled == 0)
+		{
+			reader->header_counts[i] = reader->counts[i];
+			reader->possible[i] &= (!has_comma && reader->counts[i] > 0);
+		}
+		else
+			reader->possible[i] &=
+				(reader->counts[i] == reader->header_counts[i]);
+		undecided |= reader->possible[i];
+		reader->counts[i] = 0;
+	}
+	reader->nsampled++;
+	return undecided && reader->nsampled <= SAMPLED_ROWS;
+}
+
+/*
+ * A delimiter with a blank beside it in the header is text: "Pros | cons" is a
+ * label.
+ */
+static void
+note_header_byte(CsvReader *reader, char byte)
+{
+	const char *before = memchr(delimiters, reader->previous, NDELIMITERS);
+	const char *found = memchr(delimiters, byte, NDELIMITERS);
+
+	if (before != NULL && byte == ' ')
+		reader->possible[before - delimiters] = false;
+	if (found != NULL && reader->previous == ' ')
+		reader->possible[found - delimiters] = false;
+}
+
+/*
+ * Counts what may be the delimiter, in the header and, unless that has a
+ * comma, in the first rows.  As long as the delimiter is not known, a quote
  * behind any of them opens a field; and so does one behind a quote that has
  * closed a field, which makes both a doubled quote.
+ *
+ * The rows have no more room than a row has.  What is wrong with them is found
+ * when they are read.
  */
 static const char *
 scan_header(CsvReader *reader, const char *p, const char *end)
 {
+	const char *limit = reader->window + reader->row_start +
+		reader->max_row - 1;
 	const char *found;
 
 	for (; p < end; p++)
 	{
+		if (reader->nsampled > 0 && (p >= limit || *p == '\0'))
+			return choose_delimiter(reader, p);
 		if (*p == '\0')
 			return not_text(reader, p);
+		if (!reader->quoted && (*p == '\n' || *p == '\r'))
+		{
+			if (reader->previous != '\n' && !sample_record(reader))
+				return choose_delimiter(reader, p);
+			reader->previous = '\n';
+			reader->may_quote = true;
+			continue;
+		}
 		if (*p == '"' && (reader->quoted || reader->may_quote))
 		{
 			reader->quoted = !reader->quoted;
 			reader->may_quote = true;
+			reader->previous = '"';
 			continue;
 		}
 		if (reader->quoted)
 			continue;
-		if (*p == '\n' || *p == '\r')
-			return choose_delimiter(reader, p);
+		if (reader->nsampled == 0)
+			note_header_byte(reader, *p);
 		found = memchr(delimiters, *p, NDELIMITERS);
 		if (found != NULL)
 			reader->counts[found - delimiters]++;
 		reader->may_quote = (found != NULL);
+		reader->previous = *p;
 	}
 	return p;
+}
+
+/* The document ends while the delimiter is looked for. */
+static const char *
+end_header(CsvReader *reader, const char *end)
+{
+	if (reader->nsampled == 0 ||
+		(!reader->quoted && reader->previous != '\n'))
+		sample_record(reader);
+	return choose_delimiter(reader, end);
 }
 
 /*
@@ -586,7 +665,7 @@ read_end(CsvReader *reader, const char *end)
 	switch (reader->state)
 	{
 		case IN_HEADER:
-			return choose_delimiter(reader, end);
+			return end_header(reader, end);
 		case AT_FIELD:
 			reader->flags = 0;
 			reader->field_start = record_offset(reader, end);
@@ -748,6 +827,9 @@ csv_reader_restart(CsvReader *reader)
 	reader->position = 0;
 	reader->state = AT_START;
 	memset(reader->counts, 0, sizeof(reader->counts));
+	memset(reader->possible, true, sizeof(reader->possible));
+	reader->nsampled = 0;
+	reader->previous = '\n';
 	reader->quoted = false;
 	reader->may_quote = true;
 	reader->in_record = false;

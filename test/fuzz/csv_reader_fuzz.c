@@ -311,9 +311,10 @@ add_row(Log *log, const RefTable *table, size_t row)
 }
 
 static void
-read_reference(Log *log, const uint8_t *document, size_t size)
+read_reference(Log *log, const uint8_t *document, size_t size, size_t limit)
 {
-	const RefTable *table = csv_reference_read((const char *) document, size);
+	const RefTable *table = csv_reference_read((const char *) document, size,
+											   limit);
 	Event	   *end;
 	size_t		i;
 
@@ -381,7 +382,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	read_document(&pieces, &(Way) {data, false, false}, document, size);
 	read_document(&part, &(Way) {data, false, false}, document,
 				  cut(data, size));
-	read_reference(&reference, document, size);
+	read_reference(&reference, document, size, max_row(data));
 
 	require(same_log(&whole, &pieces));
 	compare_cut_off(&whole, &part);

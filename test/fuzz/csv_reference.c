@@ -10,7 +10,6 @@
 #include "fuzz.h"
 
 #define END (-1)				/* instead of a byte */
-#define ONE_COLUMN '\n'			/* instead of a delimiter */
 
 typedef struct Reading
 {
@@ -139,50 +138,98 @@ read_record(Reading *reading)
  * The header
  */
 
+/* The bytes of a record at "at" that are outside of quotes, and its end. */
+typedef struct Sample
+{
+	size_t		counts[4];		/* of each candidate */
+	bool		spaced[4];		/* one has a blank beside it */
+	bool		complete;		/* its quotes are */
+	size_t		end;
+	int			last;			/* the byte there */
+} Sample;
+
+static const char candidates[] = ",;\t|";
+
 /*
- * Counts the delimiters that there may be in the first record.  A quote opens a
- * field at the record's start and behind any of them, and a quote that follows
- * one that closes opens it again.
+ * A quote opens a field at the record's start and behind any candidate, and a
+ * quote that follows one that closes opens it again.
+ */
+static Sample
+sample_record(const Reading *reading, size_t at, size_t limit)
+{
+	Sample		sample = {.complete = true};
+	bool		may_open = true;
+	int			before = '\n';
+	int			byte;
+
+	for (; (byte = byte_at(reading, at)) != END && byte != 0 && at < limit;
+		 at++)
+	{
+		const char *candidate = strchr(candidates, byte);
+		const char *last = before > 0 ? strchr(candidates, before) : NULL;
+
+		if (sample.complete && ends_line(byte))
+			break;
+		if (byte == '"' && (!sample.complete || may_open))
+		{
+			sample.complete = !sample.complete;
+			may_open = true;
+			before = byte;
+			continue;
+		}
+		if (!sample.complete)
+			continue;
+		if (candidate != NULL)
+			sample.counts[candidate - candidates]++;
+		if (candidate != NULL && before == ' ')
+			sample.spaced[candidate - candidates] = true;
+		if (last != NULL && byte == ' ')
+			sample.spaced[last - candidates] = true;
+		may_open = (candidate != NULL);
+		before = byte;
+	}
+	sample.end = at;
+	sample.last = (at < limit || byte == END) ? byte : '\0';
+	return sample;
+}
+
+/*
+ * A comma in the header is the delimiter.  Any other one has no blank beside
+ * it there, and is as frequent in each of the first three rows, as far as these
+ * have fewer bytes than a row may have, with the header.
  */
 static bool
-find_delimiter(Reading *reading)
+find_delimiter(Reading *reading, size_t limit)
 {
-	static const char candidates[] = ",;\t|";
-	size_t		counts[4] = {0, 0, 0, 0};
-	size_t		at = reading->at;
-	bool		quoted = false;
-	bool		may_open = true;
+	Sample		header = sample_record(reading, reading->at, (size_t) -1);
+	Sample		row = header;
+	bool		possible[4];
 	size_t		most = 0;
-	int			byte;
+	int			rows = 0;
 	int			i;
 
-	for (; (byte = byte_at(reading, at)) != END; at++)
-	{
-		const char *candidate = byte == 0 ? NULL : strchr(candidates, byte);
-
-		if (byte == '\0')
-			return bad_at(reading, JSON_DEFECT_SYNTAX, at);
-		if (ends_line(byte) && !quoted)
-			break;
-		if (byte == '"' && (quoted || may_open))
-		{
-			quoted = !quoted;
-			may_open = true;
-		}
-		else if (!quoted)
-		{
-			if (candidate != NULL)
-				counts[candidate - candidates]++;
-			may_open = (candidate != NULL);
-		}
-	}
-	reading->delimiter = ONE_COLUMN;
+	if (header.last == '\0')
+		return bad_at(reading, JSON_DEFECT_SYNTAX, header.end);
 	for (i = 0; i < 4; i++)
+		possible[i] = header.counts[i] > 0 && !header.spaced[i];
+	while (rows < 3 && row.last != END && row.last != '\0')
 	{
-		if (counts[i] > most)
-			reading->delimiter = candidates[i];
-		if (counts[i] > most)
-			most = counts[i];
+		size_t		start = row.end + 1;
+
+		row = sample_record(reading, start, reading->at + limit - 1);
+		if (row.last == '\0' || !row.complete || row.end == start)
+			continue;
+		for (i = 0; i < 4; i++)
+			possible[i] &= (row.counts[i] == header.counts[i]);
+		rows++;
+	}
+	reading->delimiter = ',';
+	for (i = 1; i < 4 && header.counts[0] == 0; i++)
+	{
+		if (!possible[i] || header.counts[i] <= most)
+			continue;
+		reading->delimiter = candidates[i];
+		most = header.counts[i];
 	}
 	return true;
 }
@@ -218,7 +265,7 @@ write_label(const char *text, const JsonSlice *cell, char *out)
 }
 
 static bool
-read_header(Reading *reading)
+read_header(Reading *reading, size_t limit)
 {
 	RefTable   *table = &reading->table;
 	char	   *out = reading->label_text;
@@ -231,7 +278,7 @@ read_header(Reading *reading)
 	start = reading->at;
 	if (start == reading->size)
 		return bad_at(reading, JSON_DEFECT_TRUNCATED, start);
-	if (!find_delimiter(reading) || !read_record(reading))
+	if (!find_delimiter(reading, limit) || !read_record(reading))
 		return false;
 	if (reading->ncells > CSV_MAX_COLUMNS)
 		return bad_at(reading, JSON_DEFECT_SHAPE, start);
@@ -270,7 +317,7 @@ read_row(Reading *reading)
 }
 
 static bool
-read_document(Reading *reading)
+read_document(Reading *reading, size_t limit)
 {
 	int			first = byte_at(reading, 0);
 
@@ -278,7 +325,7 @@ read_document(Reading *reading)
 		return bad_at(reading, JSON_DEFECT_SYNTAX, 0);
 	if (reading->size >= 3 && memcmp(reading->text, "\xef\xbb\xbf", 3) == 0)
 		reading->at = 3;
-	if (!read_header(reading))
+	if (!read_header(reading, limit))
 		return false;
 	while (reading->at < reading->size)
 	{
@@ -306,7 +353,7 @@ make_room(Reading *reading, size_t size)
 }
 
 const RefTable *
-csv_reference_read(const char *text, size_t size)
+csv_reference_read(const char *text, size_t size, size_t limit)
 {
 	static Reading reading;
 
@@ -319,7 +366,7 @@ csv_reference_read(const char *text, size_t size)
 	reading.table.labels = reading.labels;
 	reading.table.cells = reading.cells;
 	reading.table.result = JSON_END;
-	read_document(&reading);
+	read_document(&reading, limit);
 	return &reading.table;
 }
 

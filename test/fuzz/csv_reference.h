@@ -23,7 +23,9 @@ typedef struct RefTable
 	JsonDefect	defect;			/* without a message */
 } RefTable;
 
-extern const RefTable *csv_reference_read(const char *text, size_t size);
+/* "limit" is the reader's max_row. */
+extern const RefTable *csv_reference_read(const char *text, size_t size,
+										  size_t limit);
 
 /* The column that a wanted label stands for, or -1. */
 extern int	csv_reference_column(const RefTable *table, const char *label);

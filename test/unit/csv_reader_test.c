@@ -400,14 +400,35 @@ static const Case headers[] = {
 	{"semicolon", "a/b", "a;b\n1,5;2\n", "row \"1,5\" \"2\"; end [a/b] ++"},
 	{"tab", "a/b", "a\tb\n1\t2\n\t\n", "row \"1\" \"2\"; row null null; end [a/b] ++"},
 	{"bar", "a/b", "a|b\n1|2\n", "row \"1\" \"2\"; end [a/b] ++"},
-	{"the most frequent one", "c", "a,b;c;d\n1;2;3\n", "row \"2\"; end [a,b/c/d] +"},
+	{"a comma before any other", "Name", "Team; Squad; Tribe,Name\nx,y\n",
+	"row \"y\"; end [Team; Squad; Tribe/Name] +"},
+	{"a comma before more of another", "d", "a,b;c;d\n1;2;3\n",
+	"shape@8 [a/b;c;d] ."},
+	{"a delimiter beside a blank is text", "Pros | cons",
+		"Pros | cons\ngood | bad\n", "row \"good | bad\"; end [Pros | cons] +"},
+	{"... before it", "a |b", "a |b\n1|2\n", "row \"1|2\"; end [a |b] +"},
+	{"... behind it", "a; b;c", "a; b;c\n1;2;3\n", "row \"1;2;3\"; end [a; b;c] +"},
+	{"... within quotes", "b", "\"a ; x\";b\n1;2\n", "row \"2\"; end [a ; x/b] +"},
+	{"a row that does not agree", "a|b", "a|b\n1\n2|3\n",
+	"row \"1\"; row \"2|3\"; end [a|b] +"},
+	{"the third row does not agree", "a;b", "a;b\r\n\r\n1;2\r\n\r\n3;4\r\n5\r\n",
+	"row null; row \"1;2\"; row null; row \"3;4\"; row \"5\"; end [a;b] +"},
+	{"the fourth row does not agree", "b", "a;b\n1;2\n3;4\n5;6\n7\n",
+	"row \"2\"; row \"4\"; row \"6\"; shape@16 [a/b] +"},
+	{"rows decide between two", "a;b", "a;b|c\n1|2\n3|4\n",
+	"row \"1\"; row \"3\"; end [a;b/c] +"},
+	{"no rows", "b", "a;b", "end [a/b] +"},
+	{"a row with line breaks", "b", "a;b\n\"1\n;\n\";2\n", "row \"2\"; end [a/b] +"},
+	{"a row with an open quote", "b", "a;b\n1;2\n\"3;4\n", "row \"2\"; truncated@13 [a/b] +"},
 	{"the first of two", "b;c", "a,b;c\n1,2\n", "row \"2\"; end [a/b;c] +"},
 	{"tab before bar", "b|c", "a\tb|c\n1\t2\n", "row \"2\"; end [a/b|c] +"},
 	{"semicolon before tab", "a", "a;b\tc\n1;2\n", "row \"1\"; end [a/b c] +"},
 	{"not within quotes", "c", "\"a,b,\"\"c,,\"\"\";c\n1;2\n", "row \"2\"; end [a,b,\"c,,\"/c] +"},
 	{"a quoted label last", "b,,,", "a;\"b,,,\"\n1;2", "row \"2\"; end [a/b,,,] +"},
 	{"a quote inside a label", "b", "5\" a,b,c\n1,2,3", "row \"2\"; end [5\" a/b/c] +"},
-	{"one column", "a", "a\n1\n2,3\n", "row \"1\"; row \"2,3\"; end [a] +"},
+	{"one column", "a", "a\n1\n\"2,3\"\n4;5|6\n",
+	"row \"1\"; row \"2,3\"; row \"4;5|6\"; end [a] +"},
+	{"one column, and a comma in a row", "a", "a\n1\n2,3\n", "row \"1\"; shape@4 [a] +"},
 	{"one column, quoted", "a,b", "\"a,b\"\n\"1\"\n2;3|4\n", "row \"1\"; row \"2;3|4\"; end [a,b] +"},
 	{"a label with a space behind it", "a b/ c  /d/ x\n\ny ", "\"  a \r\n b\" ,\"\n c\t\"\n",
 	"syntax@10"},
@@ -716,7 +737,7 @@ test_restart(void)
 	int			allocated;
 
 	set_up(&setup, "a/b", 1000);
-	csv_reader_next(setup.reader, "x;b\n\"a", 6, false);
+	csv_reader_next(setup.reader, "x,b\n\"a", 6, false);
 	check(csv_reader_keep_from(setup.reader) == 4,
 		  "restart", "in a row", "", "");
 	check(csv_reader_has_header(setup.reader) &&
