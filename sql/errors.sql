@@ -114,7 +114,7 @@ SELECT failure('SELECT * FROM lists');
 SELECT failure('SELECT * FROM lists');
 \! "$HIBOB_TELL" fault '{"endpoint": "/company/named-lists", "body": "null\n"}'
 SELECT failure('SELECT * FROM lists');
-\! "$HIBOB_TELL" fault "{\"endpoint\": \"/company/named-lists\", \"body\": \"$(printf '%070d' 0 | tr 0 '[')$(printf '%070d' 0 | tr 0 ']')\"}"
+\! "$HIBOB_TELL" fault "{\"endpoint\": \"/company/named-lists\", \"body\": \"{\\\"x\\\": $(printf '%070d' 0 | tr 0 '[')$(printf '%070d' 0 | tr 0 ']')}\"}"
 SELECT failure('SELECT * FROM lists');
 DROP FOREIGN TABLE lists;
 

@@ -2,9 +2,9 @@
  * json_doc.c
  *		Small JSON documents, read by json-c.
  *
- * Only this file and named_lists.c use json-c.  They include nothing of
- * PostgreSQL and raise no errors: what fails is returned.  A JsonDoc is a
- * json_object under another name.
+ * Only this file uses json-c.  It includes nothing of PostgreSQL and raises no
+ * errors: what fails is returned.  A JsonDoc is a json_object under another
+ * name.
  */
 #include "reader/json_doc.h"
 
@@ -33,25 +33,6 @@ json_doc_print(JsonDoc *doc)
 	return json_object_to_json_string_ext(AS_JSON(doc),
 										  JSON_C_TO_STRING_PLAIN |
 										  JSON_C_TO_STRING_NOSLASHESCAPE);
-}
-
-const char	json_doc_cut[] = "ends too early";
-
-/* Why there is no value. */
-static const char *
-describe(enum json_tokener_error error)
-{
-	switch (error)
-	{
-		case json_tokener_continue:
-			return json_doc_cut;
-		case json_tokener_error_depth:
-			return "nested too deeply";
-		case json_tokener_success:
-			return "nothing but null";
-		default:
-			return "not valid JSON";
-	}
 }
 
 /* Whether nothing but blanks follows. */
@@ -88,14 +69,12 @@ reserve_token(json_tokener *tokener, size_t length)
  * surplus commas that pass without it change no value.
  */
 JsonDoc *
-json_doc_parse_value(const char *text, size_t length, int depth,
-					 const char **defect)
+json_doc_parse_value(const char *text, size_t length, int depth)
 {
 	json_tokener *tokener = NULL;
 	json_object *value;
 	size_t		end;
 
-	*defect = "out of memory";
 	if (length < INT_MAX - MAX_PRINTBUF_OVERHEAD)
 		tokener = json_tokener_new_ex(depth);
 	if (tokener == NULL)
@@ -106,12 +85,10 @@ json_doc_parse_value(const char *text, size_t length, int depth,
 		return NULL;
 	}
 	value = json_tokener_parse_ex(tokener, text, (int) length);
-	*defect = describe(json_tokener_get_error(tokener));
 	end = json_tokener_get_parse_end(tokener);
 	json_tokener_free(tokener);
 	if (value != NULL && !is_blank(text + end, length - end))
 	{
-		*defect = "more than one value";
 		json_object_put(value);
 		value = NULL;
 	}
@@ -121,9 +98,7 @@ json_doc_parse_value(const char *text, size_t length, int depth,
 JsonDoc *
 json_doc_parse_any(const char *text, size_t length)
 {
-	const char *defect;
-	json_object *value = AS_JSON(json_doc_parse_value(text, length, MAX_DEPTH,
-													  &defect));
+	json_object *value = AS_JSON(json_doc_parse_value(text, length, MAX_DEPTH));
 
 	if (value != NULL && !json_object_is_type(value, json_type_object) &&
 		!json_object_is_type(value, json_type_array))

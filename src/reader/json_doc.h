@@ -26,15 +26,12 @@ extern JsonDoc *json_doc_parse(const char *text, size_t length);
 /* NULL if it is not exactly one JSON object or array. */
 extern JsonDoc *json_doc_parse_any(const char *text, size_t length);
 
-/* The defect of what may be the beginning of a value. */
-extern const char json_doc_cut[];
-
 /*
- * Any one value, nested no deeper than this; not null, which cannot be told
- * from none.  NULL if it is not that: "defect" is a static text then.
+ * Any one value, nested no deeper than "depth".  NULL if it is not that, if
+ * memory ran out, or for null, which json-c does not tell from none.
  */
 extern JsonDoc *json_doc_parse_value(const char *text, size_t length,
-									 int depth, const char **defect);
+									 int depth);
 
 /*
  * Looking around.  NULL, which counts as an empty array, where there is no such

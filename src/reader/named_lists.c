@@ -1,275 +1,462 @@
 /*
  * named_lists.c
- *		Named lists become rows.
+ *		Makes rows of named lists.
  *
- * Source: HiBob's specification, and what others measured.  All lists come as
- * an object by their names, or as an array; one list comes by itself.  Its
- * items are under "values", under "items", or the same under both; items below
- * an item are its "children".
+ * The body is checked once, by the reader of rows, so that the same rules hold
+ * for it as for any other.  After that it is walked as JSON that is known to be
+ * valid, and the rows get copies of its tokens: no value is decoded, so none is
+ * altered.
+ *
+ * This file may know nothing of PostgreSQL, HTTP or HiBob.
  */
 #include "reader/named_lists.h"
 
-#include <json-c/json.h>
-#include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "reader/json_doc.h"
+#include "reader/json_scan.h"
 
 /* Lists, items, and children of children. */
 #define MAX_DEPTH 64
 
 /*
- * Bytes of text in all rows.  A name is in the path of all items below it, so
- * that rows can be longer than what they come from by more than any memory.
+ * Bytes of all rows.  A name is in the path of all items below it, so that the
+ * rows can be longer than the body by more than any memory.
  */
-#define MAX_ROWS_SIZE (32 * 1024 * 1024)
+#define MAX_ROWS_SIZE (64 * 1024 * 1024)
 
-/* What HiBob puts between the names of a path. */
-#define PATH_SEPARATOR " \\ "
+/* What HiBob puts between the names of a path, in JSON. */
+#define PATH_SEPARATOR " \\\\ "
 
-typedef struct Flattening
+#define BYTE_ORDER_MARK "\xef\xbb\xbf"
+
+/* A token or a value of the body; without any bytes where it is absent. */
+typedef struct Span
 {
-	json_object *rows;
-	const char *list;			/* the present one's name */
-	size_t		size;			/* of the rows' texts by now */
-	const char *defect;
-} Flattening;
+	const char *start;
+	const char *end;
+} Span;
 
-static bool
-fail(Flattening *flattening, const char *defect)
+/* The members of a list or an item that matter. */
+typedef enum Member
 {
-	flattening->defect = defect;
-	return false;
-}
+	MEMBER_ID,
+	MEMBER_NAME,
+	MEMBER_VALUE,
+	MEMBER_ARCHIVED,
+	MEMBER_VALUES,
+	MEMBER_ITEMS,
+	MEMBER_CHILDREN,
+	MEMBERS
+} Member;
 
-/* A key's value, or NULL if it is absent or null. */
-static json_object *
-value_of(json_object *object, const char *key)
+static const char *const member_names[MEMBERS] = {
+	"id", "name", "value", "archived", "values", "items", "children"
+};
+
+typedef struct Object
 {
-	json_object *value;
+	Span		members[MEMBERS];
+} Object;
 
-	return json_object_is_type(object, json_type_object) &&
-		json_object_object_get_ex(object, key, &value) ? value : NULL;
-}
-
-/* Adds a value, which may be NULL for null; it is released if that fails. */
-static bool
-put(json_object *object, const char *key, json_object *value, bool is_null)
+/* An item, for the rows of those below it. */
+typedef struct Level
 {
-	if (value == NULL && !is_null)
-		return false;
-	if (json_object_object_add(object, key, value) == 0)
-		return true;
-	json_object_put(value);
-	return false;
-}
+	const struct Level *above;
+	Span		id;
+	Span		name;
+} Level;
 
-static bool
-put_text(json_object *object, const char *key, const char *text)
+typedef struct Writer
 {
-	return put(object, key, text != NULL ? json_object_new_string(text) : NULL,
-			   text == NULL);
-}
+	char	   *out;			/* NULL: only measures */
+	size_t		size;
+	bool		has_rows;
+	const char *text;			/* the body */
+	const char *requested;		/* the list's name, or NULL */
+	Span		list;			/* the present one's name */
+	bool		is_requested;	/* its name is "requested" */
+	JsonDefect	defect;
+} Writer;
+
+/*
+ * Walking valid JSON
+ */
 
 static const char *
-item_name(json_object *item)
+skip_space(const char *p)
 {
-	json_object *name = value_of(item, "name");
-
-	return json_object_get_string(name != NULL ? name :
-								  value_of(item, "value"));
+	while (*p == ' ' || *p == '\t' || *p == '\n' || *p == '\r')
+		p++;
+	return p;
 }
 
-/* The path of an item below another one, or of one at the top. */
-static json_object *
-item_path(const char *above, const char *name)
+/* From a string's first quote to behind its last one. */
+static const char *
+skip_string(const char *p)
 {
-	json_object *result = NULL;
-	char	   *path;
-
-	if (above == NULL)
-		return json_object_new_string(name);
-	path = malloc(strlen(above) + strlen(PATH_SEPARATOR) + strlen(name) + 1);
-	if (path != NULL)
+	for (p++; *p != '"'; p++)
 	{
-		strcpy(path, above);
-		strcat(path, PATH_SEPARATOR);
-		strcat(path, name);
-		result = json_object_new_string(path);
-		free(path);
+		if (*p == '\\')
+			p++;
 	}
-	return result;
+	return p + 1;
 }
 
 static const char *
-text_of(json_object *object, const char *key)
+skip_container(const char *p)
 {
-	return json_object_get_string(value_of(object, key));
+	int			depth = 0;
+
+	do
+	{
+		if (*p == '"')
+		{
+			p = skip_string(p);
+			continue;
+		}
+		if (*p == '{' || *p == '[')
+			depth++;
+		else if (*p == '}' || *p == ']')
+			depth--;
+		p++;
+	} while (depth > 0);
+	return p;
 }
 
-static size_t
-length_of(const char *text)
+static Span
+read_span(const char *p)
 {
-	return text != NULL ? strlen(text) : 0;
-}
+	Span		span = {p, p};
 
-/* Whether there is still room for an item's row. */
-static bool
-take_room(Flattening *flattening, json_object *item, json_object *parent)
-{
-	size_t		size = strlen(flattening->list) +
-		length_of(text_of(item, "id")) + 2 * length_of(item_name(item)) +
-		length_of(text_of(parent, "id")) + length_of(text_of(parent, "path"));
-
-	if (size > MAX_ROWS_SIZE - flattening->size)
-		return fail(flattening, "the rows of the named lists are larger than allowed");
-	flattening->size += size;
-	return true;
+	if (*p == '"')
+		span.end = skip_string(p);
+	else if (*p == '{' || *p == '[')
+		span.end = skip_container(p);
+	else
+		span.end = p + strcspn(p, ",]} \t\r\n");
+	return span;
 }
 
 /*
- * Adds an item's row.  Returns it, to give its children their path.
+ * Reads the next value of an array or, with its key, member of an object, from
+ * behind the opening bracket or the last one.  False at the end.
  */
-static json_object *
-add_row(Flattening *flattening, json_object *item, json_object *parent)
-{
-	const char *name = item_name(item);
-	json_object *row = json_object_new_object();
-	bool		ok = row != NULL;
-
-	ok = ok && put_text(row, "list", flattening->list);
-	ok = ok && put_text(row, "id", text_of(item, "id"));
-	ok = ok && put_text(row, "name", name);
-	ok = ok && put_text(row, "parentId", text_of(parent, "id"));
-	ok = ok && put(row, "path", item_path(text_of(parent, "path"),
-										  name != NULL ? name : ""), false);
-	ok = ok && put(row, "archived",
-				   json_object_get(value_of(item, "archived")), true);
-	if (ok && json_object_array_add(flattening->rows, row) == 0)
-		return row;
-	json_object_put(row);
-	fail(flattening, "out of memory");
-	return NULL;
-}
-
-/* Ids are text or integers. */
 static bool
-has_id(json_object *item)
+next_value(const char **p, Span *key, Span *value)
 {
-	json_object *id = value_of(item, "id");
-
-	return json_object_is_type(id, json_type_string) ||
-		json_object_is_type(id, json_type_int);
-}
-
-static bool
-add_items(Flattening *flattening, json_object *items, json_object *parent)
-{
-	if (!json_object_is_type(items, json_type_array))
-		return fail(flattening, "expected the items of a named list");
-	for (size_t i = 0; i < json_object_array_length(items); i++)
+	*p = skip_space(*p);
+	if (**p == ',')
+		*p = skip_space(*p + 1);
+	if (**p == ']' || **p == '}')
+		return false;
+	if (key != NULL)
 	{
-		json_object *item = json_object_array_get_idx(items, i);
-		json_object *children = value_of(item, "children");
-		json_object *row;
-
-		if (!has_id(item))
-			return fail(flattening, "an item of a named list has no id");
-		if (!take_room(flattening, item, parent))
-			return false;
-		row = add_row(flattening, item, parent);
-		if (row == NULL ||
-			(children != NULL && !add_items(flattening, children, row)))
-			return false;
+		*key = read_span(*p);
+		*p = skip_space(skip_space(key->end) + 1);	/* the colon */
 	}
+	*value = read_span(*p);
+	*p = value->end;
 	return true;
 }
 
-/* The items of a list, or NULL if it is none. */
-static json_object *
-items_of(json_object *list)
+/* A value's kind by its first byte; NUL for null and what is absent. */
+static char
+kind_of(const Span *span)
 {
-	json_object *items = value_of(list, "values");
-
-	return items != NULL ? items : value_of(list, "items");
+	if (span->start == span->end || *span->start == 'n')
+		return '\0';
+	return *span->start;
 }
 
-static bool
-add_list(Flattening *flattening, json_object *list, const char *key)
+/* Finds the members of an object.  The last of equal keys counts. */
+static Object
+read_object(const Span *span)
 {
-	json_object *items = items_of(list);
-	json_object *name = value_of(list, "name");
+	Object		object = {0};
+	const char *p = span->start + 1;
+	Span		key;
+	Span		value;
 
-	if (items == NULL)
-		return fail(flattening, "expected named lists");
-	flattening->list = name != NULL ? json_object_get_string(name) : key;
-	if (flattening->list == NULL)
-		return fail(flattening, "a named list has no name");
-	return add_items(flattening, items, NULL);
-}
-
-/* By their names. */
-static bool
-add_named_lists(Flattening *flattening, json_object *lists)
-{
-	json_object_object_foreach(lists, key, list)
+	while (next_value(&p, &key, &value))
 	{
-		if (!add_list(flattening, list, key))
-			return false;
+		for (int i = 0; i < MEMBERS; i++)
+		{
+			if (json_key_equals(key.start + 1, key.end - 1, member_names[i],
+								strlen(member_names[i])))
+				object.members[i] = value;
+		}
 	}
-	return true;
+	return object;
 }
 
+/*
+ * Writing
+ */
+
+/* What is wrong at a place of the body; false, for the caller to return. */
 static bool
-add_lists(Flattening *flattening, json_object *body)
+fail(Writer *writer, JsonDefectKind kind, const char *message, const char *p)
 {
-	if (json_object_is_type(body, json_type_array))
-	{
-		for (size_t i = 0; i < json_object_array_length(body); i++)
-			if (!add_list(flattening, json_object_array_get_idx(body, i),
-						  NULL))
-				return false;
-		return true;
-	}
-	if (!json_object_is_type(body, json_type_object))
-		return fail(flattening, "expected named lists");
-	if (json_object_is_type(items_of(body), json_type_array))
-		return add_list(flattening, body, NULL);
-	return add_named_lists(flattening, body);
+	writer->defect.kind = kind;
+	writer->defect.message = message;
+	writer->defect.position = (uint64_t) (p - writer->text);
+	return false;
 }
 
-static char *
-print(json_object *rows)
+static void
+put(Writer *writer, const char *bytes, size_t length)
 {
-	const char *text =
-		json_object_to_json_string_ext(rows, JSON_C_TO_STRING_PLAIN |
-									   JSON_C_TO_STRING_NOSLASHESCAPE);
-
-	return text != NULL ? strdup(text) : NULL;
+	if (writer->out != NULL)
+		memcpy(writer->out + writer->size, bytes, length);
+	writer->size += length;
 }
 
-char *
-named_lists_flatten(const char *text, size_t length, size_t *result_length,
-					const char **defect)
+static void
+put_text(Writer *writer, const char *text)
 {
-	json_object *body = (json_object *) json_doc_parse_value(text, length,
-															 MAX_DEPTH,
-															 defect);
-	Flattening	flattening = {0};
-	char	   *result = NULL;
+	put(writer, text, strlen(text));
+}
 
-	if (body == NULL)
-		return NULL;
-	flattening.defect = "out of memory";
-	flattening.rows = json_object_new_array();
-	if (flattening.rows != NULL && add_lists(&flattening, body))
-		result = print(flattening.rows);
-	if (result != NULL)
-		*result_length = strlen(result);
+/* The inside of a string for a value; nothing for a container or null. */
+static void
+put_inside(Writer *writer, const Span *span)
+{
+	char		kind = kind_of(span);
+
+	if (kind == '"')
+		put(writer, span->start + 1, (size_t) (span->end - span->start) - 2);
+	else if (kind != '\0' && kind != '{' && kind != '[')
+		put(writer, span->start, (size_t) (span->end - span->start));
+}
+
+/* A scalar as a string; a container as it is. */
+static void
+put_value(Writer *writer, const Span *span)
+{
+	char		kind = kind_of(span);
+
+	if (kind == '\0')
+		put_text(writer, "null");
+	else if (kind == '{' || kind == '[')
+		put(writer, span->start, (size_t) (span->end - span->start));
 	else
-		*defect = flattening.defect;
-	json_object_put(flattening.rows);
-	json_object_put(body);
-	return result;
+	{
+		put_text(writer, "\"");
+		put_inside(writer, span);
+		put_text(writer, "\"");
+	}
+}
+
+/* A text that is not JSON yet, as a string. */
+static void
+put_quoted(Writer *writer, const char *text)
+{
+	static const char digits[] = "0123456789abcdef";
+	char		escaped[7] = "\\u00";
+
+	put_text(writer, "\"");
+	for (; *text != '\0'; text++)
+	{
+		if ((unsigned char) *text >= ' ' && *text != '"' && *text != '\\')
+		{
+			put(writer, text, 1);
+			continue;
+		}
+		escaped[4] = digits[(unsigned char) *text >> 4];
+		escaped[5] = digits[*text & 0xf];
+		put_text(writer, escaped);
+	}
+	put_text(writer, "\"");
+}
+
+static void
+put_path(Writer *writer, const Level *level)
+{
+	if (level->above != NULL)
+	{
+		put_path(writer, level->above);
+		put_text(writer, PATH_SEPARATOR);
+	}
+	put_inside(writer, &level->name);
+}
+
+/* Writes an item's row. */
+static void
+put_row(Writer *writer, const Level *level, const Span *archived)
+{
+	static const Span absent = {0};
+
+	put_text(writer, writer->has_rows ? ",{\"list\":" : "{\"list\":");
+	writer->has_rows = true;
+	if (writer->is_requested)
+		put_quoted(writer, writer->requested);
+	else
+		put_value(writer, &writer->list);
+	put_text(writer, ",\"id\":");
+	put_value(writer, &level->id);
+	put_text(writer, ",\"name\":");
+	put_value(writer, &level->name);
+	put_text(writer, ",\"parentId\":");
+	put_value(writer, level->above != NULL ? &level->above->id : &absent);
+	put_text(writer, ",\"path\":\"");
+	put_path(writer, level);
+	put_text(writer, "\",\"archived\":");
+	if (kind_of(archived) == '\0')
+		put_text(writer, "null");
+	else
+		put(writer, archived->start,
+			(size_t) (archived->end - archived->start));
+	put_text(writer, "}");
+}
+
+/*
+ * Lists
+ */
+
+/* The items of a list or below an item; there may be none. */
+static bool
+add_items(Writer *writer, const Span *items, const Level *above)
+{
+	const char *p;
+	Span		item;
+
+	if (kind_of(items) == '\0')
+		return true;
+	p = items->start + 1;
+	if (*items->start != '[')
+		return fail(writer, JSON_DEFECT_SHAPE,
+					"expected the items of a named list", items->start);
+	while (next_value(&p, NULL, &item))
+	{
+		Object		object;
+		Level		level = {.above = above};
+
+		if (*item.start != '{')
+			return fail(writer, JSON_DEFECT_SHAPE,
+						"expected an item of a named list", item.start);
+		object = read_object(&item);
+		level.id = object.members[MEMBER_ID];
+		level.name = object.members[MEMBER_NAME];
+		if (kind_of(&level.name) == '\0')
+			level.name = object.members[MEMBER_VALUE];
+		put_row(writer, &level, &object.members[MEMBER_ARCHIVED]);
+		if (writer->size > MAX_ROWS_SIZE)
+			return fail(writer, JSON_DEFECT_ROW_SIZE,
+						"the rows of the named lists are larger than allowed",
+						item.start);
+		if (!add_items(writer, &object.members[MEMBER_CHILDREN], &level))
+			return false;
+	}
+	return true;
+}
+
+static const Span *
+items_of(const Object *list)
+{
+	return kind_of(&list->members[MEMBER_VALUES]) != '\0' ?
+		&list->members[MEMBER_VALUES] : &list->members[MEMBER_ITEMS];
+}
+
+/* A list, with the key that it has in the body or NULL. */
+static bool
+add_list(Writer *writer, const Span *list, const Span *key)
+{
+	Object		object;
+
+	if (*list->start != '{')
+		return fail(writer, JSON_DEFECT_SHAPE, "expected a named list",
+					list->start);
+	object = read_object(list);
+	writer->list = (key != NULL) ? *key : object.members[MEMBER_NAME];
+	return add_items(writer, items_of(&object), NULL);
+}
+
+static bool
+add_lists(Writer *writer, const Span *body)
+{
+	const char *p = body->start + 1;
+	bool		by_name = (*body->start == '{');
+	Span		key;
+	Span		list;
+
+	while (next_value(&p, by_name ? &key : NULL, &list))
+	{
+		if (!add_list(writer, &list, by_name ? &key : NULL))
+			return false;
+	}
+	return true;
+}
+
+/* Whether an object is a list, rather than lists by their names. */
+static bool
+is_single_list(const Span *body)
+{
+	Object		object = read_object(body);
+
+	return kind_of(items_of(&object)) == '[' ||
+		kind_of(&object.members[MEMBER_NAME]) == '"';
+}
+
+static bool
+add_body(Writer *writer)
+{
+	const char *p = writer->text;
+	Span		body;
+
+	if (strncmp(p, BYTE_ORDER_MARK, strlen(BYTE_ORDER_MARK)) == 0)
+		p += strlen(BYTE_ORDER_MARK);
+	body = read_span(skip_space(p));
+	put_text(writer, "[");
+	if (*body.start == '{' && is_single_list(&body))
+	{
+		writer->is_requested = (writer->requested != NULL);
+		if (!add_list(writer, &body, NULL))
+			return false;
+	}
+	else if (!add_lists(writer, &body))
+		return false;
+	put_text(writer, "]");
+	return true;
+}
+
+/* Whether the body is a JSON object or an array of objects. */
+static bool
+check_body(const char *text, size_t length, JsonReaderAlloc alloc,
+		   JsonDefect *defect)
+{
+	static const char *const rows[] = {"", "[]", NULL};
+	JsonShape	shape = {rows, length + 1, MAX_DEPTH};
+	JsonReader *reader = json_reader_create(&shape, alloc);
+	JsonResult	result;
+
+	while ((result = json_reader_next(reader, text, length,
+									  true)) == JSON_ROW)
+		;
+	if (result == JSON_BAD)
+		*defect = *json_reader_defect(reader);
+	return result == JSON_END;
+}
+
+size_t
+named_lists_measure(const char *text, size_t length, JsonReaderAlloc alloc,
+					const char *list, JsonDefect *defect)
+{
+	Writer		writer = {.text = text, .requested = list};
+
+	if (!check_body(text, length, alloc, defect))
+		return 0;
+	if (!add_body(&writer))
+	{
+		*defect = writer.defect;
+		return 0;
+	}
+	return writer.size;
+}
+
+void
+named_lists_write(const char *text, const char *list, char *out)
+{
+	Writer		writer = {.text = text, .requested = list, .out = out};
+
+	add_body(&writer);
 }

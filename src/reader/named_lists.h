@@ -1,26 +1,40 @@
 /*
  * named_lists.h
- *		Named lists, which HiBob sends as trees of items, become rows.
+ *		Named lists, which HiBob sends as trees of items, as rows.
  *
- * json-c's types stay behind this header.  It knows neither PostgreSQL nor
- * HTTP, and never raises an error.
+ * Source: HiBob's specification, and what clients measured.  All lists come
+ * as an object by their names, or as an array; a single one comes by itself.
+ * Its items are in "values", in "items", or the same in both; the items below
+ * an item are its "children".
+ *
+ * This module knows neither PostgreSQL nor HTTP and builds alone.
  */
 #ifndef HIBOB_READER_NAMED_LISTS_H
 #define HIBOB_READER_NAMED_LISTS_H
 
-#include <stddef.h>
+#include "reader/json_reader.h"
 
 /*
- * Makes a JSON array of a body with one list or many: an object an item, those
- * below others included, with the keys list, id, name, parentId, path and
- * archived.  An id is a string also where HiBob has a number; a path is the
- * names from the top, as in the human form of a field.
- *
- * The result is malloc'ed.  NULL if the body is none of that, or there is no
- * memory: "defect" is a static text then, and json_doc_cut if the body only
- * ends too early.
+ * Checks that a body is JSON with one list or many, and measures its rows.
+ * Returns the length of the text that named_lists_write() makes, or 0 and
+ * fills in the defect.  The memory that "alloc" returns is needed only during
+ * the call.
  */
-extern char *named_lists_flatten(const char *text, size_t length,
-								 size_t *result_length, const char **defect);
+extern size_t named_lists_measure(const char *text, size_t length,
+								  JsonReaderAlloc alloc, const char *list,
+								  JsonDefect *defect);
+
+/*
+ * Writes the rows of a measured body: a JSON array with an object for each
+ * item, also for items below others.  It has the keys list, id, name,
+ * parentId, path and archived.  Values are copied as they came, except that
+ * ids and names are strings even where HiBob sends numbers; what an item lacks
+ * is null.  A path is the names from the top, as in the human form of a field.
+ *
+ * Where lists come by their names, the key is the list's name.  A list that
+ * comes by itself was requested by the name "list", in UTF-8, and has that
+ * name in its rows; NULL: it has its own.
+ */
+extern void named_lists_write(const char *text, const char *list, char *out);
 
 #endif							/* HIBOB_READER_NAMED_LISTS_H */

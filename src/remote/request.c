@@ -833,6 +833,8 @@ set_absence(const Request *request, RequestCall *call)
 	call->absence = ABSENT_REFUSED;
 	if (resource->id_option != NULL)
 		call->thing = request->options->id;
+	if (resource->is_lists)
+		call->list = value;
 	if (by_value && resource->is_lists && !request->derived_values)
 		call->thing = pg_any_to_server(value, (int) strlen(value), PG_UTF8);
 	else if (by_value && request->found_values)

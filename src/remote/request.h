@@ -56,6 +56,8 @@ typedef struct RequestCall
 	const char *const *rows;	/* where the answer's rows lie */
 	RequestAbsence absence;
 	const char *thing;			/* the list, report or custom table, or NULL */
+	const char *list;			/* the named list that it requests, in UTF-8;
+								 * NULL: all */
 	RowGiven	given[RESOURCE_MAX_GIVEN];	/* what its rows do not tell */
 
 	/* which part of the sequence it is */

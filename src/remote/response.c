@@ -584,6 +584,23 @@ read_on(Response *response, bool sleep)
 	return await(response, sleep) && judge_answer(response, sleep);
 }
 
+/* Makes rows of a body of named lists. */
+static void
+write_lists(Response *response, const char *body, size_t length)
+{
+	MemoryContext old = MemoryContextSwitchTo(response->call_context);
+	JsonDefect	defect;
+
+	response->text_length = named_lists_measure(body, length, reader_alloc,
+												response->call.list, &defect);
+	if (response->text_length == 0)
+		raise_defect(response, &defect);
+	response->text = MemoryContextAllocHuge(response->call_context,
+											response->text_length);
+	named_lists_write(body, response->call.list, response->text);
+	MemoryContextSwitchTo(old);
+}
+
 /*
  * Reads named lists, which are not rows yet, to their end, and puts them into
  * rows: the one kind of answer that is small enough to be held as a whole.
@@ -593,8 +610,6 @@ read_lists(Response *response, bool sleep)
 {
 	HttpChannel *channel = response->acquired->channel;
 	HttpWindow	window;
-	JsonDefect	defect = {JSON_DEFECT_SHAPE, NULL, 0};
-	char	   *text;
 
 	while (!response->whole)
 	{
@@ -606,23 +621,7 @@ read_lists(Response *response, bool sleep)
 			return true;
 	}
 	window = http_channel_window(channel);
-	text = named_lists_flatten(window.data, window.length,
-							   &response->text_length, &defect.message);
-	if (defect.message == json_doc_cut)
-		defect.kind = JSON_DEFECT_TRUNCATED;
-	if (text == NULL)
-		raise_defect(response, &defect);
-	response->text = MemoryContextAllocExtended(response->call_context,
-												response->text_length + 1,
-												MCXT_ALLOC_HUGE |
-												MCXT_ALLOC_NO_OOM);
-	if (response->text != NULL)
-		memcpy(response->text, text, response->text_length);
-	free(text);
-	if (response->text == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_OUT_OF_MEMORY),
-				 errmsg("out of memory")));
+	write_lists(response, window.data, window.length);
 	return true;
 }
 

@@ -167,16 +167,14 @@ static void
 note(ResponseFindings *findings, const JsonOutside *value,
 	 void (*take) (ResponseFindings *, JsonDoc *))
 {
-	const char *defect;
 	JsonDoc    *doc = json_doc_parse_value(value->text, value->length,
-										   RESPONSE_MAX_DEPTH, &defect);
+										   RESPONSE_MAX_DEPTH);
 
 	if (doc == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OUT_OF_MEMORY),
 				 errmsg("out of memory"),
-				 errdetail("HiBob's list of what it withheld could not be read: %s.",
-						   defect)));
+				 errdetail("The list of what HiBob withheld could not be read.")));
 	PG_TRY();
 	{
 		take(findings, doc);

@@ -419,19 +419,21 @@ make_room(Reading *reading, size_t size)
 const RefDocument *
 reference_read(const char *text, size_t size, int max_depth)
 {
-	static Reading reading;
+	static Reading readings[2];
+	static int	turn;
+	Reading    *reading = &readings[turn = 1 - turn];
 
-	make_room(&reading, size);
-	reading.text = text;
-	reading.size = size;
-	reading.at = 0;
-	reading.depth = 0;
-	reading.max_depth = max_depth;
-	reading.nvalues = 0;
-	reading.texts_length = 0;
-	memset(&reading.document, 0, sizeof(reading.document));
-	reading.document.valid = read_document(&reading);
-	return &reading.document;
+	make_room(reading, size);
+	reading->text = text;
+	reading->size = size;
+	reading->at = 0;
+	reading->depth = 0;
+	reading->max_depth = max_depth;
+	reading->nvalues = 0;
+	reading->texts_length = 0;
+	memset(&reading->document, 0, sizeof(reading->document));
+	reading->document.valid = read_document(reading);
+	return &reading->document;
 }
 
 const RefValue *

@@ -25,7 +25,7 @@ typedef struct RefValue
 	struct RefValue *next;
 } RefValue;
 
-/* Until the next document is read. */
+/* Until the second document after it is read. */
 typedef struct RefDocument
 {
 	const RefValue *value;		/* what there is up to the defect, or NULL */
