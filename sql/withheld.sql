@@ -84,3 +84,4 @@ SELECT count(*) FROM people WHERE status = 'Active' AND id IN ('1', '2');
 SELECT count(*) FROM (SELECT id FROM people WHERE status = 'Active' LIMIT 1) x;
 ALTER FOREIGN TABLE people OPTIONS (SET min_rows '400');
 SELECT count(*) > 400 FROM people WHERE status = 'Active';
+DROP EXTENSION hibob_fdw CASCADE;

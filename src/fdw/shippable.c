@@ -126,6 +126,19 @@ split_clause(Expr *clause, RelOptInfo *rel, Comparison *result)
 	return split && is_row_independent((Node *) result->value, rel);
 }
 
+/*
+ * Whether a column shows HiBob's value as it is.  A length, its own or its
+ * domain's, cuts off blanks: HiBob does not find the value that is left.
+ */
+static bool
+is_plain_var(const Var *column)
+{
+	int32		typmod = column->vartypmod;
+
+	(void) getBaseTypeAndTypmod(column->vartype, &typmod);
+	return typmod < 0 && is_plain_type(column->vartype);
+}
+
 /* Whether a clause is a bytewise equality. */
 static bool
 compares_values(const Comparison *parts, FilterComparison *comparison)
@@ -135,7 +148,7 @@ compares_values(const Comparison *parts, FilterComparison *comparison)
 	if (parts->any)
 		type = get_base_element_type(type);
 	if (!OidIsValid(type) || !is_plain_type(type) ||
-		!is_plain_type(parts->column->vartype) ||
+		!is_plain_var(parts->column) ||
 		!is_bytewise_operator(parts->opno, parts->collation))
 		return false;
 	*comparison = parts->any ? COMPARE_ANY : COMPARE_EQUAL;

@@ -204,4 +204,12 @@ extern const JsonDefect *json_reader_defect(const JsonReader *reader);
  */
 extern size_t json_unescape(const char *text, size_t length, char *out);
 
+/*
+ * Iterates over the elements of an array, given as the text that the reader has
+ * found it to be.  "offset" is 0 before the first call.  False after the last
+ * element; "element" is a slice of the text.
+ */
+extern bool json_next_element(const char *array, size_t length,
+							  size_t *offset, JsonSlice *element);
+
 #endif							/* HIBOB_READER_JSON_READER_H */

@@ -222,16 +222,16 @@ came_before(FieldSplit *split, const char *id)
 
 /* The row of an id; only the first part begins one. */
 static SplitRow *
-row_of(FieldSplit *split, const RowRecord *record, int identity, bool first,
-	   TupleTableSlot *slot)
+row_of(FieldSplit *split, const RowRecord *record, const RowField *identity,
+	   bool first, TupleTableSlot *slot)
 {
-	const JsonSlice *slice = row_reader_slice(record->reader, identity);
+	const JsonSlice *slice = row_field_value(identity, record->reader);
 	int			natts = slot->tts_tupleDescriptor->natts;
 	char		id[MAX_ID] = {0};
 	SplitEntry  *entry;
 	bool		found;
 
-	if (slice->kind <= JSON_NULL || slice->length >= MAX_ID)
+	if (slice == NULL || slice->length >= MAX_ID)
 		result_missing_identity(&split->parts[0]);
 	memcpy(id, record->window + slice->start, slice->length);
 	if (first && came_before(split, id))
@@ -286,7 +286,7 @@ read_part(FieldSplit *split, int p, const RequestFilter *filter,
 	while (response_next(response))
 	{
 		const RowRecord *record = response_record(response);
-		SplitRow    *row = row_of(split, record, part->identity, p == 0, slot);
+		SplitRow    *row = row_of(split, record, &part->identity, p == 0, slot);
 
 		if (row == NULL || row->parts != p)
 			continue;

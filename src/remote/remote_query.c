@@ -206,11 +206,11 @@ read_ids(RemoteResult *result, const char *resource,
 	while (response_next(response))
 	{
 		const RowRecord *record = response_record(response);
-		const JsonSlice *id = row_reader_slice(record->reader, map->identity);
+		const JsonSlice *id = row_field_value(&map->identity, record->reader);
 
-		if (id->kind <= JSON_NULL && subject->resource->form == ROW_EMPLOYEE)
+		if (id == NULL && subject->resource->form == ROW_EMPLOYEE)
 			result_missing_identity(result->query.map);
-		if (id->kind <= JSON_NULL)
+		if (id == NULL)
 			continue;
 		memory += id->length + ID_OVERHEAD;
 		if (memory > MAX_IDS)

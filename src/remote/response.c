@@ -44,7 +44,7 @@ struct Response
 	RowReader	reader;
 	ResponseMetadata metadata;
 	RowRecord	record;
-	int			filter_slot;	/* the filter's field in a row */
+	RowField	filter_field;	/* of the values, if there are several batches */
 
 	/* The present answer. */
 	RequestCall call;
@@ -132,9 +132,8 @@ create_reader(Response *response)
 	row_map_register(response->map, &response->reader);
 	response->record.reader = &response->reader;
 	if (request_has_batches(response->request))
-		response->filter_slot =
-			row_map_want_field(&response->reader,
-							   request_filter_field(response->request));
+		row_field_register(&response->filter_field, &response->reader,
+						   request_filter_field(response->request));
 }
 
 /* Refused credentials are not shown again for a while. */
@@ -643,14 +642,6 @@ window_of(const Response *response)
 	return window;
 }
 
-/* Whether a row has no value in a slot. */
-static bool
-lacks(const Response *response, int slot)
-{
-	return slot < 0 ||
-		row_reader_slice(&response->reader, slot)->kind <= JSON_NULL;
-}
-
 /* Whether the present row belongs to the batch that was asked for. */
 static bool
 is_covered(const Response *response)
@@ -661,9 +652,9 @@ is_covered(const Response *response)
 
 	if (!request_has_batches(response->request))
 		return true;
-	if (lacks(response, response->filter_slot))
+	slice = row_field_value(&response->filter_field, &response->reader);
+	if (slice == NULL)
 		return false;
-	slice = row_reader_slice(&response->reader, response->filter_slot);
 	value = row_utf8(slice, response->record.window, &length);
 	return request_covers(response->request, &response->call, value, length);
 }
@@ -677,7 +668,7 @@ check_identity(Response *response)
 {
 	if (response->map->resource->form == ROW_EMPLOYEE &&
 		(response->call.single || request_has_batches(response->request)) &&
-		lacks(response, response->map->identity))
+		row_field_value(&response->map->identity, &response->reader) == NULL)
 		raise_shape(response, "an employee has no id");
 }
 

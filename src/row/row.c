@@ -23,7 +23,6 @@
 #include "row/row.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
 
@@ -44,9 +43,8 @@ typedef struct RowConversion
 	int32		typmod;
 	Oid			type;
 
-	/* CONVERT_ARRAY */
-	struct RowConversion *element;
-	Oid			element_type;
+	bool		is_domain;
+	struct RowConversion *element;	/* of CONVERT_ARRAY */
 } RowConversion;
 
 /* What an error inside a conversion is about. */
@@ -66,12 +64,14 @@ static RowConversion *
 conversion_create(Oid type, int32 typmod, bool is_json)
 {
 	RowConversion *conversion = palloc0(sizeof(RowConversion));
-	Oid			base = getBaseType(type);
+	int32		base_typmod = typmod;
+	Oid			base = getBaseTypeAndTypmod(type, &base_typmod);
 	Oid			element = get_element_type(base);
 	Oid			input;
 
 	conversion->type = type;
 	conversion->typmod = typmod;
+	conversion->is_domain = base != type;
 	conversion->fast = convert_fast(type, typmod);
 	if ((type == TEXTOID || type == VARCHAROID) && typmod < 0)
 		conversion->kind = CONVERT_TEXT;
@@ -80,8 +80,7 @@ conversion_create(Oid type, int32 typmod, bool is_json)
 	else if (OidIsValid(element))
 	{
 		conversion->kind = CONVERT_ARRAY;
-		conversion->element_type = element;
-		conversion->element = conversion_create(element, typmod, true);
+		conversion->element = conversion_create(element, base_typmod, true);
 	}
 	else if (base == JSONOID || base == JSONBOID)
 		conversion->kind = CONVERT_JSON;
@@ -91,6 +90,24 @@ conversion_create(Oid type, int32 typmod, bool is_json)
 	getTypeInputInfo(type, &input, &conversion->typioparam);
 	fmgr_info(input, &conversion->input);
 	return conversion;
+}
+
+/*
+ * The human form of a list with several items is one text, so an array would
+ * get the ids instead.
+ */
+static void
+check_human(const RowMap *map, const RowColumn *column, Oid type)
+{
+	if (!OidIsValid(get_element_type(getBaseType(type))))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_FDW_INVALID_DATA_TYPE),
+			 errmsg("column \"%s\" of foreign table \"%s\" is an array and cannot have the option \"value\" 'human'",
+					column->name, map->table),
+			 errdetail("HiBob's human-readable form of a list with several items is one text, such as \"German,English\"."),
+			 errhint("Declare the column as text and use string_to_array(%s, ','), or set the option to 'machine' and look up the names of the ids in the resource \"named_lists\".",
+					 quote_identifier(column->name))));
 }
 
 /*
@@ -150,7 +167,10 @@ row_map_create(Relation rel, const List *attnums,
 		column->path = to_utf8(column->options->path);
 		column->human = resource->human != NULL &&
 			column->options->form == FORM_HUMAN &&
-			column->options->path == NULL && can_be_human(attr->atttypid);
+			column->options->path == NULL;
+		if (column->human)
+			check_human(map, column, attr->atttypid);
+		column->human &= can_be_human(attr->atttypid);
 		column->given = given_index(resource, column->options->field);
 		column->conversion =
 			conversion_create(attr->atttypid, attr->atttypmod,
@@ -256,9 +276,11 @@ add_employee_human(RowColumn *column, RowReader *reader)
 
 	key_path_add(&slash, "humanReadable");
 	key_path_add(&slash, slash_key(column->field));
-	add_human_place(column, reader, &slash);
 	key_path_add(&slash, "value");
 	add_human_place(column, reader, &slash);
+	slash.nkeys--;
+	add_human_place(column, reader, &slash);
+	column->scalar_place = column->nplaces - 1;
 }
 
 static void
@@ -342,6 +364,7 @@ register_column(RowColumn *column, RowReader *reader, RowForm form)
 {
 	column->nplaces = 0;
 	column->nhuman = 0;
+	column->scalar_place = -1;
 	column->npresence_slots = 0;
 	if (column->given >= 0)
 		return;
@@ -357,29 +380,53 @@ register_column(RowColumn *column, RowReader *reader, RowForm form)
 		add_key_places(column, reader);
 }
 
-int
-row_map_want_field(RowReader *reader, const char *field)
+void
+row_field_register(RowField *field, RowReader *reader, const char *id)
 {
-	KeyPath		path = {0};
+	KeyPath		nested = {0};
+	KeyPath		slash = {0};
 
-	key_path_add_field(&path, field);
-	return want(reader, &path);
+	key_path_add_field(&nested, id);
+	key_path_add(&slash, slash_key(id));
+	key_path_add(&slash, "value");
+	field->places[0] = want(reader, &nested);
+	field->places[1] = want(reader, &slash);
+	field->nplaces = 2;
 }
 
-/* Where a row has what tells it from others. */
-static int
-want_identity(const Resource *resource, RowReader *reader)
+const JsonSlice *
+row_field_value(const RowField *field, const RowReader *reader)
 {
+	for (int i = 0; i < field->nplaces; i++)
+	{
+		const JsonSlice *slice = row_reader_slice(reader, field->places[i]);
+
+		if (slice->kind > JSON_NULL)
+			return slice;
+	}
+	return NULL;
+}
+
+/* Registers what tells a row from others. */
+static void
+register_identity(RowMap *map, RowReader *reader)
+{
+	const Resource *resource = map->resource;
 	KeyPath		path = {0};
 
+	map->identity.nplaces = 0;
 	if (resource->identity_field == NULL)
-		return -1;
+		return;
 	if (resource->form == ROW_EMPLOYEE)
-		return row_map_want_field(reader, resource->identity_field);
+	{
+		row_field_register(&map->identity, reader, resource->identity_field);
+		return;
+	}
 	key_path_add(&path, resource->identity_field);
 	if (resource->form == ROW_OBJECTS)
 		key_path_add(&path, "value");
-	return want(reader, &path);
+	map->identity.places[0] = want(reader, &path);
+	map->identity.nplaces = 1;
 }
 
 void
@@ -387,7 +434,7 @@ row_map_register(RowMap *map, RowReader *reader)
 {
 	for (int i = 0; i < map->ncolumns; i++)
 		register_column(&map->columns[i], reader, map->resource->form);
-	map->identity = want_identity(map->resource, reader);
+	register_identity(map, reader);
 }
 
 /*
@@ -511,65 +558,44 @@ convert_null(const RowConversion *conversion)
 						  conversion->typioparam, conversion->typmod);
 }
 
-/* An element as the text that its type's input function takes. */
-static char *
-element_text(JsonbValue *value, bool as_json)
+static void
+add_element(ArrayBuildState *state, const RowConversion *element,
+			const JsonSlice *slice, const char *window)
 {
-	if (value->type == jbvBinary)
-		return JsonbToCString(NULL, value->val.binary.data,
-							  value->val.binary.len);
-	if (as_json)
-	{
-		Jsonb	   *json = JsonbValueToJsonb(value);
+	bool		null = slice->kind <= JSON_NULL;
+	Datum		value = (Datum) 0;
 
-		return JsonbToCString(NULL, &json->root, VARSIZE(json));
-	}
-	if (value->type == jbvBool)
-		return pstrdup(value->val.boolean ? "true" : "false");
-	if (value->type == jbvNumeric)
-		return DatumGetCString(DirectFunctionCall1(
-			numeric_out, NumericGetDatum(value->val.numeric)));
-	Assert(value->type == jbvString);
-	return pnstrdup(value->val.string.val, value->val.string.len);
+	if (null)
+		convert_null(element);
+	else
+		value = convert_value(element, slice, window);
+	(void) accumArrayResult(state, value, null, element->type,
+							CurrentMemoryContext);
 }
 
 /*
- * Each element through the element type's input function.  The server's own
- * parser takes the value apart: arrays are small and few.  A scalar, which
- * HiBob sends for some lists, is an array of one.
+ * Each element as if it were a value of its own.  A scalar, which HiBob sends
+ * for some lists, is an array of one.
  */
 static Datum
 convert_array(const RowConversion *conversion, const JsonSlice *slice,
 			  const char *window)
 {
-	size_t		length;
-	const char *text = row_json(slice, window, &length);
-	Jsonb	   *json = DatumGetJsonbP(
-			 DirectFunctionCall1(jsonb_in, CStringGetDatum(pnstrdup(text, length))));
 	const RowConversion *element = conversion->element;
-	ArrayBuildState *state;
-	JsonbIterator *iterator = JsonbIteratorInit(&json->root);
-	JsonbIteratorToken token;
-	JsonbValue	value;
+	ArrayBuildState *state = initArrayResult(element->type,
+											 CurrentMemoryContext, false);
+	const char *array = window + slice->start;
+	JsonSlice	part;
+	size_t		offset = 0;
 	Datum		result;
 
-	state = initArrayResult(conversion->element_type, CurrentMemoryContext,
-							false);
-	(void) JsonbIteratorNext(&iterator, &value, true);
-	while ((token = JsonbIteratorNext(&iterator, &value, true)) == WJB_ELEM)
-	{
-		bool		null = value.type == jbvNull;
-		char	   *input = null ? NULL :
-			element_text(&value, element->kind == CONVERT_JSON);
-
-		accumArrayResult(state, null ? (Datum) 0 :
-						 convert_input(element, input, strlen(input)),
-						 null, conversion->element_type,
-						 CurrentMemoryContext);
-	}
-	Assert(token == WJB_END_ARRAY);
+	if (slice->kind != JSON_ARRAY)
+		add_element(state, element, slice, window);
+	else
+		while (json_next_element(array, slice->length, &offset, &part))
+			add_element(state, element, &part, array);
 	result = makeArrayResult(state, CurrentMemoryContext);
-	if (conversion->type != getBaseType(conversion->type))
+	if (conversion->is_domain)
 		domain_check(result, false, conversion->type, NULL, NULL);
 	return result;
 }
@@ -591,20 +617,16 @@ identity_text(const ConversionContext *context)
 	const RowRecord *record = context->record;
 	const char *employee = NULL;
 	const char *id = NULL;
+	const JsonSlice *slice;
 
 	for (int i = 0; i < RESOURCE_MAX_GIVEN; i++)
 		if (map->resource->given[i].source <= GIVEN_VALUE &&
 			record->given[i].text != NULL)
 			employee = shown_id(record->given[i].text,
 								record->given[i].length);
-	if (map->identity >= 0)
-	{
-		const JsonSlice *slice = row_reader_slice(record->reader,
-												  map->identity);
-
-		if (slice->kind > JSON_NULL)
-			id = shown_id(record->window + slice->start, slice->length);
-	}
+	slice = row_field_value(&map->identity, record->reader);
+	if (slice != NULL)
+		id = shown_id(record->window + slice->start, slice->length);
 	if (employee != NULL)
 		return psprintf("employee %s", employee);
 	return psprintf(map->resource->form == ROW_EMPLOYEE ? "employee %s" :
@@ -624,7 +646,8 @@ conversion_callback(void *arg)
 
 /*
  * The value that a column takes: the first place that has one.  A human form
- * that is null counts as none.
+ * that is null counts as none, and so does one by slash key that is an object
+ * without "value".
  */
 static const JsonSlice *
 find_value(const RowColumn *column, const RowReader *reader)
@@ -634,7 +657,8 @@ find_value(const RowColumn *column, const RowReader *reader)
 	for (int i = 0; i < column->nplaces; i++)
 	{
 		slice = row_reader_slice(reader, column->places[i]);
-		if (slice->kind > JSON_NULL ||
+		if (slice->kind > JSON_NULL ?
+			(i != column->scalar_place || slice->kind != JSON_OBJECT) :
 			(slice->kind == JSON_NULL && i >= column->nhuman))
 			break;
 	}

@@ -20,6 +20,13 @@
 /* A value's places in a row, best first, as slots of the reader. */
 #define ROW_MAX_PLACES 5
 
+/* A field of which only the value counts; its places likewise. */
+typedef struct RowField
+{
+	int			places[2];
+	int			nplaces;		/* 0: no such field */
+} RowField;
+
 typedef struct RowColumn
 {
 	AttrNumber	attnum;
@@ -32,6 +39,7 @@ typedef struct RowColumn
 	int			places[ROW_MAX_PLACES];
 	int			nplaces;
 	int			nhuman;			/* the first of them, which may be null */
+	int			scalar_place;	/* one of these that takes no object, or -1 */
 	int			presence_slots[2];	/* slots that tell whether the field was sent */
 	int			npresence_slots;
 	struct RowConversion *conversion;
@@ -43,7 +51,7 @@ typedef struct RowMap
 	const char *table;
 	RowColumn  *columns;
 	int			ncolumns;
-	int			identity;		/* slot of what tells a row from others, or -1 */
+	RowField	identity;		/* what tells a row from others */
 } RowMap;
 
 /* A value that the row itself does not have, in UTF-8; NULL is null. */
@@ -79,8 +87,13 @@ extern void row_map_register(RowMap *map, RowReader *reader);
 extern void row_map_store(const RowMap *map, const RowRecord *record,
 						  TupleTableSlot *slot);
 
-/* Asks a reader for an employee's field, where it is nested. */
-extern int	row_map_want_field(RowReader *reader, const char *field);
+/* Registers an employee's field with a reader. */
+extern void row_field_register(RowField *field, RowReader *reader,
+							   const char *id);
+
+/* The field's value in the present row; NULL if it has none, or null. */
+extern const JsonSlice *row_field_value(const RowField *field,
+										const RowReader *reader);
 
 /* A scalar's text in UTF-8, palloc'd or in the window. */
 extern const char *row_utf8(const JsonSlice *slice, const char *window,
