@@ -16,7 +16,6 @@
 #include "options/naming.h"
 #include "options/options.h"
 #include "remote/metadata.h"
-#include "remote/metadata_fetch.h"
 #include "utils/builtins.h"
 
 #define REMOTE_SCHEMA "hibob"

@@ -1,6 +1,7 @@
 /*
  * metadata.h
- *		What an account says of its own fields, tables and reports.
+ *		What HiBob tells about an account's fields, custom tables and reports:
+ *		the names and types that IMPORT needs.
  *
  * All texts are UTF-8, as HiBob sends them.
  */
@@ -16,9 +17,9 @@ typedef struct MetadataField
 {
 	const char *id;
 	const char *name;
-	const char *category;		/* as people see it, or NULL */
-	const char *type;			/* as HiBob calls it */
-	const char *list;			/* the named list of its values, or NULL */
+	const char *category;		/* its display name, or NULL */
+	const char *type;			/* HiBob's name of it */
+	const char *list;			/* the id of the named list of its values, or NULL */
 } MetadataField;
 
 typedef struct MetadataTable
@@ -34,9 +35,17 @@ typedef struct MetadataReport
 	const char *name;
 } MetadataReport;
 
-/* Lists of the above, in HiBob's order. */
+/* Lists of these structs, in HiBob's order. */
 extern List *metadata_fields(Oid serverid);
 extern List *metadata_custom_tables(Oid serverid);
 extern List *metadata_reports(Oid serverid);
+
+/*
+ * The labels of the columns of a saved report, for a table that is to be created:
+ * a list of char *, as csv_reader_want() takes them.  The second column with a
+ * label gets "#2" behind it; the first one without a label is "#1".
+ */
+extern List *metadata_report_labels(Oid serverid, const char *table,
+									const char *report_id);
 
 #endif							/* HIBOB_REMOTE_METADATA_H */
