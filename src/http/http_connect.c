@@ -298,6 +298,13 @@ check_attempt(HttpChannel *channel, int fd)
 }
 
 static void
+fail_unreachable(HttpChannel *channel, const char *text)
+{
+	http_fail(channel, channel->settings.proxy != NULL ? HTTP_PROXY_FAILED :
+			  HTTP_UNREACHABLE, text);
+}
+
+static void
 fail_to_connect(HttpChannel *channel)
 {
 	char		address[INET6_ADDRSTRLEN];
@@ -312,7 +319,7 @@ fail_to_connect(HttpChannel *channel)
 	errno = channel->connect_errno;
 	snprintf(text, sizeof(text), "Could not connect to %s port %d%s: %m",
 			 address, port, others);
-	http_fail(channel, HTTP_UNREACHABLE, text);
+	fail_unreachable(channel, text);
 }
 
 static void
@@ -322,7 +329,7 @@ fail_late(HttpChannel *channel)
 
 	snprintf(text, sizeof(text), "Could not connect within %d ms",
 			 channel->settings.connect_timeout);
-	http_fail(channel, HTTP_UNREACHABLE, text);
+	fail_unreachable(channel, text);
 }
 
 bool

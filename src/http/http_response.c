@@ -403,6 +403,27 @@ failure_of_code(const HttpChannel *channel, CURLcode code, const char *text)
 }
 
 /*
+ * Whether it was the connection to the proxy that failed, or the proxy that
+ * refused.  With a SOCKS proxy, libcurl does not tell when it was connected to
+ * the host, but only TLS with the host can fail otherwise than by a connection.
+ */
+static bool
+failed_at_proxy(const HttpChannel *channel, HttpFailure failure)
+{
+	const char *proxy = channel->settings.proxy;
+	long		status = 0;
+
+	if (proxy == NULL || channel->connected)
+		return false;
+	if (!channel->new_connection)
+		return true;
+	if (pg_strncasecmp(proxy, "socks", 5) == 0)
+		return failure == HTTP_UNREACHABLE;
+	(void) curl_easy_getinfo(channel->easy, CURLINFO_HTTP_CONNECTCODE, &status);
+	return status / 100 != 2;
+}
+
+/*
  * Whether something was too long for libcurl.  Before 8.6 it reports that as a
  * lack of memory.
  */
@@ -494,6 +515,8 @@ http_finish(HttpChannel *channel, CURLcode code)
 	else if (failure == HTTP_UNREACHABLE && channel->address_refused &&
 			 !channel->new_connection)
 		http_fail(channel, HTTP_FORBIDDEN, channel->refusal);
+	else if (code != CURLE_OUT_OF_MEMORY && failed_at_proxy(channel, failure))
+		http_fail(channel, HTTP_PROXY_FAILED, text);
 	else
 		http_fail(channel, failure, text);
 }

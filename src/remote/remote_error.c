@@ -371,9 +371,14 @@ error_unreachable(const ErrorSubject *subject, HttpFailure failure,
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_FDW_UNABLE_TO_ESTABLISH_CONNECTION),
+			 failure == HTTP_PROXY_FAILED ?
+			 errmsg("could not connect to HiBob through the proxy of server \"%s\"",
+					connection_server_name(subject->connection)) :
 			 errmsg("could not connect to HiBob for server \"%s\"",
 					connection_server_name(subject->connection)),
 			 errdetail_internal("%s.", text),
+			 failure == HTTP_PROXY_FAILED ?
+			 errhint("Check the server option proxy, its scheme and port, and that the proxy connects to the host in base_url.") :
 			 failure == HTTP_FORBIDDEN ?
 			 errhint("The name of the host, or the proxy, leads to an address that the server may not reach. A superuser can add the host to the setting hibob_fdw.allowed_hosts for a private address, or become the server's owner for any; plain http reaches a loopback address only.") :
 			 failure == HTTP_OUTDATED ?
@@ -388,7 +393,8 @@ error_transport(const ErrorSubject *subject, HttpFailure failure,
 				const char *text, const ErrorProgress *progress)
 {
 	text = printable(text, strlen(text), MAX_WORDS);
-	if (failure == HTTP_UNREACHABLE || failure == HTTP_FORBIDDEN ||
+	if (failure == HTTP_UNREACHABLE || failure == HTTP_PROXY_FAILED ||
+		failure == HTTP_FORBIDDEN ||
 		failure == HTTP_UNTRUSTED || failure == HTTP_OUTDATED)
 		error_unreachable(subject, failure, text);
 	ereport(ERROR,

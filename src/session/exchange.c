@@ -390,7 +390,8 @@ classify_failure(const Exchange *exchange)
 	if (exchange->committed ||
 		exchange->failures >= exchange->policy.max_retries)
 		return TRY_FINAL;
-	if (failure != HTTP_UNREACHABLE && failure != HTTP_BROKEN)
+	if (failure != HTTP_UNREACHABLE && failure != HTTP_PROXY_FAILED &&
+		failure != HTTP_BROKEN)
 		return TRY_FINAL;
 	if (status >= 300 && status < 500)
 		return TRY_FINAL;		/* a response, though not to the end */
