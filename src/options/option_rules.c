@@ -9,6 +9,7 @@
 #include "options/option_rules.h"
 
 #include <limits.h>
+#include <sys/stat.h>
 
 #include "catalog/pg_attribute_d.h"
 #include "catalog/pg_foreign_server_d.h"
@@ -100,12 +101,20 @@ parse_proxy(const OptionRule *rule, const char *value, void *place)
 	return parse_text(rule, value, place);
 }
 
-/* Absolute, since a relative path would depend on the server's directory. */
+/*
+ * Absolute, since a relative path would depend on the server's directory.  The
+ * file need not exist, so that a dump can be restored before it does; but to
+ * read a FIFO or a device would not end.
+ */
 static const char *
 parse_file(const OptionRule *rule, const char *value, void *place)
 {
+	struct stat info;
+
 	if (!is_absolute_path(value))
 		return "The path is not absolute.";
+	if (stat(value, &info) == 0 && !S_ISREG(info.st_mode))
+		return "It is not a regular file.";
 	return parse_text(rule, value, place);
 }
 
