@@ -101,21 +101,27 @@ parse_proxy(const OptionRule *rule, const char *value, void *place)
 	return parse_text(rule, value, place);
 }
 
-/*
- * Absolute, since a relative path would depend on the server's directory.  The
- * file need not exist, so that a dump can be restored before it does; but to
- * read a FIFO or a device would not end.
- */
+/* Absolute, since a relative path would depend on the server's directory. */
 static const char *
 parse_file(const OptionRule *rule, const char *value, void *place)
 {
-	struct stat info;
-
 	if (!is_absolute_path(value))
 		return "The path is not absolute.";
+	return parse_text(rule, value, place);
+}
+
+/*
+ * libcurl reads the file.  It need not exist yet, so that a dump can be restored
+ * first, but reading a FIFO or a device might never end.
+ */
+static const char *
+parse_ca_file(const OptionRule *rule, const char *value, void *place)
+{
+	struct stat info;
+
 	if (stat(value, &info) == 0 && !S_ISREG(info.st_mode))
 		return "It is not a regular file.";
-	return parse_text(rule, value, place);
+	return parse_file(rule, value, place);
 }
 
 /* Stored without slashes at its end, so that a path can be put after it. */
@@ -336,7 +342,7 @@ const OptionRule option_rules[] = {
 		.valid = "a proxy's URL without user, such as 'http://proxy.example.com:3128'",
 	},
 	{
-		SERVER("ca_file", ca_file, parse_file),
+		SERVER("ca_file", ca_file, parse_ca_file),
 		.superuser = true,
 		.valid = "the absolute path of a file with PEM certificates, such as "
 		"'/etc/ssl/certs/ca-certificates.crt'",

@@ -72,14 +72,14 @@ foreach my $close ('', 'SELECT hibob_fdw_disconnect_all();')
 	$session->run($close);
 	make_fifo();
 	my ($out, $err, $trouble) = $session->run("$COUNT;", 60);
-	like($err, qr/HV00N.*not\s+name a regular file/s, '... which became a FIFO');
+	like($err, qr/not (?:name )?a regular file/, '... which became a FIFO');
 	make_file();
 	is(($session->run("$COUNT;"))[0], '500', '... and then a file again');
 	unlink $file;
 	symlink '/dev/zero', $file or die "symlink: $!";
 	$session->run($close);
 	($out, $err, $trouble) = $session->run("$COUNT;", 60);
-	like($err, qr/HV00N.*not\s+name a regular file/s, '... and then a device');
+	like($err, qr/not (?:name )?a regular file/, '... and then a device');
 }
 
 make_file();
