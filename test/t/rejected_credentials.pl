@@ -1,0 +1,300 @@
+# Credentials that HiBob rejects, and waits that a response causes: few requests
+# are sent in vain, no wait is longer than minutes, a clock that is set back
+# prolongs none, and an administrator gets a request through.
+
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use HibobTest qw(:DEFAULT states);
+use HibobSession;
+use List::Util qw(max);
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+my $COUNT = 'SELECT count(*) FROM bob.people';
+my $SESSIONS = 30;
+my $dir = PostgreSQL::Test::Utils::tempdir;
+my $sim = start_simulator(employees => 20);
+my $node = new_cluster('rejected',
+	"max_connections = 60\nshared_preload_libraries = 'hibob_fdw'");
+
+add_server($node, 'bob', $sim, q{max_retries '0', max_rate_limit_wait '0'});
+
+my $token = 0;
+
+# A new token, so that nothing is known of it.
+sub begin
+{
+	my ($is_wrong, %settings) = @_;
+
+	$token++;
+	tell($sim, 'reset');
+	tell($sim, 'config', { token => $is_wrong ? 'another' : "token-$token",
+			%settings });
+	query($node, "ALTER USER MAPPING FOR CURRENT_USER SERVER bob
+		OPTIONS (SET token 'token-$token')");
+	requests($sim);
+	return;
+}
+
+# --- many sessions, and a 401 that takes its time --------------------------------
+
+my @sessions = map { HibobSession->new($node) } 1 .. $SESSIONS;
+
+# All sessions send the same; the SQLSTATEs and the time that it took.
+sub all_at_once
+{
+	my ($sql) = @_;
+	my $started = time;
+	my %states;
+
+	$_->send("$sql;") foreach @sessions;
+	foreach my $session (@sessions)
+	{
+		my ($out, $err) = $session->receive(90);
+		$states{ join(',', states($err)) || $out }++;
+	}
+	return (\%states, time - $started);
+}
+
+begin(1);
+tell($sim, 'fault', { endpoint => '*', times => undef, stall => { seconds => 2 } });
+my ($states, $took) = all_at_once($COUNT);
+is_deeply($states, { 28000 => $SESSIONS }, 'a 401 after two seconds, for all');
+my $sent = requests($sim);
+# One at the beginning, and one more every half a second until it arrives.
+cmp_ok($sent, '<=', 2 + 2 * $took, "... by $sent requests, one after the other");
+cmp_ok($sent, '<', $SESSIONS / 2, '... and not by all sessions');
+($states) = all_at_once($COUNT);
+is_deeply($states, { 28000 => $SESSIONS }, '... and again');
+is(scalar requests($sim), 0, '... by none');
+
+# The same if the response comes and is good: nobody waits for long.
+begin(0);
+tell($sim, 'fault', { endpoint => '*', stall => { seconds => 1 } });
+($states, $took) = all_at_once($COUNT);
+is_deeply($states, { 20 => $SESSIONS }, 'a first response after a second');
+is(scalar requests($sim), $SESSIONS, '... and all are served');
+
+# And if the first request fails without a response, the next one goes at once.
+begin(0);
+tell($sim, 'fault', { endpoint => '*', times => $SESSIONS,
+		reset => 'before_headers' });
+($states, $took) = all_at_once($COUNT);
+is_deeply($states, { '08006' => $SESSIONS }, 'no response at all');
+cmp_ok($took, '<', 10 * $SLOWNESS, '... is no reason to wait');
+$_->finish foreach @sessions;
+
+# --- a server that asks for an hour ------------------------------------------------
+
+foreach my $header ([ 'Retry-After', { retry_after => 3599 } ],
+	[ 'X-RateLimit-Reset', { reset_in => 3540 } ],
+	[ 'X-RateLimit-Reset in ten years', { reset_in => 10 * 365 * 86400 } ])
+{
+	my ($name, $limited) = @$header;
+
+	begin(0);
+	tell($sim, 'fault', { endpoint => '*', rate_limited => $limited });
+	my ($state, $message) = query_error($node, $COUNT);
+	is($state, '53400', "$name: an error");
+	my ($reset) = $message =~ /resets at (.+?)\.\n/;
+	is(query($node, "SELECT '$reset' BETWEEN now() + '150s' AND now() + '182s'"),
+		't', '... for three minutes');
+	requests($sim);
+	is((query_error($node, $COUNT))[0], '53400', '... and again');
+	is(scalar requests($sim), 0, '... without a request');
+	is(query($node, "SELECT status FROM hibob_fdw_status('bob')"), 'healthy',
+		'... but the status is asked for');
+	is(scalar requests($sim), 1, '... by a request');
+
+	begin(0);
+	tell($sim, 'fault', { endpoint => '*', rate_limited => $limited });
+	query_error($node, $COUNT);
+	requests($sim);
+	query($node, "ALTER USER MAPPING FOR CURRENT_USER SERVER bob
+		OPTIONS (SET token 'token-$token')");
+	is(query($node, $COUNT), 20,
+		'... and ALTER USER MAPPING lets a request through');
+}
+
+# That is for one request only, as long as it has no better response.
+begin(0);
+tell($sim, 'fault', { endpoint => '*', times => undef,
+		rate_limited => { reset_in => 100 } });
+query_error($node, $COUNT);
+query($node, "ALTER USER MAPPING FOR CURRENT_USER SERVER bob
+	OPTIONS (SET token 'token-$token')");
+requests($sim);
+query_error($node, $COUNT) for 1 .. 3;
+is(scalar requests($sim), 1, 'one request after ALTER, and no more');
+query($node, "SELECT FROM hibob_fdw_status('bob')");
+is(scalar requests($sim), 1, '... and one of the status');
+
+# --- the default of max_rate_limit_wait ------------------------------------------
+
+# The limit is used up at the beginning of a window of a minute: the wait for
+# the next one is within the default.
+begin(0, rate_limit => 1, rate_window => 60);
+query($node, 'ALTER SERVER bob OPTIONS (DROP max_rate_limit_wait)');
+is(query($node, $COUNT), 20, 'the only request of a window');
+my $waiting = HibobSession->new($node, app => 'waiting');
+$waiting->send("$COUNT;");
+sleep 1.5;
+is(query($node, "SELECT state FROM pg_stat_activity
+	WHERE application_name = 'waiting'"), 'active',
+	'... and the next query waits for the next window');
+query($node, "SELECT pg_cancel_backend(pid) FROM pg_stat_activity
+	WHERE application_name = 'waiting'");
+is_deeply([ states(($waiting->receive(20))[1]) ], ['57014'], '... until a cancel');
+$waiting->finish;
+
+# Windows of three seconds: no wait is longer than the window, a second for
+# rounding and a quarter for the spread.
+my $longest = 0;
+foreach my $phase (1 .. 4)
+{
+	begin(0, rate_limit => 1, rate_window => 3);
+	sleep 0.27 * $phase;
+	query($node, $COUNT);
+	my ($wait) = query($node, "EXPLAIN (ANALYZE) $COUNT")
+	  =~ /HiBob Rate Limit Wait: (\d+) ms/;
+	$longest = max($longest, $wait // 'inf');
+}
+cmp_ok($longest, '<=', 3000 + 1250 + 100,
+	"a wait outlasts a window by little: $longest ms");
+query($node, q{ALTER SERVER bob OPTIONS (ADD max_rate_limit_wait '0')});
+
+# --- a clock that is set back ------------------------------------------------------
+
+# The server's clocks, shifted by what is in files: the time of day, and the clock
+# that nobody sets, by which time passes here.
+append_to_file("$dir/clock.c", <<'C');
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/time.h>
+#include <time.h>
+static long
+shift(const char *name)
+{
+	const char *dir = getenv("HIBOB_TEST_CLOCK");
+	char path[1024];
+	long seconds = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	file = fopen(path, "r");
+	if (file != NULL)
+	{
+		if (fscanf(file, "%ld", &seconds) != 1)
+			seconds = 0;
+		fclose(file);
+	}
+	return seconds;
+}
+int
+clock_gettime(clockid_t clock, struct timespec *result)
+{
+	static int (*real) (clockid_t, struct timespec *);
+
+	if (real == NULL)
+		real = dlsym(RTLD_NEXT, "clock_gettime");
+	if (real(clock, result) != 0)
+		return -1;
+	if (clock == CLOCK_MONOTONIC)
+		result->tv_sec += shift("passed");
+	else if (clock == CLOCK_REALTIME)
+		result->tv_sec += shift("set");
+	return 0;
+}
+int
+gettimeofday(struct timeval *restrict result, void *restrict zone)
+{
+	struct timespec now;
+
+	(void) zone;
+	clock_gettime(CLOCK_REALTIME, &now);
+	result->tv_sec = now.tv_sec;
+	result->tv_usec = now.tv_nsec / 1000;
+	return 0;
+}
+time_t
+time(time_t *result)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (result != NULL)
+		*result = now.tv_sec;
+	return now.tv_sec;
+}
+C
+system_or_bail('gcc', '-shared', '-fPIC', '-o', "$dir/clock.so", "$dir/clock.c",
+	'-ldl');
+
+# Seconds by which the clock is set, and that pass.
+sub set_clock
+{
+	my %clock = @_;
+
+	foreach my $name ('set', 'passed')
+	{
+		open my $out, '>', "$dir/$name.new" or die "$dir: $!";
+		print $out $clock{$name} // 0;
+		close $out;
+		rename "$dir/$name.new", "$dir/$name" or die "$dir: $!";
+	}
+	return;
+}
+
+set_clock();
+{
+	local $ENV{LD_PRELOAD} = join ':', grep { length } $ENV{LD_PRELOAD},
+	  "$dir/clock.so";
+	local $ENV{HIBOB_TEST_CLOCK} = $dir;
+	$node->restart;
+}
+begin(1);
+is((query_error($node, $COUNT))[0], '28000', 'rejected credentials');
+set_clock(set => -3600);
+is((query_error($node, $COUNT))[0], '28000', 'the clock is set back by an hour');
+is(scalar requests($sim), 1, '... which lets no request through');
+set_clock(set => -3600, passed => 61);
+is((query_error($node, $COUNT))[0], '28000', 'a minute later');
+is(scalar requests($sim), 1, '... a request is sent again');
+
+begin(0);
+tell($sim, 'fault', { endpoint => '*', rate_limited => { retry_after => 100 } });
+set_clock(passed => 61);
+is((query_error($node, $COUNT))[0], '53400', 'the limit is used up');
+requests($sim);
+set_clock(set => -3600, passed => 61);
+my ($state, $message) = query_error($node, $COUNT);
+is($state, '53400', 'the clock is set back by an hour');
+is(scalar requests($sim), 0, '... which lets no request through');
+my ($reset) = $message =~ /resets at (.+?)\.\n/;
+is(query($node, "SELECT '$reset' BETWEEN now() AND now() + '101s'"), 't',
+	'... and the message is right by that clock');
+set_clock(set => -3600, passed => 61 + 101);
+is(query($node, $COUNT), 20, '... and is over in time');
+set_clock(set => 3600, passed => 61 + 101);
+is(query($node, $COUNT), 20, 'a clock that is set forward');
+
+# Sessions that wait for a first response, when the clock is set back.
+begin(0);
+set_clock(set => 0, passed => 200);
+tell($sim, 'fault', { endpoint => '*', stall => { seconds => 2 } });
+@sessions = map { HibobSession->new($node) } 1, 2;
+$sessions[0]->send("$COUNT;");
+sleep 0.2;
+set_clock(set => -3600, passed => 200);
+my $started = time;
+is(($sessions[1]->run("$COUNT;", 30))[0], 20, 'waiting for the first response');
+cmp_ok(time - $started, '<', 5 * $SLOWNESS, '... ends in time');
+is(($sessions[0]->receive(30))[0], 20, '... as does the first request');
+$_->finish foreach @sessions;
+
+done_testing();
