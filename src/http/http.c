@@ -124,16 +124,14 @@ http_parse_date(const char *text)
  * ------------------------------------------------------------------------
  */
 
-/* All descriptors or none. */
+/* Whether one is left for the wait event set of a sleep. */
 static bool
-acquire_descriptors(HttpChannel *channel)
+is_descriptor_left(void)
 {
-	if (!mux_create(&channel->mux))
+	if (!AcquireExternalFD())
 		return false;
-	channel->has_socket = AcquireExternalFD();
-	if (!channel->has_socket)
-		mux_close(&channel->mux);
-	return channel->has_socket;
+	ReleaseExternalFD();
+	return true;
 }
 
 static void
@@ -143,6 +141,20 @@ release_descriptors(HttpChannel *channel)
 		ReleaseExternalFD();
 	channel->has_socket = false;
 	mux_close(&channel->mux);
+}
+
+/* All descriptors or none. */
+static bool
+acquire_descriptors(HttpChannel *channel)
+{
+	if (!mux_create(&channel->mux))
+		return false;
+	channel->has_socket = AcquireExternalFD();
+	if (channel->has_socket && is_descriptor_left())
+		return true;
+	release_descriptors(channel);
+	errno = EMFILE;
+	return false;
 }
 
 static HttpChannel *

@@ -1,0 +1,132 @@
+# A session that uses many servers: idle connections make room for others, and
+# what does not need a further one does without.
+
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use HibobTest qw(:DEFAULT session states);
+use HTTP::Tiny;
+use JSON::PP;
+use Test::More;
+use Time::HiRes qw(sleep);
+
+my $SERVERS = 100;
+my $sim = start_simulator(employees => 20);
+my $node = new_cluster('many', "log_min_messages = debug1\n");
+
+sub add_servers
+{
+	query($node, join "\n", map { qq{
+		CREATE SERVER s$_ FOREIGN DATA WRAPPER hibob_fdw
+			OPTIONS (base_url '$sim/v1', max_retries '0');
+		CREATE USER MAPPING FOR CURRENT_USER SERVER s$_
+			OPTIONS (service_user_id 'SERVICE-5772', token '$TOKEN');
+		CREATE FOREIGN TABLE people$_ (id text) SERVER s$_
+			OPTIONS (resource 'people');
+		CREATE FOREIGN TABLE training$_ (employee_id text, id bigint)
+			SERVER s$_ OPTIONS (resource 'training');
+	} } 1 .. $SERVERS);
+	return;
+}
+
+# How many connections the simulator has, once it has so many.
+sub open_connections
+{
+	my ($expected) = @_;
+	my $open;
+
+	for (1 .. 100)
+	{
+		$open = decode_json(
+			HTTP::Tiny->new->get("$sim/_sim/stats")->{content})->{open_connections};
+		last if $open == $expected;
+		sleep 0.05;
+	}
+	return $open;
+}
+
+my $UNION = 'SELECT count(*) FROM (' . join(' UNION ALL ',
+	map { "SELECT id FROM people$_" } 1 .. $SERVERS) . ') AS people';
+my $EACH = join ";\n", map { "SELECT count(*) FROM people$_" } 1 .. $SERVERS;
+my $EACH_COUNT = join "\n", (20) x $SERVERS;
+my $STATUS = 'SELECT status, count(*) FROM hibob_fdw_status() GROUP BY 1';
+my $TRAINING = q{SELECT count(DISTINCT employee_id) FROM training1
+	WHERE employee_id = ANY ((SELECT array_agg((3332883884017713238 + 37 * n)::text)
+								FROM generate_series(1, 12) AS n)::text[])};
+
+add_servers();
+my $trained = query($node, $TRAINING);
+my ($out, $err) = session($node, "SET max_parallel_workers_per_gather = 0;
+	$UNION; $EACH; $STATUS; $UNION;");
+is($err, '', 'many servers in one session');
+is($out, join("\n", 20 * $SERVERS, $EACH_COUNT, "healthy|$SERVERS",
+		20 * $SERVERS), '... one by one, all in one query, and their status');
+my $psql = $node->background_psql('postgres', on_error_stop => 0);
+$psql->query($UNION);
+is($psql->query('SELECT sum(channels), sum(in_use)
+	FROM hibob_fdw_get_connections()'), '20|0', '... of which few are kept');
+is(open_connections(20), 20, '... as HiBob sees it');
+$psql->quit;
+
+# --- few descriptors -------------------------------------------------------------
+
+# A third of these is for all extensions.
+$node->append_conf('postgresql.conf', "max_files_per_process = 100\n");
+$node->restart;
+($out, $err) = session($node, "$EACH; $STATUS; $EACH;");
+is($err, '', 'few descriptors: one server after the other');
+is($out, join("\n", $EACH_COUNT, "healthy|$SERVERS", $EACH_COUNT),
+	'... and the status of all of them');
+
+# Cursors that are not read to their end keep their connections.
+$psql = $node->background_psql('postgres', on_error_stop => 0);
+$psql->query('BEGIN');
+my $cursors = 0;
+while ($psql->{stderr} eq '' && $cursors < $SERVERS)
+{
+	$cursors++;
+	$psql->query("SAVEPOINT s; DECLARE c$cursors CURSOR FOR
+		SELECT id FROM people$cursors; FETCH 1 FROM c$cursors");
+}
+like($psql->{stderr}, qr/ERROR:.*could not prepare an HTTP connection/,
+	"the descriptors are used up by $cursors cursors");
+like($psql->{stderr}, qr/HINT:.*max_files_per_process/, '... and a hint');
+cmp_ok($cursors, '>', 8, '... which are not few');
+$psql->{stderr} = '';
+$psql->query('ROLLBACK TO s');
+is($psql->query("SELECT status, count(*) FROM hibob_fdw_status() GROUP BY 1"),
+	"unreachable|$SERVERS", 'the status reports what has no connection');
+is($psql->{stderr}, '', '... without an error');
+like($psql->query("SELECT detail FROM hibob_fdw_status('s1')"),
+	qr/could not prepare an HTTP connection/i, '... and says why');
+
+# One connection is free.
+$psql->query('CLOSE c1');
+is($psql->query($TRAINING), $trained,
+	'a query that likes several connections does with one');
+is($psql->query('SELECT count(*) FROM people50'), 20, '... as does any other');
+is($psql->query('FETCH ALL FROM c2') =~ tr/\n//, 18,
+	'... and the cursors go on');
+$psql->query('COMMIT');
+is($psql->query('SELECT count(*) FROM people60'), 20, 'after the transaction');
+$psql->quit;
+
+# --- many user mappings --------------------------------------------------------
+
+# More than a session keeps: the oldest is made anew.
+query($node, join "\n", map { qq{
+	CREATE SERVER t$_ FOREIGN DATA WRAPPER hibob_fdw
+		OPTIONS (base_url '$sim/v1', max_retries '0');
+	CREATE USER MAPPING FOR CURRENT_USER SERVER t$_
+		OPTIONS (service_user_id 'SERVICE-5772', token '$TOKEN');
+	CREATE FOREIGN TABLE t$_ (id text) SERVER t$_ OPTIONS (resource 'people');
+} } 1 .. 300);
+my $T = join ";\n", map { "SELECT count(*) FROM t$_" } 1 .. 300;
+($out, $err) = session($node, "$T; $T;
+	SELECT count(*) FROM pg_backend_memory_contexts
+	 WHERE name = 'hibob_fdw connection'");
+is($err, '', 'more user mappings than a session keeps');
+is($out, join("\n", (20) x 600, 256), '... of which it keeps 256');
+
+done_testing();
