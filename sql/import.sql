@@ -136,12 +136,17 @@ IMPORT FOREIGN SCHEMA hibob FROM SERVER bob INTO hr;
 \set VERBOSITY default
 SELECT count(*) FROM tables;
 
--- What the account does not have, and a report that somebody shares no more.
+-- What the account does not have, and a report that is no longer shared.
 \! "$HIBOB_TELL" config '{"modules_off": ["/company/reports"]}'
 IMPORT FOREIGN SCHEMA hibob FROM SERVER bob INTO hr OPTIONS (reports 'true');
 \! "$HIBOB_TELL" reset
 \! "$HIBOB_TELL" fault '{"endpoint": "/company/reports/71003/download", "times": 2, "status": 404}'
+IMPORT FOREIGN SCHEMA hibob LIMIT TO ("úř_čů_report") FROM SERVER bob INTO hr
+	OPTIONS (reports 'true');
 IMPORT FOREIGN SCHEMA hibob FROM SERVER bob INTO hr OPTIONS (reports 'true');
+SELECT name FROM tables WHERE options::text ~ 'report_id' ORDER BY options;
+DROP SCHEMA hr CASCADE;
+CREATE SCHEMA hr;
 IMPORT FOREIGN SCHEMA hibob EXCEPT ("úř_čů_report") FROM SERVER bob INTO hr
 	OPTIONS (reports 'true');
 SELECT count(*) FROM tables;

@@ -2,9 +2,12 @@
  * import.c
  *		IMPORT FOREIGN SCHEMA: the account's resources as foreign tables.
  *
- * The catalogue says what tables there are, and the account's metadata which
- * columns they have beyond its own.  Every column carries its field, so that
- * renaming something in HiBob breaks nothing.
+ * The resource table has the tables and their columns; the account's metadata
+ * adds columns, custom tables and saved reports.  Every column names its field,
+ * so that renaming something in HiBob breaks nothing.
+ *
+ * A field, report or table that the extension could not read is skipped with a
+ * warning: what IMPORT creates, a scan can read.
  */
 #include "postgres.h"
 
@@ -12,45 +15,51 @@
 #include "fdw/import.h"
 #include "foreign/foreign.h"
 #include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "options/naming.h"
 #include "options/options.h"
 #include "remote/metadata.h"
+#include "remote/subtransaction.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
 
 #define REMOTE_SCHEMA "hibob"
 
-typedef struct Import
+/* A running IMPORT FOREIGN SCHEMA command. */
+typedef struct ImportState
 {
 	ImportForeignSchemaStmt *stmt;
 	ImportOptions *options;
 	const char *server;
 	Oid			serverid;
-	Naming	   *tables;			/* names taken */
-	List	   *names;			/* of all tables that there are */
-	List	   *statements;
-	List	   *fields;			/* of MetadataField; */
-	bool		has_fields;		/* once they were read */
-} Import;
+	Naming	   *naming;			/* of tables */
+	List	   *names;			/* of all tables in HiBob */
+	List	   *statements;		/* the result */
+	List	   *fields;			/* of MetadataField, */
+	bool		has_fields;		/* if they have been read */
+} ImportState;
 
-/* A foreign table on its way. */
-typedef struct Table
+/* A CREATE FOREIGN TABLE statement that is being built. */
+typedef struct TableBuilder
 {
+	const char *name;
+	const Resource *resource;
 	StringInfoData columns;
 	int			ncolumns;
-	Naming	   *names;
-} Table;
+	Naming	   *naming;			/* of columns */
+} TableBuilder;
 
-/* How a column shows a field of some type. */
-typedef struct TypeRule
+/* The column for a field of a type. */
+typedef struct ColumnType
 {
 	const char *type;			/* as HiBob calls it */
 	const char *sql;
-	bool		human;			/* where there is such a form */
+	bool		human;			/* in the human-readable form, if there is one */
 	const char *path;			/* into its value, or NULL */
-} TypeRule;
+} ColumnType;
 
-static const TypeRule type_rules[] = {
+static const ColumnType column_types[] = {
 	{"list", "text", true, NULL},
 	{"list_id", "text", true, NULL},
 	{"hierarchy-list", "text", true, NULL},
@@ -67,16 +76,16 @@ static const TypeRule type_rules[] = {
 	{"working_pattern", "jsonb", false, NULL},
 };
 
-/* What all other types are: text, an employee's id, an address of a picture. */
-static const TypeRule text_rule = {NULL, "text", false, NULL};
+/* All other types: text, the id of an employee, the URL of a picture. */
+static const ColumnType text_column = {NULL, "text", false, NULL};
 
-static const TypeRule *
-rule_of_type(const char *type)
+static const ColumnType *
+find_column_type(const char *type)
 {
-	for (size_t i = 0; i < lengthof(type_rules); i++)
-		if (strcmp(type_rules[i].type, type) == 0)
-			return &type_rules[i];
-	return &text_rule;
+	for (size_t i = 0; i < lengthof(column_types); i++)
+		if (strcmp(column_types[i].type, type) == 0)
+			return &column_types[i];
+	return &text_column;
 }
 
 /* ------------------------------------------------------------------------
@@ -85,44 +94,46 @@ rule_of_type(const char *type)
  */
 
 static void
-begin_table(Table *table)
+begin_table(TableBuilder *table, const char *name, const Resource *resource)
 {
 	static const char *const system_columns[] = {"tableoid", "cmax", "xmax",
 		"cmin", "xmin", "ctid"};
 
+	table->name = name;
+	table->resource = resource;
 	initStringInfo(&table->columns);
 	table->ncolumns = 0;
-	table->names = naming_create();
+	table->naming = naming_create();
 	for (size_t i = 0; i < lengthof(system_columns); i++)
-		naming_reserve(table->names, system_columns[i]);
+		naming_reserve(table->naming, system_columns[i]);
 }
 
 /*
- * A type by a name that no search_path leads elsewhere: it is a word of the
- * grammar, or gets its schema.
+ * A type by a name that does not depend on search_path: a keyword of the
+ * grammar, or qualified.
  */
 static const char *
-sure_type(const char *type)
+qualified_type(const char *type)
 {
-	static const char *const words[] = {"bigint", "boolean", "integer",
+	static const char *const keywords[] = {"bigint", "boolean", "integer",
 		"interval", "numeric", "timestamp"};
 
-	for (size_t i = 0; i < lengthof(words); i++)
-		if (strcmp(words[i], type) == 0)
+	for (size_t i = 0; i < lengthof(keywords); i++)
+		if (strcmp(keywords[i], type) == 0)
 			return type;
 	return psprintf("pg_catalog.%s", type);
 }
 
-/* One column, with a name that is taken already. */
+/* Adds a column, with a name that is taken already. */
 static void
-add_column(Table *table, const char *name, const char *type,
+add_column(TableBuilder *table, const char *name, const char *type,
 		   const char *field, bool human, const char *path, bool not_null)
 {
 	StringInfo	columns = &table->columns;
 
 	appendStringInfo(columns, "%s\n  %s %s OPTIONS (field %s",
 					 table->ncolumns++ > 0 ? "," : "", quote_identifier(name),
-					 sure_type(type), quote_literal_cstr(field));
+					 qualified_type(type), quote_literal_cstr(field));
 	if (human)
 		appendStringInfoString(columns, ", value 'human'");
 	if (path != NULL)
@@ -130,41 +141,42 @@ add_column(Table *table, const char *name, const char *type,
 	appendStringInfo(columns, ")%s", not_null ? " NOT NULL" : "");
 }
 
-/* The catalogue's columns; without the whole row where others show its parts. */
+/* Adds the columns of the resource, without the whole row if "parts" follow. */
 static void
-add_catalog_columns(Table *table, const Resource *resource,
-					bool whole_row)
+add_resource_columns(TableBuilder *table, bool parts)
 {
+	const Resource *resource = table->resource;
+
 	for (int i = 0; i < resource->ncolumns; i++)
 	{
 		const ResourceColumn *column = &resource->columns[i];
 
-		if (strcmp(column->field, RESOURCE_WHOLE_ROW) == 0 && !whole_row)
+		if (strcmp(column->field, RESOURCE_WHOLE_ROW) == 0 && parts)
 			continue;
-		naming_reserve(table->names, column->name);
+		naming_reserve(table->naming, column->name);
 		add_column(table, column->name, column->type, column->field,
 				   column->form == FORM_HUMAN, column->path,
 				   column->not_null);
 	}
 }
 
-/* A field of the metadata that gets a column. */
-typedef struct Addition
+/* A column for a field of the metadata. */
+typedef struct MetadataColumn
 {
-	const MetadataField *field;
-	const char *shown_field;	/* where a row has it */
-	const TypeRule *rule;
+	const MetadataField *metadata;
+	const char *field;			/* the column's option */
+	const ColumnType *type;
 	bool		human;
 	const char *name;
 	const char *currency_name;	/* of the second column, or NULL */
-} Addition;
+} MetadataColumn;
 
 /*
- * When something was made, as its id tells: "work.custom.field_1667499206086"
- * has the time in it, and reports are numbered.  0 for fields of HiBob's own.
+ * The age of a thing in HiBob by its id: "work.custom.field_1667499206086" has
+ * the time of its creation, and reports are numbered.  0 for built-in fields.
  */
 static int64
-birth_of_id(const char *id)
+creation_order(const char *id)
 {
 	const char *underscore = strrchr(id, '_');
 
@@ -172,93 +184,192 @@ birth_of_id(const char *id)
 }
 
 /*
- * Names are given in the order in which things were made, whatever order HiBob
- * sends: so a name stays with its thing when others are added.
+ * Names are given in the order of creation, not in the order of the response: so
+ * a name stays with its field when other fields are added.
  */
 static int
 compare_ids(const char *a, const char *b)
 {
-	int64		birth_a = birth_of_id(a);
-	int64		birth_b = birth_of_id(b);
+	int64		order_a = creation_order(a);
+	int64		order_b = creation_order(b);
 
-	if (birth_a != birth_b)
-		return birth_a < birth_b ? -1 : 1;
+	if (order_a != order_b)
+		return order_a < order_b ? -1 : 1;
 	return strcmp(a, b);
 }
 
 static int
-compare_additions(const void *a, const void *b)
+compare_columns(const void *a, const void *b)
 {
-	return compare_ids((*(Addition *const *) a)->field->id,
-					   (*(Addition *const *) b)->field->id);
+	return compare_ids((*(MetadataColumn *const *) a)->metadata->id,
+					   (*(MetadataColumn *const *) b)->metadata->id);
 }
 
 static void
-name_additions(Table *table, List *additions)
+name_columns(TableBuilder *table, List *columns)
 {
-	int			n = list_length(additions);
-	Addition  **sorted = palloc(sizeof(Addition *) * Max(n, 1));
+	int			n = list_length(columns);
+	MetadataColumn **sorted = palloc(sizeof(MetadataColumn *) * Max(n, 1));
 
 	for (int i = 0; i < n; i++)
-		sorted[i] = list_nth(additions, i);
-	qsort(sorted, n, sizeof(Addition *), compare_additions);
+		sorted[i] = list_nth(columns, i);
+	qsort(sorted, n, sizeof(MetadataColumn *), compare_columns);
 	for (int i = 0; i < n; i++)
 	{
-		const MetadataField *field = sorted[i]->field;
+		const MetadataField *metadata = sorted[i]->metadata;
 
-		sorted[i]->name = naming_choose(table->names, field->name,
-										field->category, field->id);
-		if (strcmp(field->type, "currency") == 0)
+		sorted[i]->name = naming_choose(table->naming, metadata->name,
+										metadata->category, metadata->id);
+		if (strcmp(metadata->type, "currency") == 0)
 			sorted[i]->currency_name =
-				naming_derive(table->names, sorted[i]->name, "_currency");
+				naming_derive(table->naming, sorted[i]->name, "_currency");
 	}
 }
 
 static void
-add_additions(Table *table, List *additions)
+add_metadata_columns(TableBuilder *table, List *columns)
 {
 	ListCell   *lc;
 
-	name_additions(table, additions);
-	foreach(lc, additions)
+	name_columns(table, columns);
+	foreach(lc, columns)
 	{
-		Addition   *addition = lfirst(lc);
+		MetadataColumn *column = lfirst(lc);
 
 		CHECK_FOR_INTERRUPTS();
-		add_column(table, addition->name, addition->rule->sql,
-				   addition->shown_field, addition->human,
-				   addition->rule->path, false);
-		if (addition->currency_name != NULL)
-			add_column(table, addition->currency_name, "text",
-					   addition->shown_field, false, "currency", false);
+		add_column(table, column->name, column->type->sql, column->field,
+				   column->human, column->type->path, false);
+		if (column->currency_name != NULL)
+			add_column(table, column->currency_name, "text", column->field,
+					   false, "currency", false);
 	}
 }
 
-/* An id as an option has it. */
-static char *
-option_text(const char *id)
-{
-	char	   *text = naming_to_server(id);
+/* ------------------------------------------------------------------------
+ * What is skipped
+ * ------------------------------------------------------------------------
+ */
 
-	if (text == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNTRANSLATABLE_CHARACTER),
-				 errmsg("a field's id in HiBob has characters that the encoding of the database does not"),
-				 errhint("Leave its table out by EXCEPT, or use a database with the encoding UTF8.")));
-	return text;
+/*
+ * A text of HiBob for a message: without what the database's encoding lacks,
+ * and without control characters.
+ */
+static char *
+printable(const char *text)
+{
+	char	   *result = naming_to_server(text);
+
+	if (result == NULL)
+	{
+		result = pstrdup(text);
+		for (char *c = result; *c != '\0'; c++)
+			if (IS_HIGHBIT_SET(*c))
+				*c = '?';
+	}
+	for (char *c = result; *c != '\0'; c++)
+		if ((unsigned char) *c < ' ' || *c == 0x7f)
+			*c = '?';
+	return result;
 }
 
-static Addition *
-make_addition(const MetadataField *field, const char *shown_field,
-			  const Resource *resource)
+/*
+ * Converts an id or label to the value of an option.  NULL if it cannot be one:
+ * sets the reason, a sentence.
+ */
+static char *
+convert_id(const char *id, const char **defect)
 {
-	Addition   *addition = palloc0(sizeof(Addition));
+	char	   *result = naming_to_server(id);
 
-	addition->field = field;
-	addition->shown_field = option_text(shown_field);
-	addition->rule = rule_of_type(field->type);
-	addition->human = addition->rule->human && resource->human != NULL;
-	return addition;
+	if (result == NULL)
+		*defect = pg_verify_mbstr(PG_UTF8, id, (int) strlen(id), true) ?
+			"It has characters that the encoding of the database lacks." :
+			"It is not valid UTF-8.";
+	return result;
+}
+
+static char *
+convert_field(const Resource *resource, const char *field,
+			  const char **defect)
+{
+	char	   *result = convert_id(field, defect);
+
+	if (result != NULL)
+		*defect = field_option_defect(resource, result);
+	return *defect == NULL ? result : NULL;
+}
+
+/* A field's id as the option of a column; NULL, with a warning, if it cannot be. */
+static char *
+field_option(const TableBuilder *table, const char *field)
+{
+	const char *defect = NULL;
+	char	   *result = convert_field(table->resource, field, &defect);
+
+	if (result == NULL)
+		ereport(WARNING,
+				(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+				 errmsg("skipping field \"%s\" of foreign table \"%s\"",
+						printable(field), table->name),
+				 errdetail("The id of the field cannot be the value of option \"field\". %s",
+						   defect)));
+	return result;
+}
+
+/* The same for the label of a report's column. */
+static char *
+label_option(const TableBuilder *table, const char *label)
+{
+	const char *defect = NULL;
+	char	   *result = convert_field(table->resource, label, &defect);
+
+	if (result == NULL)
+		ereport(WARNING,
+				(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+				 errmsg("skipping column \"%s\" of foreign table \"%s\"",
+						printable(label), table->name),
+				 errdetail("The label of the column cannot be the value of option \"field\". %s",
+						   defect),
+				 errhint("Rename the column in HiBob.")));
+	return result;
+}
+
+/*
+ * The id of a report or custom table as the option of a table; NULL, with a
+ * warning, if it cannot be.
+ */
+static char *
+id_option(const Resource *resource, const char *id, const char *name)
+{
+	const char *defect = NULL;
+	char	   *result = convert_id(id, &defect);
+
+	if (result != NULL)
+		defect = id_option_defect(resource, result);
+	if (defect == NULL)
+		return result;
+	ereport(WARNING,
+			(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+			 errmsg("skipping foreign table \"%s\"", name),
+			 errdetail("The id \"%s\" cannot be the value of option \"%s\". %s",
+					   printable(id), resource->id_option, defect)));
+	return NULL;
+}
+
+/* NULL, with a warning, if the column could not be read. */
+static MetadataColumn *
+make_column(const TableBuilder *table, const MetadataField *metadata,
+			const char *field)
+{
+	MetadataColumn *column = palloc0(sizeof(MetadataColumn));
+
+	column->metadata = metadata;
+	column->field = field_option(table, field);
+	if (column->field == NULL)
+		return NULL;
+	column->type = find_column_type(metadata->type);
+	column->human = column->type->human && table->resource->human != NULL;
+	return column;
 }
 
 /* ------------------------------------------------------------------------
@@ -267,7 +378,7 @@ make_addition(const MetadataField *field, const char *shown_field,
  */
 
 static List *
-fields_of_account(Import *import)
+account_fields(ImportState *import)
 {
 	if (!import->has_fields)
 		import->fields = metadata_fields(import->serverid);
@@ -275,70 +386,70 @@ fields_of_account(Import *import)
 	return import->fields;
 }
 
-/* Whether a column of the catalogue shows a field in the same form. */
+/* Whether a column of the resource shows the field in the same form. */
 static bool
-is_in_catalog(const Resource *resource, const Addition *addition)
+is_resource_column(const Resource *resource, const MetadataColumn *column)
 {
 	for (int i = 0; i < resource->ncolumns; i++)
 	{
-		const ResourceColumn *column = &resource->columns[i];
+		const ResourceColumn *own = &resource->columns[i];
 
-		if (strcmp(column->field, addition->shown_field) == 0 &&
-			(column->form == FORM_HUMAN || !addition->human))
+		if (strcmp(own->field, column->field) == 0 &&
+			(own->form == FORM_HUMAN || !column->human))
 			return true;
 	}
 	return false;
 }
 
-/* The columns that people have beyond those of the catalogue. */
+/* Adds the fields of employees beyond the columns of the resource. */
 static void
-add_people_fields(Import *import, Table *table,
-				  const Resource *resource)
+add_people_fields(ImportState *import, TableBuilder *table)
 {
-	List	   *additions = NIL;
+	List	   *columns = NIL;
 	ListCell   *lc;
 
 	if (!import->options->custom_fields && !import->options->all_fields)
 		return;
-	foreach(lc, fields_of_account(import))
+	foreach(lc, account_fields(import))
 	{
 		MetadataField *field = lfirst(lc);
 		bool		custom = resource_is_custom_field(field->id);
-		Addition   *addition;
+		MetadataColumn *column;
 
 		if (custom ? !import->options->custom_fields :
 			!import->options->all_fields)
 			continue;
-		addition = make_addition(field, field->id, resource);
-		if (!is_in_catalog(resource, addition))
-			additions = lappend(additions, addition);
+		column = make_column(table, field, field->id);
+		if (column != NULL && !is_resource_column(table->resource, column))
+			columns = lappend(columns, column);
 	}
-	add_additions(table, additions);
+	add_metadata_columns(table, columns);
 }
 
-/* The custom columns of one of HiBob's own tables. */
+/* Adds the custom columns of one of HiBob's own tables. */
 static void
-add_custom_columns(Import *import, Table *table,
-				   const Resource *resource)
+add_custom_columns(ImportState *import, TableBuilder *table)
 {
-	const char *prefix = resource->custom_columns;
-	List	   *additions = NIL;
+	const char *prefix = table->resource->custom_columns;
+	List	   *columns = NIL;
 	ListCell   *lc;
 
 	if (!import->options->custom_fields)
 		return;
-	foreach(lc, fields_of_account(import))
+	foreach(lc, account_fields(import))
 	{
 		MetadataField *field = lfirst(lc);
+		MetadataColumn *column;
 
-		if (strncmp(field->id, prefix, strlen(prefix)) == 0)
-			additions = lappend(
-				additions, make_addition(field,
-										 psprintf(RESOURCE_CUSTOM_COLUMNS "%s",
-												  field->id + strlen(prefix)),
-										 resource));
+		if (strncmp(field->id, prefix, strlen(prefix)) != 0)
+			continue;
+		column = make_column(table, field,
+							 psprintf(RESOURCE_CUSTOM_COLUMNS "%s",
+									  field->id + strlen(prefix)));
+		if (column != NULL)
+			columns = lappend(columns, column);
 	}
-	add_additions(table, additions);
+	add_metadata_columns(table, columns);
 }
 
 /* ------------------------------------------------------------------------
@@ -348,7 +459,7 @@ add_custom_columns(Import *import, Table *table,
 
 /* Whether the statement's list of tables has a name. */
 static bool
-is_listed(const Import *import, const char *name)
+is_listed(const ImportState *import, const char *name)
 {
 	ListCell   *lc;
 
@@ -359,7 +470,7 @@ is_listed(const Import *import, const char *name)
 }
 
 static bool
-is_wanted(const Import *import, const char *name)
+is_wanted(const ImportState *import, const char *name)
 {
 	switch (import->stmt->list_type)
 	{
@@ -373,29 +484,29 @@ is_wanted(const Import *import, const char *name)
 }
 
 static void
-check_number_of_columns(const Import *import, const char *name, int ncolumns)
+check_number_of_columns(const TableBuilder *table)
 {
-	if (ncolumns > MaxHeapAttributeNumber)
+	if (table->ncolumns > MaxHeapAttributeNumber)
 		ereport(ERROR,
 				(errcode(ERRCODE_TOO_MANY_COLUMNS),
-				 errmsg("foreign table \"%s\" would have %d columns", name,
-						ncolumns),
+				 errmsg("foreign table \"%s\" would have %d columns",
+						table->name, table->ncolumns),
 				 errdetail("A table can have %d.", MaxHeapAttributeNumber),
 				 errhint("Import with OPTIONS (fields 'core') or (custom_fields 'false'), and add the columns that you need by ALTER FOREIGN TABLE.")));
 }
 
-/* The table's statement.  "id" is that of its id_option, or NULL. */
+/* Adds the table's statement.  "id" is the value of the id_option, or NULL. */
 static void
-end_table(Import *import, const Table *table, const char *name,
-		  const Resource *resource, const char *id)
+end_table(ImportState *import, const TableBuilder *table, const char *id)
 {
+	const Resource *resource = table->resource;
 	StringInfoData statement;
 
-	check_number_of_columns(import, name, table->ncolumns);
+	check_number_of_columns(table);
 	initStringInfo(&statement);
 	appendStringInfo(&statement,
 					 "CREATE FOREIGN TABLE %s (%s\n) SERVER %s\nOPTIONS (resource %s",
-					 quote_identifier(name), table->columns.data,
+					 quote_identifier(table->name), table->columns.data,
 					 quote_identifier(import->server),
 					 quote_literal_cstr(resource->name));
 	if (id != NULL)
@@ -406,25 +517,25 @@ end_table(Import *import, const Table *table, const char *name,
 }
 
 static void
-import_resource(Import *import, const Resource *resource)
+import_resource(ImportState *import, const Resource *resource)
 {
-	Table		table;
+	TableBuilder table;
 
 	import->names = lappend(import->names, (char *) resource->name);
-	naming_reserve(import->tables, resource->name);
+	naming_reserve(import->naming, resource->name);
 	if (!is_wanted(import, resource->name))
 		return;
-	begin_table(&table);
-	add_catalog_columns(&table, resource, true);
+	begin_table(&table, resource->name, resource);
+	add_resource_columns(&table, false);
 	if (resource->form == ROW_EMPLOYEE)
-		add_people_fields(import, &table, resource);
+		add_people_fields(import, &table);
 	if (resource->custom_columns != NULL)
-		add_custom_columns(import, &table, resource);
-	end_table(import, &table, resource->name, resource, NULL);
+		add_custom_columns(import, &table);
+	end_table(import, &table, NULL);
 }
 
 static void
-import_resources(Import *import)
+import_resources(ImportState *import)
 {
 	const Resource *resource;
 
@@ -434,25 +545,29 @@ import_resources(Import *import)
 }
 
 static void
-import_custom_table(Import *import, const MetadataTable *metadata,
+import_custom_table(ImportState *import, const MetadataTable *metadata,
 					const char *name)
 {
 	const Resource *resource = resource_find("custom_table");
-	List	   *additions = NIL;
-	Table		table;
+	char	   *id = id_option(resource, metadata->id, name);
+	List	   *columns = NIL;
+	TableBuilder table;
 	ListCell   *lc;
 
-	begin_table(&table);
-	add_catalog_columns(&table, resource, false);
+	if (id == NULL)
+		return;
+	begin_table(&table, name, resource);
+	add_resource_columns(&table, true);
 	foreach(lc, metadata->columns)
 	{
-		MetadataField *column = lfirst(lc);
+		const MetadataField *field = lfirst(lc);
+		MetadataColumn *column = make_column(&table, field, field->id);
 
-		additions = lappend(additions,
-							make_addition(column, column->id, resource));
+		if (column != NULL)
+			columns = lappend(columns, column);
 	}
-	add_additions(&table, additions);
-	end_table(import, &table, name, resource, metadata->id);
+	add_metadata_columns(&table, columns);
+	end_table(import, &table, id);
 }
 
 static int
@@ -462,9 +577,9 @@ compare_tables(const ListCell *a, const ListCell *b)
 					   ((MetadataTable *) lfirst(b))->id);
 }
 
-/* Whether tables beyond the catalogue's may be wanted. */
+/* Whether custom tables or reports may be wanted. */
 static bool
-wants_more(const Import *import)
+wants_more(const ImportState *import)
 {
 	ListCell   *lc;
 
@@ -482,7 +597,7 @@ wants_more(const Import *import)
 }
 
 static void
-import_custom_tables(Import *import)
+import_custom_tables(ImportState *import)
 {
 	List	   *tables;
 	ListCell   *lc;
@@ -494,7 +609,7 @@ import_custom_tables(Import *import)
 	foreach(lc, tables)
 	{
 		MetadataTable *metadata = lfirst(lc);
-		char	   *name = naming_choose(import->tables, metadata->name,
+		char	   *name = naming_choose(import->naming, metadata->name,
 										 "custom_table", metadata->id);
 
 		import->names = lappend(import->names, name);
@@ -503,41 +618,97 @@ import_custom_tables(Import *import)
 	}
 }
 
-static void
-warn_of_label(const MetadataReport *report, int column)
+/* The header of a report that is being read. */
+typedef struct ReportHeader
 {
-	ereport(WARNING,
-			(errcode(ERRCODE_UNTRANSLATABLE_CHARACTER),
-			 errmsg("column %d of report %s is left out", column, report->id),
-			 errdetail("Its label has characters that the encoding of the database does not."),
-			 errhint("Rename the column in HiBob, or use a database with the encoding UTF8.")));
+	ImportState *import;
+	const MetadataReport *report;
+	const char *name;
+	List	   *labels;
+} ReportHeader;
+
+static void
+read_header(void *arg)
+{
+	ReportHeader *header = arg;
+
+	header->labels = metadata_report_labels(header->import->serverid,
+											header->name, header->report->id);
 }
 
-/* All text: a report's dates and numbers are written for its readers. */
-static void
-import_report(Import *import, const MetadataReport *report, const char *name)
+/*
+ * Whether an error is about one report, which includes a CSV text that ends too
+ * early.  Other errors would occur with every report.
+ */
+static bool
+is_about_report(const ErrorData *error)
 {
-	Table		table;
+	switch (ERRCODE_TO_CATEGORY(error->sqlerrcode))
+	{
+		case ERRCODE_TO_CATEGORY(ERRCODE_FDW_ERROR):
+		case ERRCODE_TO_CATEGORY(ERRCODE_DATA_EXCEPTION):
+			return true;
+		default:
+			return error->sqlerrcode == ERRCODE_INSUFFICIENT_PRIVILEGE ||
+				error->sqlerrcode == ERRCODE_CONNECTION_FAILURE;
+	}
+}
+
+/*
+ * Reads the labels of a report.  False, with a warning, if it cannot be read;
+ * an error if the command names it.
+ */
+static bool
+read_labels(ReportHeader *header)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
+												  "hibob_fdw report",
+												  ALLOCSET_SMALL_SIZES);
+	ErrorData  *error = run_in_subtransaction(read_header, header, context);
+
+	if (error == NULL)
+		return true;
+	MemoryContextDelete(context);
+	if (!is_about_report(error) ||
+		header->import->stmt->list_type == FDW_IMPORT_SCHEMA_LIMIT_TO)
+		ReThrowError(error);
+	ereport(WARNING,
+			(errcode(error->sqlerrcode),
+			 errmsg("skipping foreign table \"%s\"", header->name),
+			 errdetail("Report %s cannot be read: %s.", header->report->id,
+					   error->message),
+			 error->hint != NULL ? errhint("%s", error->hint) : 0));
+	return false;
+}
+
+/* All text: the dates and numbers of a report are formatted for people. */
+static void
+import_report(ImportState *import, const MetadataReport *report,
+			  const char *name)
+{
+	const Resource *resource = resource_find("report");
+	char	   *id = id_option(resource, report->id, name);
+	ReportHeader header = {import, report, name, NIL};
+	TableBuilder table;
 	ListCell   *lc;
 
-	begin_table(&table);
-	foreach(lc, metadata_report_labels(import->serverid, name, report->id))
+	if (id == NULL || !read_labels(&header))
+		return;
+	begin_table(&table, name, resource);
+	foreach(lc, header.labels)
 	{
 		const char *label = lfirst(lc);
-		char	   *field = naming_to_server(label);
+		char	   *field = label_option(&table, label);
+		char	   *number = psprintf("column %d", table.ncolumns + 1);
 
-		if (field == NULL)
-		{
-			warn_of_label(report, table.ncolumns + 1);
-			continue;
-		}
-		add_column(&table,
-				   naming_choose(table.names, label[0] == '#' ? NULL : label,
-								 NULL, psprintf("column %d",
-												table.ncolumns + 1)),
-				   "text", field, false, NULL, false);
+		if (field != NULL)
+			add_column(&table,
+					   naming_choose(table.naming,
+									 label[0] == '#' ? NULL : label, NULL,
+									 number),
+					   "text", field, false, NULL, false);
 	}
-	end_table(import, &table, name, resource_find("report"), report->id);
+	end_table(import, &table, id);
 }
 
 static int
@@ -548,7 +719,7 @@ compare_reports(const ListCell *a, const ListCell *b)
 }
 
 static void
-import_reports(Import *import)
+import_reports(ImportState *import)
 {
 	List	   *reports;
 	ListCell   *lc;
@@ -560,7 +731,7 @@ import_reports(Import *import)
 	foreach(lc, reports)
 	{
 		MetadataReport *report = lfirst(lc);
-		char	   *name = naming_choose(import->tables, report->name,
+		char	   *name = naming_choose(import->naming, report->name,
 										 "report",
 										 psprintf("report %s", report->id));
 
@@ -587,22 +758,22 @@ check_schema(const char *schema)
 }
 
 static void
-report_no_table(const Import *import, const char *wanted)
+report_no_table(const ImportState *import, const char *wanted)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_FDW_TABLE_NOT_FOUND),
 			 errmsg("HiBob has no table \"%s\"", wanted),
 			 resource_find(wanted) != NULL ?
-			 errdetail("The resource \"%s\" is one of many such things: each is a table with a name of its own.",
+			 errdetail("Resource \"%s\" is imported as one table for each custom table or report, under its own name.",
 					   wanted) :
-			 errdetail("Custom tables and saved reports are there only with the options custom_tables and reports."),
+			 errdetail("Custom tables and saved reports are imported only with the options custom_tables and reports."),
 			 errhint("%s", hint_from_names("table", wanted, import->names,
 										   "Tables are"))));
 }
 
-/* The server would skip in silence what there is not. */
+/* The server would ignore the name of a table that HiBob does not have. */
 static void
-check_listed(const Import *import)
+check_listed(const ImportState *import)
 {
 	ListCell   *lc;
 
@@ -624,14 +795,14 @@ check_listed(const Import *import)
 List *
 hibobImportForeignSchema(ImportForeignSchemaStmt *stmt, Oid serverid)
 {
-	Import		import = {0};
+	ImportState import = {0};
 
 	check_schema(stmt->remote_schema);
 	import.stmt = stmt;
 	import.options = import_options(stmt->options);
 	import.serverid = serverid;
 	import.server = GetForeignServer(serverid)->servername;
-	import.tables = naming_create();
+	import.naming = naming_create();
 	import_resources(&import);
 	import_custom_tables(&import);
 	import_reports(&import);

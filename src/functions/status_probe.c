@@ -12,15 +12,14 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "functions/status.h"
 #include "miscadmin.h"
 #include "portability/instr_time.h"
 #include "remote/response.h"
+#include "remote/subtransaction.h"
 #include "utils/date.h"
 #include "utils/datetime.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 
 /* What tells a former employee, beside the status. */
 #define FIELD_TERMINATION "internal.terminationDate"
@@ -291,8 +290,9 @@ open_probe(Probe *probe)
 }
 
 static void
-run_probe(Probe *probe)
+run_probe(void *arg)
 {
+	Probe	   *probe = arg;
 	StatusFindings *findings = probe->findings;
 
 	open_probe(probe);
@@ -307,37 +307,6 @@ run_probe(Probe *probe)
 		findings->active = findings->former = -1;
 	if (!response_has_field(probe->response, probe->termination))
 		findings->former = -1;
-}
-
-/*
- * Runs it so that an error ends no more than this.  Returns the error, in the
- * present memory context, or NULL.
- */
-static ErrorData *
-run_apart(Probe *probe)
-{
-	MemoryContext caller = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	ErrorData  *volatile error = NULL;
-
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(probe->context);
-	PG_TRY();
-	{
-		run_probe(probe);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(caller);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(caller);
-	CurrentResourceOwner = owner;
-	return error;
 }
 
 /*
@@ -383,7 +352,7 @@ status_probe(const ForeignServer *server)
 	Probe	   *probe = create_probe(server, findings);
 
 	findings->latency = -1;
-	findings->error = run_apart(probe);
+	findings->error = run_in_subtransaction(run_probe, probe, probe->context);
 	if (findings->error != NULL &&
 		!is_finding(findings->error, findings->configured))
 		ReThrowError(findings->error);

@@ -1,6 +1,8 @@
 /*
  * naming.c
- *		Names of columns and tables, made of the names that people see.
+ *		Names of columns and tables, made from display names in HiBob.
+ *
+ * Knows encodings and collations, not HiBob's metadata.
  */
 #include "postgres.h"
 
@@ -25,7 +27,7 @@ struct Naming
 typedef struct TakenName
 {
 	char		name[NAMEDATALEN];
-	int			number;			/* the last one that was put behind it */
+	int			number;			/* the last one that was appended to it */
 } TakenName;
 
 typedef struct CodeRange
@@ -35,8 +37,9 @@ typedef struct CodeRange
 } CodeRange;
 
 /*
- * What beyond ASCII is neither letter, mark nor digit, as far as it may occur
- * in a name.  The server knows Unicode's categories only from version 17 on.
+ * Characters beyond ASCII that are neither letters, marks nor digits, as far as
+ * they may occur in a display name.  The server has Unicode's categories only
+ * from version 17 on.
  */
 static const CodeRange separators[] = {
 	{0x0080, 0x00A9},			/* controls, Latin-1 punctuation */
@@ -148,7 +151,7 @@ belongs_to_names(pg_wchar c)
 	return true;
 }
 
-/* With one underscore for all that is between letters and digits. */
+/* Replaces everything between letters and digits by one underscore. */
 static char *
 join_words(const char *text)
 {
@@ -175,58 +178,104 @@ join_words(const char *text)
 	return name.data;
 }
 
+/* NULL if there is no such conversion, or the encoding lacks a character. */
+static char *
+convert_encoding(const char *text, int from, int to)
+{
+	int			length = (int) strlen(text);
+	int			room = length * MAX_CONVERSION_GROWTH + 1;
+	char	   *result = palloc(room);
+	Oid			conversion = FindDefaultConversionProc(from, to);
+
+	if (!OidIsValid(conversion) ||
+		pg_do_encoding_conversion_buf(
+			conversion, from, to,
+			unconstify(unsigned char *, (const unsigned char *) text), length,
+			(unsigned char *) result, room, true) != length)
+		return NULL;
+	return result;
+}
+
 char *
 naming_to_server(const char *text)
 {
 	int			encoding = GetDatabaseEncoding();
-	int			length = text != NULL ? (int) strlen(text) : 0;
-	int			room = length * MAX_CONVERSION_GROWTH + 1;
-	unsigned char *result;
-	Oid			conversion;
 
-	if (text == NULL || !pg_verify_mbstr(PG_UTF8, text, length, true))
+	if (text == NULL ||
+		!pg_verify_mbstr(PG_UTF8, text, (int) strlen(text), true))
 		return NULL;
 	if (encoding == PG_UTF8 || encoding == PG_SQL_ASCII)
 		return pstrdup(text);
-	conversion = FindDefaultConversionProc(PG_UTF8, encoding);
-	if (!OidIsValid(conversion))
-		return NULL;
-	result = palloc(room);
-	return pg_do_encoding_conversion_buf(
-			   conversion, PG_UTF8, encoding,
-			   unconstify(unsigned char *, (const unsigned char *) text),
-			   length, result, room, true) == length
-			   ? (char *) result
-			   : NULL;
+	return convert_encoding(text, PG_UTF8, encoding);
 }
 
-/* Cut to so many bytes, at a character, and without an underscore there. */
+/* The encoding of names: SQL_ASCII does not say, and HiBob sends UTF-8. */
+static int
+names_encoding(void)
+{
+	int			encoding = GetDatabaseEncoding();
+
+	return encoding == PG_SQL_ASCII ? PG_UTF8 : encoding;
+}
+
+/* Truncates at a character, and drops underscores at the end. */
 static char *
-cut(const char *name, int limit)
+truncate_name(const char *name, int limit)
 {
 	int			length = (int) strlen(name);
 
-	length = pg_mbcliplen(name, length, Min(length, limit));
+	length = pg_encoding_mbcliplen(names_encoding(), name, length,
+								   Min(length, limit));
 	while (length > 0 && name[length - 1] == '_')
 		length--;
 	return pnstrdup(name, length);
 }
 
 /*
- * The same letters in every database, be its locale C, which has no others than
- * ASCII's, or Turkish, which has an i of its own: if the server has ICU.
+ * A collation with the same lower case in every database: the locale C knows
+ * only ASCII, and Turkish has an i of its own.  Needs a server with ICU.  In
+ * SQL_ASCII only ASCII is safe, since a locale may take bytes for characters.
  */
 static Oid
 collation_of_names(void)
 {
-	Oid			collation =
-		get_collation_oid(list_make2(makeString("pg_catalog"),
-									 makeString("und-x-icu")), true);
+	Oid			collation;
 
+	if (GetDatabaseEncoding() == PG_SQL_ASCII)
+		return C_COLLATION_OID;
+	collation = get_collation_oid(list_make2(makeString("pg_catalog"),
+											 makeString("und-x-icu")), true);
 	return OidIsValid(collation) ? collation : DEFAULT_COLLATION_OID;
 }
 
-/* A text in snake_case; NULL if nothing is left of it. */
+/*
+ * Whether a name, in the database's encoding, consists of characters that
+ * naming_choose() keeps.
+ */
+static bool
+is_name(const char *name)
+{
+	int			encoding = names_encoding();
+	const char *text = encoding == PG_UTF8 ? name :
+		convert_encoding(name, encoding, PG_UTF8);
+
+	return text != NULL && strcmp(join_words(text), text) == 0;
+}
+
+/*
+ * In lower case.  Where the encoding lacks a lower-case letter, the conversion
+ * leaves another character in its place: then only ASCII changes.
+ */
+static char *
+lower_name(const char *name)
+{
+	char	   *lower = str_tolower(name, strlen(name), collation_of_names());
+
+	return is_name(lower) ? lower :
+		str_tolower(name, strlen(name), C_COLLATION_OID);
+}
+
+/* A text in snake_case; NULL if no letter or digit is left. */
 static char *
 snake_case(const char *text)
 {
@@ -238,15 +287,14 @@ snake_case(const char *text)
 	name = naming_to_server(join_words(text));
 	if (name == NULL || name[0] == '\0')
 		return NULL;
-	name = str_tolower(name, strlen(name), collation_of_names());
-	return cut(name, MAX_NAME);
+	return truncate_name(lower_name(name), MAX_NAME);
 }
 
-/* Takes a name, with a number behind it where others have it already. */
+/* Takes a name, with a number appended if it is taken already. */
 static char *
 take(Naming *naming, const char *name)
 {
-	char	   *result = cut(name, MAX_NAME);
+	char	   *result = truncate_name(name, MAX_NAME);
 	TakenName  *taken = find_taken(naming, result);
 
 	while (find_taken(naming, result) != NULL)
@@ -254,7 +302,7 @@ take(Naming *naming, const char *name)
 		char	   *number = psprintf("_%d", ++taken->number);
 
 		CHECK_FOR_INTERRUPTS();
-		result = psprintf("%s%s", cut(name, MAX_NAME - (int) strlen(number)),
+		result = psprintf("%s%s", truncate_name(name, MAX_NAME - (int) strlen(number)),
 						  number);
 	}
 	naming_reserve(naming, result);
@@ -281,6 +329,6 @@ char *
 naming_derive(Naming *naming, const char *name, const char *ending)
 {
 	return take(naming, psprintf("%s%s",
-								 cut(name, MAX_NAME - (int) strlen(ending)),
+								 truncate_name(name, MAX_NAME - (int) strlen(ending)),
 								 ending));
 }

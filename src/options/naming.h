@@ -1,10 +1,10 @@
 /*
  * naming.h
- *		Names of columns and tables, made of the names that people see in HiBob.
+ *		Names of columns and tables, made from display names in HiBob.
  *
- * In snake_case, with the letters of any language; no two alike.  Which of two
- * equal names gets the simple form depends on who asks first: whoever asks in
- * the order of ids gets the same names each time.
+ * Names are in snake_case, with the letters of any language, and unique.  The
+ * first of two equal names gets the simple form: a caller that goes in the order
+ * of ids gets the same names each time.
  */
 #ifndef HIBOB_OPTIONS_NAMING_H
 #define HIBOB_OPTIONS_NAMING_H
@@ -13,16 +13,17 @@
 
 typedef struct Naming Naming;
 
-/* Nothing is taken yet.  It lives in the present memory context. */
+/* A set of names, empty at first, in the current memory context. */
 extern Naming *naming_create(void);
 
-/* Takes a name, so that nothing else gets it. */
+/* Marks a name as taken. */
 extern void naming_reserve(Naming *naming, const char *name);
 
 /*
- * Takes a name for something that is displayed so, in UTF-8; one with its
- * category in front if that is taken; then one with a number.  A thing whose
- * display name has no letter or digit is called by its id.
+ * Takes the name for a display name: with its category in front if the name is
+ * taken, then with a number appended.  The id gives the name if the display name
+ * has no letter or digit.  Arguments are UTF-8; the result, palloc'd, is in the
+ * database's encoding.
  */
 extern char *naming_choose(Naming *naming, const char *display,
 						   const char *category, const char *id);
@@ -33,7 +34,7 @@ extern char *naming_choose(Naming *naming, const char *display,
  */
 extern char *naming_to_server(const char *text);
 
-/* Takes a name that is another one with an ending. */
+/* Takes another name with an ending appended. */
 extern char *naming_derive(Naming *naming, const char *name,
 						   const char *ending);
 

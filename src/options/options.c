@@ -609,16 +609,56 @@ report_unknown_column(Oid relid, const char *attname,
 			 errhint("%s", hint.data)));
 }
 
-/* A path of keys, unless it is a label or the whole row. */
+/*
+ * What is wrong with the path of keys in a field's id, or NULL.  The name of an
+ * item of the account can have dots anywhere.
+ */
+static const char *
+keys_defect(const Resource *resource, const char *field)
+{
+	const char *item = field + resource_item_prefix(field);
+	const char *last = strrchr(item, '.');
+
+	if (resource->form == ROW_CSV || strcmp(field, RESOURCE_WHOLE_ROW) == 0)
+		return NULL;
+	if (resource->form == ROW_EMPLOYEE && item > field && last > item &&
+		last[1] != '\0' && strchr(item, '*') == NULL)
+		return NULL;
+	return option_key_defect(field);
+}
+
 static void
 check_keys(const Resource *resource, const char *field)
 {
-	const char *defect = option_key_defect(field);
+	const char *defect = keys_defect(resource, field);
 
-	if (defect != NULL && resource->form != ROW_CSV &&
-		strcmp(field, RESOURCE_WHOLE_ROW) != 0)
+	if (defect != NULL)
 		report_invalid_value(find_rule("field", AttributeRelationId), field,
 							 defect);
+}
+
+const char *
+field_option_defect(const Resource *resource, const char *field)
+{
+	const OptionRule *rule = find_rule("field", AttributeRelationId);
+	const char *parsed;
+	const char *defect = rule->parse(rule, field, &parsed);
+
+	if (defect != NULL)
+		return defect;
+	if (resource->form != ROW_CSV && strcmp(field, RESOURCE_WHOLE_ROW) == 0)
+		return "The value would be the whole row.";
+	return keys_defect(resource, field);
+}
+
+const char *
+id_option_defect(const Resource *resource, const char *id)
+{
+	const OptionRule *rule = find_rule(resource->id_option,
+									   ForeignTableRelationId);
+	const char *parsed;
+
+	return rule->parse(rule, id, &parsed);
 }
 
 /*

@@ -97,6 +97,14 @@ extern ColumnOptions *column_options_if_known(Oid relid, AttrNumber attnum,
 											  const char *attname,
 											  const Resource *resource);
 
+/*
+ * Why a field cannot be the option "field" of a column, or an id the option of a
+ * table that names a report or custom table: a sentence, or NULL if it can.
+ */
+extern const char *field_option_defect(const Resource *resource,
+									   const char *field);
+extern const char *id_option_defect(const Resource *resource, const char *id);
+
 /* The options of IMPORT FOREIGN SCHEMA, from its statement. */
 extern ImportOptions *import_options(List *options);
 extern MappingOptions *mapping_options(const UserMapping *mapping);

@@ -86,6 +86,28 @@ compare_field(const void *key, const void *entry)
 	return strcmp(key, ((const BuiltinField *) entry)->field);
 }
 
+/* The family of fields that a field belongs to, or NULL. */
+static const BuiltinField *
+find_family(const char *field)
+{
+	for (size_t i = 0; i < lengthof(field_families); i++)
+	{
+		const char *start = field_families[i].field;
+
+		if (strncmp(field, start, strlen(start)) == 0)
+			return &field_families[i];
+	}
+	return NULL;
+}
+
+size_t
+resource_item_prefix(const char *field)
+{
+	const BuiltinField *family = find_family(field);
+
+	return family != NULL ? strlen(family->field) : 0;
+}
+
 const char *
 resource_category(const Resource *resource, const char *field)
 {
@@ -99,12 +121,6 @@ resource_category(const Resource *resource, const char *field)
 	if (found != NULL)
 		return found->category;
 
-	for (size_t i = 0; i < lengthof(field_families); i++)
-	{
-		const char *start = field_families[i].field;
-
-		if (strncmp(field, start, strlen(start)) == 0)
-			return field_families[i].category;
-	}
-	return NULL;
+	found = find_family(field);
+	return found != NULL ? found->category : NULL;
 }

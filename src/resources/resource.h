@@ -178,6 +178,13 @@ extern const ResourceOption *resource_option(const Resource *resource,
 extern const char *resource_category(const Resource *resource,
 									 const char *field);
 
+/*
+ * The length of the beginning of a field's id, such as "payroll.variable.", if
+ * the name of an item of the account follows it; 0: it does not.  The name ends
+ * at the last dot of the id, and can have dots itself.
+ */
+extern size_t resource_item_prefix(const char *field);
+
 /* Whether a field is one that the account has made itself, as its id tells. */
 extern bool resource_is_custom_field(const char *field);
 

@@ -212,13 +212,24 @@ key_path_add_dotted(KeyPath *path, const char *dotted)
 
 /*
  * Adds where a field's nested value lies: its id, but for the category "root",
- * whose fields lie at the top (the metadata's jsonPath has no exception).
+ * whose fields lie at the top (the metadata's jsonPath has no exception).  The
+ * name of an item of the account is one key, also if it has dots:
+ * "payroll.variable.Bonus v1.5.amount".
  */
 static void
 key_path_add_field(KeyPath *path, const char *field)
 {
+	const char *item = field + resource_item_prefix(field);
+	const char *last = strrchr(item, '.');
+
 	if (strncmp(field, "root.", 5) == 0)
 		field += 5;
+	else if (item > field && last != NULL)
+	{
+		key_path_add_dotted(path, pnstrdup(field, item - field - 1));
+		key_path_add(path, pnstrdup(item, last - item));
+		field = last + 1;
+	}
 	key_path_add_dotted(path, field);
 }
 

@@ -1,0 +1,218 @@
+# IMPORT FOREIGN SCHEMA and hibob_fdw_comment_columns(): what HiBob calls things
+# in ways that the database or an option cannot hold is skipped with a warning,
+# in every encoding, and what is created can be read and dumped.
+
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use HibobTest qw(:DEFAULT states);
+use JSON::PP;
+use MIME::Base64;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $sim = start_simulator();
+my $node = new_cluster('import_skips');
+
+# A database of its own with a server.
+my %databases;
+sub database
+{
+	my ($encoding) = @_;
+	my $name = lc($encoding) . (++$databases{$encoding} // '');
+
+	query($node, qq{CREATE DATABASE $name ENCODING '$encoding' LC_COLLATE 'C'
+		LC_CTYPE 'C' TEMPLATE template0});
+	$node->safe_psql($name, qq{
+		CREATE EXTENSION hibob_fdw;
+		CREATE SERVER bob FOREIGN DATA WRAPPER hibob_fdw
+			OPTIONS (base_url '$sim/v1');
+		CREATE USER MAPPING FOR CURRENT_USER SERVER bob
+			OPTIONS (service_user_id 'SERVICE-5772', token '$TOKEN');
+		CREATE SCHEMA hr});
+	return $name;
+}
+
+# What psql prints in it, and what it complains of, as the bytes of the database.
+sub psql
+{
+	my ($database, $sql) = @_;
+	my (undef, $out, $err) = $node->psql($database,
+		"\\set VERBOSITY verbose\n$sql", on_error_stop => 0);
+
+	return ($out, $err);
+}
+
+sub body
+{
+	my ($endpoint, $body, $type) = @_;
+
+	tell($sim, 'fault', { endpoint => $endpoint, status => 200, times => 8,
+			body_base64 => encode_base64($body, ''),
+			content_type => $type // 'application/json' });
+	return;
+}
+
+# A list of fields [id, name] as HiBob sends it, in bytes.
+sub fields
+{
+	my (@fields) = @_;
+
+	return '[' . join(',', map { qq({"id":"$_->[0]","name":"$_->[1]","type":"text","categoryDisplayName":"Work"}) }
+		@fields) . ']';
+}
+
+my $COLUMNS = q{SELECT attname, attfdwoptions FROM pg_attribute
+	WHERE attrelid = 'hr.%s'::regclass AND attnum > %d ORDER BY attnum};
+my $IMPORT = 'IMPORT FOREIGN SCHEMA hibob LIMIT TO (%s) FROM SERVER bob INTO hr OPTIONS (%s);';
+
+# --- fields ----------------------------------------------------------------------
+
+my $db = database('UTF8');
+body('/company/people/fields', fields(
+	['work.custom.field_1', 'Fine'], ["work.custom.\xff", 'Bad id'],
+	['work.custom.field_2', "Na\xffme"], ['*', 'Asterisk'], ['', 'Empty'],
+	['work.custom..x', 'Two dots'], ['work.custom.*', 'Any'],
+	['work.custom.a\u0001b', 'Control'], ['payroll.variable.Misc..amount', 'Misc'],
+	['payroll.variable.Bonus v1.5.amount', 'Bonus'],
+	['payroll.variable.*.amount', 'Star'], ['payroll.variable..amount', 'Nothing']));
+my ($out, $err) = psql($db, sprintf($IMPORT, 'people', q{fields 'all'}));
+my @skipped = $err =~ /WARNING:  (?:HV024: )?skipping field "(.*)" of foreign table "people"/g;
+is_deeply(\@skipped, [ 'work.custom.?', '*', '', 'work.custom..x', 'work.custom.*',
+		'work.custom.a?b', 'payroll.variable.*.amount', 'payroll.variable..amount' ],
+	'fields with ids that cannot be options') or diag($err);
+like($err, qr/DETAIL:  The id of the field cannot be the value of option "field"\. It is not valid UTF-8\./,
+	'... with the reason');
+unlike($err, qr/ERROR/, '... and the others are imported');
+($out) = psql($db, sprintf($COLUMNS, 'people', 31));
+is($out, join("\n", 'fine|{field=work.custom.field_1}',
+	'work_custom_field_2|{field=work.custom.field_2}',
+	'misc|{field=payroll.variable.Misc..amount}',
+	'bonus|{"field=payroll.variable.Bonus v1.5.amount"}'),
+	'a display name that is not UTF-8 is not used');
+
+# What IMPORT has written, a scan reads: as one key, as by slash key.
+foreach my $form (
+	'"payroll":{"variable":{"Misc.":{"amount":"7"},"Bonus v1.5":{"amount":"8"}}}',
+	'"/payroll/variable/Misc//amount":{"value":"7"},"/payroll/variable/Bonus v1/5/amount":{"value":"8"}')
+{
+	tell($sim, 'reset');
+	body('/people/search', qq({"employees":[{"id":"1",$form}]}));
+	($out, $err) = psql($db, 'SELECT misc, bonus FROM hr.people; SELECT count(p) FROM hr.people p');
+	is($out, "7|8\n1", "names with dots: $form") or diag($err);
+}
+tell($sim, 'reset');
+
+# The comments have no such text either.
+body('/company/people/fields', fields(
+	["work.custom.field_1", "Na\xffme"], ["work.custom.field_2", 'Name 2']));
+($out, $err) = psql($db, q{SELECT hibob_fdw_comment_columns('hr') > 0;
+	SELECT col_description(attrelid, attnum) FROM pg_attribute
+	 WHERE attrelid = 'hr.people'::regclass AND attname IN ('fine', 'work_custom_field_2')
+	 ORDER BY attnum});
+is($out, "t\nFine; HiBob field work.custom.field_1 (category Work), text\n"
+	  . 'Name 2; HiBob field work.custom.field_2 (category Work), text',
+	'a comment is made without a name that is not UTF-8') or diag($err);
+tell($sim, 'reset');
+
+# --- custom tables and reports ---------------------------------------------------
+
+body('/people/custom-tables/metadata', qq({"tables":[
+	{"id":"good","name":"Good","columns":[{"id":"c1","name":"One"},{"id":"*","name":"Star"},{"id":"c2\xff","name":"Two"}]},
+	{"id":"","name":"Empty"},{"id":"..","name":"Parent"},{"id":"a\xffb","name":"Bytes"},
+	{"id":"fine","name":"B\xffd name"}]}));
+($out, $err) = psql($db, q{IMPORT FOREIGN SCHEMA hibob EXCEPT (people) FROM SERVER bob INTO hr
+		OPTIONS (custom_tables 'true', custom_fields 'false');
+	SELECT relname, ftoptions FROM pg_class JOIN pg_foreign_table ON ftrelid = oid
+	 WHERE ftoptions::text LIKE '%table_id%' ORDER BY 1});
+is($out, "fine|{resource=custom_table,table_id=fine}\ngood|{resource=custom_table,table_id=good}",
+	'custom tables with odd ids') or diag($err);
+is(scalar(() = $err =~ /WARNING:  HV024: skipping foreign table "(empty|parent|bytes)"/g), 3,
+	'... are skipped') or diag($err);
+is(scalar(() = $err =~ /skipping field ".*" of foreign table "good"/g), 2,
+	'... and columns of them');
+psql($db, 'DROP SCHEMA hr CASCADE; CREATE SCHEMA hr');
+tell($sim, 'reset');
+
+body('/company/reports', '{"views":[{"id":1,"name":"First"},{"id":2,"name":"Second"},{"id":3,"name":"Third"}]}');
+tell($sim, 'fault', { endpoint => '/company/reports/{report_id}/download', status => 200,
+	content_type => 'text/csv', body => qq("unclosed\n1,2\n) });
+tell($sim, 'fault', { endpoint => '/company/reports/{report_id}/download', status => 404 });
+body('/company/reports/{report_id}/download', qq(caf\xe9,b,*,"a.*",c\n1,2,3,4,5\n), 'text/csv');
+my $reports = q{IMPORT FOREIGN SCHEMA hibob %s FROM SERVER bob INTO hr
+	OPTIONS (custom_fields 'false', reports 'true');};
+($out, $err) = psql($db, sprintf($reports, '') . sprintf($COLUMNS, 'third', 0)
+	  . q{; SELECT "column_2" FROM hr.third});
+is($out, "b|{field=b}\ncolumn_2|{field=*}\nc|{field=c}\n3",
+	'a report with a label that is not UTF-8 is read') or diag($err);
+is(scalar(() = $err =~ /WARNING:  \w+: skipping foreign table "(first|second)"/g), 2,
+	'... and reports that cannot be read are skipped') or diag($err);
+like($err, qr/skipping column "caf\?" of foreign table "third"/, '... as are labels');
+tell($sim, 'reset');
+psql($db, 'DROP SCHEMA hr CASCADE; CREATE SCHEMA hr');
+
+# One that the command names is an error, as is what concerns all of them.
+body('/company/reports', '{"views":[{"id":1,"name":"First"}]}');
+tell($sim, 'fault', { endpoint => '/company/reports/{report_id}/download', status => 404 });
+($out, $err) = psql($db, sprintf($reports, 'LIMIT TO (first)'));
+is(join(' ', states($err)), 'HV00R', 'a report that the command names') or diag($err);
+tell($sim, 'fault', { endpoint => '/company/reports/{report_id}/download', status => 401, times => 2 });
+($out, $err) = psql($db, sprintf($reports, ''));
+is(join(' ', states($err)), '28000', 'refused credentials') or diag($err);
+psql($db, q{SELECT hibob_fdw_disconnect_all(); ALTER USER MAPPING FOR CURRENT_USER
+	SERVER bob OPTIONS (SET service_user_id 'SERVICE-5772')});
+tell($sim, 'reset');
+
+# --- encodings -------------------------------------------------------------------
+
+my @names = (
+	["work.custom.field_1", "\xc4\xb0zmir"],                 # a dotted capital I
+	["work.custom.field_2", "Stra\xc3\x9fe"],
+	["work.custom.field_3", "\xe5\x90\x8d\xe5\x89\x8d" x 12],   # 72 bytes of kanji
+	["work.custom.field_4", "A" . "\xc3\x84" x 40],
+	["work.custom.\xc4\xb0", "Dotted"],
+	["work.custom.\xe5\x90\x8d", "Kanji"],
+	["work.custom.field_5", "Na\xffme"],
+	["work.custom.field_6", "\xd0\x96\xd0\xb8"]);             # Cyrillic
+foreach my $encoding ('UTF8', 'EUC_JP', 'SQL_ASCII', 'LATIN1', 'LATIN9', 'WIN1251',
+	'EUC_KR', 'KOI8R')
+{
+	my $database = database($encoding);
+
+	body('/company/people/fields', fields(@names));
+	($out, $err) = psql($database, sprintf($IMPORT, 'people', q{custom_fields 'true'})
+		  . q{SELECT hibob_fdw_comment_columns('hr') >= 31;
+		SELECT count(*) >= 33 FROM pg_attribute WHERE attrelid = 'hr.people'::regclass AND attnum > 0;
+		SELECT bool_and(attname !~ '[\x01-\x1f]' AND octet_length(attname::text) < 64) FROM pg_attribute
+		 WHERE attrelid = 'hr.people'::regclass AND attnum > 0;});
+	is($out, "t\nt\nt", "$encoding: fields are imported") or diag($err);
+	unlike($err, qr/ERROR/, '... without an error') or diag($err);
+	tell($sim, 'reset');
+
+	# The columns by their names, and the dump is restored in the same encoding
+	# and in UTF-8.
+	($out, $err) = psql($database, q{SELECT 'SELECT ' || string_agg('count(' || quote_ident(attname) || ')', '+') || ' > 0 FROM hr.people'
+		FROM pg_attribute WHERE attrelid = 'hr.people'::regclass AND (attnum = 1 OR attnum > 31) \gexec});
+	is($out, 't', '... can be read') or diag($err);
+	foreach my $into ($encoding, $encoding eq 'UTF8' ? () : 'UTF8')
+	{
+		my $copy = 'copy_' . lc("${encoding}_$into");
+		my $file = PostgreSQL::Test::Utils::tempdir . "/$copy.sql";
+
+		query($node, qq{CREATE DATABASE $copy ENCODING '$into' LC_COLLATE 'C'
+			LC_CTYPE 'C' TEMPLATE template0});
+		$node->command_ok([ 'pg_dump', '-f', $file, $database ], "... dumped");
+		if ($encoding eq 'SQL_ASCII')
+		{
+			my $dump = slurp_file($file) =~ s/client_encoding = 'SQL_ASCII'/client_encoding = 'UTF8'/r;
+			open my $out, '>', $file or die $!;
+			print $out $dump;
+			close $out;
+		}
+		$node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-d', $copy, '-f', $file ],
+			"... and restored in $into");
+	}
+}
+
+done_testing();
