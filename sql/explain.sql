@@ -9,7 +9,9 @@
 \! "$HIBOB_TELL" reset
 SET client_min_messages = warning;
 CREATE EXTENSION hibob_fdw;
-CREATE SERVER bob FOREIGN DATA WRAPPER hibob_fdw OPTIONS (base_url :'base');
+-- So that lookups by key are cheap.
+CREATE SERVER bob FOREIGN DATA WRAPPER hibob_fdw
+	OPTIONS (base_url :'base', fdw_startup_cost '1', fdw_tuple_cost '10');
 CREATE USER MAPPING FOR CURRENT_USER SERVER bob
 	OPTIONS (service_user_id 'SERVICE-5772', token 's3cret-canary-token');
 CREATE FOREIGN TABLE people (id text, email text, full_name text, manager_id text,

@@ -84,7 +84,7 @@ SELECT count(*) FROM people WHERE id = ANY (ARRAY(
 	SELECT (3332883884017713275 + 37 * n)::text
 	  FROM generate_series(0, 449) n));
 \! "$HIBOB_TELL" requests --clear | cut -c 1-60
--- Beyond ten batches, everybody.
+-- More values than one request takes: everybody.
 SELECT count(*) FROM people WHERE id = ANY (ARRAY(
 	SELECT (3332883884017713275 + 37 * n)::text
 	  FROM generate_series(0, 2000) n));

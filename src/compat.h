@@ -163,6 +163,48 @@ hibob_timestamp_to_timestamptz(Timestamp timestamp)
 #endif
 }
 
+/* 16 has in each variable the outer joins that can make it null. */
+#if PG_VERSION_NUM >= 160000
+#define hibob_reset_nulling_rels(var) ((var)->varnullingrels = NULL)
+#else
+#define hibob_reset_nulling_rels(var) ((void) (var))
+#endif
+
+/*
+ * Makes the copy of another query's table the only one of a query.  From 16 on its
+ * permissions are apart from it.
+ */
+#if PG_VERSION_NUM >= 160000
+#define hibob_add_table(query, other, rte_) \
+	do { \
+		if ((rte_)->perminfoindex != 0) \
+		{ \
+			(query)->rteperminfos = \
+				list_make1(copyObject(getRTEPermissionInfo((other)->rteperminfos, \
+														   rte_))); \
+			(rte_)->perminfoindex = 1; \
+		} \
+		(query)->rtable = list_make1(rte_); \
+	} while (0)
+#else
+#define hibob_add_table(query, other, rte_) \
+	((query)->rtable = list_make1(rte_))
+#endif
+
+/* 17 added the set operation that a query is a part of; 19 a name. */
+#if PG_VERSION_NUM >= 190000
+#define hibob_subquery_planner(root, query) \
+	subquery_planner((root)->glob, query, \
+					 choose_plan_name((root)->glob, "hull", true), root, NULL, \
+					 false, 0.0, NULL)
+#elif PG_VERSION_NUM >= 170000
+#define hibob_subquery_planner(root, query) \
+	subquery_planner((root)->glob, query, root, false, 0.0, NULL)
+#else
+#define hibob_subquery_planner(root, query) \
+	subquery_planner((root)->glob, query, root, false, 0.0)
+#endif
+
 /*
  * Whose user mapping a scan uses: that of the role whose permissions count for
  * the table, which in a view is the view's owner.

@@ -16,6 +16,9 @@
 #include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
+/* So many lists are requested one by one if the query names them. */
+#define MAX_LISTS 10
+
 /* ------------------------------------------------------------------------
  * Values
  * ------------------------------------------------------------------------
@@ -49,7 +52,7 @@ array_texts(Datum datum)
 /* The values of an equality as C strings, without nulls. */
 static List *
 evaluate_values(ExprState *state, ExprContext *econtext,
-						  FilterComparison comparison)
+				FilterComparison comparison)
 {
 	bool		null;
 	Datum		datum = ExecEvalExpr(state, econtext, &null);
@@ -65,32 +68,66 @@ evaluate_values(ExprState *state, ExprContext *econtext,
 }
 
 /*
- * Evaluates a date or time; false if it is null.  As in PostgreSQL's operators a
- * date is a midnight of the session's time zone.  A date that no timestamptz can
- * represent becomes an infinite one.
+ * A date or time as a time.  As in PostgreSQL's operators a date is a midnight of
+ * the session's time zone.  A date that no timestamptz can represent becomes an
+ * infinite one.
  */
+static TimestampTz
+to_time(Datum datum, Oid type)
+{
+	switch (getBaseType(type))
+	{
+		case DATEOID:
+			return hibob_date_to_timestamptz(DatumGetDateADT(datum));
+		case TIMESTAMPOID:
+			return hibob_timestamp_to_timestamptz(DatumGetTimestamp(datum));
+		default:
+			return DatumGetTimestampTz(datum);
+	}
+}
+
+/* Evaluates a date or time; false if it is null. */
 static bool
-evaluate_time(ExprState *state, ExprContext *econtext,
-						TimestampTz *result)
+evaluate_time(ExprState *state, ExprContext *econtext, TimestampTz *result)
 {
 	bool		null;
 	Datum		datum = ExecEvalExpr(state, econtext, &null);
 
+	if (!null)
+		*result = to_time(datum, exprType((Node *) state->expr));
+	return !null;
+}
+
+/*
+ * Evaluates an array of dates or times, and returns the least and the greatest
+ * of them; false if there is none that is not null.
+ */
+static bool
+evaluate_times(ExprState *state, ExprContext *econtext, TimestampTz *least,
+			   TimestampTz *greatest)
+{
+	bool		null;
+	Datum		datum = ExecEvalExpr(state, econtext, &null);
+	Oid			type = get_base_element_type(exprType((Node *) state->expr));
+	ArrayIterator iterator;
+	bool		found = false;
+
 	if (null)
 		return false;
-	switch (getBaseType(exprType((Node *) state->expr)))
+	iterator = array_create_iterator(DatumGetArrayTypeP(datum), 0, NULL);
+	while (array_iterate(iterator, &datum, &null))
 	{
-		case DATEOID:
-			*result = hibob_date_to_timestamptz(DatumGetDateADT(datum));
-			break;
-		case TIMESTAMPOID:
-			*result = hibob_timestamp_to_timestamptz(DatumGetTimestamp(datum));
-			break;
-		default:
-			*result = DatumGetTimestampTz(datum);
-			break;
+		TimestampTz time;
+
+		if (null)
+			continue;
+		time = to_time(datum, type);
+		*least = found ? Min(*least, time) : time;
+		*greatest = found ? Max(*greatest, time) : time;
+		found = true;
 	}
-	return true;
+	array_free_iterator(iterator);
+	return found;
 }
 
 /* Whether an expression has a parameter whose value is not known yet. */
@@ -208,6 +245,7 @@ evaluate_clause(const RemoteConditions *conditions, int index,
 		list_nth_int(conditions->plan->comparisons, index);
 	ExprState  *value = list_nth(conditions->values, index);
 	TimestampTz time;
+	TimestampTz last;
 
 	if (entry->role == FILTER_VALUES)
 	{
@@ -218,7 +256,14 @@ evaluate_clause(const RemoteConditions *conditions, int index,
 	else if (entry->role == FILTER_STATUS)
 		add_status(filter,
 				   evaluate_values(value, econtext, comparison));
-	else if (evaluate_time(value, econtext, &time))
+	else if (comparison == COMPARE_ANY &&
+			 evaluate_times(value, econtext, &time, &last))
+	{
+		add_bound(filter, entry, COMPARE_LOWER, time);
+		add_bound(filter, entry, COMPARE_UPPER, last);
+	}
+	else if (comparison != COMPARE_ANY &&
+			 evaluate_time(value, econtext, &time))
 		add_bound(filter, entry, comparison, time);
 	else
 		filter->nothing = true;
@@ -244,42 +289,109 @@ normalize_range(RequestFilter *filter)
 	filter->upper = lower;
 }
 
+bool
+conditions_include(const RemoteConditions *conditions, int index,
+				   ConditionScope scope)
+{
+	return scope == SCOPE_ALL ||
+		(scope == SCOPE_FIXED &&
+		 !list_nth_int(conditions->plan->varies, index));
+}
+
+bool
+conditions_vary(const RemoteConditions *conditions, ConditionScope scope)
+{
+	for (int i = 0; i < list_length(conditions->plan->varies); i++)
+		if (list_nth_int(conditions->plan->varies, i) &&
+			conditions_include(conditions, i, scope))
+			return true;
+	return false;
+}
+
+static int
+compare_texts(const ListCell *a, const ListCell *b)
+{
+	return strcmp(lfirst(a), lfirst(b));
+}
+
+static List *
+distinct_values(List *values)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	list_sort(values, compare_texts);
+	foreach(lc, values)
+		if (result == NIL || strcmp(llast(result), lfirst(lc)) != 0)
+			result = lappend(result, lfirst(lc));
+	return result;
+}
+
+/*
+ * Drops the condition on values if reading all rows takes fewer requests.  A
+ * query that names lists gets an error for one that HiBob does not have: so
+ * lists are requested one by one up to a limit of their own.
+ */
+static void
+limit_values(const RemoteConditions *conditions, RequestFilter *filter)
+{
+	const Resource *resource = conditions->resource;
+	int			max = conditions->plan->all_requests;
+
+	if (filter->filter == NULL)
+		return;
+	if (list_length(filter->values) > 1)
+		filter->values = distinct_values(filter->values);
+	if (resource->is_lists && !filter->derived_values)
+		max = MAX_LISTS;
+	if (request_count_of_values(resource, list_length(filter->values)) <= max)
+		return;
+	filter->filter = NULL;
+	filter->values = NIL;
+	filter->derived_values = false;
+	filter->limit = 0;
+}
+
 static RequestFilter
-evaluate(const RemoteConditions *conditions, ExprContext *econtext,
-		 const char *unknown)
+evaluate(const RemoteConditions *conditions, ConditionScope scope,
+		 ExprContext *econtext, const char *unknown)
 {
 	RequestFilter filter = {0};
 
 	filter.active_only = conditions->active_only;
-	filter.limit = conditions->plan->limit;
+	filter.limit = scope == SCOPE_ALL ? conditions->plan->limit : 0;
 	for (int i = 0; i < list_length(conditions->values); i++)
 	{
 		const ResourceFilter *entry = conditions_entry(conditions, i);
 		ExprState  *value = list_nth(conditions->values, i);
 
+		if (!conditions_include(conditions, i, scope))
+			continue;
 		if (unknown == NULL ||
 			value_is_known(value->expr,
-									 econtext->ecxt_param_list_info != NULL))
+						   econtext->ecxt_param_list_info != NULL))
 			evaluate_clause(conditions, i, econtext, &filter);
 		else if (entry->role == FILTER_VALUES)
 			add_values(&filter, entry, list_make1(pstrdup(unknown)));
 	}
 	if (filter.has_lower && filter.has_upper && filter.lower > filter.upper)
 		normalize_range(&filter);
+	limit_values(conditions, &filter);
 	return filter;
 }
 
 RequestFilter
-conditions_evaluate(const RemoteConditions *conditions, ExprContext *econtext)
+conditions_evaluate(const RemoteConditions *conditions, ConditionScope scope,
+					ExprContext *econtext)
 {
-	return evaluate(conditions, econtext, NULL);
+	return evaluate(conditions, scope, econtext, NULL);
 }
 
 RequestFilter
-conditions_preview(const RemoteConditions *conditions, ExprContext *econtext,
-				   const char *unknown)
+conditions_preview(const RemoteConditions *conditions, ConditionScope scope,
+				   ExprContext *econtext, const char *unknown)
 {
-	return evaluate(conditions, econtext, unknown);
+	return evaluate(conditions, scope, econtext, unknown);
 }
 
 static bool
@@ -304,16 +416,4 @@ conditions_equal(const RequestFilter *a, const RequestFilter *b)
 		a->has_lower == b->has_lower && a->lower == b->lower &&
 		a->has_upper == b->has_upper && a->upper == b->upper &&
 		same_values(a->values, b->values);
-}
-
-bool
-conditions_are_parameterized(const RemoteConditions *conditions)
-{
-	ExprState  *first;
-
-	if (conditions->values == NIL ||
-		conditions_entry(conditions, 0)->role != FILTER_VALUES)
-		return false;
-	first = linitial(conditions->values);
-	return !value_is_known(first->expr, true);
 }

@@ -19,8 +19,20 @@ typedef struct RemoteConditions
 	bool		active_only;	/* by an option of the table */
 } RemoteConditions;
 
-/* The conditions with their present values. */
+/* Which of the conditions are sent; the executor checks all of them. */
+typedef enum ConditionScope
+{
+	SCOPE_ALL,
+	SCOPE_FIXED,				/* those with the same value in all runs */
+	SCOPE_NONE
+} ConditionScope;
+
+/*
+ * The conditions with their present values.  A condition with so many values
+ * that reading all rows takes fewer requests is left out.
+ */
 extern RequestFilter conditions_evaluate(const RemoteConditions *conditions,
+										 ConditionScope scope,
 										 ExprContext *econtext);
 
 /*
@@ -28,11 +40,17 @@ extern RequestFilter conditions_evaluate(const RemoteConditions *conditions,
  * stands for values that depend on the running query.
  */
 extern RequestFilter conditions_preview(const RemoteConditions *conditions,
+										ConditionScope scope,
 										ExprContext *econtext,
 										const char *unknown);
 
-/* Whether the condition on values depends on the running query. */
-extern bool conditions_are_parameterized(const RemoteConditions *conditions);
+/* Whether a condition is in a scope. */
+extern bool conditions_include(const RemoteConditions *conditions, int index,
+							   ConditionScope scope);
+
+/* Whether a condition in the scope may have other values in the next run. */
+extern bool conditions_vary(const RemoteConditions *conditions,
+							ConditionScope scope);
 
 /* Whether two filters select the same rows at HiBob. */
 extern bool conditions_equal(const RequestFilter *a, const RequestFilter *b);

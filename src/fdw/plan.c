@@ -16,9 +16,14 @@
 #include <limits.h>
 #include <math.h>
 
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/reloptions.h"
 #include "access/sysattr.h"
 #include "access/table.h"
+#include "catalog/pg_foreign_table.h"
 #include "compat.h"
+#include "fdw/hull.h"
 #include "fdw/plan.h"
 #include "foreign/foreign.h"
 #include "nodes/makefuncs.h"
@@ -30,15 +35,22 @@
 #include "remote/request.h"
 #include "session/row_counts.h"
 #include "utils/rel.h"
+#include "utils/syscache.h"
 
 /* The fraction of employees with one status: most companies keep leavers. */
 #define DEFAULT_STATUS_SELECTIVITY 0.5
 
-/* So many lookups are always allowed: the table may be larger than known. */
-#define MIN_LOOKUPS 20
+/*
+ * Streams read in parallel: the same number of requests takes less time.  The
+ * difference decides only between plans with about the same number.
+ */
+#define PARALLEL_REQUEST_COST 0.95
 
-/* Rows for each employee in the tables of employees. */
-#define ROWS_PER_EMPLOYEE 3
+/*
+ * How often a correlated subquery is assumed to be run.  The planner does not
+ * know it while it plans the subquery.
+ */
+#define CORRELATED_RUNS 100
 
 /* ------------------------------------------------------------------------
  * Remote conditions
@@ -62,54 +74,103 @@ has_values(const HibobFdwRelationInfo *fpinfo, const ShippableClause *clause)
 }
 
 static void
-classify_conditions(HibobFdwRelationInfo *fpinfo, RelOptInfo *rel, Oid relid)
+classify_condition(HibobFdwRelationInfo *fpinfo, RestrictInfo *info,
+				   ShippableClause *clause)
 {
+	if (has_values(fpinfo, clause))
+	{
+		if (is_better(clause, fpinfo->values))
+			fpinfo->values = clause;
+		return;
+	}
+	if (fpinfo->resource->filters[clause->filter].role == FILTER_STATUS)
+		fpinfo->status = info;
+	fpinfo->clauses = lappend(fpinfo->clauses, clause);
+}
+
+static void
+classify_conditions(PlannerInfo *root, RelOptInfo *rel, Oid relid)
+{
+	HibobFdwRelationInfo *fpinfo = rel->fdw_private;
 	ListCell   *lc;
+	ListCell   *part;
 
 	foreach(lc, rel->baserestrictinfo)
 	{
 		RestrictInfo *info = lfirst_node(RestrictInfo, lc);
-		ShippableClause *clause = shippable_clause(info->clause, rel, relid,
-												   fpinfo->resource);
 
-		if (clause == NULL)
-			continue;
-		if (has_values(fpinfo, clause))
-		{
-			if (is_better(clause, fpinfo->values))
-				fpinfo->values = clause;
-			continue;
-		}
-		if (fpinfo->resource->filters[clause->filter].role == FILTER_STATUS)
-			fpinfo->status = info;
-		fpinfo->clauses = lappend(fpinfo->clauses, clause);
+		foreach(part, shippable_clauses(root, info->clause, rel, relid,
+										fpinfo->resource))
+			classify_condition(fpinfo, info, lfirst(part));
 	}
 }
 
 /*
+ * Which of the bounds of time that the resource needs the conditions have, or
+ * those of them whose values are "fixed".
+ */
+static void
+check_bounds(const HibobFdwRelationInfo *fpinfo, const List *remote, bool fixed,
+			 bool *lower, bool *upper)
+{
+	const Resource *resource = fpinfo->resource;
+	ListCell   *lc;
+
+	*lower = !resource->needs_lower;
+	*upper = !resource->needs_upper;
+	foreach(lc, remote)
+	{
+		const ShippableClause *clause = lfirst(lc);
+
+		if (fixed && clause->varies)
+			continue;
+		*lower |= shippable_is_lower(clause, resource);
+		*upper |= shippable_is_upper(clause, resource);
+	}
+}
+
+static bool
+has_bounds(const HibobFdwRelationInfo *fpinfo, const List *remote, bool fixed)
+{
+	bool		lower;
+	bool		upper;
+
+	check_bounds(fpinfo, remote, fixed, &lower, &upper);
+	return lower && upper;
+}
+
+/*
  * The remote conditions of a path, as a list of ShippableClause: those of the
- * query and, in a parameterized path, the one on the other table's values.  A
+ * query and, in a parameterized path, those on the other tables' values.  A
  * condition on values comes first.
  */
 static List *
-path_remote_clauses(const HibobFdwRelationInfo *fpinfo, RelOptInfo *rel,
-					Oid relid, const ParamPathInfo *param_info)
+path_remote_clauses(PlannerInfo *root, RelOptInfo *rel, Oid relid,
+					const ParamPathInfo *param_info)
 {
+	const HibobFdwRelationInfo *fpinfo = rel->fdw_private;
 	ShippableClause *values = fpinfo->values;
+	List	   *result = list_copy(fpinfo->clauses);
 	ListCell   *lc;
+	ListCell   *part;
 
 	if (param_info != NULL)
 		foreach(lc, param_info->ppi_clauses)
 		{
 			RestrictInfo *info = lfirst_node(RestrictInfo, lc);
-			ShippableClause *clause = shippable_clause(info->clause, rel, relid,
-													   fpinfo->resource);
 
-			if (has_values(fpinfo, clause) && is_better(clause, values))
-				values = clause;
+			foreach(part, shippable_clauses(root, info->clause, rel, relid,
+											fpinfo->resource))
+			{
+				ShippableClause *clause = lfirst(part);
+
+				if (!has_values(fpinfo, clause))
+					result = lappend(result, clause);
+				else if (is_better(clause, values))
+					values = clause;
+			}
 		}
-	return values == NULL ? list_copy(fpinfo->clauses) :
-		lcons(values, list_copy(fpinfo->clauses));
+	return values == NULL ? result : lcons(values, result);
 }
 
 /* ------------------------------------------------------------------------
@@ -144,26 +205,131 @@ max_rows_of_values(const HibobFdwRelationInfo *fpinfo,
 		(one_each ? 1 : ROWS_PER_EMPLOYEE);
 }
 
-void
-hibobGetForeignRelSize(PlannerInfo *root, RelOptInfo *rel, Oid relid)
+/*
+ * The rows of a table of people, if known: those that this session last read, or
+ * those that ANALYZE counted.
+ */
+static double
+known_rows(Oid relid)
+{
+	double		rows = row_count_last(relid);
+	HeapTuple	tuple;
+
+	if (rows > 0)
+		return rows;
+	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	if (HeapTupleIsValid(tuple))
+	{
+		rows = ((Form_pg_class) GETSTRUCT(tuple))->reltuples;
+		ReleaseSysCache(tuple);
+	}
+	return Max(rows, 0);
+}
+
+/* Whether a foreign table shows all people. */
+static bool
+is_table_of_people(HeapTuple tuple, TupleDesc desc)
+{
+	bool		null;
+	Datum		options = heap_getattr(tuple, Anum_pg_foreign_table_ftoptions,
+									   desc, &null);
+	ListCell   *lc;
+
+	if (null)
+		return false;
+	foreach(lc, untransformRelOptions(options))
+	{
+		const DefElem *option = lfirst(lc);
+
+		if (strcmp(option->defname, "resource") == 0)
+			return strcmp(strVal(option->arg), RESOURCE_PEOPLE) == 0;
+	}
+	return false;
+}
+
+/* The employees of a server, if one of its tables of people has been counted. */
+static double
+known_employees(Oid serverid)
+{
+	Relation	catalog = table_open(ForeignTableRelationId, AccessShareLock);
+	SysScanDesc scan = systable_beginscan(catalog, InvalidOid, false, NULL, 0,
+										  NULL);
+	HeapTuple	tuple;
+	double		employees = 0;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_foreign_table form = (Form_pg_foreign_table) GETSTRUCT(tuple);
+
+		if (form->ftserver == serverid &&
+			is_table_of_people(tuple, RelationGetDescr(catalog)))
+			employees = Max(employees, known_rows(form->ftrelid));
+	}
+	systable_endscan(scan);
+	table_close(catalog, AccessShareLock);
+	return employees;
+}
+
+/* Whether a resource has rows for each employee. */
+static bool
+is_table_of_employees(const Resource *resource)
+{
+	return resource->nfilters > 0 && resource->form == ROW_KEYS &&
+		strcmp(resource->filters[0].field, "employeeId") == 0;
+}
+
+/* The rows of a table without statistics. */
+static double
+guess_tuples(const HibobFdwRelationInfo *fpinfo, Oid relid)
+{
+	double		counted = row_count_last(relid);
+
+	if (counted > 0)
+		return counted;
+	return fpinfo->employees > 0 ? fpinfo->employees * ROWS_PER_EMPLOYEE :
+		fpinfo->resource->typical_rows;
+}
+
+/* Whether the query is run for each row of an outer query. */
+static bool
+is_correlated(const PlannerInfo *root)
+{
+	for (root = root->parent_root; root != NULL; root = root->parent_root)
+		if (root->plan_params != NIL)
+			return true;
+	return false;
+}
+
+static HibobFdwRelationInfo *
+create_relation_info(PlannerInfo *root, Oid relid)
 {
 	HibobFdwRelationInfo *fpinfo = palloc0(sizeof(HibobFdwRelationInfo));
 	ForeignTable *table = GetForeignTable(relid);
 	ForeignServer *server = GetForeignServer(table->serverid);
 	TableOptions *options = table_options(table, server);
-	bool		analyzed = rel->tuples > 0;
 
 	fpinfo->resource = options->resource;
+	fpinfo->server = server_options(server);
+	fpinfo->batch_size = options->batch_size;
+	fpinfo->correlated = is_correlated(root);
 	fpinfo->async_capable = options->async_capable &&
 		options->batch_size == 0 && !options->resource->needs_employees &&
 		options->resource->form != ROW_CSV;
-	fpinfo->server = server_options(server);
-	rel->fdw_private = fpinfo;
-	classify_conditions(fpinfo, rel, relid);
+	if (is_table_of_employees(fpinfo->resource))
+		fpinfo->employees = known_employees(table->serverid);
+	return fpinfo;
+}
 
+void
+hibobGetForeignRelSize(PlannerInfo *root, RelOptInfo *rel, Oid relid)
+{
+	HibobFdwRelationInfo *fpinfo = create_relation_info(root, relid);
+	bool		analyzed = rel->tuples > 0;
+
+	rel->fdw_private = fpinfo;
+	classify_conditions(root, rel, relid);
 	if (!analyzed)
-		rel->tuples = row_count_last(relid) > 0 ? row_count_last(relid) :
-			fpinfo->resource->typical_rows;
+		rel->tuples = guess_tuples(fpinfo, relid);
 	set_baserel_size_estimates(root, rel);
 	if (!analyzed && fpinfo->status != NULL)
 		rel->rows = estimate_rows_of_status(root, rel, fpinfo->status);
@@ -176,32 +342,84 @@ hibobGetForeignRelSize(PlannerInfo *root, RelOptInfo *rel, Oid relid)
  * ------------------------------------------------------------------------
  */
 
-/* How many requests a scan makes, and how many rows they transfer. */
+/* The employees of the account, as far as is known. */
 static double
-estimate_requests(const HibobFdwRelationInfo *fpinfo,
-				  const ShippableClause *values, double *transferred)
+estimate_employees(const HibobFdwRelationInfo *fpinfo, double tuples)
+{
+	return fpinfo->employees > 0 ? fpinfo->employees :
+		ceil(tuples / ROWS_PER_EMPLOYEE);
+}
+
+/* The requests that read all rows. */
+static double
+requests_of_all(const HibobFdwRelationInfo *fpinfo, double tuples)
 {
 	const Resource *resource = fpinfo->resource;
 	double		requests = 1;
-	bool		by_path = resource->nfilters > 0 &&
-		resource->filters[0].place == PLACE_PATH;
 
-	if (values != NULL)
-	{
-		double		n = shippable_estimate_values(values);
-
-		requests = by_path ? n : ceil(n / REQUEST_BATCH);
-		if (requests > REQUEST_MAX_BATCHES && !resource->needs_employees)
-			requests = 1;
-		else
-			*transferred = Min(*transferred,
-							   max_rows_of_values(fpinfo, values));
-	}
-	else if (resource->needs_employees && by_path)
-		requests = *transferred;
 	if (resource->paging != PAGING_NONE)
-		requests = Max(requests, ceil(*transferred / resource->page_limit));
-	return requests;
+		requests = ceil(tuples / resource->page_limit);
+	if (resource->needs_employees)
+	{
+		double		employees = estimate_employees(fpinfo, tuples);
+
+		/* the one for the ids comes first */
+		requests = 1 + Max(requests,
+						   resource->filters[0].place == PLACE_PATH ?
+						   employees : ceil(employees / REQUEST_BATCH));
+	}
+	else if (fpinfo->batch_size > 0)
+		requests = 1 + ceil(tuples / fpinfo->batch_size);
+	return Max(requests, 1);
+}
+
+/* Whether the requests for all rows go out in parallel. */
+static bool
+is_parallel(const HibobFdwRelationInfo *fpinfo)
+{
+	return fpinfo->resource->needs_employees || fpinfo->batch_size > 0;
+}
+
+/* The cost of the requests and rows that reading all rows takes. */
+static Cost
+cost_of_all(const HibobFdwRelationInfo *fpinfo, double tuples)
+{
+	double		requests = requests_of_all(fpinfo, tuples);
+
+	if (is_parallel(fpinfo))
+		requests *= PARALLEL_REQUEST_COST;
+	return requests * fpinfo->server->fdw_startup_cost +
+		tuples * fpinfo->server->fdw_tuple_cost;
+}
+
+/* The same for the rows of a condition's values. */
+static Cost
+cost_of_values(const HibobFdwRelationInfo *fpinfo,
+			   const ShippableClause *values, double tuples)
+{
+	double		n = shippable_estimate_values(values);
+	double		rows = Min(tuples, max_rows_of_values(fpinfo, values));
+
+	return request_count_of_values(fpinfo->resource, n) *
+		fpinfo->server->fdw_startup_cost +
+		rows * fpinfo->server->fdw_tuple_cost;
+}
+
+/*
+ * The cost of one run.  The executor reads all rows instead of those of values
+ * if that is cheaper.  In a correlated subquery it materializes them for the
+ * following runs.
+ */
+static Cost
+cost_of_run(const HibobFdwRelationInfo *fpinfo, const ShippableClause *values,
+			double tuples)
+{
+	Cost		all = cost_of_all(fpinfo, tuples);
+
+	if (fpinfo->correlated)
+		all /= CORRELATED_RUNS;
+	return values == NULL ? all :
+		Min(all, cost_of_values(fpinfo, values, tuples));
 }
 
 /*
@@ -213,31 +431,42 @@ add_scan_path(PlannerInfo *root, RelOptInfo *rel, Oid relid,
 			  ParamPathInfo *param_info)
 {
 	HibobFdwRelationInfo *fpinfo = rel->fdw_private;
-	List	   *clauses = path_remote_clauses(fpinfo, rel, relid, param_info);
+	List	   *clauses = path_remote_clauses(root, rel, relid, param_info);
 	ShippableClause *values = clauses != NIL ? linitial(clauses) : NULL;
 	double		rows = param_info != NULL ? param_info->ppi_rows : rel->rows;
-	double		transferred = rel->tuples;
-	double		requests;
+	double		checked = rel->tuples;
+	Cost		run;
 	Cost		startup;
 	Cost		total;
 
 	if (!has_values(fpinfo, values))
 		values = NULL;
 	else
+	{
 		rows = Min(rows, max_rows_of_values(fpinfo, values));
-	requests = estimate_requests(fpinfo, values, &transferred);
-	startup = fpinfo->server->fdw_startup_cost + rel->baserestrictcost.startup +
-		rel->reltarget->cost.startup;
-	total = startup + (requests - 1) * fpinfo->server->fdw_startup_cost +
-		transferred * (fpinfo->server->fdw_tuple_cost + cpu_tuple_cost +
-					   rel->baserestrictcost.per_tuple) +
+		checked = Min(checked, max_rows_of_values(fpinfo, values));
+	}
+	run = cost_of_run(fpinfo, values, rel->tuples);
+	startup = rel->baserestrictcost.startup + rel->reltarget->cost.startup;
+	total = startup + run +
+		checked * (cpu_tuple_cost + rel->baserestrictcost.per_tuple) +
 		rows * rel->reltarget->cost.per_tuple;
+	startup += Min(run, fpinfo->server->fdw_startup_cost);
+
+	/* It would fail: see the bounds that the resource needs. */
+	if (param_info == NULL && !has_bounds(fpinfo, clauses, false))
+		total += disable_cost;
 	add_path(rel, (Path *)
 			 hibob_create_foreignscan_path(root, rel, rows, startup, total,
 										   param_info != NULL ?
 										   param_info->ppi_req_outer :
 										   rel->lateral_relids, NIL));
 }
+
+/* ------------------------------------------------------------------------
+ * Joins
+ * ------------------------------------------------------------------------
+ */
 
 /* Argument of the callback below. */
 typedef struct ColumnReference
@@ -260,38 +489,6 @@ member_is_column(PlannerInfo *root, RelOptInfo *rel, EquivalenceClass *ec,
 		((Var *) node)->varattno == column->attnum;
 }
 
-/* Adds the parameters of a join clause that can be a condition on values. */
-static List *
-add_parameters(List *infos, PlannerInfo *root, RelOptInfo *rel, Oid relid,
-			   RestrictInfo *clause)
-{
-	HibobFdwRelationInfo *fpinfo = rel->fdw_private;
-	Relids		outer;
-	ParamPathInfo *info;
-
-	if (!join_clause_is_movable_to(clause, rel) ||
-		!has_values(fpinfo, shippable_clause(clause->clause, rel, relid,
-											 fpinfo->resource)))
-		return infos;
-	outer = bms_union(clause->clause_relids, rel->lateral_relids);
-	outer = bms_del_member(outer, rel->relid);
-	if (bms_is_empty(outer))
-		return infos;
-	info = get_baserel_parampathinfo(root, rel, outer);
-	return list_append_unique_ptr(infos, info);
-}
-
-/* Whether HiBob can filter a column by values. */
-static bool
-is_key_column(const HibobFdwRelationInfo *fpinfo, Oid relid, AttrNumber attnum)
-{
-	int			filter = shippable_filter_of_column(relid, attnum,
-													fpinfo->resource);
-
-	return filter >= 0 &&
-		fpinfo->resource->filters[filter].role == FILTER_VALUES;
-}
-
 /* The planner does not fill in attr_needed of partitions and other children. */
 static bool
 may_be_joined(const RelOptInfo *rel, AttrNumber attnum)
@@ -301,43 +498,174 @@ may_be_joined(const RelOptInfo *rel, AttrNumber attnum)
 }
 
 /*
- * Adds a parameterized path for each set of outer tables whose values can be
- * keys, from join clauses and from equivalence classes.
+ * The join clauses that restrict the table's rows by those of others, from join
+ * clauses and equivalence classes, as a list of RestrictInfo.
  */
-static void
-add_parameterized_paths(PlannerInfo *root, RelOptInfo *rel, Oid relid)
+static List *
+restricting_join_clauses(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 {
 	HibobFdwRelationInfo *fpinfo = rel->fdw_private;
-	List	   *infos = NIL;
+	List	   *candidates = list_copy(rel->joininfo);
+	List	   *result = NIL;
 	ListCell   *lc;
 
-	foreach(lc, rel->joininfo)
-		infos = add_parameters(infos, root, rel, relid, lfirst(lc));
 	for (int attnum = 1; attnum <= rel->max_attr && rel->has_eclass_joins;
 		 attnum++)
 	{
 		ColumnReference column = {rel->relid, attnum};
 
-		if (!may_be_joined(rel, attnum) ||
-			!is_key_column(fpinfo, relid, attnum))
-			continue;
-		foreach(lc, generate_implied_equalities_for_column(
-						 root, rel, member_is_column, &column,
-						 rel->lateral_referencers))
-			infos = add_parameters(infos, root, rel, relid, lfirst(lc));
+		if (may_be_joined(rel, attnum) &&
+			shippable_filter_of_column(relid, attnum, fpinfo->resource) >= 0)
+			candidates = list_concat(
+				candidates,
+				generate_implied_equalities_for_column(
+					root, rel, member_is_column, &column,
+					rel->lateral_referencers));
 	}
+	foreach(lc, candidates)
+		if (join_clause_is_movable_to(lfirst(lc), rel))
+			result = lappend(result, lfirst(lc));
+	return result;
+}
+
+/* Adds the parameters of a join clause that can be a condition. */
+static List *
+add_parameters(List *infos, PlannerInfo *root, RelOptInfo *rel, Oid relid,
+			   RestrictInfo *clause)
+{
+	HibobFdwRelationInfo *fpinfo = rel->fdw_private;
+	List	   *parts = shippable_clauses(root, clause->clause, rel, relid,
+										  fpinfo->resource);
+	Relids		outer;
+	ParamPathInfo *info;
+
+	/* A range of time that is not needed is not worth a request a row. */
+	if (parts == NIL || (!has_values(fpinfo, linitial(parts)) &&
+						 has_bounds(fpinfo, fpinfo->clauses, true)))
+		return infos;
+	outer = bms_union(clause->clause_relids, rel->lateral_relids);
+	outer = bms_del_member(outer, rel->relid);
+	if (bms_is_empty(outer))
+		return infos;
+	info = get_baserel_parampathinfo(root, rel, outer);
+	return list_append_unique_ptr(infos, info);
+}
+
+/*
+ * Adds a parameterized path for each set of outer tables whose values can be
+ * keys or bounds.
+ */
+static void
+add_parameterized_paths(PlannerInfo *root, RelOptInfo *rel, Oid relid,
+						const List *clauses)
+{
+	HibobFdwRelationInfo *fpinfo = rel->fdw_private;
+	List	   *infos = NIL;
+	Relids		all = NULL;
+	ListCell   *lc;
+
+	foreach(lc, clauses)
+		infos = add_parameters(infos, root, rel, relid, lfirst(lc));
+	foreach(lc, infos)
+		all = bms_add_members(all,
+							  ((ParamPathInfo *) lfirst(lc))->ppi_req_outer);
+
+	/* The two bounds of a range may come from two tables. */
+	if (infos != NIL && !has_bounds(fpinfo, fpinfo->clauses, true))
+		infos = list_append_unique_ptr(
+			infos, get_baserel_parampathinfo(root, rel, all));
 	foreach(lc, infos)
 		add_scan_path(root, rel, relid, lfirst(lc));
+}
+
+/* Adds a fixed bound from a varying one, if it can be computed beforehand. */
+static bool
+add_hull(PlannerInfo *root, RelOptInfo *rel, const ShippableClause *clause,
+		 bool lower)
+{
+	HibobFdwRelationInfo *fpinfo = rel->fdw_private;
+	Param	   *param = clause->comparison == COMPARE_ANY ? NULL :
+		hull_of_values(root, clause->value, lower);
+	ShippableClause *bound;
+
+	if (param == NULL)
+		return false;
+	bound = palloc(sizeof(ShippableClause));
+	*bound = *clause;
+	if (clause->comparison == COMPARE_EQUAL)
+		bound->comparison = lower ? COMPARE_LOWER : COMPARE_UPPER;
+	bound->value = (Expr *) param;
+	bound->varies = false;
+	fpinfo->clauses = lappend(fpinfo->clauses, bound);
+	return true;
+}
+
+/* The varying bounds among the conditions of the query and its joins. */
+static List *
+varying_bounds(PlannerInfo *root, RelOptInfo *rel, Oid relid,
+			   const List *join_clauses)
+{
+	HibobFdwRelationInfo *fpinfo = rel->fdw_private;
+	List	   *candidates = list_copy(fpinfo->clauses);
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, join_clauses)
+		candidates = list_concat(
+			candidates,
+			shippable_clauses(root, lfirst_node(RestrictInfo, lc)->clause, rel,
+							  relid, fpinfo->resource));
+	foreach(lc, candidates)
+	{
+		ShippableClause *clause = lfirst(lc);
+
+		if (clause->varies &&
+			fpinfo->resource->filters[clause->filter].role == FILTER_BOUNDS)
+			result = lappend(result, clause);
+	}
+	return result;
+}
+
+/*
+ * Bounds of time that the resource needs and that only other tables have: one
+ * range that contains all of theirs makes one request.
+ */
+static void
+add_hulls(PlannerInfo *root, RelOptInfo *rel, Oid relid,
+		  const List *join_clauses)
+{
+	HibobFdwRelationInfo *fpinfo = rel->fdw_private;
+	List	   *bounds = varying_bounds(root, rel, relid, join_clauses);
+	bool		lower;
+	bool		upper;
+	ListCell   *lc;
+
+	check_bounds(fpinfo, fpinfo->clauses, true, &lower, &upper);
+	foreach(lc, bounds)
+	{
+		const ShippableClause *clause = lfirst(lc);
+
+		if (!lower && shippable_is_lower(clause, fpinfo->resource))
+			lower = add_hull(root, rel, clause, true);
+		if (!upper && shippable_is_upper(clause, fpinfo->resource))
+			upper = add_hull(root, rel, clause, false);
+	}
+	if (lower && upper)
+		fpinfo->clauses = list_difference_ptr(fpinfo->clauses, bounds);
 }
 
 void
 hibobGetForeignPaths(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 {
 	HibobFdwRelationInfo *fpinfo = rel->fdw_private;
+	List	   *clauses = NIL;
 
-	add_scan_path(root, rel, relid, NULL);
 	if (fpinfo->resource->nfilters > 0)
-		add_parameterized_paths(root, rel, relid);
+		clauses = restricting_join_clauses(root, rel, relid);
+	if (!has_bounds(fpinfo, fpinfo->clauses, true))
+		add_hulls(root, rel, relid, clauses);
+	add_scan_path(root, rel, relid, NULL);
+	add_parameterized_paths(root, rel, relid, clauses);
 }
 
 /* ------------------------------------------------------------------------
@@ -351,8 +679,9 @@ enum
 	PRIVATE_ATTNUMS,
 	PRIVATE_FILTERS,
 	PRIVATE_COMPARISONS,
+	PRIVATE_VARIES,
 	PRIVATE_LIMIT,
-	PRIVATE_LOOKUPS,
+	PRIVATE_ALL_REQUESTS,
 	PRIVATE_LOCAL
 };
 
@@ -384,31 +713,66 @@ needed_columns(RelOptInfo *rel, Oid relid)
 	return result;
 }
 
+/* Whether a clause is one of the remote conditions. */
+static bool
+is_remote(const Expr *clause, const List *remote)
+{
+	ListCell   *lc;
+
+	foreach(lc, remote)
+		if (equal(((ShippableClause *) lfirst(lc))->clause, clause))
+			return true;
+	return false;
+}
+
+static bool
+has_local_condition(const RelOptInfo *rel, const List *remote)
+{
+	ListCell   *lc;
+
+	foreach(lc, rel->baserestrictinfo)
+		if (!is_remote(lfirst_node(RestrictInfo, lc)->clause, remote))
+			return true;
+	return false;
+}
+
 /*
- * How many rows the query needs at most, if it reads this table alone, in any
- * order, and no local condition drops rows; 0: all.
+ * How many rows the query is expected to need if it reads this table alone, in
+ * any order, and no local condition drops rows; 0: all.  More are fetched if it
+ * needs more.
  */
 static int
 needed_rows(PlannerInfo *root, RelOptInfo *rel, const List *remote)
 {
-	if (root->limit_tuples <= 0 || root->limit_tuples > INT_MAX ||
+	double		rows = root->limit_tuples;
+
+	/* EXISTS has no LIMIT, but a fraction, which is a number from 1 on. */
+	if (rows <= 0 && root->tuple_fraction >= 1)
+		rows = root->tuple_fraction;
+	if (rows <= 0 || rows > INT_MAX ||
+		root->parse->limitOption == LIMIT_OPTION_WITH_TIES ||
 		bms_membership(root->all_baserels) != BMS_SINGLETON ||
-		root->query_pathkeys != NIL ||
-		list_length(rel->baserestrictinfo) > list_length(remote))
+		root->query_pathkeys != NIL || has_local_condition(rel, remote))
 		return 0;
-	return (int) ceil(root->limit_tuples);
+	return (int) ceil(rows);
 }
 
-/* After how many lookups reading all rows would have been cheaper. */
+/*
+ * What reading all rows costs in requests.  The transfer of very many rows
+ * counts as further requests.
+ */
 static int
-max_lookups(const HibobFdwRelationInfo *fpinfo, const RelOptInfo *rel)
+all_requests(const HibobFdwRelationInfo *fpinfo, const RelOptInfo *rel,
+			 const List *remote)
 {
 	double		cost = fpinfo->server->fdw_startup_cost;
-	double		all = cost + rel->tuples * fpinfo->server->fdw_tuple_cost;
+	double		requests;
 
-	if (fpinfo->resource->needs_employees)
+	if (!has_bounds(fpinfo, remote, true) || cost <= 0)
 		return INT_MAX;
-	return (int) Min(Max(all / Max(cost, 1), MIN_LOOKUPS), INT_MAX);
+	requests = requests_of_all(fpinfo, rel->tuples) +
+		rel->tuples * fpinfo->server->fdw_tuple_cost / cost;
+	return (int) Min(requests, INT_MAX);
 }
 
 /* The indexes of the conditions that are not remote ones. */
@@ -418,16 +782,8 @@ local_conditions(const List *conditions, const List *remote)
 	List	   *local = NIL;
 
 	for (int i = 0; i < list_length(conditions); i++)
-	{
-		ListCell   *lc;
-
-		foreach(lc, remote)
-			if (equal(((ShippableClause *) lfirst(lc))->clause,
-					  list_nth(conditions, i)))
-				break;
-		if (lc == NULL)
+		if (!is_remote(list_nth(conditions, i), remote))
 			local = lappend_int(local, i);
-	}
 	return local;
 }
 
@@ -437,11 +793,12 @@ hibobGetForeignPlan(PlannerInfo *root, RelOptInfo *rel, Oid relid,
 					Plan *outer_plan)
 {
 	HibobFdwRelationInfo *fpinfo = rel->fdw_private;
-	List	   *remote = path_remote_clauses(fpinfo, rel, relid,
+	List	   *remote = path_remote_clauses(root, rel, relid,
 											 path->path.param_info);
 	List	   *exprs = NIL;
 	List	   *filters = NIL;
 	List	   *comparisons = NIL;
+	List	   *varies = NIL;
 	List	   *private;
 	ListCell   *lc;
 
@@ -452,11 +809,13 @@ hibobGetForeignPlan(PlannerInfo *root, RelOptInfo *rel, Oid relid,
 		exprs = lappend(exprs, clause->value);
 		filters = lappend_int(filters, clause->filter);
 		comparisons = lappend_int(comparisons, clause->comparison);
+		varies = lappend_int(varies, clause->varies);
 	}
-	private = list_make5(needed_columns(rel, relid), filters, comparisons,
-						 makeInteger(needed_rows(root, rel, remote)),
-						 makeInteger(max_lookups(fpinfo, rel)));
 	clauses = extract_actual_clauses(clauses, false);
+	private = list_make5(needed_columns(rel, relid), filters, comparisons,
+						 varies, makeInteger(needed_rows(root, rel, remote)));
+	private = lappend(private,
+					  makeInteger(all_requests(fpinfo, rel, remote)));
 	private = lappend(private, local_conditions(clauses, remote));
 	return make_foreignscan(tlist, clauses, rel->relid, exprs, private, NIL,
 							NIL, outer_plan);
@@ -471,8 +830,9 @@ scan_plan_of(const ForeignScan *plan)
 	result->attnums = list_nth(private, PRIVATE_ATTNUMS);
 	result->filters = list_nth(private, PRIVATE_FILTERS);
 	result->comparisons = list_nth(private, PRIVATE_COMPARISONS);
+	result->varies = list_nth(private, PRIVATE_VARIES);
 	result->limit = intVal(list_nth(private, PRIVATE_LIMIT));
+	result->all_requests = intVal(list_nth(private, PRIVATE_ALL_REQUESTS));
 	result->local = list_nth(private, PRIVATE_LOCAL);
-	result->max_lookups = intVal(list_nth(private, PRIVATE_LOOKUPS));
 	return result;
 }

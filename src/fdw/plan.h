@@ -17,6 +17,9 @@ typedef struct HibobFdwRelationInfo
 {
 	const Resource *resource;
 	ServerOptions *server;
+	int			batch_size;		/* option of the table */
+	double		employees;		/* in the account; 0: not known */
+	bool		correlated;		/* the query is run for each row of another */
 	List	   *clauses;		/* remote conditions other than "values" */
 	ShippableClause *values;	/* the best condition on values, or NULL */
 	RestrictInfo *status;		/* the condition on the status, or NULL */
@@ -34,8 +37,12 @@ typedef struct ScanPlan
 	List	   *filters;		/* of each remote condition: the index in the
 								 * resource's filters, */
 	List	   *comparisons;	/* and its FilterComparison */
-	int64		limit;			/* the most rows that are needed; 0: all */
-	int			max_lookups;	/* from then on reading all rows is cheaper */
+	List	   *varies;			/* and whether its value varies between runs */
+	int64		limit;			/* the expected number of rows that are needed;
+								 * 0: all */
+	int			all_requests;	/* to read all rows that the conditions with
+								 * fixed values select, as a cost; INT_MAX:
+								 * this cannot be done */
 	List	   *local;			/* indexes of the conditions in the plan's qual
 								 * that are not sent to HiBob */
 } ScanPlan;

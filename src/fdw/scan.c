@@ -21,6 +21,7 @@
 #include "fdw/plan_tree.h"
 #include "fdw/scan.h"
 #include "foreign/foreign.h"
+#include "nodes/pg_list.h"
 #include "options/options.h"
 #include "remote/remote_query.h"
 #include "remote/result_cache.h"
@@ -40,9 +41,7 @@ typedef struct HibobFdwScanState
 	bool		has_table;		/* HiBob has shown that it has the custom
 								 * table */
 
-	/* Lookups by key. */
-	bool		parameterized;
-	int			lookups;		/* so far */
+	ConditionScope scope;		/* the conditions that are sent */
 
 	/* Under an asynchronous Append. */
 	bool		async;			/* return no row rather than wait */
@@ -56,7 +55,7 @@ typedef struct HibobFdwScanState
 	/* Sharing with other scans of the statement. */
 	List	   *attnums;		/* to request: ours and theirs */
 	bool		shared;			/* there are others */
-	bool		started;		/* "attnums" is final */
+	bool		started;		/* "attnums" and "scope" are final */
 
 	/* Rows for a rescan, for other scans, or of an earlier statement. */
 	bool		materialize;
@@ -71,51 +70,128 @@ typedef struct HibobFdwScanState
  * ------------------------------------------------------------------------
  */
 
-/* The scans of this session's statements that can share, begun and not ended. */
-static List *shareable = NIL;
+/* The scans of this session that were begun and not ended. */
+static List *scans = NIL;
 
-/* Whether two scans send the same conditions to HiBob. */
+/* Whether two scans read the same table in the same statement. */
+static bool
+is_related(const HibobFdwScanState *a, const HibobFdwScanState *b)
+{
+	return a->estate == b->estate && a->query.relid == b->query.relid &&
+		a->query.userid == b->query.userid;
+}
+
+/* The conditions that a scan sends, as lists that equal() can compare. */
+static List *
+sent_conditions(const HibobFdwScanState *scan)
+{
+	List	   *result = NIL;
+
+	for (int i = 0; i < list_length(scan->exprs); i++)
+		if (conditions_include(&scan->conditions, i, scan->scope))
+			result = lappend(result,
+							 list_make2(list_make2_int(
+											list_nth_int(scan->plan->filters, i),
+											list_nth_int(scan->plan->comparisons,
+														 i)),
+										list_nth(scan->exprs, i)));
+	return result;
+}
+
+/* Whether two related scans send the same conditions to HiBob. */
 static bool
 can_share(const HibobFdwScanState *a, const HibobFdwScanState *b)
 {
-	return a->estate == b->estate && a->query.relid == b->query.relid &&
-		a->query.userid == b->query.userid &&
-		a->plan->limit == 0 && b->plan->limit == 0 &&
-		equal(a->plan->filters, b->plan->filters) &&
-		equal(a->plan->comparisons, b->plan->comparisons) &&
-		equal(a->exprs, b->exprs);
+	return a == b ||
+		(!conditions_vary(&a->conditions, a->scope) &&
+		 !conditions_vary(&b->conditions, b->scope) &&
+		 equal(sent_conditions(a), sent_conditions(b)));
+}
+
+/* Whether a scan returns the same rows without any condition being sent. */
+static bool
+can_read_all(const HibobFdwScanState *scan)
+{
+	const Resource *resource = scan->options->resource;
+
+	return !resource->is_lists && !resource->needs_lower &&
+		!resource->needs_upper;
 }
 
 /*
- * Registers a scan.  It and those that it can share with, and that have not
- * started, get each other's columns.
+ * If reading all rows takes fewer requests than the results that the scans of a
+ * group need, they share one with all rows.
  */
 static void
-register_shareable(HibobFdwScanState *scan)
+choose_scope(const List *group)
 {
-	MemoryContext old;
-	ListCell   *lc;
+	const HibobFdwScanState *first = linitial(group);
+	int			results = 0;
 
-	foreach(lc, shareable)
+	if (!can_read_all(first))
+		return;
+	for (int i = 0; i < list_length(group); i++)
 	{
-		HibobFdwScanState *other = lfirst(lc);
+		bool		distinct = true;
 
-		if (!other->started && can_share(scan, other))
+		for (int j = 0; j < i && distinct; j++)
+			distinct = !can_share(list_nth(group, i), list_nth(group, j));
+		results += distinct;
+	}
+	if (results > 1 && results > first->plan->all_requests)
+	{
+		ListCell   *lc;
+
+		foreach(lc, group)
+			((HibobFdwScanState *) lfirst(lc))->scope = SCOPE_NONE;
+	}
+}
+
+/* Gives the scans of a group that share a result each other's columns. */
+static void
+share_columns(const List *group)
+{
+	ListCell   *a;
+	ListCell   *b;
+
+	foreach(a, group)
+	{
+		HibobFdwScanState *scan = lfirst(a);
+
+		foreach(b, group)
 		{
-			scan->attnums = list_union_int(scan->attnums, other->attnums);
-			other->shared = true;
-			scan->shared = true;
+			HibobFdwScanState *other = lfirst(b);
+
+			if (other != scan && can_share(scan, other))
+			{
+				scan->attnums = list_union_int(scan->attnums, other->attnums);
+				list_sort(scan->attnums, list_int_cmp);
+				scan->shared = true;
+			}
 		}
 	}
-	foreach(lc, shareable)
+}
+
+/* Registers a scan with the others of its statement. */
+static void
+register_scan(HibobFdwScanState *scan)
+{
+	MemoryContext old = MemoryContextSwitchTo(scan->estate->es_query_cxt);
+	List	   *group = list_make1(scan);
+	ListCell   *lc;
+
+	scan->attnums = scan->plan->attnums;
+	foreach(lc, scans)
 	{
 		HibobFdwScanState *other = lfirst(lc);
 
-		if (!other->started && can_share(scan, other))
-			other->attnums = scan->attnums;
+		if (!other->started && is_related(scan, other))
+			group = lappend(group, other);
 	}
-	old = MemoryContextSwitchTo(TopMemoryContext);
-	shareable = lappend(shareable, scan);
+	choose_scope(group);
+	share_columns(group);
+	MemoryContextSwitchTo(TopMemoryContext);
+	scans = lappend(scans, scan);
 	MemoryContextSwitchTo(old);
 }
 
@@ -125,13 +201,14 @@ find_started(const HibobFdwScanState *scan)
 {
 	ListCell   *lc;
 
-	if (!scan->shared)
-		return NULL;
-	foreach(lc, shareable)
+	foreach(lc, scans)
 	{
 		HibobFdwScanState *other = lfirst(lc);
 
-		if (other != scan && other->started && can_share(scan, other) &&
+		if (other != scan && other->started && other->result != NULL &&
+			other->materialized.entry != NULL && is_related(scan, other) &&
+			conditions_equal(&scan->filter,
+							 remote_result_filter(other->result)) &&
 			list_difference_int(scan->attnums, other->attnums) == NIL)
 			return other;
 	}
@@ -153,7 +230,7 @@ release_scan(void *arg)
 {
 	HibobFdwScanState *scan = arg;
 
-	shareable = list_delete_ptr(shareable, scan);
+	scans = list_delete_ptr(scans, scan);
 	cache_close(&scan->materialized);
 }
 
@@ -231,6 +308,22 @@ init_query(HibobFdwScanState *scan, ForeignScanState *node)
 											 sizeof(ExchangeCounters));
 }
 
+/*
+ * The conditions to send.  Those with values from other tables are not sent if
+ * the planner expects so many runs that reading all rows once is cheaper.
+ */
+static ConditionScope
+initial_scope(const HibobFdwScanState *scan, ForeignScanState *node)
+{
+	double		runs;
+
+	if (!conditions_vary(&scan->conditions, SCOPE_ALL))
+		return SCOPE_ALL;
+	runs = plan_tree_expected_runs(scan->estate->es_plannedstmt,
+								   node->ss.ps.plan);
+	return runs > scan->plan->all_requests ? SCOPE_FIXED : SCOPE_ALL;
+}
+
 /* The executor owns the slots and looks at them after the end of the scan. */
 static void
 init_slots(HibobFdwScanState *scan, TupleDesc desc)
@@ -261,12 +354,9 @@ hibobBeginForeignScan(ForeignScanState *node, int eflags)
 	scan->conditions.values = ExecInitExprList(plan->fdw_exprs, &node->ss.ps);
 	scan->conditions.active_only = !scan->options->show_inactive;
 	scan->async = node->ss.ps.async_capable;
-	scan->parameterized = conditions_are_parameterized(&scan->conditions);
-	MemoryContextSwitchTo(estate->es_query_cxt);
-	scan->attnums = scan->plan->attnums;
-	if (!scan->parameterized)
-		register_shareable(scan);
+	scan->scope = initial_scope(scan, node);
 	MemoryContextSwitchTo(old);
+	register_scan(scan);
 	resolve_columns(scan, rel);
 	init_slots(scan, RelationGetDescr(rel));
 	node->fdw_state = scan;
@@ -295,7 +385,8 @@ check_bounds(const HibobFdwScanState *scan)
 					   resource->name) :
 			 errdetail("HiBob shows \"%s\" only since a time, which may be %d months ago at most.",
 					   resource->name, resource->max_months),
-			 errhint("Add a condition, such as: WHERE %s.", resource->example)));
+			 errhint("Add a condition, such as: WHERE %s. In a join, the condition can name columns of the other table: FROM other o, LATERAL (SELECT * FROM %s WHERE ...) t.",
+					 resource->example, scan->query.map->table)));
 }
 
 /* Starts a run with the result of another scan of the statement. */
@@ -304,9 +395,7 @@ start_from_other(HibobFdwScanState *scan)
 {
 	HibobFdwScanState *other = find_started(scan);
 
-	if (other == NULL || other->result == NULL ||
-		other->materialized.entry == NULL ||
-		!conditions_equal(&scan->filter, remote_result_filter(other->result)))
+	if (other == NULL)
 		return false;
 	scan->result = other->result;
 	remote_result_attach(scan->result);
@@ -315,7 +404,23 @@ start_from_other(HibobFdwScanState *scan)
 	return true;
 }
 
-/* Starts a run with the cached result of an earlier statement, or a request. */
+/* Opens the cached result of an earlier statement. */
+static bool
+open_cached(HibobFdwScanState *scan, const char *key)
+{
+	RequestFilter all = {.active_only = scan->conditions.active_only};
+	Bitmapset  *columns = remote_query_columns(&scan->query);
+
+	if (cache_open(&scan->materialized, key, columns))
+		return true;
+
+	/* One with all people has the rows that any condition selects. */
+	return scan->options->resource->form == ROW_EMPLOYEE &&
+		cache_open(&scan->materialized, remote_query_key(&scan->query, &all),
+				   columns);
+}
+
+/* Starts a run with a cached result or a request. */
 static void
 start_from_cache(HibobFdwScanState *scan)
 {
@@ -324,8 +429,7 @@ start_from_cache(HibobFdwScanState *scan)
 	if (scan->options->cache_ttl > 0)
 	{
 		key = remote_query_key(&scan->query, &scan->filter);
-		if (cache_open(&scan->materialized, key,
-					   remote_query_columns(&scan->query)))
+		if (open_cached(scan, key))
 		{
 			scan->cache_hits++;
 			return;
@@ -340,31 +444,43 @@ start_from_cache(HibobFdwScanState *scan)
 					remote_result_materialized(scan->result));
 }
 
-/*
- * The conditions with their present values.  After more lookups than the planner
- * allowed, the condition on values is no longer sent: all rows are read once and
- * materialized.
- */
-static RequestFilter
-present_filter(HibobFdwScanState *scan, ExprContext *econtext)
-{
-	RequestFilter filter = conditions_evaluate(&scan->conditions, econtext);
-
-	if (scan->parameterized && scan->lookups >= scan->plan->max_lookups)
-	{
-		filter.filter = NULL;
-		filter.values = NIL;
-		filter.limit = 0;		/* it was for the rows of one value */
-	}
-	return filter;
-}
-
 /* Whether any row can meet the conditions. */
 static bool
 needs_request(const RequestFilter *filter)
 {
 	return !filter->nothing &&
 		(filter->filter == NULL || filter->values != NIL);
+}
+
+/* The conditions with their present values. */
+static RequestFilter
+present_filter(HibobFdwScanState *scan, ExprContext *econtext)
+{
+	RequestFilter filter = conditions_evaluate(&scan->conditions, scan->scope,
+											   econtext);
+
+	if (scan->shared)
+		filter.limit = 0;
+	return filter;
+}
+
+/*
+ * Chooses the conditions of a new run.  After as many requests as reading all
+ * rows takes, conditions with values from other tables are no longer sent: all
+ * rows are read once and materialized.  A run that needs no row, because a value
+ * is null, does not change that.
+ */
+static void
+choose_filter(HibobFdwScanState *scan, ExprContext *econtext)
+{
+	scan->filter = conditions_evaluate(&scan->conditions, SCOPE_ALL, econtext);
+	if (!needs_request(&scan->filter))
+		return;
+	if (scan->scope == SCOPE_ALL &&
+		conditions_vary(&scan->conditions, SCOPE_ALL) &&
+		scan->query.counters->requests >= (uint64) scan->plan->all_requests)
+		scan->scope = SCOPE_FIXED;
+	scan->filter = present_filter(scan, econtext);
 }
 
 /*
@@ -376,9 +492,7 @@ start_run(HibobFdwScanState *scan, ExprContext *econtext)
 {
 	MemoryContext old = MemoryContextSwitchTo(scan->run_context);
 
-	scan->filter = present_filter(scan, econtext);
-	if (scan->parameterized && scan->filter.values != NIL)
-		scan->lookups++;
+	choose_filter(scan, econtext);
 	scan->running = true;
 	if (needs_request(&scan->filter))
 	{
@@ -532,8 +646,8 @@ known_filter(ForeignScanState *node, const char *unknown)
 	HibobFdwScanState *scan = node->fdw_state;
 
 	return scan->running ? scan->filter :
-		conditions_preview(&scan->conditions, node->ss.ps.ps_ExprContext,
-						   unknown);
+		conditions_preview(&scan->conditions, scan->scope,
+						   node->ss.ps.ps_ExprContext, unknown);
 }
 
 bool

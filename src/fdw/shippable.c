@@ -14,11 +14,13 @@
 #include "catalog/pg_opfamily_d.h"
 #include "catalog/pg_type.h"
 #include "fdw/shippable.h"
+#include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
 #include "options/options.h"
 #include "utils/array.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
 
@@ -50,12 +52,55 @@ is_plain_type(Oid type)
 	}
 }
 
-/* A column of the table, also below casts that change no byte. */
-static Var *
-plain_column(Node *node, RelOptInfo *rel)
+static bool
+is_time_type(Oid type)
 {
-	while (node != NULL && IsA(node, RelabelType))
-		node = (Node *) ((RelabelType *) node)->arg;
+	type = getBaseType(type);
+	return type == DATEOID || type == TIMESTAMPOID || type == TIMESTAMPTZOID;
+}
+
+/* A cast between dates and times, which keeps their order; or NULL. */
+static FuncExpr *
+time_cast(Node *node)
+{
+	FuncExpr   *function = (FuncExpr *) node;
+
+	if (!IsA(node, FuncExpr) || list_length(function->args) != 1)
+		return NULL;
+	switch (function->funcid)
+	{
+		case F_TIMESTAMP_DATE:
+		case F_TIMESTAMPTZ_DATE:
+		case F_DATE_TIMESTAMP:
+		case F_DATE_TIMESTAMPTZ:
+		case F_TIMESTAMP_TIMESTAMPTZ:
+		case F_TIMESTAMPTZ_TIMESTAMP:
+			return function;
+		default:
+			return NULL;
+	}
+}
+
+/*
+ * A column of the table, also below casts that change no byte, and below those
+ * between dates and times ("cast").
+ */
+static Var *
+plain_column(Node *node, RelOptInfo *rel, bool *cast)
+{
+	*cast = false;
+	while (node != NULL)
+	{
+		if (IsA(node, RelabelType))
+			node = (Node *) ((RelabelType *) node)->arg;
+		else if (time_cast(node) != NULL)
+		{
+			node = linitial(time_cast(node)->args);
+			*cast = true;
+		}
+		else
+			break;
+	}
 	if (node == NULL || !IsA(node, Var))
 		return NULL;
 	if ((Index) ((Var *) node)->varno != rel->relid ||
@@ -79,6 +124,7 @@ typedef struct Comparison
 	Expr	   *value;
 	Oid			opno;
 	Oid			collation;
+	bool		cast;			/* the column is, between dates and times */
 	bool		any;			/* the value is an array of them */
 } Comparison;
 
@@ -90,12 +136,12 @@ split_operator(OpExpr *op, RelOptInfo *rel, Comparison *result)
 	result->opno = op->opno;
 	result->collation = op->inputcollid;
 	result->any = false;
-	result->column = plain_column(linitial(op->args), rel);
+	result->column = plain_column(linitial(op->args), rel, &result->cast);
 	result->value = lsecond(op->args);
 	if (result->column != NULL)
 		return true;
 	result->opno = get_commutator(op->opno);
-	result->column = plain_column(lsecond(op->args), rel);
+	result->column = plain_column(lsecond(op->args), rel, &result->cast);
 	result->value = linitial(op->args);
 	return result->column != NULL && OidIsValid(result->opno);
 }
@@ -109,7 +155,7 @@ split_array_operator(ScalarArrayOpExpr *op, RelOptInfo *rel,
 	result->opno = op->opno;
 	result->collation = op->inputcollid;
 	result->any = true;
-	result->column = plain_column(linitial(op->args), rel);
+	result->column = plain_column(linitial(op->args), rel, &result->cast);
 	result->value = lsecond(op->args);
 	return result->column != NULL;
 }
@@ -155,13 +201,6 @@ compares_values(const Comparison *parts, FilterComparison *comparison)
 	return true;
 }
 
-static bool
-is_time_type(Oid type)
-{
-	type = getBaseType(type);
-	return type == DATEOID || type == TIMESTAMPOID || type == TIMESTAMPTZOID;
-}
-
 /*
  * Whether a clause compares dates or times, also of different types: their btree
  * operators are in one family.
@@ -176,17 +215,20 @@ compares_time(const Comparison *parts, FilterComparison *comparison)
 		[BTGreaterEqualStrategyNumber] = COMPARE_LOWER,
 		[BTGreaterStrategyNumber] = COMPARE_ABOVE,
 	};
+	Oid			type = exprType((Node *) parts->value);
 	Oid			family;
 	int			strategy;
 
-	if (parts->any || !is_time_type(parts->column->vartype) ||
-		!is_time_type(exprType((Node *) parts->value)))
+	if (parts->any)
+		type = get_base_element_type(type);
+	if (!OidIsValid(type) || !is_time_type(type) ||
+		!is_time_type(parts->column->vartype))
 		return false;
 	family = lookup_type_cache(DATEOID, TYPECACHE_BTREE_OPFAMILY)->btree_opf;
 	strategy = get_op_opfamily_strategy(parts->opno, family);
-	if (strategy == 0)
+	if (strategy == 0 || (parts->any && strategy != BTEqualStrategyNumber))
 		return false;
-	*comparison = comparisons[strategy];
+	*comparison = parts->any ? COMPARE_ANY : comparisons[strategy];
 	return true;
 }
 
@@ -215,11 +257,13 @@ fits_role(FilterRole role, const Comparison *parts,
 			*comparison == COMPARE_EQUAL;
 	if (!compares_time(parts, comparison))
 		return false;
-	if (role != FILTER_BOUNDS && !shows_bound(parts->column))
+	if (role == FILTER_BOUNDS)
+		return true;
+	if (parts->any || parts->cast || !shows_bound(parts->column))
 		return false;
 	lower = *comparison == COMPARE_LOWER || *comparison == COMPARE_ABOVE;
 	upper = *comparison == COMPARE_UPPER || *comparison == COMPARE_BELOW;
-	return *comparison == COMPARE_EQUAL || role == FILTER_BOUNDS ||
+	return *comparison == COMPARE_EQUAL ||
 		(lower && role == FILTER_LOWER) || (upper && role == FILTER_UPPER);
 }
 
@@ -242,28 +286,198 @@ shippable_filter_of_column(Oid relid, AttrNumber attnum,
 	return -1;
 }
 
-ShippableClause *
-shippable_clause(Expr *clause, RelOptInfo *rel, Oid relid,
-				 const Resource *resource)
+/* Whether a parameter is an outer query's variable. */
+static bool
+is_correlation_param(PlannerInfo *root, const Param *param)
+{
+	if (param->paramkind != PARAM_EXEC)
+		return false;
+	for (PlannerInfo *outer = root->parent_root; outer != NULL;
+		 outer = outer->parent_root)
+	{
+		ListCell   *lc;
+
+		foreach(lc, outer->plan_params)
+			if (((PlannerParamItem *) lfirst(lc))->paramId == param->paramid)
+				return true;
+	}
+	return false;
+}
+
+/* Whether an expression has a variable, of this query or of an outer one. */
+static bool
+has_variable(Node *node, void *root)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Var) || IsA(node, PlaceHolderVar))
+		return true;
+	if (IsA(node, Param))
+		return is_correlation_param(root, (Param *) node);
+	return expression_tree_walker(node, has_variable, root);
+}
+
+static ShippableClause *
+make_clause(PlannerInfo *root, int filter, FilterComparison comparison,
+			Expr *value, Expr *clause)
+{
+	ShippableClause *result = palloc(sizeof(ShippableClause));
+
+	result->filter = filter;
+	result->comparison = comparison;
+	result->value = value;
+	result->varies = has_variable((Node *) value, root);
+	result->clause = clause;
+	return result;
+}
+
+/* A comparison that HiBob can evaluate, or NULL. */
+static ShippableClause *
+shippable_comparison(PlannerInfo *root, Expr *clause, RelOptInfo *rel,
+					 Oid relid, const Resource *resource)
 {
 	Comparison	parts;
 	FilterComparison comparison;
-	ShippableClause *result;
 	int			filter;
 
-	if (resource->nfilters == 0 || !split_clause(clause, rel, &parts))
+	if (!split_clause(clause, rel, &parts))
 		return NULL;
 	filter =
 		shippable_filter_of_column(relid, parts.column->varattno, resource);
 	if (filter < 0 ||
 		!fits_role(resource->filters[filter].role, &parts, &comparison))
 		return NULL;
-	result = palloc(sizeof(ShippableClause));
-	result->filter = filter;
-	result->comparison = comparison;
-	result->value = parts.value;
-	result->clause = clause;
+	return make_clause(root, filter, comparison, parts.value, clause);
+}
+
+/*
+ * The bounds of one arm of an OR: each is NULL if the arm has none.  Returns
+ * false for an arm that limits no range of time.
+ */
+static bool
+bounds_of_arm(PlannerInfo *root, Node *arm, RelOptInfo *rel, Oid relid,
+			  const Resource *resource, ShippableClause **lower,
+			  ShippableClause **upper)
+{
+	ListCell   *lc;
+
+	*lower = NULL;
+	*upper = NULL;
+	foreach(lc, make_ands_implicit((Expr *) arm))
+	{
+		ShippableClause *bound = shippable_comparison(root, lfirst(lc), rel,
+													  relid, resource);
+
+		if (bound == NULL || bound->comparison == COMPARE_ANY ||
+			resource->filters[bound->filter].role != FILTER_BOUNDS)
+			continue;
+		if (*lower == NULL && shippable_is_lower(bound, resource))
+			*lower = bound;
+		if (*upper == NULL && shippable_is_upper(bound, resource))
+			*upper = bound;
+	}
+	return *lower != NULL || *upper != NULL;
+}
+
+/*
+ * The least of the lower bounds of all arms, or the greatest of the upper ones,
+ * if all arms have one and they are of one type; else NULL.  Like the arms,
+ * LEAST and GREATEST ignore nulls.
+ */
+static ShippableClause *
+bound_of_arms(PlannerInfo *root, const List *bounds, MinMaxOp op, Expr *clause)
+{
+	MinMaxExpr *value = makeNode(MinMaxExpr);
+	ListCell   *lc;
+
+	value->minmaxtype = InvalidOid;
+	value->op = op;
+	value->location = -1;
+	foreach(lc, bounds)
+	{
+		ShippableClause *bound = lfirst(lc);
+		Oid			type;
+
+		if (bound == NULL)
+			return NULL;
+		type = getBaseType(exprType((Node *) bound->value));
+		if (OidIsValid(value->minmaxtype) && value->minmaxtype != type)
+			return NULL;
+		value->minmaxtype = type;
+		value->args = lappend(value->args, bound->value);
+	}
+	return make_clause(root, ((ShippableClause *) linitial(bounds))->filter,
+					   op == IS_LEAST ? COMPARE_LOWER : COMPARE_UPPER,
+					   (Expr *) value, clause);
+}
+
+/* The range of time that contains those of all arms of an OR. */
+static List *
+hull_of_arms(PlannerInfo *root, BoolExpr *clause, RelOptInfo *rel, Oid relid,
+			 const Resource *resource)
+{
+	List	   *lowers = NIL;
+	List	   *uppers = NIL;
+	List	   *result = NIL;
+	ShippableClause *lower;
+	ShippableClause *upper;
+	ListCell   *lc;
+
+	foreach(lc, clause->args)
+	{
+		if (!bounds_of_arm(root, lfirst(lc), rel, relid, resource, &lower,
+						   &upper))
+			return NIL;
+		lowers = lappend(lowers, lower);
+		uppers = lappend(uppers, upper);
+	}
+	lower = bound_of_arms(root, lowers, IS_LEAST, (Expr *) clause);
+	upper = bound_of_arms(root, uppers, IS_GREATEST, (Expr *) clause);
+	if (lower != NULL)
+		result = lappend(result, lower);
+	if (upper != NULL)
+		result = lappend(result, upper);
 	return result;
+}
+
+List *
+shippable_clauses(PlannerInfo *root, Expr *clause, RelOptInfo *rel, Oid relid,
+				  const Resource *resource)
+{
+	ShippableClause *comparison;
+
+	if (resource->nfilters == 0)
+		return NIL;
+	if (is_orclause(clause))
+		return hull_of_arms(root, (BoolExpr *) clause, rel, relid, resource);
+	comparison = shippable_comparison(root, clause, rel, relid, resource);
+	return comparison != NULL ? list_make1(comparison) : NIL;
+}
+
+bool
+shippable_is_lower(const ShippableClause *clause, const Resource *resource)
+{
+	FilterRole	role = resource->filters[clause->filter].role;
+
+	return role == FILTER_LOWER ||
+		(role == FILTER_BOUNDS &&
+		 (clause->comparison == COMPARE_EQUAL ||
+		  clause->comparison == COMPARE_ANY ||
+		  clause->comparison == COMPARE_LOWER ||
+		  clause->comparison == COMPARE_ABOVE));
+}
+
+bool
+shippable_is_upper(const ShippableClause *clause, const Resource *resource)
+{
+	FilterRole	role = resource->filters[clause->filter].role;
+
+	return role == FILTER_UPPER ||
+		(role == FILTER_BOUNDS &&
+		 (clause->comparison == COMPARE_EQUAL ||
+		  clause->comparison == COMPARE_ANY ||
+		  clause->comparison == COMPARE_UPPER ||
+		  clause->comparison == COMPARE_BELOW));
 }
 
 int

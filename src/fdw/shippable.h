@@ -17,7 +17,8 @@
 typedef enum FilterComparison
 {
 	COMPARE_EQUAL,				/* field = value */
-	COMPARE_ANY,				/* field = ANY (array) */
+	COMPARE_ANY,				/* field = ANY (array); of a range of time, from
+								 * the least element to the greatest */
 	COMPARE_LOWER,				/* field >= value */
 	COMPARE_ABOVE,				/* field > value */
 	COMPARE_UPPER,				/* field <= value */
@@ -30,13 +31,17 @@ typedef struct ShippableClause
 	int			filter;			/* index in the resource's filters */
 	FilterComparison comparison;
 	Expr	   *value;			/* has no variable of the table */
+	bool		varies;			/* from run to run of the scan: the value comes
+								 * from another table */
 	Expr	   *clause;			/* as a whole */
 } ShippableClause;
 
-/* Returns NULL for a clause that HiBob cannot evaluate. */
-extern ShippableClause *shippable_clause(Expr *clause, RelOptInfo *rel,
-										 Oid relid,
-										 const Resource *resource);
+/*
+ * What HiBob can evaluate of a clause, as a list of ShippableClause: one; two
+ * bounds for an OR of ranges of time; none.
+ */
+extern List *shippable_clauses(PlannerInfo *root, Expr *clause, RelOptInfo *rel,
+							   Oid relid, const Resource *resource);
 
 /*
  * The filter for the field of a column that has HiBob's own value: its index in
@@ -44,6 +49,12 @@ extern ShippableClause *shippable_clause(Expr *clause, RelOptInfo *rel,
  */
 extern int	shippable_filter_of_column(Oid relid, AttrNumber attnum,
 									   const Resource *resource);
+
+/* Whether a clause gives a lower, or an upper, bound of the range of time. */
+extern bool shippable_is_lower(const ShippableClause *clause,
+							   const Resource *resource);
+extern bool shippable_is_upper(const ShippableClause *clause,
+							   const Resource *resource);
 
 /* The planner's estimate of a clause's number of values; at least one. */
 extern int	shippable_estimate_values(const ShippableClause *clause);

@@ -37,7 +37,7 @@
  * single employees win over one search for thousands, and only a few.
  */
 #define DEFAULT_STARTUP_COST	2000.0
-#define DEFAULT_TUPLE_COST		1.0
+#define DEFAULT_TUPLE_COST		0.1
 
 #define DEFAULT_BASE_URL	"https://" HIBOB_HOST HIBOB_API_VERSION
 

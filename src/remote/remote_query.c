@@ -415,7 +415,7 @@ finish(RemoteResult *result)
 	if (result->cache_key != NULL)
 		cache_publish(&result->kept, result->cache_key,
 					  remote_query_columns(query),
-					  query->options->cache_ttl);
+					  query->options->cache_ttl, !is_limited(&result->filter));
 }
 
 /* The next row of the only response. */

@@ -9,6 +9,8 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "http/url.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
@@ -41,7 +43,7 @@ struct Request
 	const char **uppers;		/* NULL: open */
 	int			nranges;		/* at least 1 */
 	RowGiven	given[RESOURCE_MAX_GIVEN];	/* the bounds, as rows show them */
-	int			limit;			/* entries a page; 0: no pages */
+	int			limit;			/* entries of the first page; 0: no pages */
 	bool		is_short;
 	int			next;			/* of the values, for the next call */
 	int			range;			/* of the next call */
@@ -215,24 +217,34 @@ set_values(Request *request, const ResourceFilter *filter, const List *values)
 	request->nothing |= distinct == 0;
 }
 
-/*
- * How many values go into a request; and beyond some of those, asking for
- * everything is cheaper, where that is possible.
- */
+/* How many values one request takes. */
+static int
+values_per_request(const ResourceFilter *filter)
+{
+	return filter->place == PLACE_PATH ? 1 : REQUEST_BATCH;
+}
+
 static void
 set_batches(Request *request, const RequestFilter *filter)
 {
-	bool		everything = request->resource->needs_employees ||
-		filter->batch_size > 0;
-
+	request->filter = filter->filter;
 	request->found_values = filter->found_values;
 	request->derived_values = filter->derived_values;
 	request->batch_size = filter->batch_size > 0 ? filter->batch_size :
-		filter->filter->place == PLACE_PATH ? 1 : REQUEST_BATCH;
+		values_per_request(filter->filter);
 	set_values(request, filter->filter, filter->values);
-	if (everything ||
-		request->nvalues <= request->batch_size * REQUEST_MAX_BATCHES)
-		request->filter = filter->filter;
+}
+
+double
+request_count_of_values(const Resource *resource, double nvalues)
+{
+	double		requests = ceil(nvalues /
+								values_per_request(&resource->filters[0]));
+
+	if (resource->paging != PAGING_NONE)
+		requests = Max(requests, ceil(nvalues * ROWS_PER_EMPLOYEE /
+									  resource->page_limit));
+	return requests;
 }
 
 /* ------------------------------------------------------------------------
@@ -478,6 +490,13 @@ append_bound(StringInfo path, bool *first, const char *name,
 	appendStringInfo(path, "=%s", url_escape_segment(value));
 }
 
+/* Only the first page may be a short one: see request_is_short(). */
+static int
+page_entries(const Request *request, const char *cursor)
+{
+	return cursor == NULL ? request->limit : request->resource->page_limit;
+}
+
 /* name=value,value */
 static void
 append_values(StringInfo path, bool *first, const Request *request,
@@ -519,7 +538,8 @@ request_path(const Request *request, const RequestCall *call,
 	}
 	if (resource->paging == PAGING_QUERY)
 	{
-		append_parameter(&path, &first, psprintf("limit=%d", request->limit));
+		append_parameter(&path, &first,
+						 psprintf("limit=%d", page_entries(request, cursor)));
 		append_bound(&path, &first, "cursor", cursor);
 	}
 	return path.data;
@@ -650,7 +670,7 @@ static void
 append_pagination(StringInfo body, const Request *request, const char *cursor)
 {
 	append_key(body, "pagination");
-	appendStringInfo(body, "{\"limit\":%d", request->limit);
+	appendStringInfo(body, "{\"limit\":%d", page_entries(request, cursor));
 	if (cursor != NULL)
 		append_member(body, "cursor", cursor);
 	appendStringInfoChar(body, '}');
@@ -722,13 +742,10 @@ request_create(const RowMap *map, const TableOptions *options,
 	set_ranges(request, filter);
 	set_given_bounds(request, filter);
 	if (resource->paging != PAGING_NONE)
-	{
 		request->is_short = filter->limit > 0 &&
-			filter->limit <= resource->page_limit &&
-			(filter->filter == NULL || request->filter != NULL);
-		request->limit = request->is_short ? (int) filter->limit :
-			resource->page_limit;
-	}
+			filter->limit <= resource->page_limit;
+	request->limit = request->is_short ? (int) filter->limit :
+		resource->page_limit;
 	return request;
 }
 

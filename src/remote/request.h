@@ -13,9 +13,11 @@
 #include "datatype/timestamp.h"
 #include "row/row.h"
 
-/* The most values in one filter, and the most filters worth asking. */
+/* The most values in one filter. */
 #define REQUEST_BATCH RESOURCE_MAX_FILTER_VALUES
-#define REQUEST_MAX_BATCHES 10
+
+/* The estimated rows of an employee in the tables of employees. */
+#define ROWS_PER_EMPLOYEE 3
 
 /* What a scan's conditions let HiBob evaluate. */
 typedef struct RequestFilter
@@ -31,7 +33,8 @@ typedef struct RequestFilter
 	const ResourceFilter *lower_filter;	/* whose parameter it is */
 	const ResourceFilter *upper_filter;
 	int			batch_size;		/* values a request; 0: as HiBob likes them */
-	int64		limit;			/* the most rows that are wanted; 0: all */
+	int64		limit;			/* the expected number of rows that are needed; 0:
+								 * all */
 	bool		found_values;	/* the values are what HiBob itself has named, */
 	bool		derived_values; /* or the running query has found elsewhere */
 } RequestFilter;
@@ -75,6 +78,9 @@ typedef struct Request Request;
 extern Request *request_create(const RowMap *map, const TableOptions *options,
 							   const RequestFilter *filter);
 
+/* The estimated number of requests for the rows of so many values. */
+extern double request_count_of_values(const Resource *resource, double nvalues);
+
 /* The next request, or false after the last. */
 extern bool request_next(Request *request, RequestCall *call);
 
@@ -97,7 +103,10 @@ extern bool request_has_batches(const Request *request);
  */
 extern bool request_is_scattered(const Request *request);
 
-/* Whether one answer of a page will do for the rows that are wanted. */
+/*
+ * Whether the first page is expected to have all rows that are needed.  It has
+ * only so many then; further ones have full size.
+ */
 extern bool request_is_short(const Request *request);
 
 /*

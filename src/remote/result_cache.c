@@ -36,6 +36,7 @@ struct CacheEntry
 	const char *key;			/* NULL: it is none */
 	Bitmapset  *columns;
 	TimestampTz expires;
+	bool		all;			/* rows of the table */
 };
 
 static CacheEntry *entries[MAX_ENTRIES];
@@ -186,14 +187,16 @@ evict(void)
 	if (nentries < MAX_ENTRIES)
 		return;
 	for (int i = 1; i < nentries; i++)
-		if (entries[i]->expires < entries[first]->expires)
+		if (entries[i]->all == entries[first]->all ?
+			entries[i]->expires < entries[first]->expires :
+			!entries[i]->all)
 			first = i;
 	remove_entry(first);
 }
 
 void
 cache_publish(CacheReader *reader, const char *key, const Bitmapset *columns,
-			  int ttl)
+			  int ttl, bool all)
 {
 	CacheEntry *entry = reader->entry;
 	TimestampTz expires = TimestampTzPlusMilliseconds(entry->created, ttl);
@@ -217,6 +220,7 @@ cache_publish(CacheReader *reader, const char *key, const Bitmapset *columns,
 	evict();
 	entry->key = copy;
 	entry->expires = expires;
+	entry->all = all;
 	entries[nentries++] = entry;
 }
 

@@ -46,10 +46,11 @@ extern void cache_share(CacheReader *reader, const CacheReader *other);
 /*
  * Makes a complete entry a cached result.  It is valid for some milliseconds
  * from its creation, which was before the first request.  Does nothing if
- * something was altered since then.
+ * something was altered since then.  If there are too many cached results, those
+ * of "all" rows are removed last.
  */
 extern void cache_publish(CacheReader *reader, const char *key,
-						  const Bitmapset *columns, int ttl);
+						  const Bitmapset *columns, int ttl, bool all);
 
 /*
  * Adds a row at the end.  A reader that was there stays behind it; all others

@@ -1,0 +1,334 @@
+/*
+ * hull.c
+ *		The least and the greatest value that an expression takes over the rows
+ *		of another table of the query.
+ *
+ * A scan that needs a range of time can get it from a join with a calendar, or
+ * from the outer query: all rows that it can be asked for lie between the least
+ * and the greatest day.  "SELECT min(day) FROM calendar" becomes an initplan, as
+ * PostgreSQL does for the aggregates min() and max().  It takes over the
+ * conditions on that table alone: a range that is too wide does no harm.
+ *
+ * Knows the planner; nothing of HiBob.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_aggregate.h"
+#include "compat.h"
+#include "fdw/hull.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/clauses.h"
+#include "optimizer/optimizer.h"
+#include "optimizer/pathnode.h"
+#include "optimizer/planmain.h"
+#include "optimizer/planner.h"
+#include "optimizer/restrictinfo.h"
+#include "optimizer/subselect.h"
+#include "parser/parse_func.h"
+#include "parser/parse_relation.h"
+#include "parser/parsetree.h"
+#include "rewrite/rewriteManip.h"
+#include "utils/lsyscache.h"
+
+/* An expression over one table. */
+typedef struct Source
+{
+	PlannerInfo *root;			/* current query */
+	PlannerInfo *owner;			/* query that has the table; NULL: not known */
+	int			varno;			/* of the table there; 0: not known */
+	bool		failed;			/* it is not so simple */
+} Source;
+
+/* ------------------------------------------------------------------------
+ * The table of an expression
+ * ------------------------------------------------------------------------
+ */
+
+/* The outer query's variable that a parameter stands for, or NULL. */
+static Var *
+outer_variable(Source *source, const Param *param, PlannerInfo **owner)
+{
+	for (*owner = source->root->parent_root; *owner != NULL;
+		 *owner = (*owner)->parent_root)
+	{
+		ListCell   *lc;
+
+		foreach(lc, (*owner)->plan_params)
+		{
+			PlannerParamItem *item = lfirst(lc);
+
+			if (item->paramId == param->paramid)
+				return IsA(item->item, Var) ? (Var *) item->item : NULL;
+		}
+	}
+	return NULL;
+}
+
+/* Makes a variable one of the only table of the new query. */
+static Node *
+take_variable(Source *source, PlannerInfo *owner, const Var *var)
+{
+	Var		   *copy = copyObject(unconstify(Var *, var));
+
+	if (source->owner == NULL)
+	{
+		source->owner = owner;
+		source->varno = var->varno;
+	}
+	source->failed |= source->owner != owner ||
+		source->varno != (int) var->varno || var->varlevelsup != 0;
+	copy->varno = 1;
+	copy->varnosyn = 1;
+	hibob_reset_nulling_rels(copy);
+	return (Node *) copy;
+}
+
+/* Rewrites an expression for the new query, and notes which table it is of. */
+static Node *
+take_expression(Node *node, void *arg)
+{
+	Source	   *source = arg;
+
+	if (node == NULL)
+		return NULL;
+	if (IsA(node, Var))
+		return take_variable(source, source->root, (Var *) node);
+	if (IsA(node, Param) && ((Param *) node)->paramkind == PARAM_EXEC)
+	{
+		PlannerInfo *owner;
+		Var		   *var = outer_variable(source, (Param *) node, &owner);
+
+		if (var != NULL)
+			return take_variable(source, owner, var);
+		source->failed = true;
+	}
+	if (IsA(node, SubPlan) || IsA(node, AlternativeSubPlan) ||
+		IsA(node, SubLink) || IsA(node, PlaceHolderVar) ||
+		IsA(node, Aggref) || IsA(node, WindowFunc) || IsA(node, GroupingFunc))
+	{
+		source->failed = true;
+		return node;
+	}
+	return expression_tree_mutator(node, take_expression, arg);
+}
+
+/* ------------------------------------------------------------------------
+ * The new query
+ * ------------------------------------------------------------------------
+ */
+
+/* Whether there is something in a table's definition that the outside sets. */
+static bool
+depends_on_outside(Node *node, void *arg)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Param) && ((Param *) node)->paramkind == PARAM_EXEC)
+		return true;
+	if (IsA(node, SubPlan) || IsA(node, AlternativeSubPlan))
+		return true;
+	if (IsA(node, Query))
+		return query_tree_walker((Query *) node, depends_on_outside, arg, 0);
+	return expression_tree_walker(node, depends_on_outside, arg);
+}
+
+static bool
+has_outer_variables(Node *node, int query_level)
+{
+	for (int level = 1; level <= query_level; level++)
+		if (contain_vars_of_level(node, level))
+			return true;
+	return false;
+}
+
+/* Whether a table can be read again, by a query of its own. */
+static bool
+is_independent(const RangeTblEntry *rte, int query_level)
+{
+	Node	   *definition;
+
+	switch (rte->rtekind)
+	{
+		case RTE_RELATION:
+			return rte->tablesample == NULL;
+		case RTE_SUBQUERY:
+			definition = (Node *) rte->subquery;
+			break;
+		case RTE_FUNCTION:
+			definition = (Node *) rte->functions;
+			break;
+		case RTE_VALUES:
+			definition = (Node *) rte->values_lists;
+			break;
+		case RTE_CTE:
+			return !rte->self_reference;
+		default:
+			return false;
+	}
+	if (rte->lateral || contain_volatile_functions(definition) ||
+		depends_on_outside(definition, NULL))
+		return false;
+	if (rte->rtekind == RTE_SUBQUERY)
+		return !has_outer_variables(definition, query_level);
+	return !contain_vars_of_level(definition, 0) &&
+		!has_outer_variables(definition, query_level) &&
+		!checkExprHasSubLink(definition);
+}
+
+/* The conditions that are known of a table; not all have to be on it alone. */
+static List *
+known_conditions(const Source *source)
+{
+	Node	   *quals;
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	if (source->owner != source->root)
+	{
+		/* the outer query is being planned: it has only its own text */
+		quals = source->owner->parse->jointree->quals;
+		return quals == NULL || IsA(quals, List) ? (List *) quals :
+			make_ands_implicit((Expr *) quals);
+	}
+	foreach(lc, find_base_rel(source->root, source->varno)->baserestrictinfo)
+		result = lappend(result, lfirst_node(RestrictInfo, lc)->clause);
+	return result;
+}
+
+/* Those that are on the table alone, for the new query; NULL: none. */
+static Node *
+take_conditions(const Source *source)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, known_conditions(source))
+	{
+		Node	   *condition = lfirst(lc);
+		Source		own = *source;
+		Node	   *copy;
+
+		if (contain_volatile_functions(condition))
+			continue;
+		own.root = source->owner;
+		copy = take_expression(condition, &own);
+		if (!own.failed)
+			result = lappend(result, copy);
+	}
+	return result != NIL ? (Node *) make_ands_explicit(result) : NULL;
+}
+
+static Aggref *
+make_aggregate(Expr *value, const char *name)
+{
+	Oid			type = getBaseType(exprType((Node *) value));
+	Aggref	   *aggregate = makeNode(Aggref);
+
+	aggregate->aggfnoid =
+		LookupFuncName(list_make2(makeString("pg_catalog"),
+								  makeString(pstrdup(name))),
+					   1, &type, false);
+	aggregate->aggtype = type;
+	aggregate->aggargtypes = list_make1_oid(type);
+	aggregate->args = list_make1(makeTargetEntry(value, 1, NULL, false));
+	aggregate->aggkind = AGGKIND_NORMAL;
+	aggregate->aggsplit = AGGSPLIT_SIMPLE;
+	aggregate->aggno = -1;
+	aggregate->aggtransno = -1;
+	aggregate->location = -1;
+	return aggregate;
+}
+
+/* How many levels above the new query the table's query is. */
+static int
+levels_up(const Source *source)
+{
+	int			levels = 1;
+
+	for (PlannerInfo *root = source->root; root != source->owner;
+		 root = root->parent_root)
+		levels++;
+	return levels;
+}
+
+/*
+ * The table for the new query.  Returns NULL if its policies of row-level
+ * security cannot be taken over.
+ */
+static RangeTblEntry *
+take_table(const Source *source, const RangeTblEntry *rte)
+{
+	RangeTblEntry *copy = copyObject(unconstify(RangeTblEntry *, rte));
+	Source		own = *source;
+	ListCell   *lc;
+
+	own.root = source->owner;
+	copy->ctelevelsup += levels_up(source);
+	foreach(lc, copy->securityQuals)
+	{
+		Node	   *qual = lfirst(lc);
+
+		if (qual != NULL && IsA(qual, List))
+			qual = (Node *) make_ands_explicit((List *) qual);
+		lfirst(lc) = take_expression(qual, &own);
+	}
+	return own.failed ? NULL : copy;
+}
+
+/* SELECT min(value) FROM table WHERE conditions */
+static Query *
+make_query(const Source *source, RangeTblEntry *rte, Expr *value, bool lower)
+{
+	Query	   *query = makeNode(Query);
+	RangeTblRef *reference = makeNode(RangeTblRef);
+	Aggref	   *aggregate = make_aggregate(value, lower ? "min" : "max");
+
+	query->commandType = CMD_SELECT;
+	query->querySource = QSRC_ORIGINAL;
+	query->hasAggs = true;
+	query->hasRowSecurity = source->owner->parse->hasRowSecurity;
+	hibob_add_table(query, source->owner->parse, rte);
+	reference->rtindex = 1;
+	query->jointree = makeFromExpr(list_make1(reference),
+								   take_conditions(source));
+	query->targetList =
+		list_make1(makeTargetEntry((Expr *) aggregate, 1,
+								   pstrdup(lower ? "min" : "max"), false));
+	return query;
+}
+
+/* Plans the query as an initplan of the current one. */
+static Param *
+make_initplan(PlannerInfo *root, Query *query)
+{
+	Oid			type = exprType((Node *) ((TargetEntry *)
+										  linitial(query->targetList))->expr);
+	PlannerInfo *subroot = hibob_subquery_planner(root, query);
+	RelOptInfo *final = fetch_upper_rel(subroot, UPPERREL_FINAL, NULL);
+	Plan	   *plan = create_plan(subroot, final->cheapest_total_path);
+	Param	   *param = SS_make_initplan_output_param(root, type, -1,
+													  InvalidOid);
+
+	SS_make_initplan_from_plan(root, subroot, plan, param);
+	return param;
+}
+
+Param *
+hull_of_values(PlannerInfo *root, Expr *value, bool lower)
+{
+	Source		source = {.root = root};
+	Expr	   *copy = (Expr *) take_expression((Node *) value, &source);
+	RangeTblEntry *rte;
+
+	if (source.failed || source.owner == NULL ||
+		contain_volatile_functions((Node *) value))
+		return NULL;
+	rte = rt_fetch(source.varno, source.owner->parse->rtable);
+	if (!is_independent(rte, source.owner->query_level))
+		return NULL;
+	rte = take_table(&source, rte);
+	if (rte == NULL)
+		return NULL;
+	return make_initplan(root, make_query(&source, rte, copy, lower));
+}

@@ -1,0 +1,20 @@
+/*
+ * hull.h
+ *		The least and the greatest value that an expression takes over the rows
+ *		of another table of the query.
+ */
+#ifndef HIBOB_FDW_HULL_H
+#define HIBOB_FDW_HULL_H
+
+#include "postgres.h"
+
+#include "nodes/pathnodes.h"
+
+/*
+ * A parameter with the least ("lower"), or else the greatest, value of an
+ * expression over one table of this query or of an outer one.  The executor
+ * computes it once, by an initplan.  NULL if there is no simple way to do so.
+ */
+extern Param *hull_of_values(PlannerInfo *root, Expr *value, bool lower);
+
+#endif							/* HIBOB_FDW_HULL_H */
