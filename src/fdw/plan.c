@@ -736,6 +736,17 @@ has_local_condition(const RelOptInfo *rel, const List *remote)
 	return false;
 }
 
+/* Whether a row of the query depends on more than one row of the table. */
+static bool
+needs_all_input(const PlannerInfo *root)
+{
+	const Query *query = root->parse;
+
+	return query->groupClause != NIL || query->groupingSets != NIL ||
+		query->distinctClause != NIL || query->hasAggs ||
+		query->hasWindowFuncs || query->hasTargetSRFs || root->hasHavingQual;
+}
+
 /*
  * How many rows the query is expected to need if it reads this table alone, in
  * any order, and no local condition drops rows; 0: all.  More are fetched if it
@@ -747,7 +758,7 @@ needed_rows(PlannerInfo *root, RelOptInfo *rel, const List *remote)
 	double		rows = root->limit_tuples;
 
 	/* EXISTS has no LIMIT, but a fraction, which is a number from 1 on. */
-	if (rows <= 0 && root->tuple_fraction >= 1)
+	if (rows <= 0 && root->tuple_fraction >= 1 && !needs_all_input(root))
 		rows = root->tuple_fraction;
 	if (rows <= 0 || rows > INT_MAX ||
 		root->parse->limitOption == LIMIT_OPTION_WITH_TIES ||

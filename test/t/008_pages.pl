@@ -498,9 +498,8 @@ is_deeply([ sort map { split /,/ } @named ],
 check_batches(200, 1, 200);
 check_batches(201, 2, 201);
 begin(employees => 450, errors_key => 'word');
-check_batches(2000, 10, 450);
-is_deeply([ check_batches(2001, 1, 450) ], ['everybody'],
-	'... which names nobody');
+is_deeply([ check_batches(2000, 1, 450) ], ['everybody'],
+	'... which names nobody, since that takes fewer requests');
 
 # Rows of the outer side.
 begin();
@@ -1528,8 +1527,7 @@ foreach my $set ('', 'SET enable_hashjoin = off; SET enable_mergejoin = off;
 	is(query($node, $set . sprintf($lists, 'bob') . ' ORDER BY 1, 2'),
 		query($node, sprintf($lists, 'expected') . ' ORDER BY 1, 2'),
 		"lists that a join names; $set");
-	is(scalar(grep { $_->{status} == 404 } requests($sim)),
-		$set =~ /material/ ? 2 : 0, '... one by one or all');
+	is(scalar(grep { $_->{status} == 404 } requests($sim)), 0, '... all at once');
 }
 foreach my $which ('= ANY (ARRAY(SELECT list FROM names))',
 	'IN (SELECT list FROM names)', q{= (SELECT list FROM names
@@ -1545,8 +1543,10 @@ is($state, 'HV00R', 'a parameter in the wrong case');
 foreach my $case ([ 10, 10 ], [ 11, 1 ])
 {
 	my ($many, $times) = @$case;
-	my $which = "list = ANY ((SELECT array_agg(list) FROM (SELECT DISTINCT list
-		FROM expected.named_lists ORDER BY 1 LIMIT $many) AS l)::text[])";
+	my $names = query($node, "SELECT string_agg(quote_literal(list), ', ')
+		FROM (SELECT DISTINCT list FROM expected.named_lists ORDER BY 1
+			  LIMIT $many) AS l");
+	my $which = "list IN ($names)";
 
 	requests($sim);
 	is(query($node, "SELECT count(*) FROM bob.named_lists WHERE $which"),
