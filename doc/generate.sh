@@ -21,9 +21,8 @@ esac
 WORK=$(mktemp -d)
 trap 'rm -rf "$WORK"' EXIT
 
-batches=$(sed -n 's/^#define REQUEST_MAX_BATCHES //p' src/remote/request.h)
 "${CC:-gcc}" -O1 -Wall -Wextra -Wno-unused-parameter -D_GNU_SOURCE \
-    -DMAX_BATCHES="$batches" -Isrc \
+    -Isrc \
     -isystem "$("${PG_CONFIG:-pg_config}" --includedir-server)" \
     -o "$WORK/print_resources" test/resources/print_resources.c src/resources/*.c
 "$WORK/print_resources" >"$WORK/part"

@@ -15,7 +15,7 @@
 /* The server's headers replace it by one of their own. */
 #undef printf
 
-/* Of a condition's values; MAX_BATCHES is what src/request.h says, too. */
+/* Of a condition's values. */
 #define BATCH RESOURCE_MAX_FILTER_VALUES
 
 /* ------------------------------------------------------------------------
@@ -105,9 +105,6 @@ print_values(const Resource *resource, const ResourceFilter *filter)
 			printf("filter on `%s`, %d values a request", filter->parameter,
 				   BATCH);
 	}
-	if (!resource->needs_employees)
-		printf(", for up to %d values",
-			   filter->place == PLACE_PATH ? MAX_BATCHES : BATCH * MAX_BATCHES);
 }
 
 static void
