@@ -2,9 +2,8 @@
  * inventory.c
  *		The servers, foreign tables and columns of this extension.
  *
- * Options are read as they are stored, since the ways of a scan (options.c)
- * stop at the first one that is not valid, and who wants to know what is wrong
- * needs all the others.
+ * Options are read as they are stored: the functions of options.c raise an error
+ * for the first that is not valid, and a status has to cover all others.
  */
 #include "postgres.h"
 
@@ -123,7 +122,23 @@ stored_options(HeapTuple tuple, Relation rel)
 	return isnull ? NIL : untransformRelOptions(options);
 }
 
-/* NULL if it has no resource, or is gone already. */
+/* A table's own option wins over its server's. */
+static bool
+ignores_missing_fields(List *options, Oid serverid)
+{
+	const char *word = option_value(options, "on_missing_field");
+	ForeignServer *server;
+
+	if (word == NULL)
+	{
+		server = GetForeignServerExtended(serverid, FSV_MISSING_OK);
+		word = server != NULL ?
+			option_value(server->options, "on_missing_field") : NULL;
+	}
+	return word != NULL && strcmp(word, "ignore") == 0;
+}
+
+/* NULL if it has no resource, or has been dropped. */
 static InventoryTable *
 make_table(Oid relid, Oid serverid, List *options)
 {
@@ -143,6 +158,7 @@ make_table(Oid relid, Oid serverid, List *options)
 	table->resource = resource;
 	if (resource->id_option != NULL)
 		table->id = option_value(options, resource->id_option);
+	table->ignores_missing_fields = ignores_missing_fields(options, serverid);
 	return table->schema != NULL ? table : NULL;
 }
 
@@ -217,7 +233,7 @@ make_column(HeapTuple tuple, const Resource *resource)
 	return column;
 }
 
-/* Dropped ones included; 0 if the table is gone. */
+/* Including dropped columns; 0 if the table has been dropped. */
 static AttrNumber
 number_of_columns(Oid relid)
 {

@@ -1,10 +1,10 @@
 /*
  * inventory.h
- *		The servers, foreign tables and columns of this extension, as the
- *		system catalogs have them.
+ *		The servers, foreign tables and columns of this extension in the system
+ *		catalogs.
  *
- * Looks at what is there without judging it: nothing here raises an error
- * because an option is wrong, or because something was dropped meanwhile.
+ * Nothing here raises an error because an option is not valid, or because an
+ * object has been dropped in the meantime.
  */
 #ifndef HIBOB_FUNCTIONS_INVENTORY_H
 #define HIBOB_FUNCTIONS_INVENTORY_H
@@ -23,6 +23,7 @@ typedef struct InventoryTable
 	const char *name;
 	const Resource *resource;
 	const char *id;				/* of the report or custom table, or NULL */
+	bool		ignores_missing_fields; /* by the option on_missing_field */
 } InventoryTable;
 
 typedef struct InventoryColumn
@@ -35,8 +36,8 @@ typedef struct InventoryColumn
 } InventoryColumn;
 
 /*
- * Whether a server is of a wrapper of the extension that has the function:
- * whatever names and schemas they have.
+ * Whether a server's wrapper belongs to the same extension as a function, by any
+ * name and in any schema.
  */
 extern bool inventory_has_server(Oid function, const ForeignServer *server);
 
@@ -53,8 +54,8 @@ extern ForeignServer *inventory_usable_server(Oid function, const char *name);
 extern List *inventory_servers(Oid function);
 
 /*
- * The foreign tables on a server, or in a schema, by name: the other one is
- * InvalidOid.  Those without a resource that there is are left out.
+ * The foreign tables on a server, or in a schema, by name: the other argument is
+ * InvalidOid.  Tables without a known resource are left out.
  */
 extern List *inventory_tables(Oid serverid, Oid schema);
 

@@ -1,9 +1,9 @@
 /*
  * status.c
- *		hibob_fdw_status(): how it stands with HiBob, a row a server.
+ *		hibob_fdw_status(): the state of each server, and what to do about it.
  *
- * Says of each server in a word what came of the probe, and what to do about
- * it.  The words of an error are those that a query would have got.
+ * The requests are in status_probe.c.  An error of the probe is described by
+ * the messages that a query would have raised.
  */
 #include "postgres.h"
 
@@ -23,7 +23,7 @@
 
 HIBOB_FUNCTION_INFO_V1(hibob_fdw_status);
 
-/* So many columns are listed in the detail. */
+/* The most columns that the detail lists. */
 #define MAX_LISTED 20
 
 typedef enum StatusColumn
@@ -46,20 +46,158 @@ typedef enum StatusColumn
 	NCOLUMNS
 } StatusColumn;
 
-/* A server in words. */
-typedef struct Verdict
+/* The texts of a row. */
+typedef struct StatusText
 {
 	const char *status;
 	StringInfoData detail;
 	StringInfoData hint;
-} Verdict;
+} StatusText;
+
+/* A column that shows a field of employees. */
+typedef struct PeopleColumn
+{
+	const char *name;			/* qualified by that of its table */
+	const char *field;
+	const char *category;		/* NULL: of a custom field */
+	bool		needed;			/* only by the function itself */
+} PeopleColumn;
 
 /* ------------------------------------------------------------------------
- * Words
+ * Columns
  * ------------------------------------------------------------------------
  */
 
-/* Adds a sentence; a message, which is none, gets its capital and full stop. */
+static bool
+has_field(const List *columns, const char *field)
+{
+	ListCell   *lc;
+
+	foreach(lc, columns)
+		if (strcmp(((PeopleColumn *) lfirst(lc))->field, field) == 0)
+			return true;
+	return false;
+}
+
+static List *
+add_people_column(List *columns, const Resource *resource, const char *name,
+				  const char *field, bool needed)
+{
+	PeopleColumn *column;
+
+	if (strcmp(field, RESOURCE_WHOLE_ROW) == 0)
+		return columns;
+	column = palloc(sizeof(PeopleColumn));
+	column->name = name;
+	column->field = field;
+	column->category = resource_category(resource, field);
+	column->needed = needed;
+	return lappend(columns, column);
+}
+
+static bool
+may_read(const InventoryTable *table)
+{
+	bool		missing = false;
+
+	return pg_class_aclcheck_ext(table->relid, GetUserId(), ACL_SELECT,
+								 &missing) == ACLCHECK_OK && !missing;
+}
+
+/*
+ * The columns of the foreign tables for employees that the role may read, but
+ * for tables where missing fields are ignored.
+ */
+static List *
+table_columns(Oid serverid)
+{
+	List	   *columns = NIL;
+	ListCell   *table_cell;
+
+	foreach(table_cell, inventory_tables(serverid, InvalidOid))
+	{
+		const InventoryTable *table = lfirst(table_cell);
+		const char *name = quote_qualified_identifier(table->schema,
+													  table->name);
+		ListCell   *lc;
+
+		if (table->resource->form != ROW_EMPLOYEE ||
+			table->ignores_missing_fields || !may_read(table))
+			continue;
+		foreach(lc, inventory_columns(table))
+		{
+			const InventoryColumn *column = lfirst(lc);
+
+			columns = add_people_column(
+				columns, table->resource,
+				psprintf("%s.%s", name, quote_identifier(column->name)),
+				column->field, false);
+		}
+	}
+	return columns;
+}
+
+/* The columns that IMPORT would create. */
+static List *
+resource_columns(void)
+{
+	const Resource *resource = resource_find(RESOURCE_PEOPLE);
+	List	   *columns = NIL;
+
+	for (int i = 0; i < resource->ncolumns; i++)
+		columns = add_people_column(columns, resource,
+									psprintf("%s.%s", resource->name,
+											 resource->columns[i].name),
+									resource->columns[i].field, false);
+	return columns;
+}
+
+/*
+ * The columns whose fields the probe requests: those of the role's tables, or of
+ * the resource if there are none, and those that tell who has left.
+ */
+static List *
+people_columns(Oid serverid)
+{
+	const Resource *resource = resource_find(RESOURCE_PEOPLE);
+	List	   *columns = table_columns(serverid);
+
+	if (columns == NIL)
+		return resource_columns();
+	for (int i = 0; i < resource->ncolumns; i++)
+	{
+		const char *field = resource->columns[i].field;
+
+		if ((strcmp(field, RESOURCE_FIELD_STATUS) == 0 ||
+			 strcmp(field, STATUS_FIELD_TERMINATION) == 0) &&
+			!has_field(columns, field))
+			columns = add_people_column(columns, resource,
+										psprintf("%s.%s", resource->name,
+												 resource->columns[i].name),
+										field, true);
+	}
+	return columns;
+}
+
+static List *
+column_fields(const List *columns)
+{
+	List	   *fields = NIL;
+	ListCell   *lc;
+
+	foreach(lc, columns)
+		fields = lappend(fields,
+						 unconstify(char *,
+									((PeopleColumn *) lfirst(lc))->field));
+	return fields;
+}
+
+/* ------------------------------------------------------------------------
+ * Texts
+ * ------------------------------------------------------------------------
+ */
+
+/* Adds a sentence; a message gets a capital letter and a period. */
 static void
 add_sentence(StringInfo text, const char *sentence)
 {
@@ -77,8 +215,8 @@ add_sentence(StringInfo text, const char *sentence)
 }
 
 /*
- * A web page, a redirect, no JSON or a 5xx: somebody answered, but it was not
- * HiBob as we know it, and not one row can be read.
+ * A web page, a redirect, a text that is not JSON and a 5xx count as
+ * unreachable, too: no row can be read.
  */
 static const char *
 status_of_error(const StatusFindings *findings)
@@ -101,120 +239,79 @@ status_of_error(const StatusFindings *findings)
 }
 
 static void
-judge_error(Verdict *verdict, const ForeignServer *server,
+describe_error(StatusText *text, const ForeignServer *server,
 			const StatusFindings *findings)
 {
 	const ErrorData *error = findings->error;
 
-	verdict->status = status_of_error(findings);
-	add_sentence(&verdict->detail, error->message);
-	add_sentence(&verdict->detail, error->detail);
+	text->status = status_of_error(findings);
+	add_sentence(&text->detail, error->message);
+	add_sentence(&text->detail, error->detail);
 	if (error->hint != NULL)
-		add_sentence(&verdict->hint, error->hint);
+		add_sentence(&text->hint, error->hint);
 	else if (error->sqlerrcode == ERRCODE_UNDEFINED_OBJECT)
 	{
 		const char *role = GetUserNameFromId(GetUserId(), false);
 
-		appendStringInfo(&verdict->hint,
+		appendStringInfo(&text->hint,
 						 "CREATE USER MAPPING FOR %s SERVER %s OPTIONS (service_user_id 'SERVICE-...', token '...');",
 						 quote_identifier(role),
 						 quote_identifier(server->servername));
 	}
-	else if (strcmp(verdict->status, "unreachable") == 0)
-		appendStringInfo(&verdict->hint,
-						 "Somebody other than HiBob may have answered. Check base_url of server \"%s\", and the proxy if there is one.",
+	else if (strcmp(text->status, "unreachable") == 0)
+		appendStringInfo(&text->hint,
+						 "The response may not come from HiBob. Check base_url of server \"%s\", and the proxy if there is one.",
 						 server->servername);
 }
 
-static void
-append_listed(StringInfo text, int *n, const char *column)
-{
-	if (*n < MAX_LISTED)
-		appendStringInfo(text, "%s%s", *n > 0 ? ", " : "", column);
-	(*n)++;
-}
-
 static bool
-is_unreadable(const StatusFindings *findings, const Resource *resource,
-			  const char *field)
+is_listed(const List *texts, const char *text)
 {
-	const char *category = resource_category(resource, field);
 	ListCell   *lc;
 
-	foreach(lc, findings->unreadable)
-		if (category != NULL && strcmp(lfirst(lc), category) == 0)
+	foreach(lc, texts)
+		if (strcmp(lfirst(lc), text) == 0)
 			return true;
 	return false;
 }
 
-/* The columns of a foreign table that are of such a category. */
-static void
-append_table(StringInfo text, int *n, const StatusFindings *findings,
-			 const InventoryTable *table)
+/*
+ * The names of columns that stay empty: because their category cannot be read,
+ * or because only their field is missing.  NULL if there are none.
+ */
+static char *
+empty_columns(const List *columns, const StatusFindings *findings,
+			  bool by_category)
 {
-	const char *name = quote_qualified_identifier(table->schema, table->name);
-	ListCell   *lc;
-
-	foreach(lc, inventory_columns(table))
-	{
-		const InventoryColumn *column = lfirst(lc);
-
-		if (is_unreadable(findings, table->resource, column->field))
-			append_listed(text, n, psprintf("%s.%s", name,
-											quote_identifier(column->name)));
-	}
-}
-
-/* False, too, if it is gone. */
-static bool
-may_read(const InventoryTable *table)
-{
-	bool		missing = false;
-
-	return pg_class_aclcheck_ext(table->relid, GetUserId(), ACL_SELECT,
-								 &missing) == ACLCHECK_OK && !missing;
-}
-
-/* Those of the tables that the role may read; returns how many. */
-static int
-append_tables(StringInfo text, const StatusFindings *findings, Oid serverid)
-{
+	StringInfoData text;
 	int			n = 0;
 	ListCell   *lc;
 
-	foreach(lc, inventory_tables(serverid, InvalidOid))
+	initStringInfo(&text);
+	foreach(lc, columns)
 	{
-		const InventoryTable *table = lfirst(lc);
+		const PeopleColumn *column = lfirst(lc);
+		bool		unreadable = column->category != NULL &&
+			is_listed(findings->unreadable, column->category);
 
-		if (table->resource->form == ROW_EMPLOYEE && may_read(table))
-			append_table(text, &n, findings, table);
+		if (by_category ? !unreadable || column->needed :
+			unreadable || !is_listed(findings->hidden, column->field))
+			continue;
+		if (n++ < MAX_LISTED)
+			appendStringInfo(&text, "%s%s", n > 1 ? ", " : "", column->name);
 	}
-	return n;
-}
-
-/* Those that a table would have. */
-static int
-append_catalog(StringInfo text, const StatusFindings *findings)
-{
-	const Resource *resource = resource_find(RESOURCE_PEOPLE);
-	int			n = 0;
-
-	for (int i = 0; i < resource->ncolumns; i++)
-		if (is_unreadable(findings, resource, resource->columns[i].field))
-			append_listed(text, &n,
-						  psprintf("%s.%s", resource->name,
-								   resource->columns[i].name));
-	return n;
+	if (n > MAX_LISTED)
+		appendStringInfo(&text, " and %d more", n - MAX_LISTED);
+	return n > 0 ? text.data : NULL;
 }
 
 static void
-judge_categories(Verdict *verdict, const StatusFindings *findings,
-				 Oid serverid)
+describe_categories(StatusText *text, const StatusFindings *findings,
+					const List *columns)
 {
 	StringInfoData names;
-	StringInfoData columns;
+	const char *empty;
 	ListCell   *lc;
-	int			n;
 
 	if (findings->unreadable == NIL)
 		return;
@@ -222,61 +319,96 @@ judge_categories(Verdict *verdict, const StatusFindings *findings,
 	foreach(lc, findings->unreadable)
 		appendStringInfo(&names, "%s\"%s\"", names.len > 0 ? ", " : "",
 						 (char *) lfirst(lc));
-	initStringInfo(&columns);
-	n = append_tables(&columns, findings, serverid);
-	if (n == 0)
-		n = append_catalog(&columns, findings);
-	if (n > MAX_LISTED)
-		appendStringInfo(&columns, " and %d more", n - MAX_LISTED);
-	verdict->status = "degraded";
-	add_sentence(&verdict->detail,
-				 psprintf("HiBob shows nothing of the categories %s, so these columns stay empty: %s",
-						  names.data, columns.data));
-	add_sentence(&verdict->hint,
+	empty = empty_columns(columns, findings, true);
+	if (empty == NULL)
+		empty = empty_columns(resource_columns(), findings, true);
+	text->status = "degraded";
+	add_sentence(&text->detail,
+				 psprintf("HiBob returns no field of the categories %s, so these columns stay empty: %s",
+						  names.data, empty));
+	add_sentence(&text->hint,
 				 psprintf("In HiBob, give the permission group of the service user view access to the categories %s",
 						  names.data));
 }
 
+/* Fields that are missing although others of their category are present. */
+static void
+describe_fields(StatusText *text, const StatusFindings *findings,
+				const List *columns)
+{
+	const char *empty = empty_columns(columns, findings, false);
+
+	if (empty == NULL)
+		return;
+	text->status = "degraded";
+	add_sentence(&text->detail,
+				 psprintf("HiBob returns the fields of these columns for no employee, so they stay empty: %s",
+						  empty));
+	add_sentence(&text->hint,
+				 "In HiBob, give the permission group of the service user view access to these fields, or correct the column option \"field\" where the account has no such field");
+}
+
 /*
- * HiBob says nothing of people beyond "Access data for", which of a new group
- * is those employed.
+ * HiBob leaves out employees beyond "Access data for", which for a new group is
+ * everybody who is employed.
  */
 static void
-judge_people(Verdict *verdict, const StatusFindings *findings)
+describe_people(StatusText *text, const StatusFindings *findings)
 {
 	if (findings->people == 0)
 	{
-		verdict->status = "degraded";
-		add_sentence(&verdict->detail,
+		text->status = "degraded";
+		add_sentence(&text->detail,
 					 "HiBob shows the service user no employee at all");
-		add_sentence(&verdict->hint,
+		add_sentence(&text->hint,
 					 psprintf("In HiBob, put the service user into a permission group that has view access to %s, and whose \"Access data for\" is everyone",
 							  resource_find(RESOURCE_PEOPLE)->permission));
 	}
 	else if (findings->former == 0)
 	{
-		verdict->status = "degraded";
-		add_sentence(&verdict->detail,
+		text->status = "degraded";
+		add_sentence(&text->detail,
 					 "HiBob shows the service user no former employee");
-		add_sentence(&verdict->hint,
+		add_sentence(&text->hint,
 					 "In HiBob, widen \"Access data for\" of the permission group of the service user: remove the condition Lifecycle status = Employed. If nobody has left the company yet, there is nothing to do");
 	}
 }
 
 static void
-judge(Verdict *verdict, const ForeignServer *server,
-	  const StatusFindings *findings)
+init_text(StatusText *text, const char *status)
 {
-	initStringInfo(&verdict->detail);
-	initStringInfo(&verdict->hint);
-	verdict->status = "healthy";
+	text->status = status;
+	initStringInfo(&text->detail);
+	initStringInfo(&text->hint);
+}
+
+static void
+describe_findings(StatusText *text, const ForeignServer *server,
+				  const StatusFindings *findings, const List *columns)
+{
+	init_text(text, "healthy");
 	if (findings->error != NULL)
-		judge_error(verdict, server, findings);
+		describe_error(text, server, findings);
 	else
 	{
-		judge_categories(verdict, findings, server->serverid);
-		judge_people(verdict, findings);
+		describe_categories(text, findings, columns);
+		describe_fields(text, findings, columns);
+		describe_people(text, findings);
 	}
+}
+
+/* A role without USAGE makes no request. */
+static void
+describe_no_usage(StatusText *text, const ForeignServer *server)
+{
+	init_text(text, "not permitted");
+	add_sentence(&text->detail,
+				 psprintf(_("permission denied for foreign server %s"),
+						  server->servername));
+	appendStringInfo(&text->hint,
+					 "GRANT USAGE ON FOREIGN SERVER %s TO %s;",
+					 quote_identifier(server->servername),
+					 quote_identifier(GetUserNameFromId(GetUserId(), false)));
 }
 
 /* ------------------------------------------------------------------------
@@ -284,7 +416,7 @@ judge(Verdict *verdict, const ForeignServer *server,
  * ------------------------------------------------------------------------
  */
 
-/* A row that is being put together. */
+/* A row of the result. */
 typedef struct Row
 {
 	Datum		values[NCOLUMNS];
@@ -305,7 +437,7 @@ put_text(Row *row, StatusColumn column, const char *text)
 		put(row, column, CStringGetTextDatum(text));
 }
 
-/* A number that is not negative, which stands for what is not known. */
+/* A negative number is unknown. */
 static void
 put_count(Row *row, StatusColumn column, int64 count)
 {
@@ -333,7 +465,7 @@ text_array(const List *texts)
 										   TYPALIGN_INT));
 }
 
-/* Of a window that has passed only its size is still true. */
+/* Of a rate limit whose window has passed only the size is valid. */
 static void
 put_limit(Row *row, const RateLimit *limit)
 {
@@ -361,6 +493,8 @@ put_findings(Row *row, const StatusFindings *findings)
 	if (findings->error == NULL && findings->people > 0)
 		put(row, COLUMN_UNREADABLE, text_array(findings->unreadable));
 	put_limit(row, &findings->limit);
+	if (findings->credentials != NULL)
+		put_text(row, COLUMN_CREDENTIALS, findings->credentials);
 	if (findings->latency >= 0)
 	{
 		Interval   *latency = palloc0(sizeof(Interval));
@@ -373,21 +507,27 @@ put_findings(Row *row, const StatusFindings *findings)
 static void
 put_server(ReturnSetInfo *result, const ForeignServer *server)
 {
-	StatusFindings *findings = status_probe(server);
-	Verdict		verdict;
+	StatusFindings *findings = NULL;
+	StatusText	text;
 	Row			row;
 	NameData	name;
 
-	judge(&verdict, server, findings);
 	memset(row.nulls, true, sizeof(row.nulls));
+	if (inventory_may_use(server))
+	{
+		List	   *columns = people_columns(server->serverid);
+
+		findings = status_probe(server, column_fields(columns));
+		describe_findings(&text, server, findings, columns);
+		put_findings(&row, findings);
+	}
+	else
+		describe_no_usage(&text, server);
 	namestrcpy(&name, server->servername);
 	put(&row, COLUMN_SERVER, NameGetDatum(&name));
-	put_text(&row, COLUMN_STATUS, verdict.status);
-	put_text(&row, COLUMN_DETAIL, verdict.detail.data);
-	put_text(&row, COLUMN_HINT, verdict.hint.data);
-	put_findings(&row, findings);
-	if (findings->credentials != NULL)
-		put_text(&row, COLUMN_CREDENTIALS, findings->credentials);
+	put_text(&row, COLUMN_STATUS, text.status);
+	put_text(&row, COLUMN_DETAIL, text.detail.data);
+	put_text(&row, COLUMN_HINT, text.hint.data);
 	put(&row, COLUMN_CHECKED, TimestampTzGetDatum(GetCurrentTimestamp()));
 	tuplestore_putvalues(result->setResult, result->setDesc, row.values,
 						 row.nulls);
@@ -401,7 +541,7 @@ put_server(ReturnSetInfo *result, const ForeignServer *server)
 /*
  * hibob_fdw_status(server name) returns setof record
  *
- * A row for the server, or for each that the role may use if it is null.
+ * A row for the server, or for every server of the extension if it is null.
  */
 Datum
 hibob_fdw_status(PG_FUNCTION_ARGS)
@@ -410,21 +550,21 @@ hibob_fdw_status(PG_FUNCTION_ARGS)
 	Oid			function = fcinfo->flinfo->fn_oid;
 	ListCell   *lc;
 
-	InitMaterializedSRF(fcinfo, 0);
+	hibob_init_materialized_srf(fcinfo);
 	if (!PG_ARGISNULL(0))
 	{
-		put_server(result, inventory_usable_server(function,
-												   NameStr(*PG_GETARG_NAME(0))));
+		put_server(result,
+				   inventory_usable_server(function,
+										   NameStr(*PG_GETARG_NAME(0))));
 		return (Datum) 0;
 	}
 	foreach(lc, inventory_servers(function))
 	{
 		const ForeignServer *server = lfirst(lc);
 
-		/* It may have gone while others were asked. */
+		/* It may have been dropped during the requests to the others. */
 		if (GetForeignServerExtended(server->serverid,
-									 FSV_MISSING_OK) != NULL &&
-			inventory_may_use(server))
+									 FSV_MISSING_OK) != NULL)
 			put_server(result, server);
 	}
 	return (Datum) 0;

@@ -1,9 +1,7 @@
 /*
  * status.h
- *		hibob_fdw_status(): how it stands with HiBob, a row a server.
- *
- * The probe asks HiBob and is in status_probe.c; what the function says of it
- * is in status.c.
+ *		The parts of hibob_fdw_status(): the probe makes the requests, and
+ *		status.c describes what it has found.
  */
 #ifndef HIBOB_FUNCTIONS_STATUS_H
 #define HIBOB_FUNCTIONS_STATUS_H
@@ -14,29 +12,34 @@
 #include "nodes/pg_list.h"
 #include "session/exchange.h"
 
-/* What came of a look at a server. */
+/* Tells, beside the status, who has left. */
+#define STATUS_FIELD_TERMINATION "internal.terminationDate"
+
+/* The result of a probe. */
 typedef struct StatusFindings
 {
-	ErrorData  *error;			/* NULL: the answer was whole */
-	bool		configured;		/* there was enough to make a request with */
-	int			http_status;	/* 0: no answer */
-	double		latency;		/* ms until the answer began; -1: no answer */
+	ErrorData  *error;			/* NULL: the response was complete */
+	bool		configured;		/* the options sufficed for a request */
+	int			http_status;	/* 0: no response */
+	double		latency;		/* ms until the response began; -1: none */
 	RateLimit	limit;
-	const char *credentials;	/* the option that they come from, or NULL */
+	const char *credentials;	/* the option that has the token, or NULL */
 
-	/* If the answer was whole. */
+	/* If the response was complete. */
 	int64		people;
-	int64		active;			/* -1: cannot be told */
+	int64		active;			/* -1: unknown */
 	int64		former;
-	List	   *unreadable;		/* the categories that nobody carried */
+	List	   *unreadable;		/* categories without any field in the rows */
+	List	   *hidden;			/* requested fields that no row had */
 } StatusFindings;
 
 /*
- * Asks HiBob once, or twice if the first request fails, with the present
- * role's user mapping.  Raises only those errors that are not about the server
- * or about HiBob, such as that of a cancel; the others are findings.  The
- * result lies in the present memory context.
+ * Searches for all employees, with the user mapping of the current role, and
+ * requests some fields, a list of char * in the database's encoding.  A failure
+ * is tried again once.  Errors about the server or HiBob are findings; others,
+ * such as a cancel, are raised.  The result is in the current memory context.
  */
-extern StatusFindings *status_probe(const ForeignServer *server);
+extern StatusFindings *status_probe(const ForeignServer *server,
+									const List *fields);
 
 #endif							/* HIBOB_FUNCTIONS_STATUS_H */

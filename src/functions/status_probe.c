@@ -1,18 +1,18 @@
 /*
  * status_probe.c
- *		One search for people that tells how it stands with HiBob.
+ *		A search for all employees, for hibob_fdw_status().
  *
- * It names a field of each category that the catalogue's columns of people
- * need, and counts what comes.  HiBob leaves out what the service user may not
- * view, but shows as null what is merely empty: so a category of which nobody
- * carries anything is one that cannot be read.
+ * It requests fields of columns and one of each permission category, and counts
+ * the rows.  HiBob leaves out fields that the service user may not view, and
+ * returns null for those that are merely empty: a field that no row has cannot
+ * be read.
  *
- * It goes the ways of a scan, inside of a subtransaction: what would be the
- * error of a query is what the probe has found.
+ * The probe runs in a subtransaction, so that an error is a finding.
  */
 #include "postgres.h"
 
 #include "functions/status.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "portability/instr_time.h"
 #include "remote/response.h"
@@ -21,14 +21,12 @@
 #include "utils/datetime.h"
 #include "utils/memutils.h"
 
-/* What tells a former employee, beside the status. */
-#define FIELD_TERMINATION "internal.terminationDate"
-
 typedef struct Probe
 {
 	MemoryContext context;
 	MemoryContext row_context;
 	Oid			serverid;
+	const List *fields;			/* of the caller */
 	StatusFindings *findings;
 	ErrorSubject subject;
 	AcquiredChannel acquired;
@@ -38,14 +36,14 @@ typedef struct Probe
 	TableOptions options;
 	RequestFilter filter;
 	ExchangeCounters counters;
-	ResponseFindings seen;
+	ResponseFindings response_findings;
 	Response   *response;
 	instr_time	started;
 	const char *today;
 } Probe;
 
 /* ------------------------------------------------------------------------
- * What is asked for
+ * Fields
  * ------------------------------------------------------------------------
  */
 
@@ -70,36 +68,67 @@ static bool
 has_category(const Probe *probe, const char *category)
 {
 	for (int i = 0; i < probe->map.ncolumns; i++)
-		if (strcmp(category_of(probe, &probe->map.columns[i]), category) == 0)
+	{
+		const char *other = category_of(probe, &probe->map.columns[i]);
+
+		if (other != NULL && strcmp(other, category) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool
+has_field(const RowMap *map, const char *field)
+{
+	for (int i = 0; i < map->ncolumns; i++)
+		if (strcmp(map->columns[i].field, field) == 0)
 			return true;
 	return false;
 }
 
-/* The status, the end, and the first field of each other category. */
+static const char *
+field_to_utf8(const char *field)
+{
+	return pg_server_to_any(field, (int) strlen(field), PG_UTF8);
+}
+
+/*
+ * The status, the termination date, the first field of each other category, and
+ * those of the caller, as many as a request can name.
+ */
 static void
 choose_fields(Probe *probe)
 {
 	const Resource *resource = probe->map.resource;
+	RowMap	   *map = &probe->map;
+	ListCell   *lc;
 
-	probe->map.columns = palloc0(sizeof(RowColumn) * (resource->ncolumns + 2));
-	probe->status = add_column(&probe->map, RESOURCE_FIELD_STATUS);
-	probe->termination = add_column(&probe->map, FIELD_TERMINATION);
+	map->columns = palloc0(sizeof(RowColumn) * RESOURCE_MAX_FIELDS);
+	probe->status = add_column(map, RESOURCE_FIELD_STATUS);
+	probe->termination = add_column(map, STATUS_FIELD_TERMINATION);
 	for (int i = 0; i < resource->ncolumns; i++)
 	{
 		const char *field = resource->columns[i].field;
 		const char *category = resource_category(resource, field);
 
 		if (category != NULL && !has_category(probe, category))
-			add_column(&probe->map, field);
+			add_column(map, field);
+	}
+	foreach(lc, probe->fields)
+	{
+		const char *field = field_to_utf8(lfirst(lc));
+
+		if (map->ncolumns < RESOURCE_MAX_FIELDS && !has_field(map, field))
+			add_column(map, field);
 	}
 }
 
 /* ------------------------------------------------------------------------
- * What comes
+ * Rows
  * ------------------------------------------------------------------------
  */
 
-/* A value in the present row, or NULL; in UTF-8, which is ASCII here. */
+/* A value in the current row, or NULL; in UTF-8, which is ASCII here. */
 static const char *
 value_of(const RowRecord *record, const RowColumn *column, size_t *length)
 {
@@ -125,9 +154,9 @@ is_active(const Probe *probe, const RowRecord *record)
 }
 
 /*
- * Not active is also who is on leave or has yet to start, and the lifecycle's
- * words differ from account to account: it is the day in the past that tells
- * who has left.  Dates as ISO writes them compare as text.
+ * Employees who are on leave or have not started yet are not active either, and
+ * the names of lifecycle states differ between accounts: a termination date in
+ * the past tells who has left.  ISO dates compare as text.
  */
 static bool
 is_former(const Probe *probe, const RowRecord *record)
@@ -154,7 +183,7 @@ count_person(const Probe *probe)
 	MemoryContextReset(probe->row_context);
 }
 
-/* The answer has begun, if it is the first time that somebody says so. */
+/* The response has begun; only the first call counts. */
 static void
 note_latency(Probe *probe)
 {
@@ -167,15 +196,16 @@ note_latency(Probe *probe)
 	probe->findings->latency = INSTR_TIME_GET_MILLISEC(now);
 }
 
-/* Whether a field of a category has come, be it as null. */
+/* Whether a row had a field of a category, also as null. */
 static bool
-is_carried(const Probe *probe, const char *category)
+category_is_present(const Probe *probe, const char *category)
 {
 	for (int i = 0; i < probe->map.ncolumns; i++)
 	{
 		const RowColumn *column = &probe->map.columns[i];
+		const char *other = category_of(probe, column);
 
-		if (strcmp(category_of(probe, column), category) == 0 &&
+		if (other != NULL && strcmp(other, category) == 0 &&
 			response_has_field(probe->response, column))
 			return true;
 	}
@@ -193,7 +223,7 @@ is_listed(const List *texts, const char *text)
 	return false;
 }
 
-/* In the catalogue's order, which is the most important first. */
+/* In the order of the resource table, where the most important come first. */
 static List *
 unreadable_categories(const Probe *probe)
 {
@@ -206,10 +236,33 @@ unreadable_categories(const Probe *probe)
 												 resource->columns[i].field);
 
 		if (category != NULL && !is_listed(unreadable, category) &&
-			!is_carried(probe, category))
+			!category_is_present(probe, category))
 			unreadable = lappend(unreadable, (char *) category);
 	}
 	return unreadable;
+}
+
+/* Fields of the caller that were requested and that no row had. */
+static List *
+hidden_fields(const Probe *probe)
+{
+	List	   *hidden = NIL;
+	ListCell   *lc;
+
+	foreach(lc, probe->fields)
+	{
+		const char *field = field_to_utf8(lfirst(lc));
+
+		for (int i = 0; i < probe->map.ncolumns; i++)
+		{
+			const RowColumn *column = &probe->map.columns[i];
+
+			if (strcmp(column->field, field) == 0 &&
+				!response_has_field(probe->response, column))
+				hidden = lappend(hidden, lfirst(lc));
+		}
+	}
+	return hidden;
 }
 
 /* ------------------------------------------------------------------------
@@ -223,7 +276,7 @@ clean_up(void *arg)
 	connection_release(&((Probe *) arg)->acquired);
 }
 
-/* The session's day, as ISO writes it. */
+/* The date in the session's time zone, in ISO format. */
 static char *
 today(void)
 {
@@ -235,11 +288,10 @@ today(void)
 	return psprintf("%04d-%02d-%02d", year, month, day);
 }
 
-/*
- * In a memory context of its own, below the present one.
- */
+/* In a memory context of its own, a child of the current one. */
 static Probe *
-create_probe(const ForeignServer *server, StatusFindings *findings)
+create_probe(const ForeignServer *server, const List *fields,
+			 StatusFindings *findings)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
 												  "hibob_fdw probe",
@@ -255,6 +307,7 @@ create_probe(const ForeignServer *server, StatusFindings *findings)
 	probe->row_context = AllocSetContextCreate(context, "hibob_fdw probe row",
 											   ALLOCSET_SMALL_SIZES);
 	probe->serverid = server->serverid;
+	probe->fields = fields;
 	probe->findings = findings;
 	probe->map.resource = resource_find(RESOURCE_PEOPLE);
 	probe->map.table = RESOURCE_PEOPLE;
@@ -262,13 +315,13 @@ create_probe(const ForeignServer *server, StatusFindings *findings)
 	probe->subject.table = probe->map.table;
 	probe->options.resource = probe->map.resource;
 	probe->options.show_inactive = true;
-	probe->seen.context = context;
+	probe->response_findings.context = context;
 	return probe;
 }
 
 /*
- * What the channel knows of a request before this one is forgotten first: if
- * the credentials were refused lately, there is none.
+ * The channel forgets its last request first: there will be no other one if the
+ * credentials were rejected recently.
  */
 static void
 open_probe(Probe *probe)
@@ -285,7 +338,7 @@ open_probe(Probe *probe)
 		response_create(&probe->subject, &probe->acquired,
 						request_create(&probe->map, &probe->options,
 									   &probe->filter),
-						&probe->map, &probe->counters, &probe->seen, false);
+						&probe->map, &probe->counters, &probe->response_findings, false);
 	response_hurry(probe->response);
 }
 
@@ -310,8 +363,8 @@ run_probe(void *arg)
 }
 
 /*
- * Whether an error is about the server's definition, or about HiBob: what else
- * there is (a cancel, no memory, a mistake of ours) is the caller's.
+ * Whether an error is about the definition of the server or about HiBob.  Others,
+ * such as a cancel or a lack of memory, are raised.
  */
 static bool
 is_finding(const ErrorData *error, bool configured)
@@ -331,9 +384,9 @@ is_finding(const ErrorData *error, bool configured)
 	}
 }
 
-/* What the channel and the connection tell, whatever came of it. */
+/* What is known of the response even if it was an error. */
 static void
-note_answer(Probe *probe)
+note_response(Probe *probe)
 {
 	StatusFindings *findings = probe->findings;
 
@@ -346,10 +399,10 @@ note_answer(Probe *probe)
 }
 
 StatusFindings *
-status_probe(const ForeignServer *server)
+status_probe(const ForeignServer *server, const List *fields)
 {
 	StatusFindings *findings = palloc0(sizeof(StatusFindings));
-	Probe	   *probe = create_probe(server, findings);
+	Probe	   *probe = create_probe(server, fields, findings);
 
 	findings->latency = -1;
 	findings->error = run_in_subtransaction(run_probe, probe, probe->context);
@@ -357,9 +410,12 @@ status_probe(const ForeignServer *server)
 		!is_finding(findings->error, findings->configured))
 		ReThrowError(findings->error);
 	if (findings->configured)
-		note_answer(probe);
+		note_response(probe);
 	if (findings->error == NULL && findings->people > 0)
+	{
 		findings->unreadable = unreadable_categories(probe);
+		findings->hidden = hidden_fields(probe);
+	}
 	MemoryContextDelete(probe->context);
 	return findings;
 }

@@ -95,9 +95,10 @@ is(query($node, "SELECT '$row->{rate_limit_reset}' BETWEEN now()
 	AND now(), '$row->{latency}' > '0'::interval"), 't|t|t', '... and times');
 is(scalar @requests, 1, '... by one request');
 is_deeply([ sort @{ $requests[0]{body}{fields} } ],
-	[ qw(internal.status internal.terminationDate payroll.employment.type
-		root.id work.title work.workPhone) ],
-	'... for a field of each category');
+	[ sort qw(internal.status internal.terminationDate payroll.employment.type
+		root.email root.fullName root.id
+		work.department work.startDate work.title work.workPhone) ],
+	'... for a field of each category and those of the tables');
 ok($requests[0]{body}{showInactive}, '... of everybody');
 is(query($node, 'SELECT count(*) FROM pg_stat_activity WHERE
 	backend_type = \'client backend\''), '1', 'nobody else is there');
@@ -116,6 +117,16 @@ my @states = (
 			audience => 'employed' }, undef, 'degraded', 200, 1,
 		qr/"Work contact details".*: people\.work_phone, people\.work_mobile\. HiBob shows the service user no former/,
 		qr/view access.*Access data for/ ],
+	[ 'a field', { hidden_fields => ['root.email'] }, undef, 'degraded', 200, 1,
+		qr/^HiBob returns the fields of these columns for no employee, so they stay empty: bob\.people\.email\.$/,
+		qr/view access to these fields/ ],
+	[ 'a field that tells who has left',
+		{ hidden_fields => ['internal.terminationDate'] }, undef, 'degraded',
+		200, 1, qr/stay empty: people\.termination_date\.$/, qr/view access/ ],
+	[ 'a field and a category', { hidden_categories => ['lifecycle'],
+			hidden_fields => ['root.email'] }, undef, 'degraded', 200, 1,
+		qr/categories "Lifecycle".*: bob\.people\.status\. HiBob.*: bob\.people\.email\.$/,
+		qr/"Lifecycle"\. .*these fields/ ],
 	[ 'leavers', { audience => 'employed' }, undef, 'degraded', 200, 1,
 		qr/no former employee/,
 		qr/"Access data for".*remove the condition Lifecycle status = Employed/ ],
@@ -147,9 +158,9 @@ my @states = (
 	[ 'a web page', undef, { html => \1 }, 'unreachable', 200, 1,
 		qr/with a web page/, qr/base_url/ ],
 	[ 'another shape', undef, { body => '{"people":[]}' }, 'unreachable', 200,
-		1, qr/expected shape/, qr/other than HiBob.*base_url of server "bob"/ ],
+		1, qr/expected shape/, qr/may not come from HiBob.*base_url of server "bob"/ ],
 	[ 'no JSON', undef, { body => 'oops', content_type => 'text/plain' },
-		'unreachable', 200, 1, qr/not valid JSON/, qr/other than HiBob/ ],
+		'unreachable', 200, 1, qr/not valid JSON/, qr/may not come from HiBob/ ],
 	[ 'another path', { modules_off => ['/people'] }, undef, 'unreachable',
 		404, 1, qr/no resource/, qr/base_url/ ],
 	[ 'a redirect', undef, { redirect => 'http://127.0.0.1:1/' },
@@ -159,7 +170,7 @@ my @states = (
 		500, 2, qr/HiBob says: it broke \(key "boom"\)\.$/, qr/Try again/ ],
 );
 
-my @said;
+my %said;
 foreach my $case (@states)
 {
 	my ($name, $config, $fault, $status, $http, $n, $detail, $hint) = @$case;
@@ -174,7 +185,7 @@ foreach my $case (@states)
 	cmp_ok($took, '<', 5 * $SLOWNESS, '... soon');
 	is(defined $got->{people}, $status eq 'degraded', '... people');
 	is(defined $got->{latency}, defined $http, '... latency');
-	push @said, $got;
+	$said{$name} = $got;
 	note(join ' | ', map { $_ // '' }
 		  @$got{qw(status http_status detail hint)});
 }
@@ -187,21 +198,21 @@ cmp_ok(scalar(grep { /DEBUG:/ } @log), '>', 100, 'the log is one at debug5');
 is_deeply([ grep { /(ERROR|WARNING|FATAL|PANIC):/ } @log ], [],
 	'... without errors');
 is_deeply([ grep { /canary|\@example\.com|33328838840177/ } @log,
-		map { encode_json($_) } @said ], [], '... or data of employees');
+		map { encode_json($_) } values %said ], [], '... or data of employees');
 
 # Numbers where they are known, and none where they would be wrong.
-is_deeply([ @{ $said[0] }{qw(people active_people former_people)} ],
+is_deeply([ @{ $said{'a category'} }{qw(people active_people former_people)} ],
 	[ $people, undef, undef ], 'without the category: who is active?');
-is_deeply($said[1]{unreadable_categories},
+is_deeply($said{'all but one'}{unreadable_categories},
 	[ 'Work', 'Lifecycle', 'Employment', 'Work contact details' ],
 	'categories by name');
-is_deeply([ @{ $said[3] }{qw(former_people unreadable_categories)} ],
+is_deeply([ @{ $said{'leavers'} }{qw(former_people unreadable_categories)} ],
 	[ 0, [] ], 'no leavers');
-is_deeply([ @{ $said[4] }{qw(people active_people unreadable_categories)} ],
+is_deeply([ @{ $said{'nobody'} }{qw(people active_people unreadable_categories)} ],
 	[ 0, undef, undef ], 'nobody: nothing else can be told');
-is($said[8]{rate_limit_remaining}, 0, 'the limit is used up');
-is(query($node, "SELECT '$said[8]{rate_limit_reset}'::timestamptz -
-	'$said[8]{checked_at}' BETWEEN '25s' AND '35s'"), 't', '... until then');
+is($said{'the limit'}{rate_limit_remaining}, 0, 'the limit is used up');
+is(query($node, "SELECT '$said{'the limit'}{rate_limit_reset}'::timestamptz -
+	'$said{'the limit'}{checked_at}' BETWEEN '25s' AND '35s'"), 't', '... until then');
 
 # One failure is no failure.
 told(undef, { reset => 'before_headers' });
@@ -328,7 +339,7 @@ query($node, q{CREATE USER MAPPING FOR CURRENT_USER SERVER bare
 	OPTIONS (service_user_id 'SERVICE-5772', token 's3cret-canary-token')});
 told({ hidden_categories => ['lifecycle'] });
 like((look('bare'))[0]{detail},
-	qr/empty: people\.status, people\.lifecycle_status, people\.termination_date, people\.termination_reason\.$/,
+	qr/categories "Lifecycle", so these columns stay empty: people\.status, people\.lifecycle_status, people\.termination_date, people\.termination_reason\.$/,
 	'columns that a table would have');
 query($node, q{CREATE SCHEMA "My tables";
 	CREATE FOREIGN TABLE "My tables"."Staff" (id text, gone text
@@ -344,6 +355,15 @@ query($node, 'ALTER FOREIGN TABLE "My tables".wide '
 like((look('bare'))[0]{detail},
 	qr/empty: "My tables"\."Staff"\."End", "My tables"\.wide\.x, "My tables"\.wide\.x1, .* and 12 more\.$/,
 	'columns of tables, whatever state they are in');
+
+# Tables for which missing fields are ignored.
+told({ hidden_fields => ['internal.notice'] });
+is((look('bare'))[0]{status}, 'degraded', 'a field of a table');
+query($node, q{ALTER FOREIGN TABLE "My tables".wide OPTIONS (ADD on_missing_field 'ignore')});
+is((look('bare'))[0]{status}, 'healthy', '... where missing fields are ignored');
+query($node, q{ALTER FOREIGN TABLE "My tables".wide OPTIONS (DROP on_missing_field);
+	ALTER SERVER bare OPTIONS (ADD on_missing_field 'ignore')});
+is((look('bare'))[0]{status}, 'healthy', '... by an option of the server');
 told();
 
 # Roles.
@@ -367,15 +387,18 @@ query($node, 'GRANT EXECUTE ON FUNCTION hibob_fdw_status TO reader, stranger');
 requests($sim);
 is(query($node, q{SET ROLE reader; SELECT server, status
 	FROM hibob_fdw_status()}),
-	"a_twin|healthy\nbob|not configured\nown|not configured",
+	"a_twin|healthy\nbare|not permitted\nbob|not configured\nclosed|not permitted\n"
+	  . "own|not configured\nuntrusted|not permitted",
 	'a role has its own mappings');
 is(scalar requests($sim), 1, '... and nothing else is asked');
 ($out, $err) = session($node, q{SET ROLE reader;
 	SELECT detail, hint FROM hibob_fdw_status('own')});
 like($out, qr/^Host "127\.0\.0\.1" .* not allowed\.\|.*hibob_fdw\.allowed_hosts/,
 	'a host that is not allowed');
-is(query($node, q{SET ROLE stranger; SELECT count(*) FROM hibob_fdw_status()}),
-	'0', 'without USAGE there is nothing to see');
+is(query($node, q{SET ROLE stranger; SELECT server, status, detail, hint
+		FROM hibob_fdw_status() WHERE server IN ('bare', 'bob')}),
+	join("\n", map { "$_|not permitted|Permission denied for foreign server $_.|GRANT USAGE ON FOREIGN SERVER $_ TO stranger;" }
+		'bare', 'bob'), 'without USAGE the reason, for every server');
 is((query_error($node,
 	q{SET ROLE stranger; SELECT hibob_fdw_status('bob')}))[0], '42501',
 	'... and a name is an error');
