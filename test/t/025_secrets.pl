@@ -307,8 +307,11 @@ foreach my $role (sort keys %refused)
 is((query_error($node, 'GRANT EXECUTE ON FUNCTION hibob_fdw_status TO stranger;
 	SET ROLE stranger; SELECT * FROM hibob_fdw_status($$bob$$)'))[0], '42501',
 	'the function of a server takes USAGE on it, too');
-is(query($node, 'SET ROLE stranger; SELECT count(*) FROM hibob_fdw_status()'),
-	'0', '... or leaves it out');
+is(query($node, q{SET ROLE stranger; SELECT DISTINCT status, people, rate_limit
+	FROM hibob_fdw_status()}), 'not permitted||', '... and makes no request without');
+is((query_error($node,
+	q{SET ROLE stranger; SELECT hibob_fdw_metadata('bob', 'fields')}))[0], '42501',
+	'... as does the metadata');
 is(query($node, 'SET ROLE stranger;
 	SELECT count(*) FROM hibob_fdw_get_connections(), hibob_fdw_version();
 	SELECT hibob_fdw_disconnect_all()'), "0\nf", 'the harmless ones are for all');
@@ -324,7 +327,9 @@ my %for_whom = (
 	'hibob_fdw_disconnect(name)' => 'PUBLIC: of the own session',
 	'hibob_fdw_disconnect_all()' => 'PUBLIC: of the own session',
 	'hibob_fdw_status(name)' => 'nobody: asks HiBob',
-	'hibob_fdw_comment_columns(name)' => 'nobody: asks HiBob, changes comments',
+	'hibob_fdw_comment_columns(name)' => 'nobody: makes requests, changes comments',
+	'hibob_fdw_columns(name)' => 'PUBLIC: reads the system catalogs',
+	'hibob_fdw_metadata(name,text)' => 'PUBLIC: needs USAGE on the server',
 	'hibob_fdw_statistics()' => 'PUBLIC: of the own session',
 	'hibob_fdw_statistics' => 'PUBLIC: of the own session',
 	'hibob_fdw_statistics_reset()' => 'PUBLIC: of the own session',
