@@ -236,7 +236,33 @@ SELECT server_option('ca_file', '/etc/passwd', 'no such file');
 -- A proxy stays where a superuser put it: no other address through it.
 SELECT attempt('ALTER SERVER proxied OPTIONS (base_url ''https://x.com'')');
 SELECT attempt('ALTER SERVER proxied OPTIONS (DROP proxy)');
+SELECT attempt('CREATE USER MAPPING FOR CURRENT_USER SERVER proxied
+				OPTIONS (service_user_id ''SERVICE-1'', token_file ''/run/x'')');
 RESET ROLE;
+DROP USER MAPPING FOR CURRENT_USER SERVER bob;
+SELECT mapping_options($$service_user_id 'SERVICE-1', token_file 'run/hush'$$);
+SELECT mapping_options($$service_user_id 'SERVICE-1', token 'hush',
+						 token_file '/run/x'$$);
+SELECT mapping_options($$service_user_id '', token_file '/run/x'$$);
+CREATE USER MAPPING FOR CURRENT_USER SERVER bob OPTIONS (token_file '/run/x');
+SELECT attempt('ALTER USER MAPPING FOR CURRENT_USER SERVER bob
+				OPTIONS (DROP token_file)');
+
+--
+-- Entries of the setting that no base_url can match
+--
+SET hibob_fdw.allowed_hosts = 'bob.example.com, gateway, 10.0.0.1, fd00::1';
+SET hibob_fdw.allowed_hosts = '';
+SET hibob_fdw.allowed_hosts = 'bob.example.com, host:8443';
+SET hibob_fdw.allowed_hosts = '*.example.com';
+SET hibob_fdw.allowed_hosts = 'https://bob.example.com';
+SET hibob_fdw.allowed_hosts = 'bob.example.com/v1';
+SET hibob_fdw.allowed_hosts = '[::1]';
+SET hibob_fdw.allowed_hosts = '0:0:0:0:0:0:0:1';
+SET hibob_fdw.allowed_hosts = '127.1';
+SET hibob_fdw.allowed_hosts = '10.0.0.0/8';
+SET hibob_fdw.allowed_hosts = 'a b';
+SHOW hibob_fdw.allowed_hosts;
 
 -- Clean up.
 DROP SERVER proxied;

@@ -61,8 +61,8 @@ is_empty(const StatsFigures *figures)
  * hibob_fdw_statistics() returns setof record
  *
  * A row for each server and endpoint that this session sent requests to: name,
- * text, counts as bigint, the time slept for the rate limit as interval, the last
- * error as text, times as timestamptz.
+ * text, counts as bigint, the time slept for the rate limit as interval, the
+ * last error as text, times as timestamptz.
  */
 Datum
 hibob_fdw_statistics(PG_FUNCTION_ARGS)
@@ -100,8 +100,8 @@ hibob_fdw_statistics_reset(PG_FUNCTION_ARGS)
 }
 
 /*
- * The name of another database may be in another encoding: what is not valid in
- * this database's becomes question marks.
+ * The name of another database may be in another encoding: what is not valid
+ * in this database's becomes question marks.
  */
 static void
 replace_invalid(NameData *name)
@@ -126,9 +126,9 @@ require_cluster(void)
 /*
  * hibob_fdw_cluster_statistics() returns setof record
  *
- * The same for all sessions since the server started, with the database as name
- * in front, null if it was dropped.  Raises an error if the library was not
- * loaded at the server's start.
+ * The same for all sessions since the server started, with the database as
+ * name in front, null if it was dropped.  Raises an error if the library was
+ * not loaded at the server's start.
  */
 Datum
 hibob_fdw_cluster_statistics(PG_FUNCTION_ARGS)

@@ -55,9 +55,9 @@ has_control_character(const char *value)
 }
 
 /*
- * Any line of text that is not empty.  No control characters, since the text
- * goes into headers, addresses or messages; a line break at the end is what a
- * careless copy of a token brings along.
+ * A line of text that is not empty.  No control characters, since the text
+ * goes into headers, addresses or messages; a copied token often has a line
+ * break at its end.
  */
 static const char *
 parse_text(const OptionRule *rule pg_attribute_unused(), const char *value,
@@ -71,7 +71,7 @@ parse_text(const OptionRule *rule pg_attribute_unused(), const char *value,
 	return NULL;
 }
 
-/* What becomes a part of a path. */
+/* A segment of a path. */
 static const char *
 parse_id(const OptionRule *rule, const char *value, void *place)
 {
@@ -111,8 +111,8 @@ parse_file(const OptionRule *rule, const char *value, void *place)
 }
 
 /*
- * libcurl reads the file.  It need not exist yet, so that a dump can be restored
- * first, but reading a FIFO or a device might never end.
+ * libcurl reads the file.  It need not exist yet, so that a dump can be
+ * restored first, but reading a FIFO or a device might never end.
  */
 static const char *
 parse_ca_file(const OptionRule *rule, const char *value, void *place)
@@ -140,7 +140,7 @@ parse_url(const OptionRule *rule pg_attribute_unused(), const char *value,
 	return NULL;
 }
 
-/* An integer in the unit that flags say, within the rule's range. */
+/* An integer in the unit of the flags, within the rule's range. */
 static bool
 parse_in_range(const OptionRule *rule, const char *value, int flags,
 			   int *result)
@@ -150,8 +150,8 @@ parse_in_range(const OptionRule *rule, const char *value, int flags,
 }
 
 /*
- * What a setting in milliseconds takes: '500ms', '10s', '2min', or a bare
- * number.  Fractions are rounded as there.
+ * The same values as for a setting in milliseconds: '500ms', '10s', '2min', or
+ * a bare number.  Fractions are rounded likewise.
  */
 static const char *
 parse_duration(const OptionRule *rule, const char *value, void *place)
@@ -165,7 +165,7 @@ parse_count(const OptionRule *rule, const char *value, void *place)
 	return parse_in_range(rule, value, 0, place) ? NULL : NO_DETAIL;
 }
 
-/* An employee count: wider in its struct than what can be set. */
+/* A number of rows: the struct's member is wider than what can be set. */
 static const char *
 parse_count64(const OptionRule *rule, const char *value, void *place)
 {
@@ -201,7 +201,7 @@ StaticAssertDecl(sizeof(MissingField) == sizeof(int) &&
 				 sizeof(ValueForm) == sizeof(int),
 				 "parse_word() stores an enum as an int");
 
-/* A word's place in its list is the value of its enum. */
+/* The position of a word in its list is the value of the enum. */
 static const char *
 parse_word(const OptionRule *rule, const char *value, void *place)
 {
@@ -243,10 +243,7 @@ option_key_defect(const char *value)
 	return NULL;
 }
 
-/*
- * Keys with dots between them.  A key may have spaces, as HiBob's own have
- * where an account named them.
- */
+/* Keys with dots between them.  A key that an account named may have spaces. */
 static const char *
 parse_keys(const OptionRule *rule, const char *value, void *place)
 {
@@ -255,7 +252,7 @@ parse_keys(const OptionRule *rule, const char *value, void *place)
 	return defect != NULL ? defect : parse_text(rule, value, place);
 }
 
-/* Whether one of several keys is an asterisk. */
+/* Whether one of the keys is an asterisk. */
 static bool
 has_asterisk_key(const char *value)
 {
@@ -267,9 +264,9 @@ has_asterisk_key(const char *value)
 }
 
 /*
- * A path of keys, or a report's label, which may have dots anywhere; which of
- * the two it is only the table can tell, so its keys are checked when they are
- * used.  'work.*' is refused, since it looks as if it meant all fields of a
+ * A path of keys, or a report's label, which may have dots anywhere.  Which of
+ * the two it is depends on the table, so the keys are checked when they are
+ * used.  'work.*' is an error, since it looks as if it meant all fields of a
  * category.
  */
 static const char *
@@ -292,7 +289,7 @@ static const char *const missing_field_words[] = {
 static const char *const value_form_words[] = {"machine", "human", NULL};
 static const char *const import_fields_words[] = {"core", "all", NULL};
 
-/* What a rule says first: its name, where its value goes, and how. */
+/* The beginning of a rule: name, parser, and where it stores the value. */
 #define SERVER(option, field, parser) \
 	.name = option, .catalog = ForeignServerRelationId, \
 	.parse = parser, .offset = offsetof(ServerOptions, field)

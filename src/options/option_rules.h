@@ -14,7 +14,7 @@
 
 /*
  * The options of IMPORT FOREIGN SCHEMA belong to no catalog's objects.  The
- * server never asks the validator for this one.
+ * server never calls the validator for this catalog.
  */
 #define OPTION_IMPORT NamespaceRelationId
 
@@ -33,7 +33,7 @@ struct OptionRule
 	const char *name;
 	Oid			catalog;		/* of the objects that it belongs to */
 	OptionParser parse;
-	size_t		offset;			/* of its place in the result of a lookup */
+	size_t		offset;			/* of its member in the struct of options */
 	const char *valid;			/* for a hint: goes on after "Valid is " */
 	int			min;
 	int			max;

@@ -3,8 +3,8 @@
  *		Validates options when they are set, and reads them when they are
  *		needed.
  *
- * One table, "rules", says what options there are, and one reader applies it.
- * The validator is the reader with its result thrown away, so that what can be
+ * The table "option_rules" defines the options, and one reader applies it.
+ * The validator calls the reader and ignores the result, so that what can be
  * set is exactly what can be read.
  *
  * Knows catalogs and HiBob's resources, not what the options are used for.
@@ -31,10 +31,10 @@
 #define SECOND		1000		/* in milliseconds */
 
 /*
- * Costs are in the planner's unit, the read of a page in sequence, taken as a
- * tenth of a millisecond.  A request takes some 200 ms; an employee, of one or
- * two kilobytes, some 0.1 ms of transfer and parsing.  So a few requests for
- * single employees win over one search for thousands, and only a few.
+ * Costs are in the planner's unit, the sequential read of a page, assumed to
+ * take a tenth of a millisecond.  A request takes some 200 ms; an employee, of
+ * one or two kilobytes, some 0.1 ms of transfer and parsing.  So a few
+ * requests for single employees are cheaper than one search for thousands.
  */
 #define DEFAULT_STARTUP_COST	2000.0
 #define DEFAULT_TUPLE_COST		0.1
@@ -119,7 +119,7 @@ hint_from_names(const char *what, const char *name, List *valid,
  * ------------------------------------------------------------------------
  */
 
-/* What the catalogs' objects are called in messages. */
+/* How messages name the objects of the catalogs. */
 static const struct
 {
 	Oid			catalog;
@@ -146,7 +146,7 @@ option_names(Oid catalog)
 	return names;
 }
 
-/* Whether a table of a resource can have one of the particular options. */
+/* Whether a table of a resource can have an option that only some have. */
 static bool
 resource_has_option(const Resource *resource, const char *option)
 {
@@ -155,7 +155,7 @@ resource_has_option(const Resource *resource, const char *option)
 		 strcmp(resource->id_option, option) == 0);
 }
 
-/* The names of all resources, or of those alone that have an option. */
+/* The names of all resources, or of those that have an option. */
 static List *
 resource_names(const char *option)
 {
@@ -170,7 +170,7 @@ resource_names(const char *option)
 	return names;
 }
 
-/* The values that an option can have, if they can be listed; else NIL. */
+/* The values that an option can have; NIL if they cannot be listed. */
 static List *
 valid_values(const OptionRule *rule)
 {
@@ -200,7 +200,7 @@ option_objects(const char *name)
 	return NULL;
 }
 
-/* Whoever gives a server a token is told where tokens belong. */
+/* The detail says where an option belongs, such as a token given to a server. */
 static void
 report_unknown_option(const char *name, Oid catalog)
 {
@@ -212,12 +212,12 @@ report_unknown_option(const char *name, Oid catalog)
 			 errmsg("invalid option \"%s\"", name),
 			 elsewhere != NULL ?
 			 errdetail("It is an option of %s.", elsewhere) : 0,
-			 valid == NIL ? errhint("There are no options here.") :
+			 valid == NIL ? errhint("This object has no options.") :
 			 errhint("%s", hint_from_names("option", name, valid,
 										   "Valid options here are"))));
 }
 
-/* The detail may say why a value is not valid; the hint says what is. */
+/* The detail may say why a value is not valid; the hint says which ones are. */
 static void
 report_invalid_value(const OptionRule *rule, const char *value,
 					 const char *detail)
@@ -273,8 +273,8 @@ option_value(List *options, const char *name)
 
 /*
  * Checks that all required options are set and not empty.  The hint is a
- * statement that can be used once its names are replaced; it never contains the
- * given values.
+ * statement that can be used once its names are replaced; it never contains
+ * the given values.
  */
 static void
 check_required(List *options, Oid catalog)
@@ -302,11 +302,11 @@ check_required(List *options, Oid catalog)
 }
 
 /*
- * Reads options of a catalog's object into the struct that their rules are
- * made for.  What is not set keeps the value that it has there.
+ * Reads the options of a catalog's object into the struct that their rules
+ * describe.  Options that are not set keep the value that they have there.
  *
- * Names come first: who wrote "password" for "token" should hear of that, and
- * not that the token is missing.
+ * Names are checked first: the error for "password" instead of "token" should
+ * name the wrong option, not say that the token is missing.
  */
 static void
 read_options(List *options, Oid catalog, void *result)
@@ -331,7 +331,7 @@ read_options(List *options, Oid catalog, void *result)
 	}
 }
 
-/* The defaults that the manual promises, then what is set. */
+/* The documented defaults, then the options that are set. */
 static void
 read_server(List *options, ServerOptions *result)
 {
@@ -350,7 +350,7 @@ read_server(List *options, ServerOptions *result)
 	read_options(options, ForeignServerRelationId, result);
 }
 
-/* An option that the table's resource could not heed must not be ignored. */
+/* An option that has no effect on the table's resource is an error. */
 static void
 check_resource_options(List *options, const Resource *resource)
 {
@@ -371,7 +371,7 @@ check_resource_options(List *options, const Resource *resource)
 	}
 }
 
-/* A resource that is one of many such things has to be told which. */
+/* A table of a report or a custom table has to name it. */
 static void
 check_id_option(const Resource *resource, const char *id)
 {
@@ -386,7 +386,7 @@ check_id_option(const Resource *resource, const char *id)
 					 many, resource->name, resource->id_option)));
 }
 
-/* What the resource's own options add to the query string. */
+/* What the options of a resource add to the query string. */
 static const char *
 join_parameters(List *options, const Resource *resource)
 {
@@ -462,9 +462,11 @@ check_privileges(List *options, Oid catalog)
 }
 
 /*
- * Called by the server with all options that an object would have after a
- * CREATE or ALTER, so that a missing one shows too.  A column's options come
- * without their table: whether the resource knows the field shows only when
+ * hibob_fdw_validator(options text[], catalog oid) returns void
+ *
+ * The server passes all options that an object would have after a CREATE or
+ * ALTER, so that a missing one is found, too.  It passes the options of a
+ * column without the table: whether the resource has the field is checked when
  * the column is read.
  */
 Datum
@@ -493,7 +495,7 @@ hibob_fdw_validator(PG_FUNCTION_ARGS)
 			read_mapping(options, &ignored.mapping);
 			break;
 		default:
-			/* the wrapper itself has no rules, so that any option is wrong */
+			/* the wrapper itself has no rules, so any option is an error */
 			read_options(options, catalog, &ignored);
 			break;
 	}
@@ -549,7 +551,7 @@ mapping_options(const UserMapping *mapping)
 	return result;
 }
 
-/* The columns that a resource's catalogue has. */
+/* The columns of a resource. */
 static List *
 column_names(const Resource *resource)
 {
@@ -560,7 +562,7 @@ column_names(const Resource *resource)
 	return names;
 }
 
-/* What a field looks like, as the hint's statement has it. */
+/* An example of a field, for the statement in a hint. */
 static const char *
 example_field(const Resource *resource)
 {
@@ -579,8 +581,8 @@ example_field(const Resource *resource)
 }
 
 /*
- * Neither the column's options nor its name say which field it is.  The hint's
- * statement can be used as it stands but for the field.
+ * Neither the column's options nor its name determine the field.  The
+ * statement in the hint can be used once its field is replaced.
  */
 static void
 report_unknown_column(Oid relid, const char *attname,
@@ -662,9 +664,8 @@ id_option_defect(const Resource *resource, const char *id)
 }
 
 /*
- * The catalogue's entry holds for a column of its name, unless the column says
- * that it is another field: then its form and path are that field's, not the
- * entry's.
+ * The entry of the resource table applies to a column of its name, unless the
+ * option "field" names another field: then form and path are not the entry's.
  */
 ColumnOptions *
 column_options_if_known(Oid relid, AttrNumber attnum, const char *attname,

@@ -120,8 +120,8 @@ extern const char *hint_closest_name(const char *name, List *valid);
 extern char *hint_join_names(List *names);
 
 /*
- * A hint with the closest name and all valid ones.  "what" is the kind of thing;
- * the introduction goes before the list.
+ * A hint with the closest name and all valid ones.  "what" is the kind of
+ * thing; the introduction goes before the list.
  */
 extern char *hint_from_names(const char *what, const char *name, List *valid,
 							 const char *introduction);

@@ -12,11 +12,11 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "http/http.h"
 #include "remote/result_cache.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/syscache.h"
-#include "utils/timestamp.h"
 
 /* Cached results; a new one replaces the one that expires first. */
 #define MAX_ENTRIES 32
@@ -30,12 +30,12 @@ struct CacheEntry
 	int			readers;
 	bool		stale;			/* to be removed */
 	uint64		invalidations_before;	/* number of them at its creation */
-	TimestampTz created;
+	int64		created;		/* by http_now_ms() */
 
 	/* Of a cached result. */
 	const char *key;			/* NULL: it is none */
 	Bitmapset  *columns;
-	TimestampTz expires;
+	int64		expires;		/* likewise */
 	bool		all;			/* rows of the table */
 };
 
@@ -88,7 +88,7 @@ invalidate_table(Datum arg, Oid relid)
 static void
 remove_stale_entries(void)
 {
-	TimestampTz now = GetCurrentTimestamp();
+	int64		now = http_now_ms();
 
 	for (int i = nentries - 1; i >= 0; i--)
 		if (entries[i]->stale || entries[i]->expires <= now)
@@ -171,7 +171,7 @@ cache_create(CacheReader *reader, Oid relid, Oid serverid)
 	entry->relid = relid;
 	entry->serverid = serverid;
 	entry->invalidations_before = invalidations;
-	entry->created = GetCurrentTimestamp();
+	entry->created = http_now_ms();
 	entry->rows = row_store_create();
 	MemoryContextSwitchTo(old);
 	MemoryContextSetParent(context, CacheMemoryContext);
@@ -199,13 +199,13 @@ cache_publish(CacheReader *reader, const char *key, const Bitmapset *columns,
 			  int ttl, bool all)
 {
 	CacheEntry *entry = reader->entry;
-	TimestampTz expires = TimestampTzPlusMilliseconds(entry->created, ttl);
+	int64		expires = entry->created + ttl;
 	const char *copy;
 	MemoryContext old;
 
 	/* The rows may be those of another server or table by now, or too old. */
 	if (entry->invalidations_before != invalidations ||
-		expires <= GetCurrentTimestamp())
+		expires <= http_now_ms())
 		return;
 	old = MemoryContextSwitchTo(entry->context);
 	copy = pstrdup(key);

@@ -66,7 +66,7 @@ check_allowed_hosts(char **newval, void **extra, GucSource source)
 	{
 		if (is_host(lfirst(lc)))
 			continue;
-		GUC_check_errdetail("\"%s\" is not a host name or address.",
+		GUC_check_errdetail("\"%s\" is not a host name or an address in its usual form.",
 							(char *) lfirst(lc));
 		GUC_check_errhint("List hosts without scheme, port, path, brackets or wildcard. A host is allowed with all its ports, and each host needs an entry of its own.");
 		return false;

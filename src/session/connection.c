@@ -2,11 +2,12 @@
  * connection.c
  *		What a session keeps for a user mapping.
  *
- * A Connection lies in a memory context of its own below CacheMemoryContext.  It
- * is replaced, not changed, when its server or mapping is altered: it leaves the
- * list of connections with the next request for one, and is freed when its last
- * channel is released.  So new credentials never travel over a channel that was
- * opened for old ones, and what HiBob said to the old ones is forgotten.
+ * A Connection lies in a memory context of its own below CacheMemoryContext.
+ * It is replaced, not changed, when its server or mapping is altered: it
+ * leaves the list of connections with the next request for one, and is freed
+ * when its last channel is released.  So new credentials never travel over a
+ * channel that was opened for old ones, and what HiBob said to the old ones is
+ * forgotten.
  *
  * A session keeps a bounded number of connections and of idle channels.  Those
  * that were not used for longest go first.
@@ -191,9 +192,9 @@ detach(Connection *connection)
 }
 
 /*
- * Marks the connections of an altered server or mapping.  This callback runs at
- * any catalog access: it must not free what a caller up the stack may be using,
- * so that is left to detach_stale().
+ * Marks the connections of an altered server or mapping.  This callback runs
+ * at any catalog access: it must not free what a caller up the stack may be
+ * using, so that is left to detach_stale().
  */
 static void
 invalidate(Datum arg, int cacheid, uint32 hashvalue)
@@ -279,10 +280,10 @@ compute_digest(uint8 *result, const void *const *parts, const size_t *lengths,
 }
 
 /*
- * The identities for the limiters.  HiBob limits the account of a service user,
- * whatever the database calls the mapping.  That it rejected credentials counts
- * until the mapping or the server is altered, even to the same values: so these
- * are identified by the versions of their catalog rows, too.
+ * The identities for the limiters.  HiBob limits the account of a service
+ * user, whatever the database calls the mapping.  That it rejected credentials
+ * counts until the mapping or the server is altered, even to the same values:
+ * so these are identified by the versions of their catalog rows, too.
  */
 static void
 compute_identities(const Connection *connection, const char *service_user_id,
@@ -315,8 +316,9 @@ row_version(int cacheid, Oid oid)
 }
 
 /*
- * Reads the token file into "line".  Returns a sentence that says why it cannot
- * be used, or NULL: then the results point to the options and into "line".
+ * Reads the token file into "line".  Returns a sentence that says why it
+ * cannot be used, or NULL: then the results point to the options and into
+ * "line".
  */
 static char *
 read_token_file(const MappingOptions *mapping, char *line,
@@ -486,10 +488,10 @@ mapping_role(const UserMapping *mapping)
 }
 
 /*
- * Reads a server and a mapping.  While one is read the other may be altered: the
- * credentials of the new definition must not go to the address of the old one.
- * If that happens again and again, the last reading counts; the connection is
- * used once then.
+ * Reads a server and a mapping.  While one is read the other may be altered:
+ * the credentials of the new definition must not go to the address of the old
+ * one.  If that happens again and again, the last reading counts; the
+ * connection is used once then.
  */
 static Definition
 read_definition(Oid userid, Oid serverid)
@@ -595,9 +597,9 @@ find(Oid umid)
  */
 
 /*
- * A new channel.  If there are no descriptors left, idle channels of the session
- * are closed, the oldest first.  If that does not help: NULL for a channel that
- * is optional, otherwise an error.
+ * A new channel.  If there are no descriptors left, idle channels of the
+ * session are closed, the oldest first.  If that does not help: NULL for a
+ * channel that is optional, otherwise an error.
  */
 static HttpChannel *
 open_channel(const Connection *connection, bool optional)

@@ -33,9 +33,9 @@ extern void connection_init(void);
 
 /*
  * Acquires a channel of the connection for a role's user mapping on a server.
- * Raises an error if there is no mapping, if the server's address is not allowed
- * or if there are no descriptors left.  The caller has arranged before that
- * connection_release() is called, also after an error.
+ * Raises an error if there is no mapping, if the server's address is not
+ * allowed or if there are no descriptors left.  The caller has arranged before
+ * that connection_release() is called, also after an error.
  */
 extern void connection_acquire(Oid userid, Oid serverid,
 							   AcquiredChannel *acquired);
@@ -48,14 +48,14 @@ extern bool connection_acquire_another(const AcquiredChannel *of,
 									   AcquiredChannel *acquired);
 
 /*
- * Ends the channel's exchange and gives the channel back.  Does nothing if none
- * was acquired.  Never raises an error: it is called during aborts.
+ * Ends the channel's exchange and gives the channel back.  Does nothing if
+ * none was acquired.  Never raises an error: it is called during aborts.
  */
 extern void connection_release(AcquiredChannel *acquired);
 
 /*
- * A request to a path below the server's base URL, with the credentials.  These
- * strings stay where they are, and change with the credentials.
+ * A request to a path below the server's base URL, with the credentials.
+ * These strings stay where they are, and change with the credentials.
  */
 extern void connection_request(const Connection *connection,
 							   const char *method, const char *path,
@@ -64,8 +64,8 @@ extern void connection_request(const Connection *connection,
 extern const ServerOptions *connection_options(const Connection *connection);
 
 /*
- * The limiters of the credentials, until these or the server are altered, and of
- * an endpoint.  Both live as long as the connection.
+ * The limiters of the credentials, until these or the server are altered, and
+ * of an endpoint.  Both live as long as the connection.
  */
 extern Limiter *connection_credentials_limiter(const Connection *connection);
 extern Limiter *connection_limiter(Connection *connection,
@@ -75,8 +75,9 @@ extern Limiter *connection_limiter(Connection *connection,
  * Credentials that come from a file can change while the connection is in use;
  * then they get another version.
  *
- * connection_renew_credentials() reads the file again.  True if the credentials
- * are not of that version any more.  A file that cannot be used changes nothing.
+ * connection_renew_credentials() reads the file again.  True if the
+ * credentials are not of that version any more.  A file that cannot be used
+ * changes nothing.
  */
 extern uint64 connection_credentials_version(const Connection *connection);
 extern bool connection_renew_credentials(Connection *connection,

@@ -3,13 +3,13 @@
  *		When a request is sent, retried or delayed.
  *
  * Two budgets bound the tries.  Failures (no response, or a 5xx) are retried
- * max_retries times, after a back-off.  A request beyond the rate limit (429) is
- * retried as long as the time slept for the limit stays within
+ * max_retries times, after a back-off.  A request beyond the rate limit (429)
+ * is retried as long as the time slept for the limit stays within
  * max_rate_limit_wait, however often that is.  Besides, a 401 is retried once
  * if the credentials have changed since they were read.
  *
- * Only exchange_wait_any() sleeps: an exchange that has to wait is UNSENT, with
- * a time to wake up at.
+ * Only exchange_wait_any() sleeps: an exchange that has to wait is UNSENT,
+ * with a time to wake up at.
  */
 #include "postgres.h"
 
@@ -123,8 +123,8 @@ retry_after(HttpChannel *channel)
 /*
  * When that window ends, by http_now_ms().  The server's clock tells how long
  * it is from the response on, but the response may have been here for a while;
- * our own clock tells more exactly, where it agrees with the server's.  A second
- * is added for rounding.
+ * our own clock tells more exactly, where it agrees with the server's.  A
+ * second is added for rounding.
  */
 static int64
 local_reset(const Exchange *exchange, int64 end)
@@ -195,8 +195,8 @@ uncharged(const Exchange *exchange, int64 wake)
 }
 
 /*
- * Charges an exchange's delay to the rate limit's budget; beforehand, so that a
- * cancelled sleep counts, too.  Delays of several exchanges at the same time
+ * Charges an exchange's delay to the rate limit's budget; beforehand, so that
+ * a cancelled sleep counts, too.  Delays of several exchanges at the same time
  * count once.
  */
 static void
@@ -227,8 +227,8 @@ delay_for_limit(Exchange *exchange, int64 milliseconds)
 }
 
 /*
- * Ends a delay early: a response to another exchange described a new window, or
- * left more requests than there seemed to be.  The rest is refunded for all
+ * Ends a delay early: a response to another exchange described a new window,
+ * or left more requests than there seemed to be.  The rest is refunded for all
  * exchanges; one that still waits charges it again with its next poll.
  */
 static void
@@ -377,9 +377,9 @@ send_request(Exchange *exchange)
 }
 
 /*
- * Whether another try can have a better outcome.  A peer that is not trusted or
- * silent will be so again, and a failure amid what was already used cannot be
- * undone.
+ * Whether another try can have a better outcome.  A peer that is not trusted
+ * or silent will be so again, and a failure amid what was already used cannot
+ * be undone.
  */
 static TryResult
 classify_failure(const Exchange *exchange)
@@ -399,8 +399,9 @@ classify_failure(const Exchange *exchange)
 }
 
 /*
- * Deals with the head of a response, or with its absence, before other requests
- * may be sent.  True if the credentials have changed since the request was sent.
+ * Deals with the head of a response, or with its absence, before other
+ * requests may be sent.  True if the credentials have changed since the
+ * request was sent.
  */
 static bool
 finish_head(Exchange *exchange, int status)
@@ -421,8 +422,8 @@ finish_head(Exchange *exchange, int status)
 }
 
 /*
- * A status is classified once a try, so that the result cannot change while the
- * caller reads the body.  A 429 is one even if its body breaks off.
+ * A status is classified once a try, so that the result cannot change while
+ * the caller reads the body.  A 429 is one even if its body breaks off.
  */
 static TryResult
 classify(Exchange *exchange, HttpProgress progress)
@@ -442,7 +443,7 @@ classify(Exchange *exchange, HttpProgress progress)
 	return TRY_FINAL;
 }
 
-/* Goes on ending a try that is not used.  Its connection is kept if that is cheap. */
+/* Reads on in a response that is not used, if that keeps its connection. */
 static void
 discard(Exchange *exchange, HttpProgress progress)
 {
@@ -468,8 +469,8 @@ begin_discard(Exchange *exchange, HttpProgress progress)
 }
 
 /*
- * After a failure.  If a server that is down says when to come back, that counts
- * as far as the budget for such waits goes.
+ * After a failure.  If a server that is down says when to come back, that
+ * counts as far as the budget for such waits goes.
  */
 static void
 prepare_retry(Exchange *exchange, HttpProgress progress)
@@ -520,9 +521,9 @@ result_of(const Exchange *exchange, HttpProgress progress)
 }
 
 /*
- * Whether the request may be sent.  With credentials that had no response yet it
- * may, even if the limit was used up: after ALTER USER MAPPING one request gets
- * through.
+ * Whether the request may be sent.  With credentials that had no response yet
+ * it may, even if the limit was used up: after ALTER USER MAPPING one request
+ * gets through.
  */
 static bool
 acquire_permits(Exchange *exchange, bool *response_pending)
@@ -582,8 +583,8 @@ poll_sent(Exchange *exchange, HttpProgress progress, ExchangeResult *result)
 }
 
 /*
- * An interrupt may end this anywhere.  While an exchange is UNSENT nothing is in
- * flight; otherwise exchange_stop() cleans up.
+ * An interrupt may end this anywhere.  While an exchange is UNSENT nothing is
+ * in flight; otherwise exchange_stop() cleans up.
  */
 ExchangeResult
 exchange_poll(Exchange *exchange)

@@ -89,30 +89,30 @@ typedef struct Exchange
 /*
  * The request's strings and what the policy points to must live as long as the
  * exchange.  exchange_stop() in the clean-up after an error still uses the
- * limiters, so none of it may lie on the stack.  Nothing is sent yet; the channel
- * forgets its previous exchange.  Events are counted as they happen, so that the
- * counters are right after an error, too.
+ * limiters, so none of it may lie on the stack.  Nothing is sent yet; the
+ * channel forgets its previous exchange.  Events are counted as they happen,
+ * so that the counters are right after an error, too.
  */
 extern void exchange_init(Exchange *exchange, HttpChannel *channel,
 						  const HttpRequest *request,
 						  const ExchangePolicy *policy);
 
 /*
- * Proceeds as far as it can without sleeping.  The first call sends the request,
- * if it may be sent.  Handles interrupts.  A body is passed on as it arrives if
- * the status is 2xx or final (one that is not retried).
+ * Proceeds as far as it can without sleeping.  The first call sends the
+ * request, if it may be sent.  Handles interrupts.  A body is passed on as it
+ * arrives if the status is 2xx or final (one that is not retried).
  *
- * If the response is a final error (not 2xx) and its body breaks off, the result
- * is EXCHANGE_END nevertheless: the status is the response then.
+ * If the response is a final error (not 2xx) and its body breaks off, the
+ * result is EXCHANGE_END nevertheless: the status is the response then.
  *
  * EXCHANGE_RATE_LIMITED comes without sleeping.  If a 429 was the cause, its
  * status and headers are available; if an earlier response was, nothing was
  * sent and the status is 0.  policy.limiter knows when to come back.
  *
  * After EXCHANGE_WAITING the attempt may have changed as after any other
- * result, and the window's bytes count only if it has not.  Each call reads on,
- * at most about 256 kB beyond the window's content: a caller that has enough
- * for now does not call, and the server has to wait.
+ * result, and the window's bytes count only if it has not.  Each call reads
+ * on, at most about 256 kB beyond the window's content: a caller that has
+ * enough for now does not call, and the server has to wait.
  */
 extern ExchangeResult exchange_poll(Exchange *exchange);
 
@@ -126,10 +126,10 @@ extern bool exchange_is_unsent(const Exchange *exchange);
 extern void exchange_wait_any(Exchange *const *exchanges, int n);
 
 /*
- * Ends the exchange in any stage.  Never raises an error; harmless if repeated,
- * or if nothing was sent.  If it is never called, after an error, the limiter
- * counts the request as in flight until the window ends, and is the more
- * cautious.
+ * Ends the exchange in any stage.  Never raises an error; harmless if
+ * repeated, or if nothing was sent.  If it is never called, after an error,
+ * the limiter counts the request as in flight until the window ends, and is
+ * the more cautious.
  */
 extern void exchange_stop(Exchange *exchange);
 

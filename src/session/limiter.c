@@ -3,9 +3,9 @@
  *		The rate limit of an account's endpoint, and whether HiBob rejected the
  *		account's credentials.
  *
- * A limiter is a little arithmetic, on state in shared memory or in the handle.
- * A shared entry may be replaced by another account's at any time.  What was
- * known of it is lost then, and the next request starts anew.
+ * A limiter is a little arithmetic, on state in shared memory or in the
+ * handle.  A shared entry may be replaced by another account's at any time.
+ * What was known of it is lost then, and the next request starts anew.
  *
  * This runs in the postmaster, too: it must not call libcurl.
  */
@@ -116,8 +116,8 @@ limiter_set_account(Limiter *limiter, const uint8 *account)
 }
 
 /*
- * The state, locked.  If there is none in shared memory, it is created, or that
- * of the handle stands for it, which is that before the first request.
+ * The state, locked.  If there is none in shared memory, it is created, or
+ * that of the handle stands for it, which is that before the first request.
  */
 static LimiterState *
 lock_state(Limiter *limiter, bool create)
@@ -199,10 +199,10 @@ send(LimiterState *state, LimiterPermit *permit, int64 now)
 }
 
 /*
- * Whether a response describes a window that has passed: responses arrive in any
- * order.  A server that computes the window's end each time anew may be a little
- * off.  The response to a request that was sent after the last update is newer
- * than that, whatever it says.
+ * Whether a response describes a window that has passed: responses arrive in
+ * any order.  A server that computes the window's end each time anew may be a
+ * little off.  The response to a request that was sent after the last update
+ * is newer than that, whatever it says.
  */
 static bool
 is_stale(const LimiterState *state, const LimiterPermit *permit,
@@ -218,9 +218,9 @@ is_stale(const LimiterState *state, const LimiterPermit *permit,
 
 /*
  * A response says how many requests remained when the server wrote it.  Those
- * that the server had not counted then are to be subtracted: the ones sent after
- * this one, and perhaps those that were in flight when it was sent.  Our own
- * count is better, unless other programs use up the limit, too.
+ * that the server had not counted then are to be subtracted: the ones sent
+ * after this one, and perhaps those that were in flight when it was sent.  Our
+ * own count is better, unless other programs use up the limit, too.
  */
 static void
 update_remaining(LimiterState *state, const LimiterPermit *permit,

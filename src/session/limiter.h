@@ -3,12 +3,12 @@
  *		The rate limit of an account's endpoint, and whether HiBob rejected the
  *		account's credentials.
  *
- * Where the library is preloaded, all sessions share the state of a limiter and
- * count down the same requests.  Otherwise each session knows only the responses
- * to its own requests.
+ * Where the library is preloaded, all sessions share the state of a limiter
+ * and count down the same requests.  Otherwise each session knows only the
+ * responses to its own requests.
  *
- * Times are on the clock of http_now_ms(), which all processes share and nobody
- * sets: setting the system's clock back prolongs no wait.
+ * Times are on the clock of http_now_ms(), which all processes share and
+ * nobody sets: setting the system's clock back prolongs no wait.
  *
  * Knows nothing of HTTP: the caller passes what the headers of a response say.
  */
@@ -71,10 +71,10 @@ extern int64 limiter_wait(Limiter *limiter);
 
 /*
  * Permits a request, unless limiter_wait() is not 0 or the first response is
- * pending: as long as there was none, a further request is permitted only every
- * half a second.  With "force" only the latter holds a request back.  A permit
- * is released when the head of its response has arrived, or when nothing waits
- * for it any more.
+ * pending: as long as there was none, a further request is permitted only
+ * every half a second.  With "force" only the latter holds a request back.  A
+ * permit is released when the head of its response has arrived, or when
+ * nothing waits for it any more.
  */
 extern bool limiter_acquire(Limiter *limiter, LimiterPermit *permit,
 							bool force, bool *response_pending);
@@ -89,8 +89,8 @@ extern void limiter_update(Limiter *limiter, const LimiterPermit *permit,
 
 /*
  * HiBob blocks an address after fifty responses 401 within ten seconds.  So
- * rejected credentials are not sent again for a minute, by no session; then one
- * request goes first again.
+ * rejected credentials are not sent again for a minute, by no session; then
+ * one request goes first again.
  */
 extern void limiter_note_rejected(Limiter *limiter);
 

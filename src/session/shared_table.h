@@ -51,8 +51,8 @@ extern void shared_table_unlock(SharedTable *table);
 extern void *shared_table_find(SharedTable *table, const void *key);
 
 /*
- * The entry of a key, which counts as used now.  A new one has zeros behind its
- * key.  Needs the lock in exclusive mode.
+ * The entry of a key, which counts as used now.  A new one has zeros behind
+ * its key.  Needs the lock in exclusive mode.
  */
 extern void *shared_table_enter(SharedTable *table, const void *key,
 								bool *found);

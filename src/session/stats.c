@@ -2,9 +2,9 @@
  * stats.c
  *		Statistics of requests by server and endpoint.
  *
- * Figures belong to the session, not to a transaction: a rollback does not undo
- * a request.  They are added to the cluster's when a response is complete, and
- * the rest at the end of the transaction.
+ * Figures belong to the session, not to a transaction: a rollback does not
+ * undo a request.  They are added to the cluster's when a response is
+ * complete, and the rest at the end of the transaction.
  *
  * The cluster's lie in shared memory, in a table of fixed size.
  *

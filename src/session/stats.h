@@ -96,8 +96,8 @@ extern StatsFigures stats_figures(const StatsEntry *entry);
 extern void stats_reset(void);
 
 /*
- * The statistics of all sessions.  They exist only if the library was loaded at
- * the server's start; only then the other functions may be called.
+ * The statistics of all sessions.  They exist only if the library was loaded
+ * at the server's start; only then the other functions may be called.
  */
 extern bool stats_cluster_exists(void);
 

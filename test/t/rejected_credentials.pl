@@ -283,14 +283,27 @@ is(query($node, $COUNT), 20, '... and is over in time');
 set_clock(set => 3600, passed => 61 + 101);
 is(query($node, $COUNT), 20, 'a clock that is set forward');
 
+# A cached result expires by the time that passes.
+query($node, q{CREATE FOREIGN TABLE bob.cached (id text) SERVER bob
+	OPTIONS (resource 'people', cache_ttl '1min')});
+my $cached = HibobSession->new($node);
+set_clock(passed => 300);
+requests($sim);
+$cached->run('SELECT count(*) FROM bob.cached;') for 1 .. 2;
+is(scalar requests($sim), 1, 'a cached result');
+set_clock(set => -3600, passed => 361);
+$cached->run('SELECT count(*) FROM bob.cached;');
+is(scalar requests($sim), 1, '... expires although the clock is set back');
+$cached->finish;
+
 # Sessions that wait for a first response, when the clock is set back.
 begin(0);
-set_clock(set => 0, passed => 200);
+set_clock(set => 0, passed => 400);
 tell($sim, 'fault', { endpoint => '*', stall => { seconds => 2 } });
 @sessions = map { HibobSession->new($node) } 1, 2;
 $sessions[0]->send("$COUNT;");
 sleep 0.2;
-set_clock(set => -3600, passed => 200);
+set_clock(set => -3600, passed => 400);
 my $started = time;
 is(($sessions[1]->run("$COUNT;", 30))[0], 20, 'waiting for the first response');
 cmp_ok(time - $started, '<', 5 * $SLOWNESS, '... ends in time');
