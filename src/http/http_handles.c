@@ -188,6 +188,8 @@ set_safety(HttpChannel *channel)
 	SET(channel, CURLOPT_PROXY, settings->proxy ? settings->proxy : "");
 	SET(channel, CURLOPT_NOPROXY, "");
 
+	/* 7.88 frees an entry of the cache twice if memory runs out. */
+	SET_IF_KNOWN(channel, CURLOPT_SSL_SESSIONID_CACHE, 0L);
 	SET_IF_KNOWN(channel, CURLOPT_SSL_VERIFYPEER, 1L);
 	SET_IF_KNOWN(channel, CURLOPT_SSL_VERIFYHOST, 2L);
 	SET_IF_KNOWN(channel, CURLOPT_SSLVERSION, (long) CURL_SSLVERSION_TLSv1_2);

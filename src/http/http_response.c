@@ -430,8 +430,11 @@ failed_at_proxy(const HttpChannel *channel, HttpFailure failure)
 static bool
 was_too_long(const HttpChannel *channel, CURLcode code)
 {
-	return (code == CURLE_OUT_OF_MEMORY || code == CODE_TOO_LARGE) &&
-		channel->connected;
+	bool		has_code =
+		curl_version_info(CURLVERSION_NOW)->version_num >= 0x080600;
+
+	return channel->connected &&
+		code == (has_code ? CODE_TOO_LARGE : CURLE_OUT_OF_MEMORY);
 }
 
 /*
@@ -489,7 +492,11 @@ http_finish(HttpChannel *channel, CURLcode code)
 	char		encoding[80];
 
 	if (code == CURLE_OUT_OF_MEMORY)
+	{
 		channel->damaged = true;
+		if (!was_too_long(channel, code))
+			channel->out_of_memory = true;
+	}
 	if (code == CURLE_OK)
 		finish_well(channel);
 	else if (channel->too_many_headers)
