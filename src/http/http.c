@@ -124,16 +124,6 @@ http_parse_date(const char *text)
  * ------------------------------------------------------------------------
  */
 
-/* Whether one is left for the wait event set of a sleep. */
-static bool
-is_descriptor_left(void)
-{
-	if (!AcquireExternalFD())
-		return false;
-	ReleaseExternalFD();
-	return true;
-}
-
 static void
 release_descriptors(HttpChannel *channel)
 {
@@ -149,12 +139,10 @@ acquire_descriptors(HttpChannel *channel)
 {
 	if (!mux_create(&channel->mux))
 		return false;
-	channel->has_socket = AcquireExternalFD();
-	if (channel->has_socket && is_descriptor_left())
-		return true;
-	release_descriptors(channel);
-	errno = EMFILE;
-	return false;
+	channel->has_socket = mux_acquire_descriptor();
+	if (!channel->has_socket)
+		release_descriptors(channel);
+	return channel->has_socket;
 }
 
 static HttpChannel *

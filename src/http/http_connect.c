@@ -271,7 +271,7 @@ start_due_attempts(HttpChannel *channel)
 				(channel->naddresses + 1));
 		if (channel->nattempts == MAX_ATTEMPTS)
 			close_attempt(channel, 0);
-		if (channel->nattempts > 0 && !AcquireExternalFD())
+		if (channel->nattempts > 0 && !mux_acquire_descriptor())
 			break;
 		start_attempt(channel, address);
 	}

@@ -28,6 +28,21 @@
 /* Events in one pass: a few sockets and the timer. */
 #define MUX_BATCH 8
 
+bool
+mux_acquire_descriptor(void)
+{
+	if (!AcquireExternalFD())
+		return false;
+	if (AcquireExternalFD())
+	{
+		ReleaseExternalFD();
+		return true;
+	}
+	ReleaseExternalFD();
+	errno = EMFILE;
+	return false;
+}
+
 /* Closes and releases a descriptor; keeps errno. */
 static void
 close_descriptor(int *descriptor)
@@ -52,14 +67,13 @@ mux_close(Mux *mux)
 
 #ifdef MUX_EPOLL
 
-/* AcquireExternalFD() sets errno if it refuses, as the kernel does. */
 bool
 mux_create(Mux *mux)
 {
 	mux->descriptor = -1;
 	mux->timer = -1;
 
-	if (!AcquireExternalFD())
+	if (!mux_acquire_descriptor())
 		return false;
 	mux->descriptor = epoll_create1(EPOLL_CLOEXEC);
 	if (mux->descriptor < 0)
@@ -72,7 +86,7 @@ create_timer(Mux *mux)
 {
 	struct epoll_event interest = {0};
 
-	if (!AcquireExternalFD())
+	if (!mux_acquire_descriptor())
 		return false;
 	mux->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (mux->timer < 0)
@@ -173,7 +187,7 @@ mux_create(Mux *mux)
 	mux->descriptor = -1;
 	mux->timer = -1;
 
-	if (!AcquireExternalFD())
+	if (!mux_acquire_descriptor())
 		return false;
 	mux->descriptor = kqueue();
 	if (mux->descriptor < 0)

@@ -34,6 +34,13 @@ typedef struct MuxEvent
 } MuxEvent;
 
 /*
+ * Acquires a descriptor from PostgreSQL, except the last one, which the wait
+ * event set of a sleep needs.  Returns false with errno set.  The caller
+ * releases it with ReleaseExternalFD().
+ */
+extern bool mux_acquire_descriptor(void);
+
+/*
  * Acquires its descriptor from PostgreSQL, which limits those that it does not
  * manage itself.  Returns false with errno set if there is none left or the
  * kernel refuses; mux_close() is harmless then.
