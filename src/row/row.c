@@ -734,6 +734,6 @@ row_map_store(const RowMap *map, const RowRecord *record,
 		context.column = &map->columns[i];
 		store_column(context.column, record, slot);
 	}
-	ExecStoreVirtualTuple(slot);
 	error_context_stack = callback.previous;
+	ExecStoreVirtualTuple(slot);
 }

@@ -90,11 +90,15 @@ way_of(const InjectCall *call, const long *arguments)
 int
 inject_point(InjectCall *call, long *arguments)
 {
-	InjectWay	way = way_of(call, arguments);
+	InjectWay	way;
 
+	inject_armed = false;		/* what is called here is wrapped, too */
+	way = way_of(call, arguments);
 	if ((kind == INJECT_FAIL && way == INJECT_NEVER) || ++calls != target)
+	{
+		inject_armed = true;
 		return 0;
-	inject_armed = false;
+	}
 	failed = call->name;
 	switch (kind)
 	{
