@@ -137,7 +137,7 @@ unit_test() {
 }
 
 unit_tests() {
-    unit_test json_reader_test reader/json_{reader,tree,layout,outside,scan,find}.c
+    unit_test json_reader_test reader/json_{reader,tree,layout,scan,find}.c
     unit_test csv_reader_test reader/csv_reader.c
     unit_test address_test http/address.c
     UNIT_FLAGS="-Wno-unused-parameter -I$("$PG_BIN/pg_config" --includedir-server)" \

@@ -2,17 +2,17 @@
  * csv_reader.c
  *		A strict, resumable CSV reader that finds rows and wanted columns.
  *
- * Nearly all time goes into finding where a field ends.  So that is done many
- * bytes at a time, and nothing is built from a field: the reader notes where
- * each one lies, wanted or not, which costs less than to ask.
+ * Most of the time is spent on finding the end of a field.  So many bytes are
+ * compared at a time, and no value is built from a field: the reader notes the
+ * place of each one, wanted or not, which costs less than a check.
  *
- * No byte of a row is looked at twice, except that the first record is read
- * once for the delimiter and once more for the labels.  Where the window ends
- * the reader's state says all about the bytes behind it, so that no piece is
- * too small to make progress and what it answers never depends on how the
+ * No byte of a row is read twice, except that the header, and the first rows if
+ * it has no comma, are read once for the delimiter and once more for their
+ * fields.  The reader's state describes all bytes before the end of the window,
+ * so that any piece makes progress and the result never depends on how the
  * document was cut.
  *
- * This file may know nothing of PostgreSQL, HTTP or HiBob.
+ * This file knows nothing of PostgreSQL, HTTP or HiBob.
  */
 #include "reader/csv_reader.h"
 
@@ -40,9 +40,9 @@ typedef enum ReaderState
 {
 	AT_START,					/* nothing, not even a byte order mark */
 	AT_RECORD,					/* a whole record, or nothing but the mark */
-	AT_RECORD_CR,				/* likewise, and a CR that LF may follow */
-	IN_HEADER,					/* a part of the header, its delimiter being
-								 * looked for */
+	AT_RECORD_CR,				/* the same, and a CR that LF may follow */
+	IN_HEADER,					/* a part of the header or of the first rows,
+								 * while the delimiter is not known */
 	AT_FIELD,					/* a delimiter, or the record's start */
 	IN_FIELD,					/* a part of a field without quotes */
 	IN_QUOTES,					/* a quote and a part of its field */
@@ -108,8 +108,8 @@ struct CsvReader
 /*
  * Defects
  *
- * What reads a part of the document returns that part's end, or NULL.  NULL
- * means that reading stops, and reader->result says why.
+ * A function that reads a part of the document returns the end of that part, or
+ * NULL.  NULL means that reading stops, and reader->result says why.
  */
 
 static const char *
@@ -123,7 +123,7 @@ defect(CsvReader *reader, JsonDefectKind kind, const char *message,
 	return NULL;
 }
 
-/* A record has no end where it has to at the latest. */
+/* A record has no end within the largest size. */
 static const char *
 too_large(CsvReader *reader, const char *where)
 {
@@ -251,7 +251,7 @@ find_column(const CsvReader *reader, const char *label)
 
 /*
  * Makes labels of the fields of a record of "size" bytes.  A header that is
- * read again takes no more memory.
+ * read again needs no more memory.
  */
 static void
 take_labels(CsvReader *reader, size_t size)
@@ -284,7 +284,7 @@ take_labels(CsvReader *reader, size_t size)
 	reader->nlabels = reader->nfields;
 }
 
-/* The header is complete, and so it is known where the wanted columns are. */
+/* The header is complete: finds the wanted columns. */
 static bool
 take_header(CsvReader *reader, size_t size)
 {
@@ -315,7 +315,7 @@ choose_delimiter(CsvReader *reader, const char *p)
 	size_t		chosen = COMMA;
 	size_t		i;
 
-	/* With less in the window it would not have come to this. */
+	/* With a smaller window, this place would not have been reached. */
 	if ((size_t) (p - start) >= reader->max_row)
 		return too_large(reader, p);
 	for (i = 0; i < NDELIMITERS; i++)
@@ -444,7 +444,7 @@ record_offset(const CsvReader *reader, const char *p)
 	return (size_t) (p - reader->window) - reader->row_start;
 }
 
-/* Makes the record's fields what csv_reader_slice() returns. */
+/* Makes the record's fields the ones that csv_reader_slice() returns. */
 static void
 complete_row(CsvReader *reader)
 {
@@ -462,7 +462,7 @@ complete_row(CsvReader *reader)
 	reader->result = JSON_ROW;
 }
 
-/* Steps over the line end at "p", if that is not the document's end. */
+/* Skips the line end at "p", unless that is the document's end. */
 static inline const char *
 leave_line(CsvReader *reader, const char *p, const char *end)
 {
@@ -499,7 +499,7 @@ end_record(CsvReader *reader, const char *p, const char *end)
 	return (reader->result == JSON_ROW) ? NULL : p;
 }
 
-/* Begins a record at "p", or passes over an empty line. */
+/* Begins a record at "p", or skips an empty line. */
 static inline const char *
 begin_record(CsvReader *reader, const char *p, const char *end)
 {
@@ -516,8 +516,8 @@ begin_record(CsvReader *reader, const char *p, const char *end)
  */
 
 /*
- * Notes a field whose text ends before "text_end"; one too many is counted
- * only.  At "p" is a delimiter or the record's end.
+ * Notes a field whose text ends before "text_end"; a field too many is only
+ * counted.  At "p" is a delimiter or the record's end.
  */
 static inline const char *
 end_field(CsvReader *reader, JsonKind kind, const char *text_end,
@@ -561,7 +561,7 @@ read_plain(CsvReader *reader, const char *p, const char *end)
 	return end_plain(reader, p, end);
 }
 
-/* A quoted field ends with the quote before "p", if it is one that closes. */
+/* A quoted field ends with the quote before "p", unless that is doubled. */
 static inline const char *
 end_quoted(CsvReader *reader, const char *p, const char *end)
 {
@@ -609,7 +609,7 @@ read_field(CsvReader *reader, const char *p, const char *end)
  * The document
  */
 
-/* Steps over a byte order mark, or stops while it cannot be told from text. */
+/* Skips a byte order mark, or stops until there are enough bytes to decide. */
 static const char *
 read_start(CsvReader *reader, const char *p, const char *end)
 {
@@ -629,7 +629,7 @@ read_start(CsvReader *reader, const char *p, const char *end)
 	return p;
 }
 
-/* Reads on at "p", which is not the window's end. */
+/* Continues at "p", which is not the window's end. */
 static inline const char *
 read_next(CsvReader *reader, const char *p, const char *end)
 {
@@ -658,7 +658,7 @@ read_next(CsvReader *reader, const char *p, const char *end)
 	return NULL;
 }
 
-/* Reads the end of the document, which also ends what it finds there. */
+/* Reads the end of the document, which also ends a field and a record. */
 static const char *
 read_end(CsvReader *reader, const char *end)
 {
@@ -687,11 +687,11 @@ read_end(CsvReader *reader, const char *end)
 }
 
 /*
- * Reading cannot go on.
+ * Reading stops.
  *
- * A record is too large as soon as max_row bytes of it have been seen without
- * its end.  From there on nothing else counts, so that it makes no difference
- * how much more the window happened to hold.
+ * A record is too large as soon as max_row bytes of it were read without its
+ * end.  Bytes behind those do not matter, so that the result does not depend on
+ * the size of the window.
  */
 static JsonResult
 stop_reading(CsvReader *reader)
@@ -716,8 +716,8 @@ stop_reading(CsvReader *reader)
 }
 
 /*
- * Goes on from field to field.  The window is at a new address each time, so
- * nothing but offsets lives on between two calls.
+ * Reads field after field.  The window is at a new address each time, so only
+ * offsets are kept between two calls.
  */
 JsonResult
 csv_reader_next(CsvReader *reader, const char *window, size_t length,
@@ -749,7 +749,7 @@ csv_reader_next(CsvReader *reader, const char *window, size_t length,
  * The window
  */
 
-/* A record is kept as a whole, for its slices have to lie in one window. */
+/* A record is kept as a whole, since its slices have to be in one window. */
 size_t
 csv_reader_keep_from(const CsvReader *reader)
 {

@@ -3,17 +3,19 @@
  *		Finds the rows of a CSV document, and the wanted columns of each row,
  *		in one pass over bytes that arrive in pieces.
  *
- * The sibling of json_reader.h, whose types it shares and whose window it
- * works in: the caller calls csv_reader_next() with the window as it is, and
- * may drop what lies before csv_reader_keep_from(), saying so with
- * csv_reader_dropped().
+ * It shares the types and the window of json_reader.h: the caller calls
+ * csv_reader_next() with the present window, and may drop the bytes before
+ * csv_reader_keep_from(), which it reports by csv_reader_dropped().
  *
  * The text is UTF-8, with or without a byte order mark.  Its first record is
- * the header, which also tells the delimiter: whichever of comma, semicolon,
- * tab and bar it has most often outside of quotes.  Records end with LF, CRLF
- * or a lone CR and have as many fields as the header.  Fields are quoted as in
- * RFC 4180.  Empty lines are skipped, but where the header has a single column
- * each is a row, whose value is null.
+ * the header.  Records end with LF, CRLF or a lone CR and have as many fields
+ * as the header.  Fields are quoted as in RFC 4180.  Empty lines are skipped,
+ * but with a header of a single column each is a row, whose value is null.
+ *
+ * The delimiter is a comma if the header has one outside of quotes, or if it
+ * is a single column.  A semicolon, tab or bar is the delimiter only if it has
+ * no blank beside it in the header, and if the first three rows have it as
+ * often as the header.
  *
  * This module knows neither PostgreSQL nor HTTP and builds alone.
  */
@@ -24,7 +26,7 @@
 
 typedef struct CsvReader CsvReader;
 
-/* More columns than this make a defect; PostgreSQL has no more either. */
+/* More columns are a defect; a table of PostgreSQL cannot have more. */
 #define CSV_MAX_COLUMNS 1600
 
 /* Flag of a JsonSlice: its quotes are doubled, see csv_unquote(). */
@@ -37,8 +39,8 @@ typedef struct CsvReader CsvReader;
 extern CsvReader *csv_reader_create(size_t max_row, JsonReaderAlloc alloc);
 
 /*
- * Asks for the column with a label.  Returns its slot, counted from 0; the
- * same label gives the same slot.  Only before the first csv_reader_next().
+ * Requests the column with a label.  Returns its slot, counted from 0; the same
+ * label gives the same slot.  To be called before the first csv_reader_next().
  *
  * Labels are compared as csv_reader_label() returns them.  Of columns with the
  * same label this is the first one; "Label#2" is the second one labelled
@@ -48,18 +50,18 @@ extern CsvReader *csv_reader_create(size_t max_row, JsonReaderAlloc alloc);
 extern int	csv_reader_want(CsvReader *reader, const char *label);
 
 /*
- * Back to the start of a document, keeping what is wanted.  The header is read
- * again.
+ * Goes back to the start of a document, with the same requests.  The header is
+ * read again.
  */
 extern void csv_reader_restart(CsvReader *reader);
 
-/* Goes on reading, as json_reader_next() does. */
+/* Continues to read, as json_reader_next() does. */
 extern JsonResult csv_reader_next(CsvReader *reader, const char *window,
 								  size_t length, bool last);
 
 /*
- * The offset in the window from which on bytes are still needed.  At JSON_ROW
- * the row is behind it: drop nothing before its slices have been used.  Fewer
+ * The offset in the window of the first byte that is still needed.  At JSON_ROW
+ * the row lies before it: use the row's slices before dropping bytes.  Fewer
  * than max_row bytes are kept.
  */
 extern size_t csv_reader_keep_from(const CsvReader *reader);
@@ -85,8 +87,8 @@ extern bool csv_reader_has_label(const CsvReader *reader, int slot);
 extern const JsonDefect *csv_reader_defect(const CsvReader *reader);
 
 /*
- * Makes each doubled quote a single one.  "out" has room for "length" bytes;
- * returns how many it was given.
+ * Makes each doubled quote a single one.  "out" has room for "length" bytes.
+ * Returns the number of bytes written.
  */
 extern size_t csv_unquote(const char *text, size_t length, char *out);
 

@@ -46,9 +46,9 @@ is_blank(const char *text, size_t length)
 }
 
 /*
- * json-c ignores it when the buffer of the token that it reads cannot grow: the
- * token's end would be missing.  No token is longer than the text, so the buffer
- * is made large enough beforehand.
+ * json-c ignores it when the buffer of the token that it reads cannot grow:
+ * the token's end would be missing.  No token is longer than the text, so the
+ * buffer is made large enough beforehand.
  */
 static bool
 reserve_token(json_tokener *tokener, size_t length)

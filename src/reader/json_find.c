@@ -1,15 +1,14 @@
 /*
  * json_find.c
- *		What a JSON reader notes on its way: rows, their values, and values
- *		around them.
+ *		Finds rows, their values, and values outside of rows.
  *
- * Like json_reader.c, which alone uses it, this file may know nothing of
- * PostgreSQL and builds alone.  It is told of what stands in the containers on
- * the way, and knows nothing of all other bytes.
+ * Like all of the reader, this file knows nothing of PostgreSQL and builds
+ * alone.  It is called for the tokens of containers on the path to rows and
+ * wanted values only.
  */
 #include "reader/json_find.h"
 
-/* Inlined, what is rare would slow down what is done for every token. */
+/* Inlining rare functions would slow down what is done for every token. */
 #ifdef __GNUC__
 #define RARE __attribute__((noinline))
 #else
@@ -21,8 +20,8 @@
  */
 
 /*
- * A key came twice, and the last one wins: what was found below the first one
- * is forgotten.
+ * A key occurs twice, and the last one counts: forgets what was found below the
+ * first one.
  */
 static void
 forget_below(JsonReader *reader, const JsonNode *node)
@@ -37,8 +36,8 @@ forget_below(JsonReader *reader, const JsonNode *node)
 }
 
 /*
- * Notes the value from "start" to "end" as what the present row has there.
- * The end of a container is not known yet: leave_want() adds it.
+ * Notes the value from "start" to "end" of the current row.  The end of a
+ * container is not known yet: leave_want() sets it.
  */
 static void
 set_value(JsonReader *reader, JsonNode *node, JsonKind kind,
@@ -58,7 +57,7 @@ set_value(JsonReader *reader, JsonNode *node, JsonKind kind,
 	node->value.flags = (kind == JSON_STRING) ? reader->scan.flags : 0;
 }
 
-/* That touches only the nodes which this row had, however many are wanted. */
+/* This visits only nodes with a value, however many are wanted. */
 void
 json_find_forget_row(JsonReader *reader)
 {
@@ -75,8 +74,8 @@ json_find_forget_row(JsonReader *reader)
 }
 
 /*
- * Makes the row's values what json_reader_slice() returns.  Only now it is
- * certain that this was a row: see enter_shape().
+ * Makes the row's values the ones that json_reader_slice() returns.  Only now
+ * is it certain that this was a row: see enter_shape().
  */
 static void
 complete_row(JsonReader *reader)
@@ -88,7 +87,7 @@ complete_row(JsonReader *reader)
 		if (node->value.kind == JSON_ABSENT)
 			continue;
 		node->value.start += reader->row_start;
-		node->carried = true;
+		node->present = true;
 		if (node->value.kind != JSON_OBJECT)
 			node->was_leaf = true;
 	}
@@ -100,8 +99,8 @@ complete_row(JsonReader *reader)
 }
 
 /*
- * A scalar at a node of the shape.  Where that leads to the rows, there should
- * have been a container, unless a row around it can do without.
+ * A scalar at a node of the shape.  If the node leads to the rows, a container
+ * is expected, unless an object around it is a row.
  */
 static RARE bool
 take_shape_scalar(JsonReader *reader, const JsonNode *node, JsonKind kind,
@@ -160,8 +159,8 @@ json_find_leave_value(JsonReader *reader, const char *p)
 }
 
 /*
- * What was taken for a row holds the rows: it is none.  It must not matter
- * whether its end, and so its size, has been in the window.
+ * A possible row has an array of rows, so it is not a row.  The result must not
+ * depend on whether its end, and so its size, was in the window.
  */
 static bool
 give_up_row(JsonReader *reader, const char *p)
@@ -180,7 +179,7 @@ give_up_row(JsonReader *reader, const char *p)
 static void
 begin_row(JsonReader *reader, const char *p)
 {
-	json_find_forget_row(reader);	/* the last one */
+	json_find_forget_row(reader);	/* the previous one */
 	reader->row_start = (size_t) (p - reader->window);
 	if (reader->layout != NULL)
 		json_layout_arrive(reader->layout, &reader->at, p, p);
@@ -188,9 +187,9 @@ begin_row(JsonReader *reader, const char *p)
 }
 
 /*
- * A wanted container outside of rows begins: its bytes have to stay until it
- * ends.  There are no rows in it, but it may be in what is a row so far, which
- * stays anyway, or in another one that is wanted.
+ * A wanted container outside of rows begins: its bytes are kept until it ends.
+ * It has no rows, but it may be in a possible row, which is kept anyway, or in
+ * another wanted container.
  */
 static void
 begin_copy(JsonReader *reader, JsonCopy *copy, const char *p)
@@ -232,8 +231,8 @@ leads_to_rows(const JsonNode *node, bool is_object)
 }
 
 /*
- * A container at a node of the shape: steps into it, if there is something to
- * be found, and begins a row where that is one.
+ * A container at a node of the shape: enters it if it may have rows or values,
+ * and begins a row if it is one.
  */
 static RARE bool
 enter_shape(JsonReader *reader, JsonNode *node, const char *p)
@@ -270,8 +269,8 @@ enter_shape(JsonReader *reader, JsonNode *node, const char *p)
 }
 
 /*
- * A container begins in one on the way.  The shape comes first: it decides
- * whether there is a row at all.
+ * A container begins in one on the path.  The shape comes first: it decides
+ * whether a row begins.
  */
 bool
 json_find_enter(JsonReader *reader, const char *p)
@@ -280,7 +279,7 @@ json_find_enter(JsonReader *reader, const char *p)
 
 	if (node != NULL && !enter_shape(reader, node, p))
 		return false;
-	node = json_place_want(&reader->at);	/* none where a row begins */
+	node = json_place_want(&reader->at);	/* NULL if a row begins here */
 	if (node != NULL)
 		json_find_enter_value(reader, node, reader->at.depth, p);
 	return true;
@@ -312,9 +311,9 @@ leave_want(JsonReader *reader, const char *p)
 }
 
 /*
- * The container that ends at "p" may be wanted itself; else it should have led
- * to the rows.  An array takes along what belongs to its last element, and a
- * row all that might have been outside of it.
+ * The container that ends at "p" is wanted itself or leads to the rows.  With
+ * an array, the values of its last element are forgotten; with a row, all
+ * values that were found in it as if it were not a row.
  */
 static RARE bool
 leave_shape(JsonReader *reader, const char *p)
@@ -339,7 +338,7 @@ leave_shape(JsonReader *reader, const char *p)
 	return true;
 }
 
-/* A container on the way ends; it may be on both ways. */
+/* A container on the path ends; it may be on both paths. */
 bool
 json_find_leave(JsonReader *reader, const char *p)
 {

@@ -1,17 +1,16 @@
 /*
  * json_find.h
- *		The inside of a reader, and what it notes of a document on its way.
+ *		The state of a JSON reader, and how it finds rows and values.
  *
- * Part of json_reader.c and of use to nothing else.  The reader knows tokens
- * and the grammar; json_find.c knows what the containers on the way to rows and
- * wanted values mean: when a row begins and is complete, which values it has,
- * and what is copied from outside of rows.
+ * Private to the JSON reader.  json_reader.c knows tokens and the grammar.
+ * json_find.c knows the meaning of the containers on the path to rows and
+ * wanted values: where a row begins and ends, which values it has, and what is
+ * copied from outside of rows.
  */
 #ifndef HIBOB_READER_JSON_FIND_H
 #define HIBOB_READER_JSON_FIND_H
 
 #include "reader/json_layout.h"
-#include "reader/json_outside.h"
 #include "reader/json_scan.h"
 #include "reader/json_tree.h"
 
@@ -21,8 +20,8 @@ struct JsonReader
 	size_t		max_row;
 	size_t		max_depth;
 
-	JsonNode   *document;		/* where the shape starts */
-	JsonNode   *row;			/* where the wanted paths start */
+	JsonNode   *document;		/* root of the shape */
+	JsonNode   *row;			/* root of the wanted paths */
 	JsonNode  **slots;
 	int			nslots;
 	int			slots_room;
@@ -30,13 +29,13 @@ struct JsonReader
 	/* the window; all offsets are in it */
 	const char *window;
 	size_t		length;
-	uint64_t	window_start;	/* where it lies in the document */
-	size_t		position;		/* where to go on reading */
+	uint64_t	window_start;	/* its offset in the document */
+	size_t		position;		/* where to continue */
 	size_t		row_start;		/* if in a row */
 
 	JsonPlace	at;				/* its state is a ReaderState */
 	JsonScan	scan;
-	const char *token;			/* the present one */
+	const char *token;			/* the current one */
 	JsonLayout *layout;
 
 	JsonNode   *listed;			/* nodes that have a value in this row */
@@ -45,19 +44,19 @@ struct JsonReader
 	JsonDefectKind defect_kind; /* of the scan's defect */
 	JsonDefect	defect;			/* once reported */
 
-	/* wanted values outside of rows; behind what every token needs */
+	/* wanted values outside of rows; last, since few tokens need them */
 	JsonCopies	copies;
-	JsonNode   *nowhere;		/* where those are that never come */
-	const JsonCopy *copied;		/* the outermost container that is being read
-								 * for one, or NULL */
+	JsonNode   *nowhere;		/* parent of those that cannot occur */
+	const JsonCopy *copied;		/* of the outermost container that is being
+								 * read for a copy, or NULL */
 };
 
 /*
  * Defects
  *
- * The scan keeps message and place of any, so that there is a single mark of a
- * defect.  Where a row, or a token or wanted container outside of rows, has not
- * ended where it has to at the latest, the reader puts the defect at its start.
+ * The scan keeps the message and place of a defect, so that there is a single
+ * flag for it.  If a row, or a token or wanted container outside of rows, is
+ * too large, the defect is at its start.
  */
 
 static inline const char *
@@ -76,25 +75,25 @@ json_too_large(JsonReader *reader, const char *where)
 }
 
 /*
- * What the reader does with the tokens of a container on the way, at "p" or
- * from "start" to "end".  False: a defect.
+ * The tokens of a container on the path to rows or values, at "p" or from
+ * "start" to "end".  False: a defect.
  */
 
-/* A scalar, at a node of a row, at one of the shape, at both or none (NULL). */
+/* A scalar at a node of a row and at one of the shape; both may be NULL. */
 extern bool json_find_scalar(JsonReader *reader, JsonNode *want,
 							 const JsonNode *shape, JsonKind kind,
 							 const char *start, const char *end);
 
-/* A container begins; or ends, perhaps a complete row with it. */
+/* A container begins, or ends, which may complete a row. */
 extern bool json_find_enter(JsonReader *reader, const char *p);
 extern bool json_find_leave(JsonReader *reader, const char *p);
 
-/* Likewise where the container is a value of a row and nothing else. */
+/* The same for a container that is a value of a row, and nothing else. */
 extern void json_find_enter_value(JsonReader *reader, JsonNode *want,
 								  size_t depth, const char *p);
 extern void json_find_leave_value(JsonReader *reader, const char *p);
 
-/* Takes back all that was noted of a row. */
+/* Forgets all that was noted of a row. */
 extern void json_find_forget_row(JsonReader *reader);
 
 #endif							/* HIBOB_READER_JSON_FIND_H */

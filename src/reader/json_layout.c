@@ -1,18 +1,17 @@
 /*
  * json_layout.c
- *		Learns what rows look like between their values.
+ *		Learns the bytes between the values of rows.
  *
- * Like json_reader.c, which alone uses it, this file may know nothing of
- * PostgreSQL and builds alone.  It knows nothing of JSON either: it compares
- * bytes and places.
+ * Like all of the reader, this file knows nothing of PostgreSQL and builds
+ * alone.  It knows nothing of JSON either: it compares bytes and places.
  */
 #include "reader/json_layout.h"
 
 #define BLOCK (16 * 1024)
 #define MAX_WAYS 8				/* after one point */
-#define TAIL 24					/* bytes that tell points apart */
+#define TAIL 24					/* bytes that distinguish points */
 
-/* After so many misses there have to be as many hits, or it does not pay. */
+/* After so many misses, learning stops if there were fewer hits. */
 #define PATIENCE 4096
 
 JsonLayout *
@@ -94,8 +93,9 @@ make_point(JsonLayout *layout, const JsonPlace *place, char token,
 }
 
 /*
- * The point at a place.  Places alone would do, but many are alike, "value" in
- * any of a row's objects: the bytes before them tell what is likely to follow.
+ * The point at a place.  The place alone would be correct, but many points have
+ * the same place, such as "value" in any object of a row: the bytes before them
+ * tell what is likely to follow.
  */
 static JsonPoint *
 find_point(const JsonLayout *layout, const JsonPlace *place, uint32_t tail)

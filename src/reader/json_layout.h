@@ -1,23 +1,22 @@
 /*
  * json_layout.h
- *		What rows look like between their values, learned from those before.
+ *		The bytes between the values of rows, learned from earlier rows.
  *
- * Part of json_reader.c and of use to nothing else.  Rows of one answer repeat
- * their keys in the same order, so most of what stands between two values has
- * been read before.  What reading makes of bytes depends on nothing but where
- * it stands: the same bytes at the same place lead to the same place.  So a
- * stretch of them that was read once, token by token, need only be compared
- * when it comes again.
+ * Private to the JSON reader.  The rows of a response repeat their keys in the
+ * same order, so most bytes between two values have been read before.  What a
+ * reader makes of bytes depends only on its place: the same bytes at the same
+ * place lead to the same place.  So a stretch of bytes that was read once,
+ * token by token, need only be compared when it occurs again.
  *
- * A stretch begins behind a value and ends before the next one, and between
- * them the reader must have changed nothing but its place: it noted no value,
- * and began or ended no container on the way to one.  What is null, true or
- * false and not wanted belongs to a stretch like any bracket.
+ * A stretch begins behind a value and ends before the next one.  While it is
+ * read, the reader changes nothing but its place: it notes no value, and enters
+ * or leaves no container on the path to one.  An unwanted null, true or false
+ * is part of a stretch, as a bracket is.
  *
- * Points are the places where a stretch ends, each with the stretches that have
- * followed its value so far.  All this is only a short cut: where nothing fits,
- * the reader reads on as if there were no layout, and what was read so becomes
- * the next stretch.
+ * A point is a place where a stretch ends, with the stretches that have
+ * followed its value so far.  The layout is only a short cut: if no stretch
+ * fits, the reader reads on without it, and the bytes that it reads become a
+ * new stretch.
  */
 #ifndef HIBOB_READER_JSON_LAYOUT_H
 #define HIBOB_READER_JSON_LAYOUT_H
@@ -26,22 +25,21 @@
 
 #include "reader/json_tree.h"
 
-/* Places deeper than that are not learned. */
+/* Deeper places are not learned. */
 #define JSON_LAYOUT_DEPTH 15
 
-/* Where a reader stands in a document: all that decides on the next token. */
+/* A reader's place in a document: all that determines the next token. */
 typedef struct JsonPlace
 {
 	uint8_t		state;			/* what the grammar allows next */
-	bool		on_the_way;		/* shape or want is the present container */
+	bool		on_the_way;		/* shape or want is the current container */
 	size_t		depth;			/* containers around it */
 	char	   *closers;		/* [1 .. depth]: what closes each */
 
 	/*
-	 * The innermost container on the way to the rows, and in a row the
-	 * innermost one on the way to a wanted value, each with its depth.  Where
-	 * one of them is the present container, the child is what its last key
-	 * has led to.
+	 * The innermost container on the path to the rows and, in a row, the
+	 * innermost one on the path to a wanted value, each with its depth.  If it
+	 * is the current container, the child is the node of its last key.
 	 */
 	JsonNode   *shape;
 	size_t		shape_depth;
@@ -57,7 +55,7 @@ json_place_in_row(const JsonPlace *place)
 	return place->want_depth > 0;
 }
 
-/* Whether the present container is an array; at depth 0 there is none. */
+/* Whether the current container is an array; there is none at depth 0. */
 static inline bool
 json_place_in_array(const JsonPlace *place)
 {
@@ -65,8 +63,7 @@ json_place_in_array(const JsonPlace *place)
 }
 
 /*
- * The node of the shape at which the next value lies, or NULL where the shape
- * knows nothing of it.
+ * The node of the shape for the next value, or NULL.
  */
 static inline JsonNode *
 json_place_shape(const JsonPlace *place)
@@ -77,7 +74,7 @@ json_place_shape(const JsonPlace *place)
 		place->shape_child;
 }
 
-/* Likewise in the row.  No wanted path leads through an array. */
+/* The same for the row.  No wanted path leads through an array. */
 static inline JsonNode *
 json_place_want(const JsonPlace *place)
 {
@@ -86,7 +83,7 @@ json_place_want(const JsonPlace *place)
 	return place->want_child;
 }
 
-/* Whether the next value changes anything but the reader's place. */
+/* Whether the next value changes more than the reader's place. */
 static inline bool
 json_place_is_looked_for(const JsonPlace *place)
 {
@@ -95,8 +92,8 @@ json_place_is_looked_for(const JsonPlace *place)
 }
 
 /*
- * To be called after entering or leaving, so that the check for every key and
- * scalar is a single flag.
+ * To be called after a container was entered or left, so that the check for
+ * each key and scalar is a single flag.
  */
 static inline void
 json_place_set_depth(JsonPlace *place, size_t depth)
@@ -106,10 +103,10 @@ json_place_set_depth(JsonPlace *place, size_t depth)
 						 depth == place->want_depth);
 }
 
-/* What the token at a point has turned out to be. */
+/* The kind of token at a point. */
 typedef enum JsonEvent
 {
-	JSON_EVENT_NONE,			/* none of the following */
+	JSON_EVENT_NONE,			/* any other */
 	JSON_EVENT_SCALAR,
 	JSON_EVENT_OBJECT,			/* an opening bracket */
 	JSON_EVENT_ARRAY,
@@ -119,7 +116,7 @@ typedef enum JsonEvent
 
 typedef struct JsonStretch
 {
-	struct JsonStretch *next;	/* another one that may follow instead */
+	struct JsonStretch *next;	/* an alternative */
 	struct JsonPoint *end;
 	size_t		length;
 	char		bytes[];
@@ -127,11 +124,11 @@ typedef struct JsonStretch
 
 typedef struct JsonPoint
 {
-	char		closer;			/* its token was that closing bracket; or 0 */
-	bool		closes_value;	/* what it closed was a value of a row, no more */
-	JsonNode   *want;			/* what its place stands for: see */
-	JsonNode   *shape;			/* json_place_want(), json_place_shape() */
-	JsonStretch *ways[JSON_EVENTS]; /* what may follow, the likely ones first */
+	char		closer;			/* the closing bracket there, or 0 */
+	bool		closes_value;	/* it closes a value of a row, nothing else */
+	JsonNode   *want;			/* of json_place_want(), */
+	JsonNode   *shape;			/* and of json_place_shape() */
+	JsonStretch *ways[JSON_EVENTS]; /* what may follow, likely ones first */
 
 	struct JsonPoint *neighbour;	/* next in its chain */
 	uint32_t	tail;			/* a hash of the bytes before it */
@@ -144,17 +141,17 @@ typedef struct JsonPoint
 typedef struct JsonLayout
 {
 	JsonReaderAlloc alloc;
-	JsonPoint  *point;			/* where the reader stands, if that is known */
-	JsonEvent	event;			/* what the present token was so far, and */
+	JsonPoint  *point;			/* of the reader's place, if that is known */
+	JsonEvent	event;			/* of the current token, and */
 	const char *behind;			/* its end */
 
-	/* the stretch that is being learned, in the present window; or NULL */
+	/* the stretch that is being learned, in the current window; or NULL */
 	const char *learning;
 	JsonStretch **learning_way;
 
 	/* what was learned */
 	JsonPoint  *chains[JSON_LAYOUT_CHAINS];
-	char	   *room;			/* in the present block of memory */
+	char	   *room;			/* in the current block of memory */
 	size_t		room_left;
 	size_t		used;
 	size_t		misses;
@@ -164,17 +161,17 @@ typedef struct JsonLayout
 extern JsonLayout *json_layout_create(JsonReaderAlloc alloc);
 
 /*
- * The reader reads a token for which more than its place changes, at "p" in a
- * row that has begun at "row".  Ends the stretch that was being learned, and
- * finds out which point this is.
+ * The reader is at a token that changes more than its place, at "p" in a row
+ * that begins at "row".  Ends the stretch that is being learned, and finds the
+ * point.
  */
 extern void json_layout_arrive(JsonLayout *layout, const JsonPlace *place,
 							   const char *row, const char *p);
 
-/* No stretch fits: what follows is learned. */
+/* No stretch fits: the bytes that follow are learned. */
 extern void json_layout_learn(JsonLayout *layout, JsonStretch **way);
 
-/* The window moves, or a document ends: forgets where the reader stands. */
+/* The window moves or the row ends: forgets the reader's place. */
 static inline void
 json_layout_leave(JsonLayout *layout)
 {
@@ -182,7 +179,7 @@ json_layout_leave(JsonLayout *layout)
 	layout->learning = NULL;
 }
 
-/* The stretch of a way that comes next, or NULL. */
+/* The stretch of a way that the next bytes match, or NULL. */
 static inline JsonStretch *
 json_layout_match(JsonLayout *layout, JsonStretch **way, const char *p,
 				  const char *end)
@@ -207,9 +204,9 @@ json_layout_match(JsonLayout *layout, JsonStretch **way, const char *p,
 	return NULL;
 }
 
-/* Puts the reader where a point is, in the same containers on the way. */
+/* Sets the reader's place to a point within the same containers. */
 static inline void
-json_layout_stand(JsonPlace *place, const JsonPoint *point)
+json_layout_set_place(JsonPlace *place, const JsonPoint *point)
 {
 	place->state = point->place.state;
 	place->on_the_way = point->place.on_the_way;
@@ -220,12 +217,11 @@ json_layout_stand(JsonPlace *place, const JsonPoint *point)
 }
 
 /*
- * A token was read at a known point, and the reader stands at "p", at most a
- * comma further.  Steps over the stretch that follows, if it is one that has
- * followed before.
+ * A token was read at a known point, and the reader is at "p", at most a comma
+ * further.  Skips the stretch that follows if it has followed before.
  *
- * That the reader is where it was then needs no look: it was at this point,
- * and the same kind of token has followed, and has left the same state.
+ * The reader's place need not be compared: it was at this point, and the same
+ * kind of token followed, which leaves the same state.
  */
 static inline const char *
 json_layout_follow(JsonLayout *layout, JsonPlace *place, const char *p,
@@ -246,7 +242,7 @@ json_layout_follow(JsonLayout *layout, JsonPlace *place, const char *p,
 		return p;
 	}
 	layout->point = stretch->end;
-	json_layout_stand(place, stretch->end);
+	json_layout_set_place(place, stretch->end);
 	return layout->behind + stretch->length;
 }
 

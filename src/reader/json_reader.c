@@ -2,31 +2,30 @@
  * json_reader.c
  *		A strict, resumable JSON reader that finds rows and wanted values.
  *
- * Most bytes of a response are not wanted, so this is built to pass over them
- * quickly: every byte is checked against RFC 8259, but nothing is built from
- * it, and only a container that can hold a row or a wanted value has its keys
- * looked at.
+ * Most bytes of a response are not wanted, so the reader skips them quickly:
+ * every byte is checked against RFC 8259, but no value is built from it, and
+ * keys are compared only in containers that can have a row or a wanted value.
  *
- * What is looked for is two trees of JsonNodes: the shape, from the document's
- * value down to the rows and to wanted values outside of them, and the wanted
- * paths, from a row down.  A node can be entered at one place at a time only,
- * so the trees' own parent links serve as the stack of the containers that
- * matter; for all the others one byte a level is enough to know what closes
- * them.
+ * There are two trees of JsonNodes: the shape, from the document's value down
+ * to the rows and to wanted values outside of them, and the wanted paths, from
+ * a row down.  A node can be entered at one place at a time only, so the parent
+ * links of the trees are the stack of the containers that matter.  For all
+ * other containers, one byte a level says what closes them.
  *
- * A token is read as a whole.  Where the window ends inside one, the reader
- * stays at the token's start and remembers how far it has looked, so that no
- * piece is too small to make progress.  What it answers never depends on how
- * the document was cut.
+ * A token is read as a whole.  If the window ends inside one, the reader stays
+ * at the token's start and remembers how far it has read, so that any piece
+ * makes progress.  The result never depends on how the document was cut.
  *
- * This file may know nothing of PostgreSQL, HTTP or HiBob.
+ * This file knows nothing of PostgreSQL, HTTP or HiBob.
  */
 #include "reader/json_find.h"
 #include "reader/json_reader.h"
 
 #define LEAST_MAX_ROW 16		/* so that any word fits */
 
-/* What is done for nearly every token, and compilers find too long. */
+/*
+ * For functions that run for nearly every token and that compilers find long.
+ */
 #ifdef __GNUC__
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 #else
@@ -50,9 +49,9 @@ typedef enum ReaderState
 /*
  * The grammar
  *
- * What reads a part of the document returns that part's end, or NULL.  NULL
- * means that reading stops: at a defect, at a complete row, or because the
- * window ends.  stop_reading() tells which.
+ * A function that reads a part of the document returns the end of that part, or
+ * NULL.  NULL means that reading stops: at a defect, at a complete row, or
+ * because the window ends.  stop_reading() finds out which.
  */
 
 /* The document is not JSON. */
@@ -62,7 +61,7 @@ bad_syntax(JsonReader *reader, const char *message, const char *where)
 	return json_scan_defect(&reader->scan, message, where);
 }
 
-/* What the key just read, from "key" to its quote, leads to, or NULL. */
+/* The node of the key that was just read, from "key" to its quote, or NULL. */
 static inline JsonNode *
 follow_key(const JsonReader *reader, const JsonNode *node, const char *key,
 		   const char *quote)
@@ -73,9 +72,9 @@ follow_key(const JsonReader *reader, const JsonNode *node, const char *key,
 }
 
 /*
- * At "p", for the layout, is a value that the reader does more with than to
- * step over it, or the end of a container on the way.  Where the layout has led
- * here, it knows.
+ * At "p" is a value that the reader does not just skip, or the end of a
+ * container on the path: reports this to the layout, unless the layout has led
+ * here.
  */
 static inline void
 arrive(JsonReader *reader, const char *p)
@@ -86,7 +85,7 @@ arrive(JsonReader *reader, const char *p)
 						   reader->window + reader->row_start, p);
 }
 
-/* What the present token was, and where it has ended, for the layout. */
+/* Reports the current token and its end to the layout. */
 static inline void
 note_event(JsonReader *reader, JsonEvent event, const char *behind)
 {
@@ -118,8 +117,8 @@ open_container(JsonReader *reader, const char *p)
 }
 
 /*
- * A value has ended before "p".  Takes the comma along if it follows at once:
- * with the colon in read_member() that saves most of the dispatching.
+ * A value has ended before "p".  Also reads a comma that follows at once: with
+ * the colon in read_member() that saves most of the dispatching.
  */
 static inline const char *
 after_value(JsonReader *reader, const char *p, const char *end)
@@ -137,8 +136,8 @@ after_value(JsonReader *reader, const char *p, const char *end)
 }
 
 /*
- * Reads a closing bracket.  Stops where that completes a row, before the bytes
- * of the row can be dropped.
+ * Reads a closing bracket.  Stops if that completes a row, before the bytes of
+ * the row can be dropped.
  */
 static inline const char *
 close_container(JsonReader *reader, const char *p, const char *end)
@@ -184,8 +183,8 @@ read_number(JsonReader *reader, const char *p, const char *end)
 }
 
 /*
- * Reads a value that is no container, up to its end or a string's quote.  NULL
- * and JSON_ABSENT: none begins here.
+ * Reads a scalar up to its end, or to a string's closing quote.  Returns NULL
+ * with JSON_ABSENT if none begins here.
  */
 static ALWAYS_INLINE const char *
 scan_scalar(JsonReader *reader, const char *p, const char *end,
@@ -217,11 +216,10 @@ scan_scalar(JsonReader *reader, const char *p, const char *end,
 }
 
 /*
- * Takes the scalar from "p" on, which was scanned, where it is looked for.
- * Returns its end.
+ * Notes the scanned scalar at "p" if it is wanted.  Returns its end.
  */
 static inline const char *
-take_scalar(JsonReader *reader, JsonNode *want, const JsonNode *shape,
+note_scalar(JsonReader *reader, JsonNode *want, const JsonNode *shape,
 			JsonKind kind, const char *p, const char *scanned)
 {
 	bool		quoted = (kind == JSON_STRING);
@@ -247,7 +245,7 @@ read_scalar(JsonReader *reader, const char *p, const char *end)
 		return bad_syntax(reader, "expected a value", p);
 	if (scanned == NULL)
 		return NULL;
-	p = take_scalar(reader, want, shape, kind, p, scanned);
+	p = note_scalar(reader, want, shape, kind, p, scanned);
 	if (p == NULL)
 		return NULL;
 	note_event(reader, JSON_EVENT_SCALAR, p);
@@ -263,8 +261,8 @@ read_value(JsonReader *reader, const char *p, const char *end)
 }
 
 /*
- * Reads a key, and its colon and value too, as far as no white space and no
- * end of the window intervene.  The value is a token of its own: if it is not
+ * Reads a key, and its colon and value unless white space or the end of the
+ * window is between them.  The value is a token of its own: if it is not
  * complete, the key is not read again.
  */
 static inline const char *
@@ -294,7 +292,7 @@ read_member(JsonReader *reader, const char *p, const char *end)
 	return read_value(reader, p, end);
 }
 
-/* Reads what follows a value in a container, if not at once. */
+/* Reads what follows a value and white space in a container. */
 static inline const char *
 read_separator(JsonReader *reader, const char *p, const char *end)
 {
@@ -303,7 +301,7 @@ read_separator(JsonReader *reader, const char *p, const char *end)
 	return close_container(reader, p, end);
 }
 
-/* Steps over a byte order mark, which only counts as the very first bytes. */
+/* Skips a byte order mark, which is valid as the first bytes only. */
 static const char *
 read_start(JsonReader *reader, const char *p, const char *end)
 {
@@ -349,12 +347,12 @@ read_next(JsonReader *reader, const char *p, const char *end)
 }
 
 /*
- * Reading cannot go on from the present token.
+ * Reading stops at the current token.
  *
- * What has to be kept is too large as soon as max_row bytes of it have been
- * seen without its end.  From there on nothing else counts, so that it makes
- * no difference how much more the window happened to hold.  Nor may anything
- * be left of what was found in there.
+ * Bytes that have to be kept are too many as soon as max_row of them were read
+ * without an end.  Bytes behind those do not matter, so that the result does
+ * not depend on the size of the window, and nothing that was found in them is
+ * kept.
  */
 static JsonResult
 stop_reading(JsonReader *reader)
@@ -387,14 +385,14 @@ stop_reading(JsonReader *reader)
 	return JSON_BAD;
 }
 
-/* A value was read at a point, and what follows it is not known. */
+/* A value was read at a point, and no known stretch follows it. */
 static const char *
 leave_known(JsonReader *reader, JsonPoint *point, const char *behind,
 			const char *end)
 {
 	JsonLayout *layout = reader->layout;
 
-	json_layout_stand(&reader->at, point);
+	json_layout_set_place(&reader->at, point);
 	layout->point = NULL;
 	layout->behind = behind;
 	json_layout_learn(layout, &point->ways[JSON_EVENT_SCALAR]);
@@ -402,11 +400,11 @@ leave_known(JsonReader *reader, JsonPoint *point, const char *behind,
 }
 
 /*
- * Passes a bracket of a value of the row at a point, if what follows is known.
- * Returns that, or NULL, and then has done nothing.
+ * Reads a bracket of a value of the row at a point if a known stretch follows.
+ * Returns the stretch, or NULL if nothing was read.
  */
 static inline JsonStretch *
-pass_bracket(JsonReader *reader, JsonPoint *point, const char *p,
+read_known_bracket(JsonReader *reader, JsonPoint *point, const char *p,
 			 const char *end)
 {
 	JsonEvent	event = (*p == '{') ? JSON_EVENT_OBJECT : JSON_EVENT_ARRAY;
@@ -438,9 +436,9 @@ is_bracket(char c)
 }
 
 /*
- * Reads values from point to point of the layout.  That is most of what is ever
- * read, so where the reader stands is kept here meanwhile, and only put down in
- * the end.  Whatever is not as it was is left to where all is said of it.
+ * Reads values from point to point of the layout.  Most bytes are read here, so
+ * the reader's place is kept in a local variable and set at the end.  Anything
+ * that differs from earlier rows is left to read_next().
  */
 static const char *
 read_known(JsonReader *reader, const char *p, const char *end)
@@ -457,7 +455,7 @@ read_known(JsonReader *reader, const char *p, const char *end)
 		reader->token = p;
 		if (is_bracket(*p))
 		{
-			stretch = pass_bracket(reader, point, p, end);
+			stretch = read_known_bracket(reader, point, p, end);
 			if (stretch == NULL)
 				break;
 		}
@@ -468,7 +466,7 @@ read_known(JsonReader *reader, const char *p, const char *end)
 			behind = scan_scalar(reader, p, end, &kind);
 			if (behind == NULL)
 				break;
-			behind = take_scalar(reader, point->want, point->shape, kind, p,
+			behind = note_scalar(reader, point->want, point->shape, kind, p,
 								 behind);
 			if (behind == NULL)
 				return NULL;
@@ -482,13 +480,12 @@ read_known(JsonReader *reader, const char *p, const char *end)
 		p = behind + stretch->length;
 	}
 	layout->point = point;
-	json_layout_stand(&reader->at, point);
+	json_layout_set_place(&reader->at, point);
 	return p;
 }
 
 /*
- * Reads what begins at "p", and as long as that is known, steps over what
- * follows it.
+ * Reads the token at "p", and skips what follows as long as that is known.
  */
 static const char *
 read_along(JsonReader *reader, const char *p, const char *end)
@@ -519,8 +516,8 @@ read_along(JsonReader *reader, const char *p, const char *end)
 }
 
 /*
- * Goes on from token to token.  The window is at a new address each time, so
- * nothing but offsets and the token's progress lives on between two calls.
+ * Reads token after token.  The window is at a new address each time, so only
+ * offsets and the token's progress are kept between two calls.
  */
 JsonResult
 json_reader_next(JsonReader *reader, const char *window, size_t length,
@@ -560,9 +557,9 @@ json_reader_next(JsonReader *reader, const char *window, size_t length,
  */
 
 /*
- * A row is kept as a whole, for its slices have to lie in one window, and so
- * is a container that will be copied.  Otherwise, outside of rows, the present
- * token is enough: a key that is cut has to be compared.
+ * A row is kept as a whole, since its slices have to be in one window, and so
+ * is a container that will be copied.  Outside of these the current token is
+ * enough: a key that was cut has to be compared.
  */
 size_t
 json_reader_keep_from(const JsonReader *reader)
@@ -608,7 +605,7 @@ json_reader_create(const JsonShape *shape, JsonReaderAlloc alloc)
 	return reader;
 }
 
-/* Slots are numbered from 0 in the order in which they were asked for. */
+/* Slots are numbered from 0 in the order of the requests. */
 static int
 add_slot(JsonReader *reader, JsonNode *node)
 {
@@ -696,16 +693,16 @@ json_reader_slice(const JsonReader *reader, int slot)
 	return &reader->slots[slot]->value;
 }
 
-/* Rows note only what they have; what follows for paths below is found here. */
+/* A row notes only its own values; paths below them are derived here. */
 bool
 json_reader_is_present(const JsonReader *reader, int slot)
 {
 	const JsonNode *node = reader->slots[slot];
-	bool		carried = node->carried;
+	bool		present = node->present;
 
-	for (node = node->parent; node != NULL && !carried; node = node->parent)
-		carried = node->was_leaf;
-	return carried;
+	for (node = node->parent; node != NULL && !present; node = node->parent)
+		present = node->was_leaf;
+	return present;
 }
 
 const JsonOutside *

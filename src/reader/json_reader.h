@@ -4,11 +4,11 @@
  *		and around them, in one pass over bytes that arrive in pieces.
  *
  * The caller keeps a window of the document's bytes.  It calls
- * json_reader_next() with the window as it is, and gets a row, the wish for
- * more bytes, the end, or a defect.  Bytes before json_reader_keep_from() are
- * never looked at again: the caller may drop them and says so with
- * json_reader_dropped().  So no row is copied, and what has been read is read
- * once, however small the pieces are.
+ * json_reader_next() with the present window, and gets a row, a request for
+ * more bytes, the end, or a defect.  The reader never looks again at bytes
+ * before json_reader_keep_from(): the caller may drop them and reports that by
+ * json_reader_dropped().  So no row is copied, and each byte is read once,
+ * however small the pieces are.
  *
  * This module knows neither PostgreSQL nor HTTP and builds alone.
  */
@@ -36,10 +36,10 @@ typedef enum JsonKind
 	JSON_OBJECT
 } JsonKind;
 
-/* What a string's escapes hold that a plain copy, or PostgreSQL, cannot. */
-#define JSON_ESCAPED		0x01	/* has at least one backslash */
-#define JSON_NUL_ESCAPE		0x02	/* has \u0000 */
-#define JSON_LONE_SURROGATE	0x04	/* has half a surrogate pair */
+/* Escapes in a string: its value is not a copy of its bytes, or not a text. */
+#define JSON_ESCAPED		0x01	/* at least one backslash */
+#define JSON_NUL_ESCAPE		0x02	/* \u0000 */
+#define JSON_LONE_SURROGATE	0x04	/* half of a surrogate pair */
 
 /*
  * A value in the window of the json_reader_next() call that returned its row.
@@ -55,9 +55,9 @@ typedef struct JsonSlice
 
 /*
  * A value outside of rows: a copy, made when the value is complete.  A string
- * is without its quotes, its escapes as they are; an array or object is its
- * JSON text.  The text lasts until the next value at its place, the next
- * element around that, a defect or a restart.
+ * has no quotes, and its escapes are not decoded; an array or object is its
+ * JSON text.  The text is valid until the next value at the same place, the
+ * next element around it, a defect or a restart.
  */
 typedef struct JsonOutside
 {
@@ -65,7 +65,7 @@ typedef struct JsonOutside
 	size_t		length;
 	uint8_t		kind;			/* JsonKind */
 	uint8_t		flags;
-	uint32_t	times;			/* how often the place has had one by now */
+	uint32_t	times;			/* number of values at this place so far */
 } JsonOutside;
 
 typedef enum JsonResult
@@ -82,8 +82,8 @@ typedef enum JsonDefectKind
 	JSON_DEFECT_DEPTH,			/* nested deeper than max_depth */
 	JSON_DEFECT_ROW_SIZE,		/* a row, or outside of rows a key, a scalar or
 								 * a wanted container, is larger than max_row */
-	JSON_DEFECT_SHAPE,			/* JSON, but its rows are not where they
-								 * belong */
+	JSON_DEFECT_SHAPE,			/* JSON, but not with rows where the shape
+								 * expects them */
 	JSON_DEFECT_TRUNCATED		/* the last byte was not the document's end */
 } JsonDefectKind;
 
@@ -95,15 +95,16 @@ typedef struct JsonDefect
 } JsonDefect;
 
 /*
- * Where the rows lie: a NULL-terminated list of patterns, each a sequence of
- * keys and "[]" for "each element": "employees[]", "[]",
- * "results[].values[]".  The empty pattern makes the document's own object the
- * row, unless another pattern finds its array in it.  The same holds for any
- * pattern that another one begins with: with "values[]" and
- * "values[].values[]" an element is a row unless it has an array of rows.
+ * Where the rows are: a NULL-terminated list of patterns.  A pattern is a
+ * sequence of keys and of "[]", which stands for each element: "employees[]",
+ * "[]", "results[].values[]".  With the empty pattern the document's object is
+ * the row, unless it has the array of another pattern.  The same holds for any
+ * pattern that is the beginning of another one: with "values[]" and
+ * "values[].values[]", an element is a row unless it has an array of rows.
  *
- * Each object on the way to the rows needs a key that leads on, and each value
- * there has to be what the patterns say; an array may be empty.
+ * Each object on the path to the rows must have a key that leads to them, and
+ * each value on the path must be of the kind that the patterns say.  An array
+ * may be empty.
  */
 typedef struct JsonShape
 {
@@ -113,8 +114,8 @@ typedef struct JsonShape
 } JsonShape;
 
 /*
- * What a reader allocates at most, beyond its wants and the values outside of
- * rows, to read rows faster that are like those before.
+ * The most bytes that a reader allocates, besides what it looks for and values
+ * outside of rows, to read rows faster that are like the ones before.
  */
 #define JSON_READER_LEARNED (256 * 1024)
 
@@ -122,56 +123,55 @@ extern JsonReader *json_reader_create(const JsonShape *shape,
 									  JsonReaderAlloc alloc);
 
 /*
- * Asks for the value at a path of keys below the row; no key at all is the row
- * itself.  Returns its slot; the same path gives the same slot.  Only before
- * the first json_reader_next().
+ * Requests the value at a path of keys below the row; without a key, the row
+ * itself.  Returns its slot; the same path gives the same slot.  To be called
+ * before the first json_reader_next().
  */
 extern int	json_reader_want(JsonReader *reader, const char *const *keys,
 							 int nkeys);
 
 /*
- * Asks for a value outside of rows, at a place written like a pattern:
+ * Requests a value outside of rows, at a place that is written as a pattern:
  * "response_metadata.next_cursor", "results[].employeeId", "errors".  Returns
- * its number; the same pattern gives the same one.  Only before the first
- * json_reader_next().
+ * its number; the same pattern gives the same number.  To be called before the
+ * first json_reader_next().
  *
- * The value may be of any kind.  If on the way to it there is null or anything
- * else that does not lead on, it is absent, and no defect.  The last of equal
- * keys wins.
+ * The value may be of any kind.  If the path to it ends early, at null or
+ * another value, it is absent, which is no defect.  The last of equal keys
+ * counts.
  *
- * Below an element of an array the value belongs to that element, and is
- * forgotten when the next one begins or the array ends.  So only arrays on the
- * way to the rows have any; and a place that leads to the rows, or has rows,
- * is none where a value could be.
+ * Below an element of an array the value belongs to that element.  It is
+ * forgotten when the next element begins or the array ends.  So values are
+ * found only in arrays on the path to the rows.  No value is found at a place
+ * that leads to the rows or has rows.
  *
- * A place in what may be a row has a value only if that is none: with the rows
- * "values[]" and "values[].values[]", "values[].id" is found in an element
- * that has an array of rows, and in no other.
+ * A place in a possible row has a value only if that turns out not to be a row:
+ * with the rows "values[]" and "values[].values[]", "values[].id" is found only
+ * in an element that has an array of rows.
  */
 extern int	json_reader_want_outside(JsonReader *reader, const char *pattern);
 
 /*
- * Likewise, but the value outlives its element: it is there until the next one
- * at its place, so that what comes behind an element's last row is seen with
- * the next element's first, or at the end.
+ * The same for a value that outlives its element: it is valid until the next
+ * value at its place.  So a value behind an element's last row is found at the
+ * first row of the next element, or at the end.
  */
 extern int	json_reader_want_lasting(JsonReader *reader, const char *pattern);
 
-/* Back to the start of a document, keeping what is wanted. */
+/* Goes back to the start of a document, with the same requests. */
 extern void json_reader_restart(JsonReader *reader);
 
 /*
- * Goes on reading.  "window" must hold all bytes from json_reader_keep_from()
- * on, at the same place relative to what was dropped; "last" says that no
- * byte will follow.
+ * Continues to read.  "window" must have all bytes from json_reader_keep_from()
+ * on, less those that were dropped; "last" says that no byte follows.
  */
 extern JsonResult json_reader_next(JsonReader *reader, const char *window,
 								   size_t length, bool last);
 
 /*
- * The offset in the window from which on bytes are still needed.  At JSON_ROW
- * the row is behind it: drop nothing before its slices have been used.  Never
- * more than max_row bytes are kept.
+ * The offset in the window of the first byte that is still needed.  At JSON_ROW
+ * the row lies before it: use the row's slices before dropping bytes.  At most
+ * max_row bytes are kept.
  */
 extern size_t json_reader_keep_from(const JsonReader *reader);
 extern void json_reader_dropped(JsonReader *reader, size_t bytes);
@@ -180,18 +180,17 @@ extern void json_reader_dropped(JsonReader *reader, size_t bytes);
 extern const JsonSlice *json_reader_slice(const JsonReader *reader, int slot);
 
 /*
- * The value outside of rows as found so far, of kind JSON_ABSENT if it was not
- * (yet).  At JSON_ROW those are there that precede the row, so that what comes
- * behind an element's last row is never seen; at JSON_END those that belong to
- * no element; at JSON_BAD none.
+ * The value outside of rows that was found so far, or one of kind JSON_ABSENT.
+ * At JSON_ROW it is a value that precedes the row, so that a value behind an
+ * element's last row is never found; at JSON_END it is one that belongs to no
+ * element; at JSON_BAD all are absent.
  */
 extern const JsonOutside *json_reader_outside(const JsonReader *reader,
 											  int number);
 
 /*
- * Whether any row since json_reader_create() carried the slot: with a value,
- * with null, or below an ancestor that was null (or anything else but an
- * object, so that it has no such key for another reason than being absent).
+ * Whether the slot was present in any row since json_reader_create(): with a
+ * value, with null, or below an ancestor that was null or not an object.
  */
 extern bool json_reader_is_present(const JsonReader *reader, int slot);
 

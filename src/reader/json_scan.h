@@ -2,15 +2,14 @@
  * json_scan.h
  *		The tokens of JSON: where a string, a number or a word ends.
  *
- * The lower half of json_reader.c and of use to nothing else.  It knows the
- * bytes of a single token, but not what may follow it.  What is in this file
- * runs for nearly every token of a document and so is inline; the rest is in
- * json_scan.c.
+ * Private to the readers of JSON.  It knows the bytes of a single token, but
+ * not what may follow it.  The functions in this file run for nearly every
+ * token and so are inline; the others are in json_scan.c.
  *
- * Every scanning function takes a token's first byte and the end of the
- * window, and returns the token's end, or NULL.  NULL means a defect if there
- * is a message, else that the window ends too early: the same call, once there
- * is more, goes on where this one has stopped.
+ * A scanning function takes a token's first byte and the end of the window,
+ * and returns the token's end, or NULL.  NULL is a defect if there is a
+ * message; otherwise the window ends inside the token: the same call with a
+ * longer window continues where this one stopped.
  */
 #ifndef HIBOB_READER_JSON_SCAN_H
 #define HIBOB_READER_JSON_SCAN_H

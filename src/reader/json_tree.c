@@ -1,13 +1,15 @@
 /*
  * json_tree.c
- *		What a JSON reader looks for: makes nodes, from keys and patterns.
+ *		Makes the nodes that a JSON reader looks for from keys and patterns, and
+ *		keeps copies of values outside of rows.
  *
- * Like json_reader.c, which alone uses it, this file may know nothing of
- * PostgreSQL and builds alone.  It knows nothing of reading either: all but
- * the escaped keys happens before the first byte of a document.
+ * Like all of the reader, this file knows nothing of PostgreSQL and builds
+ * alone.  The memory that it allocates is never freed, so it is used again.
  */
 #include "reader/json_scan.h"
 #include "reader/json_tree.h"
+
+#define LEAST_ROOM 64			/* bytes of a copy */
 
 JsonNode *
 json_node_make(JsonReaderAlloc alloc, JsonNode *parent, const char *key,
@@ -40,7 +42,7 @@ json_node_make_child(JsonReaderAlloc alloc, JsonNode *node, const char *key,
 	return child;
 }
 
-/* No API writes such keys, so this may take long. */
+/* APIs do not write such keys, so this may be slow. */
 JsonNode *
 json_node_find_escaped(const JsonNode *node, const char *key,
 					   const char *quote)
@@ -111,8 +113,8 @@ json_node_add_rows(JsonReaderAlloc alloc, JsonNode *document,
 }
 
 /*
- * No array is followed but those on the way to the rows: from any other its
- * elements' values would be forgotten with its end, before anyone sees them.
+ * Only arrays on the path to the rows are followed.  Values in other arrays
+ * would be forgotten at the array's end, before a caller could see them.
  */
 JsonNode *
 json_node_add_outside(JsonReaderAlloc alloc, JsonNode *document,
@@ -134,4 +136,78 @@ json_node_add_outside(JsonReaderAlloc alloc, JsonNode *document,
 	for (up = node; up != NULL; up = up->parent)
 		up->has_outside = true;
 	return node;
+}
+
+/*
+ * Copies
+ */
+
+/* There are few copies, so a loop over all of them is fast enough. */
+void
+json_copies_add(JsonCopies *copies, JsonReaderAlloc alloc, JsonNode *node)
+{
+	JsonCopy   *copy = alloc(sizeof(JsonCopy));
+	JsonCopy  **list;
+
+	if (copies->n == copies->room)
+	{
+		copies->room = copies->n * 2 + 4;
+		list = alloc((size_t) copies->room * sizeof(*list));
+		if (copies->n > 0)
+			memcpy(list, copies->list, (size_t) copies->n * sizeof(*list));
+		copies->list = list;
+	}
+	copy->node = node;
+	node->copy = copy;
+	copies->list[copies->n++] = copy;
+}
+
+int
+json_copies_find(const JsonCopies *copies, const JsonNode *node)
+{
+	int			i;
+
+	for (i = 0; i < copies->n && copies->list[i]->node != node;)
+		i++;
+	return i;
+}
+
+/*
+ * The reader calls this for each row, mostly with nothing to forget: so the
+ * check for absent values comes first.
+ */
+void
+json_copies_forget(const JsonCopies *copies, const JsonNode *node, bool all)
+{
+	JsonCopy   *copy;
+	int			i;
+
+	for (i = 0; i < copies->n; i++)
+	{
+		copy = copies->list[i];
+		if (copy->found.kind != JSON_ABSENT && (all || !copy->lasting) &&
+			json_node_within(copy->node, node))
+			memset(&copy->found, 0, sizeof(copy->found));
+	}
+}
+
+void
+json_copy_set(JsonCopy *copy, JsonReaderAlloc alloc, JsonKind kind,
+			  uint8_t flags, const char *text, size_t length)
+{
+	if (length >= copy->room)
+	{
+		if (copy->room == 0)
+			copy->room = LEAST_ROOM;
+		while (length >= copy->room)
+			copy->room *= 2;
+		copy->buffer = alloc(copy->room);
+	}
+	memcpy(copy->buffer, text, length);
+	copy->buffer[length] = '\0';
+	copy->found.text = copy->buffer;
+	copy->found.length = length;
+	copy->found.kind = (uint8_t) kind;
+	copy->found.flags = flags;
+	copy->found.times = ++copy->times;
 }

@@ -1,11 +1,11 @@
 /*
  * json_tree.h
- *		What a JSON reader looks for: trees of nodes, and the keys that lead
- *		from one node to the next.
+ *		What a JSON reader looks for: trees of nodes, the keys that lead from
+ *		one node to the next, and copies of values outside of rows.
  *
- * Part of json_reader.c and of use to nothing else.  It knows patterns and
- * keys, but neither how a document is read nor what its values are: those
- * fields of a node are the reader's.  What runs for nearly every key is inline.
+ * Private to the JSON reader.  It knows patterns and keys, but neither how a
+ * document is read nor what its values are: the reader sets those fields of a
+ * node.  The functions that run for nearly every key are inline.
  */
 #ifndef HIBOB_READER_JSON_TREE_H
 #define HIBOB_READER_JSON_TREE_H
@@ -33,18 +33,18 @@ typedef struct JsonNode
 
 	/* shape only */
 	struct JsonNode *element;	/* leads to the rows */
-	struct JsonCopy *copy;		/* if its value is wanted: see json_outside.h */
+	struct JsonCopy *copy;		/* if its value is wanted: a JsonCopy */
 	bool		is_row;
 	bool		to_rows;		/* the rows are here or below */
 	bool		keys_lead;		/* and one of its keys leads there */
 	bool		has_outside;	/* a wanted value outside is here or below */
-	bool		led_on;			/* its present object has one of the keys that
-								 * lead to the rows, or needs none */
+	bool		led_on;			/* its present object has a key that leads to
+								 * the rows, or needs none */
 
 	/* row only */
-	bool		carried;		/* a row had it */
-	bool		was_leaf;		/* a row had it, and it was not an object */
-	bool		listed;			/* is in the reader's list of values */
+	bool		present;		/* in some row */
+	bool		was_leaf;		/* in some row it was not an object */
+	bool		listed;			/* in the reader's list of values */
 	int			slot;			/* or -1 */
 	struct JsonNode *next_listed;
 	JsonSlice	value;			/* relative to the row until that is complete */
@@ -61,31 +61,32 @@ extern JsonNode *json_node_make_child(JsonReaderAlloc alloc, JsonNode *node,
 									  const char *key, size_t length);
 
 /*
- * Adds a pattern of rows, as JsonShape describes it.  Patterns are the
- * program's own, so a malformed one gets no message: it finds nothing.
+ * Adds a pattern of rows, as JsonShape describes it.  Patterns are part of the
+ * program, so a malformed one is not reported: it finds nothing.
  */
 extern void json_node_add_rows(JsonReaderAlloc alloc, JsonNode *document,
 							   const char *pattern);
 
 /*
- * Adds the place of a value outside of rows, after all rows.  Returns NULL
- * where no such value can be: see json_reader_want_outside().
+ * Adds the place of a value outside of rows; to be called after all rows were
+ * added.  Returns NULL if no value can be there: see
+ * json_reader_want_outside().
  */
 extern JsonNode *json_node_add_outside(JsonReaderAlloc alloc,
 									   JsonNode *document,
 									   const char *pattern);
 
 /*
- * The node that a key with escapes, from behind its first quote to its last
- * one, leads to, or NULL.
+ * The node that a key with escapes leads to, or NULL.  The key is the bytes
+ * between its quotes.
  */
 extern JsonNode *json_node_find_escaped(const JsonNode *node, const char *key,
 										const char *quote);
 
 /*
- * Spreads keys over a node's chains.  There are so many of these that most
- * unwanted keys find an empty one, and need no comparison.  What tells long
- * keys of one object apart is their ends: they tend to start alike.
+ * Distributes keys over a node's chains.  There are so many chains that most
+ * unwanted keys find an empty one and need no comparison.  Long keys of one
+ * object tend to differ at their ends.
  */
 static inline unsigned int
 json_key_chain(const char *key, size_t length)
@@ -124,5 +125,47 @@ json_node_within(const JsonNode *node, const JsonNode *other)
 		node = node->parent;
 	return node != NULL;
 }
+
+/*
+ * Copies of wanted values outside of rows
+ *
+ * Their memory grows with the largest value, not with the number of values.
+ * The reader decides when a value is copied or forgotten.
+ */
+
+typedef struct JsonCopy
+{
+	JsonOutside found;			/* what the caller sees */
+	const JsonNode *node;
+	bool		lasting;		/* outlives the element that it belongs to */
+	uint32_t	times;			/* number of values found */
+	char	   *buffer;			/* used again for each value */
+	size_t		room;
+	uint64_t	start;			/* of its container, in the document; set by
+								 * the reader */
+} JsonCopy;
+
+/* All copies, by number.  None if it is zeroed. */
+typedef struct JsonCopies
+{
+	JsonCopy  **list;
+	int			n;
+	int			room;
+} JsonCopies;
+
+/* Adds the copy of the value at a node. */
+extern void json_copies_add(JsonCopies *copies, JsonReaderAlloc alloc,
+							JsonNode *node);
+
+/* The number of a node's copy, which it must have. */
+extern int	json_copies_find(const JsonCopies *copies, const JsonNode *node);
+
+/* Forgets the values at a node and below it; lasting ones only with "all". */
+extern void json_copies_forget(const JsonCopies *copies, const JsonNode *node,
+							   bool all);
+
+extern void json_copy_set(JsonCopy *copy, JsonReaderAlloc alloc,
+						  JsonKind kind, uint8_t flags, const char *text,
+						  size_t length);
 
 #endif							/* HIBOB_READER_JSON_TREE_H */
