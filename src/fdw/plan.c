@@ -41,12 +41,6 @@
 #define DEFAULT_STATUS_SELECTIVITY 0.5
 
 /*
- * Streams read in parallel: the same number of requests takes less time.  The
- * difference decides only between plans with about the same number.
- */
-#define PARALLEL_REQUEST_COST 0.95
-
-/*
  * How often a correlated subquery is assumed to be run.  The planner does not
  * know it while it plans the subquery.
  */

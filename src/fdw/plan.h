@@ -12,6 +12,12 @@
 #include "nodes/pathnodes.h"
 #include "options/options.h"
 
+/*
+ * Parallel requests take less time than the same number of others.  The
+ * difference decides only between plans with about the same number.
+ */
+#define PARALLEL_REQUEST_COST 0.95
+
 /* In fdw_private of a RelOptInfo. */
 typedef struct HibobFdwRelationInfo
 {

@@ -315,13 +315,16 @@ init_query(HibobFdwScanState *scan, ForeignScanState *node)
 static ConditionScope
 initial_scope(const HibobFdwScanState *scan, ForeignScanState *node)
 {
+	double		requests = scan->plan->all_requests;
 	double		runs;
 
 	if (!conditions_vary(&scan->conditions, SCOPE_ALL))
 		return SCOPE_ALL;
 	runs = plan_tree_expected_runs(scan->estate->es_plannedstmt,
 								   node->ss.ps.plan);
-	return runs > scan->plan->all_requests ? SCOPE_FIXED : SCOPE_ALL;
+	if (scan->options->resource->needs_employees)
+		requests *= PARALLEL_REQUEST_COST;
+	return runs > requests ? SCOPE_FIXED : SCOPE_ALL;
 }
 
 /* The executor owns the slots and looks at them after the end of the scan. */

@@ -1,0 +1,194 @@
+# Ranges of time that a resource needs, in ordinary SQL: lists, OR, casts,
+# joins, subqueries.  Each query has the rows that it has on a copy, and makes so
+# many requests.
+
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use HibobTest;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $sim = start_simulator(employees => 200);
+my $node = new_cluster('ranges', 'jit = off');
+
+add_server($node, 'bob', $sim);
+add_server($node, 'bill', $sim);
+query($node, q{
+	IMPORT FOREIGN SCHEMA hibob LIMIT TO (time_off, time_off_changes, payments)
+		FROM SERVER bob INTO bob;
+	IMPORT FOREIGN SCHEMA hibob LIMIT TO (time_off) FROM SERVER bill INTO bill;
+	CREATE SCHEMA copy;
+	CREATE TABLE copy.time_off AS SELECT * FROM bob.time_off
+		WHERE end_date >= '2020-01-01' AND start_date <= '2030-12-31';
+	INSERT INTO copy.time_off SELECT t.* FROM bob.time_off t
+		WHERE date BETWEEN '2020-01-01' AND '2030-12-31'
+		  AND request_id NOT IN (SELECT request_id FROM copy.time_off);
+	CREATE TABLE copy.payments AS SELECT * FROM bob.payments;
+	CREATE TABLE copy.people AS SELECT * FROM bob.people;
+
+	CREATE TABLE calendar AS SELECT day::date, day AS midnight,
+		day::timestamp + interval '9 hours' AS morning
+	  FROM generate_series('2026-10-01', '2026-12-30', interval '1 day') day;
+	CREATE TABLE quarter (first date, last date, name text);
+	INSERT INTO quarter VALUES ('2026-07-01', '2026-09-30', 'Q3'),
+		('2026-10-01', '2026-12-31', 'Q4'), (NULL, NULL, 'none');
+	CREATE TABLE nothing (day date);
+	CREATE TABLE months (day date) PARTITION BY RANGE (day);
+	CREATE TABLE months_1 PARTITION OF months FOR VALUES FROM ('2026-01-01') TO ('2026-07-01');
+	CREATE TABLE months_2 PARTITION OF months FOR VALUES FROM ('2026-07-01') TO ('2027-01-01');
+	INSERT INTO months SELECT generate_series('2026-03-01', '2026-12-01', interval '1 month');
+	CREATE VIEW weeks WITH (security_barrier) AS
+		SELECT day AS monday, day + 6 AS sunday FROM calendar WHERE extract(isodow FROM day) = 1;
+	CREATE VIEW accounts AS SELECT 'bob' AS account, * FROM bob.time_off
+		UNION ALL SELECT 'bill', * FROM bill.time_off;
+	CREATE VIEW copy.accounts AS SELECT 'bob' AS account, * FROM copy.time_off
+		UNION ALL SELECT 'bill', * FROM copy.time_off;
+	CREATE TABLE guarded AS SELECT day FROM calendar;
+	ALTER TABLE guarded ENABLE ROW LEVEL SECURITY;
+	CREATE POLICY half_month ON guarded USING (day < '2026-10-15');
+	CREATE POLICY but_the_last ON guarded AS RESTRICTIVE
+		USING (day <> (SELECT max(day) FROM calendar));
+	CREATE ROLE reader;
+	GRANT USAGE ON SCHEMA bob, copy TO reader;
+	GRANT SELECT ON bob.time_off, copy.time_off, calendar TO reader;
+	GRANT SELECT (day) ON guarded TO reader;
+	GRANT USAGE ON FOREIGN SERVER bob TO reader;
+	ANALYZE calendar, quarter, months, guarded;
+});
+query($node, qq{CREATE USER MAPPING FOR reader SERVER bob
+	OPTIONS (service_user_id 'SERVICE-5772', token '$TOKEN')});
+
+# A query with {t} where the schema of the table stands.
+sub compare
+{
+	my ($sql, $requests, $set) = @_;
+	my $name = $sql =~ s/\s+/ /gr;
+	my ($foreign, $local) = map { $sql =~ s/\{t\}/$_/gr } 'bob', 'copy';
+	my $wrap = 'SELECT string_agg(x::text, E\'\n\' ORDER BY x::text) FROM (%s) x';
+
+	$set //= '';
+	requests($sim);
+	my ($status, $out, $err) = $node->psql('postgres',
+		$set . sprintf($wrap, $foreign));
+	my $made = requests($sim);
+	my $expected = query($node, $set . sprintf($wrap, $local));
+	is($err, '', "$name");
+	ok($out eq $expected, '... the rows') or diag("got:\n$out\nexpected:\n$expected");
+	is($made, $requests, '... the requests');
+	return;
+}
+
+my $t = '{t}.time_off t';
+my $overlap = 't.start_date <= c.day AND t.end_date >= c.day';
+
+# Lists, OR, casts.
+compare("SELECT * FROM $t WHERE start_date IN ('2026-11-02', '2026-11-09')", 1);
+compare("SELECT * FROM $t WHERE start_date = ANY (ARRAY[date '2026-11-02', NULL])", 1);
+compare("SELECT * FROM $t WHERE start_date = ANY ('{}'::date[])", 0);
+compare("SELECT * FROM $t WHERE start_date = ANY (NULL::date[])", 0);
+compare("SELECT * FROM $t WHERE start_date = ANY (ARRAY(SELECT day FROM calendar))", 1);
+compare("SELECT * FROM $t WHERE start_date = ANY (ARRAY(SELECT midnight FROM calendar))", 1);
+compare("SELECT * FROM $t WHERE (start_date, end_date) IN (('2026-11-02', '2026-11-06'),
+	('2026-11-09', '2026-11-13'))", 1);
+compare("SELECT * FROM $t WHERE (end_date >= '2026-10-01' AND start_date <= '2026-10-07')
+	OR (end_date >= '2026-12-01' AND start_date <= '2026-12-07')", 1);
+compare("SELECT * FROM $t WHERE start_date = '2026-11-02' OR start_date = '2026-11-09'
+	OR start_date BETWEEN '2026-11-20' AND '2026-11-22'", 1);
+compare("SELECT * FROM $t WHERE start_date BETWEEN SYMMETRIC '2026-11-30' AND '2026-11-02'", 1);
+compare("SELECT * FROM $t WHERE start_date = NULL::date OR start_date = '2026-11-09'", 1);
+compare("SELECT * FROM $t WHERE end_date::timestamp >= '2026-11-01 12:00'
+	AND start_date::timestamptz < '2026-11-30'", 1);
+compare("SELECT * FROM $t WHERE end_date::timestamp > '2026-11-01 12:00'
+	AND start_date::timestamptz <= '2026-11-30'", 1, "SET timezone = 'Pacific/Apia';");
+compare("SELECT * FROM $t WHERE end_date > date '2026-11-01' AND start_date < timestamp '2026-11-30'", 1,
+	"SET timezone = 'America/Los_Angeles';");
+
+# Joins.
+foreach my $set ('', 'SET enable_nestloop = off;', 'SET enable_hashjoin = off; SET enable_mergejoin = off;',
+	'SET enable_material = off; SET enable_hashjoin = off;')
+{
+	compare("SELECT c.day, t.* FROM calendar c JOIN $t ON $overlap", 1, $set);
+	compare("SELECT c.day, t.* FROM calendar c JOIN $t ON t.start_date = c.day", 1, $set);
+	compare("SELECT c.day, t.* FROM calendar c LEFT JOIN $t ON $overlap", 1, $set);
+	compare("SELECT c.day, t.* FROM $t RIGHT JOIN calendar c ON $overlap AND t.type = 'days'", 1, $set);
+	compare("SELECT * FROM $t WHERE start_date IN (SELECT day FROM calendar)", 1, $set);
+	compare("SELECT day FROM calendar c WHERE EXISTS (SELECT FROM $t WHERE $overlap)", 1, $set);
+	compare("SELECT day FROM calendar c WHERE NOT EXISTS (SELECT FROM $t WHERE $overlap)", 1, $set);
+}
+compare("SELECT q.name, t.* FROM quarter q JOIN $t ON t.end_date >= q.first AND t.start_date <= q.last", 1);
+compare("SELECT n.day, t.* FROM nothing n JOIN $t ON t.start_date = n.day", 0);
+compare("SELECT n.day, t.* FROM nothing n RIGHT JOIN calendar c USING (day)
+	LEFT JOIN $t ON t.start_date <= n.day AND t.end_date >= n.day", 0);
+compare("SELECT m.day, t.* FROM months m JOIN $t ON t.start_date >= m.day
+	AND t.start_date < m.day + interval '1 month'", 1);
+compare("SELECT w.monday, t.* FROM weeks w JOIN $t ON t.start_date <= w.sunday AND t.end_date >= w.monday", 1);
+compare("SELECT c.morning, t.* FROM calendar c JOIN $t ON t.start_date <= c.morning
+	AND t.end_date >= c.midnight WHERE c.day < '2026-10-10'", 1);
+compare("SELECT v.day, t.* FROM (VALUES (date '2026-11-02'), ('2026-11-09'), (NULL)) v (day)
+	JOIN $t ON t.start_date <= v.day + 6 AND t.end_date >= v.day", 1);
+compare("SELECT g::date, t.* FROM generate_series(date '2026-10-01', '2026-12-01', interval '1 month') g
+	LEFT JOIN $t ON t.start_date <= g AND t.end_date >= g", 1);
+compare("WITH d AS MATERIALIZED (SELECT day FROM calendar) SELECT a.day, t.* FROM d a JOIN d b
+	ON b.day = a.day + 3 JOIN $t ON t.start_date >= a.day AND t.end_date <= b.day", 1);
+compare("SELECT c.day, t.* FROM calendar c CROSS JOIN LATERAL (SELECT * FROM $t WHERE $overlap) t", 1);
+compare("SELECT c.day, t.* FROM calendar c CROSS JOIN LATERAL (SELECT count(*) FROM $t WHERE $overlap) t", 1);
+compare("SELECT c.day, t.* FROM calendar c LEFT JOIN LATERAL (SELECT * FROM $t WHERE $overlap
+	ORDER BY request_id LIMIT 1) t ON true", 1);
+
+# Outer queries.
+compare("SELECT day, (SELECT count(*) FROM $t WHERE $overlap) FROM calendar c WHERE day < '2026-11-01'", 1);
+compare("SELECT day, (SELECT count(*) FROM $t WHERE t.start_date IN (c.day, c.day + 1)) FROM calendar c
+	WHERE c.day IN ('2026-11-02', '2026-11-03')", 2);
+compare("SELECT name, (SELECT count(*) FROM $t WHERE t.start_date BETWEEN q.first AND q.last) FROM quarter q", 1);
+compare("SELECT name, (SELECT sum((SELECT count(*) FROM $t WHERE t.start_date <= c.day
+	AND t.end_date >= q.last)) FROM calendar c WHERE c.day BETWEEN q.first AND q.last) FROM quarter q", 1);
+compare("SELECT p.id, p.start_date FROM {t}.people p WHERE EXISTS (SELECT FROM $t
+	WHERE t.employee_id = p.id AND t.start_date >= p.start_date AND t.start_date < p.start_date + 3000)", 2);
+
+# Two tables in one bound: a request for each of their rows, NULL costs nothing.
+compare("SELECT q.name, c.day, t.* FROM quarter q JOIN calendar c ON c.day = q.last - 10
+	JOIN $t ON t.start_date >= greatest(q.first, c.day) AND t.start_date <= least(q.last, c.day)", 1);
+
+# What a resource does not need is not asked for row by row.
+compare("SELECT c.day, x.* FROM calendar c JOIN {t}.payments x ON x.pay_date = c.day", 5);
+
+# Several accounts.
+requests($sim);
+is(query($node, "SELECT count(*) FROM calendar c JOIN accounts t ON $overlap"),
+	query($node, "SELECT count(*) FROM calendar c JOIN copy.accounts t ON $overlap"), 'UNION ALL');
+is(scalar requests($sim), 2, '... a request for each account');
+
+# Policies hold for the range, too: the role sees half a month.
+compare("SELECT g.day, t.* FROM guarded g JOIN $t ON t.start_date = g.day", 14,
+	'SET ROLE reader;');
+is((query_error($node, "SET ROLE reader; SELECT count(*) FROM quarter q
+		JOIN bob.time_off t ON t.start_date BETWEEN q.first AND q.last"))[0], '42501',
+	'no right to read the other table');
+
+# Cached plans, and values that change between executions.
+query($node, "PREPARE p (date) AS SELECT count(*) FROM calendar c JOIN bob.time_off t
+	ON $overlap WHERE c.day > \$1; SET plan_cache_mode = force_generic_plan;
+	EXECUTE p ('2026-11-01'); EXECUTE p ('2026-12-01')");
+requests($sim);
+is(query($node, "SET plan_cache_mode = force_generic_plan;
+		PREPARE p (date) AS SELECT count(*) FROM calendar c JOIN bob.time_off t
+		ON $overlap WHERE c.day > \$1; EXECUTE p ('2026-12-10'); EXECUTE p ('2026-11-01')"),
+	query($node, "PREPARE p (date) AS SELECT count(*) FROM calendar c JOIN copy.time_off t
+		ON $overlap WHERE c.day > \$1; EXECUTE p ('2026-12-10'); EXECUTE p ('2026-11-01')"),
+	'a prepared statement');
+like(join(' ', map { $_->{query}{from} } requests($sim)), qr/2026-12-11.*2026-11-02/,
+	'... with the range of its parameter');
+
+# What cannot be read has a hint.
+my ($state, $message) = query_error($node, "SELECT * FROM calendar c FULL JOIN bob.time_off t
+	ON t.start_date = c.day");
+is($state, 'HV00L', 'a full join');
+like($message, qr/HINT:.*LATERAL/s, '... has a hint');
+is((query_error($node, 'SELECT count(*) FROM bob.time_off'))[0], 'HV00L', 'no condition');
+is((query_error($node, q{SELECT count(*) FROM bob.time_off
+		WHERE start_date = '2026-11-01' OR type = 'days'}))[0], 'HV00L',
+	'an arm of an OR without a range');
+
+done_testing();
