@@ -400,20 +400,25 @@ cost_of_values(const HibobFdwRelationInfo *fpinfo,
 }
 
 /*
- * The cost of one run.  The executor reads all rows instead of those of values
- * if that is cheaper.  In a correlated subquery it materializes them for the
- * following runs.
+ * The cost of the requests and transfers of one run, and the number of rows that
+ * it checks.  The executor reads all rows instead of those of values if that is
+ * cheaper.  In a correlated subquery it materializes them for the following runs.
  */
 static Cost
 cost_of_run(const HibobFdwRelationInfo *fpinfo, const ShippableClause *values,
-			double tuples)
+			double tuples, double *checked)
 {
 	Cost		all = cost_of_all(fpinfo, tuples);
+	Cost		some = values == NULL ? all :
+		cost_of_values(fpinfo, values, tuples);
 
 	if (fpinfo->correlated)
 		all /= CORRELATED_RUNS;
-	return values == NULL ? all :
-		Min(all, cost_of_values(fpinfo, values, tuples));
+	*checked = tuples;
+	if (values == NULL || all < some)
+		return all;
+	*checked = Min(tuples, max_rows_of_values(fpinfo, values));
+	return some;
 }
 
 /*
@@ -428,7 +433,7 @@ add_scan_path(PlannerInfo *root, RelOptInfo *rel, Oid relid,
 	List	   *clauses = path_remote_clauses(root, rel, relid, param_info);
 	ShippableClause *values = clauses != NIL ? linitial(clauses) : NULL;
 	double		rows = param_info != NULL ? param_info->ppi_rows : rel->rows;
-	double		checked = rel->tuples;
+	double		checked;
 	Cost		run;
 	Cost		startup;
 	Cost		total;
@@ -436,11 +441,8 @@ add_scan_path(PlannerInfo *root, RelOptInfo *rel, Oid relid,
 	if (!has_values(fpinfo, values))
 		values = NULL;
 	else
-	{
 		rows = Min(rows, max_rows_of_values(fpinfo, values));
-		checked = Min(checked, max_rows_of_values(fpinfo, values));
-	}
-	run = cost_of_run(fpinfo, values, rel->tuples);
+	run = cost_of_run(fpinfo, values, rel->tuples, &checked);
 	startup = rel->baserestrictcost.startup + rel->reltarget->cost.startup;
 	total = startup + run +
 		checked * (cpu_tuple_cost + rel->baserestrictcost.per_tuple) +

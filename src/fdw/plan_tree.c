@@ -251,6 +251,43 @@ plan_tree_may_rescan(const PlannedStmt *statement, const Plan *sought)
 	return false;
 }
 
+/* Whether a node reads all rows of its input before it returns one. */
+static bool
+reads_all_input(const Plan *plan)
+{
+	switch (nodeTag(plan))
+	{
+		case T_Sort:
+		case T_Agg:
+		case T_Hash:
+		case T_SetOp:
+		case T_RecursiveUnion:
+		case T_ModifyTable:
+			return true;
+		default:
+			return false;
+	}
+}
+
+/* How many different values of its parameters a nested loop's inner node has. */
+static double
+inner_runs(const Plan *loop)
+{
+	double		runs = Max(outerPlan(loop)->plan_rows, 1);
+	const Plan *inner = innerPlan(loop);
+
+	if (IsA(inner, Memoize) && ((const Memoize *) inner)->est_entries > 0)
+		runs = Min(runs, ((const Memoize *) inner)->est_entries);
+	return runs;
+}
+
+/* The fraction of its input that a LIMIT is expected to read. */
+static double
+limit_fraction(const Plan *limit)
+{
+	return Min(limit->plan_rows / Max(outerPlan(limit)->plan_rows, 1), 1);
+}
+
 double
 plan_tree_expected_runs(const PlannedStmt *statement, const Plan *sought)
 {
@@ -259,6 +296,7 @@ plan_tree_expected_runs(const PlannedStmt *statement, const Plan *sought)
 	bool		in_subplan = false; /* that is run for each row of the next
 									 * ancestor */
 	double		runs = 1;
+	double		whole = 1;		/* runs whose number no LIMIT changes */
 	ListCell   *lc;
 
 	find(&search, statement, sought);
@@ -268,13 +306,18 @@ plan_tree_expected_runs(const PlannedStmt *statement, const Plan *sought)
 
 		if (IsA(ancestor, SubPlan))
 		{
+			whole = Max(whole, runs);
 			in_subplan = !bms_is_empty(child->extParam);
 			continue;
 		}
 		if (in_subplan)
 			runs *= Max(ancestor->plan_rows, 1);
 		else if (IsA(ancestor, NestLoop) && is_repeated_by(ancestor, child))
-			runs *= Max(ancestor->lefttree->plan_rows, 1);
+			runs *= inner_runs(ancestor);
+		else if (IsA(ancestor, Limit))
+			runs = Max(runs * limit_fraction(ancestor), whole);
+		if (reads_all_input(ancestor))
+			whole = runs;
 		in_subplan = false;
 		child = ancestor;
 	}

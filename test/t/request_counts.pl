@@ -187,6 +187,10 @@ my @queries = (
 		WHERE w.employee_id = l.person ORDER BY effective_date DESC LIMIT 1) w ON true} ],
 	[ 7, q{SELECT l.app, (SELECT count(*) FROM work_history w WHERE w.employee_id = l.person) FROM licence l} ],
 	[ 20, q{SELECT number, (SELECT count(*) FROM big.work_history w WHERE w.employee_id = s.person) FROM sparse s} ],
+	[ 5, q{SELECT number, (SELECT count(*) FROM big.work_history w WHERE w.employee_id = l.person)
+		FROM every_licence l WHERE app = 'app 1' ORDER BY number LIMIT 5} ],
+	[ 3, q{SELECT number, w.job_title_id FROM every_licence l, LATERAL (SELECT * FROM big.work_history w
+		WHERE w.employee_id = l.person LIMIT 1) w WHERE app = 'app 1' LIMIT 3} ],
 	[ 63, q{SELECT (SELECT count(*) FROM big.work_history w WHERE w.employee_id = p.person) FROM every_licence p WHERE app = 'app 1'} ],
 	[ 8, q{SELECT p.full_name, w.job_title_id FROM people p LEFT JOIN work_history w ON w.employee_id = p.id AND w.is_current} ],
 	[ 13, q{SELECT count(*) FROM work_history w JOIN salaries s USING (employee_id)} ],
@@ -207,6 +211,12 @@ my @queries = (
 	[ 11, q{SELECT l.app, (SELECT sum(amount) FROM payments x WHERE x.employee_id = l.person) FROM licence l} ],
 	[ 2, q{SELECT * FROM payments WHERE pay_date > '2021-01-01' LIMIT 3} ],
 	[ 2, q{SELECT * FROM payments LIMIT 3} ],
+
+	[ 400, q{SELECT l.app, t.name FROM every_licence l JOIN training t ON t.employee_id = l.person} ],
+	[ 2, q{SELECT l.app, (SELECT count(*) FROM training t WHERE t.employee_id = l.person)
+		FROM every_licence l ORDER BY number, app LIMIT 5} ],
+	[ 4, q{SELECT l.app, t.n FROM every_licence l LEFT JOIN LATERAL (SELECT count(*) AS n FROM training t
+		WHERE t.employee_id = l.person) t ON true OFFSET 1 LIMIT 3} ],
 
 	'Time off',
 	[ 1, q{SELECT * FROM time_off WHERE end_date >= '2026-11-01' AND start_date <= '2026-11-30'} ],
