@@ -216,9 +216,9 @@ http_channel_close(HttpChannel *channel)
  */
 
 /*
- * Whether an idle connection was closed by the peer, or has bytes that no
- * request asked for, which would be taken for the next response.  (With TLS it
- * may be a session ticket, and the connection good; a new one is cheap.)
+ * Whether an idle connection was closed by the peer, or has bytes that were not
+ * requested, which would be taken for the next response.  (With TLS they may be
+ * a session ticket, and the connection good; but a new one is cheap.)
  */
 static bool
 has_unrequested_bytes(HttpChannel *channel)
@@ -230,8 +230,8 @@ has_unrequested_bytes(HttpChannel *channel)
 }
 
 /*
- * libcurl would block in opening a FIFO, with signals blocked, and would not end
- * reading a device.
+ * libcurl would block in opening a FIFO, with signals blocked, and would read a
+ * device without end.
  */
 static bool
 ca_file_is_regular(const HttpChannel *channel)
@@ -513,7 +513,7 @@ start_connecting(HttpChannel *channel)
 /*
  * libcurl counts connect_timeout from the start, also while it is not called,
  * and checks the time before the sockets.  If the backend was absent for much
- * of it, the peer is not to blame.
+ * of that time, the timeout does not count.
  */
 static bool
 was_our_absence(const HttpChannel *channel, CURLcode code)
@@ -580,9 +580,9 @@ advance(HttpChannel *channel)
 }
 
 /*
- * Anything from the peer ends a silence, even a part of a header.  Silence is
- * looked for only after the sockets, so that the peer is not blamed if the
- * backend was busy elsewhere.
+ * Anything from the peer ends a silence, even a part of a header.  The sockets
+ * are checked first, so that time in which the backend was busy elsewhere does
+ * not count.
  */
 static void
 watch_silence(HttpChannel *channel, bool received)

@@ -4,11 +4,11 @@
  *		backend that can be cancelled in every phase.
  *
  * A channel has one connection and runs one exchange at a time; several at once
- * need several channels.  A channel reads only what its caller asks for: the
- * kernel holds back the peer meanwhile, and other channels do not wait.
+ * need several channels.  A channel reads only when its caller waits or polls:
+ * otherwise the kernel holds back the peer.  Other channels are not affected.
  *
- * A caller with one channel uses http_channel_wait().  A caller with several, or
- * with other work than waiting, uses http_channel_poll() for each, and
+ * A caller with one channel uses http_channel_wait().  A caller with several,
+ * or with other work than waiting, uses http_channel_poll() for each, and
  * http_wait_any() when none has anything new.
  *
  * Knows nothing of HiBob, of user mappings, or of the contents of a body.
@@ -38,7 +38,7 @@ typedef struct HttpSettings
 {
 	int			connect_timeout;	/* ms, including resolving and TLS */
 	int			read_timeout;	/* ms without data */
-	const char *proxy;			/* NULL: none, whatever the environment says */
+	const char *proxy;			/* NULL: none, not even the environment's */
 	const char *ca_file;		/* NULL: libcurl's default; else only this */
 	HttpReach	reach;
 } HttpSettings;
@@ -49,10 +49,10 @@ typedef struct HttpRequest
 	const char *url;
 	const char *user;			/* Basic credentials; NULL for none */
 	const char *password;
-	const char *body;			/* JSON, or NULL: no Content-Type is sent then */
+	const char *body;			/* JSON; NULL: no Content-Type is sent */
 	bool		any_type;		/* accept any content type, not only JSON */
-	bool		plain;			/* uncompressed: libcurl does not tell a
-								 * truncated compressed body from a whole one */
+	bool		plain;			/* uncompressed: libcurl does not notice that
+								 * a compressed body is truncated */
 } HttpRequest;
 
 typedef enum HttpFailure
@@ -117,8 +117,8 @@ extern HttpProgress http_channel_wait(HttpChannel *channel);
 
 /*
  * Does what is possible without sleeping.  True if http_channel_wait() would
- * return at once; it then tells why.  Raises no error and does not check for
- * interrupts.  Also true for a channel without an exchange.
+ * return at once, which then returns the reason.  Raises no error and does not
+ * check for interrupts.  Also true for a channel without an exchange.
  *
  * Time in which a channel is not polled does not count against the timeouts.
  */
@@ -166,8 +166,9 @@ extern const char *http_channel_content_type(HttpChannel *channel);
 extern const char *http_channel_header(HttpChannel *channel, const char *name);
 
 /*
- * Whether the headers tell where the body ends.  If not, HTTP_END may also mean
- * that the connection was cut, and only the body can tell if it is complete.
+ * Whether the headers define where the body ends.  If not, HTTP_END may also
+ * mean that the connection was cut, and only its syntax shows whether the body
+ * is complete.
  */
 extern bool http_channel_end_is_known(HttpChannel *channel);
 

@@ -76,7 +76,7 @@ struct HttpChannel
 {
 	CURLM	   *multi;
 	CURL	   *easy;
-	struct curl_slist *headers[2][2];	/* by any_type, and with a body or not */
+	struct curl_slist *headers[2][2];	/* by any_type, and by having a body */
 	Mux			mux;
 	bool		has_socket;		/* a descriptor for a socket is acquired */
 	curl_socket_t socket;		/* of the idle connection, if there is one */
@@ -101,7 +101,7 @@ struct HttpChannel
 	size_t		header_bytes;
 	bool		interim_head;	/* the present head is 1xx or the proxy's */
 	bool		head_ended;		/* the empty line after the headers was read */
-	int64		timer_due;		/* when libcurl wants to be called; -1 never */
+	int64		timer_due;		/* when libcurl must be called; -1 never */
 	int64		silence_since;	/* start of the present silence; -1 none */
 	int64		last_polled;
 	int64		unpolled;		/* ms of connecting without a poll */
@@ -129,8 +129,8 @@ struct HttpChannel
 	bool		address_refused;	/* some address was not allowed */
 	char		refusal[160];	/* which one, and why */
 	bool		may_gzip;		/* the request allows it */
-	bool		encoded;		/* the present headers name a coding of content */
-	bool		chunked;		/* or of the transfer */
+	bool		encoded;		/* by the present headers, the content is, */
+	bool		chunked;		/* or the transfer */
 	const char *bad_encoding;	/* the header with a coding not requested */
 
 	/* The outcome. */

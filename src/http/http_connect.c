@@ -6,11 +6,11 @@
  * libcurl resolves the name of the host or the proxy, but we connect.  Before
  * 8.16, libcurl tries the addresses of a family one after the other, waits
  * half of the connect timeout for each, and with curl_multi_socket_action()
- * does not even start the next one.  So each socket that libcurl wants to open
- * is refused, and its address is noted.  When there are no more addresses,
- * connections to them are started CONNECT_DELAY apart, as in RFC 8305 (Happy
- * Eyeballs), whatever their family.  Then libcurl gets the same request again,
- * and with it the first socket that connected.
+ * does not even start the next one.  So we refuse each socket that libcurl
+ * opens, and note its address.  When there are no more addresses, we start
+ * connections to them CONNECT_DELAY apart, as in RFC 8305 (Happy Eyeballs),
+ * whatever their family.  Then libcurl gets the same request again, and with it
+ * the first socket that connected.
  *
  * The callbacks must not raise errors, use palloc, or check for interrupts: a
  * longjmp through libcurl leaves its handles unusable.  They only note what
@@ -135,9 +135,11 @@ static HttpAddress *
 next_address(HttpChannel *channel)
 {
 	HttpAddress *next = NULL;
-	int			last = channel->nattempts == 0 ? AF_UNSPEC :
-		channel->attempts[channel->nattempts - 1].address->address.any.sa_family;
+	int			last = AF_UNSPEC;
 
+	if (channel->nattempts > 0)
+		last = channel->attempts[channel->nattempts - 1].address->
+			address.any.sa_family;
 	for (int i = channel->naddresses - 1; i >= 0; i--)
 	{
 		HttpAddress *address = &channel->addresses[i];
@@ -441,9 +443,9 @@ http_on_open_socket(void *arg, curlsocktype purpose,
 }
 
 /*
- * libcurl need not connect the socket.  7.88 calls connect() all the same,
- * which Linux then answers with success, as it does once for a connection that
- * was made in the background.
+ * libcurl need not connect the socket.  7.88 calls connect() all the same, but
+ * on Linux the first such call after a connection was made in the background
+ * succeeds.
  */
 int
 http_on_socket_opened(void *arg, curl_socket_t socket, curlsocktype purpose)
@@ -466,9 +468,9 @@ http_on_close_socket(void *arg, curl_socket_t socket)
 
 /*
  * A reused connection may hold bytes that belong to no request of ours.  They
- * can be told from the response if the peer cannot have answered yet: so what
- * is sent stays in the kernel, except for full segments, until libcurl has
- * read what was there.  Without TCP_CORK the request leaves at once, and the
+ * cannot be a response while the peer does not have the request.  So what is
+ * sent stays in the kernel, except for full segments, until libcurl has read
+ * what was there.  Without TCP_CORK the request leaves at once, and the
  * response of a very fast peer counts as unrequested, which costs another
  * connection.
  */
@@ -528,8 +530,8 @@ http_on_watch(CURL *easy, curl_socket_t socket, int what, void *arg,
 }
 
 /*
- * libcurl has one timer, and reports each change of it.  libcurl must not be
- * called from here.
+ * libcurl has one timer, and reports each change of it.  A callback must not
+ * call libcurl's multi interface.
  */
 int
 http_on_timer(CURLM *multi, long milliseconds, void *arg)

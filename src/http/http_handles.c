@@ -149,9 +149,9 @@ set_callbacks(HttpChannel *channel)
  * name.  The thread then ends by itself, and closes a descriptor that is not
  * counted.
  *
- * HTTP/2 would multiplex requests that we do not send at once, and is slower for
- * a single one.  An exchange has no time limit: a large response may take as
- * long as data keeps coming.
+ * HTTP/2 would multiplex requests that we do not send at once, and is slower
+ * for a single one.  An exchange has no time limit: a large response may take
+ * as long as data keeps coming.
  */
 static void
 set_behaviour(HttpChannel *channel)
@@ -167,9 +167,9 @@ set_behaviour(HttpChannel *channel)
 }
 
 /*
- * A request goes to the host of the URL and no other, over verified TLS, and the
- * environment of the server does not influence it.  (libcurl cannot switch off
- * the variables and files that the name resolver and the TLS library use.)
+ * A request goes to the host of the URL and no other, over verified TLS, and
+ * the environment of the server does not influence it.  (libcurl cannot switch
+ * off the variables and files that the name resolver and the TLS library use.)
  */
 static void
 set_safety(HttpChannel *channel)

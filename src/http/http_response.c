@@ -132,7 +132,8 @@ http_on_body(char *data, size_t size, size_t count, void *arg)
 
 	if (bytes == 0)
 		return 0;
-	if (channel->end - channel->start + bytes > channel->pause_at + MAX_UNPACKED)
+	if (channel->end - channel->start + bytes >
+		channel->pause_at + MAX_UNPACKED)
 	{
 		channel->unpacked_too_much = true;
 		return CURL_WRITEFUNC_ERROR;
@@ -213,7 +214,7 @@ header_value(const char *header, size_t *length, const char *name)
  * libcurl decodes whatever it was built to decode, requested or not; several
  * codings one upon the other, by which a few bytes become gigabytes in a single
  * call; and codings of the transfer, where it takes a truncated response for a
- * complete one.  We request gzip once, for the content, and accept nothing else.
+ * complete one.  We request gzip once, for the content, and accept no other.
  */
 static void
 check_encoding(HttpChannel *channel, const char *header, size_t length)
@@ -303,7 +304,7 @@ http_on_header(char *data, size_t size, size_t count, void *arg)
 	}
 	else if (bytes <= 2 && data[0] == (bytes == 2 ? '\r' : '\n'))
 		channel->head_ended = true;
-	if (!channel->interim_head)
+	else if (!channel->interim_head && !channel->head_ended)
 		check_encoding(channel, data, bytes);
 	return channel->bad_encoding != NULL ? CURL_WRITEFUNC_ERROR : bytes;
 }
@@ -404,8 +405,8 @@ failure_of_code(const HttpChannel *channel, CURLcode code, const char *text)
 
 /*
  * Whether it was the connection to the proxy that failed, or the proxy that
- * refused.  With a SOCKS proxy, libcurl does not tell when it was connected to
- * the host, but only TLS with the host can fail otherwise than by a connection.
+ * refused.  With a SOCKS proxy, it is not known whether the connection to the
+ * host exists, but then every failure except of TLS is the proxy's.
  */
 static bool
 failed_at_proxy(const HttpChannel *channel, HttpFailure failure)
@@ -462,8 +463,8 @@ has_two_lengths(HttpChannel *channel)
 
 /*
  * libcurl considers the response complete.  The connection that it keeps has
- * replaced the one before, and is good.  libcurl must be asked for the socket:
- * it watches others, too, and reads a quick response without watching any.
+ * replaced the one before, and is good.  Its socket need not be one that was
+ * watched: libcurl reads a quick response without.
  */
 static void
 finish_well(HttpChannel *channel)
@@ -528,7 +529,7 @@ http_finish(HttpChannel *channel, CURLcode code)
 		http_fail(channel, failure, text);
 }
 
-/* The multi handle failed, mostly because a callback could not watch a socket. */
+/* The multi handle failed, mostly because a socket could not be watched. */
 void
 http_finish_multi(HttpChannel *channel, CURLMcode code)
 {
@@ -564,14 +565,20 @@ http_fail_silent(HttpChannel *channel)
 
 /*
  * Until the first header was read, libcurl may still return values of the
- * exchange before.
+ * exchange before, or those of the proxy.
  */
+static bool
+has_head(const HttpChannel *channel)
+{
+	return channel->connected && channel->header_bytes > 0;
+}
+
 int
 http_channel_status(const HttpChannel *channel)
 {
 	long		status = 0;
 
-	if (channel->header_bytes == 0)
+	if (!has_head(channel))
 		return 0;
 	(void) curl_easy_getinfo(channel->easy, CURLINFO_RESPONSE_CODE, &status);
 	return (int) status;
@@ -582,7 +589,7 @@ http_channel_content_type(HttpChannel *channel)
 {
 	char	   *type = NULL;
 
-	if (channel->header_bytes == 0)
+	if (!has_head(channel))
 		return NULL;
 	(void) curl_easy_getinfo(channel->easy, CURLINFO_CONTENT_TYPE, &type);
 	return type;
@@ -594,7 +601,7 @@ http_channel_header(HttpChannel *channel, const char *name)
 {
 	struct curl_header *header;
 
-	if (channel->header_bytes == 0)
+	if (!has_head(channel))
 		return NULL;
 	if (curl_easy_header(channel->easy, name, 0, CURLH_HEADER, -1,
 						 &header) != CURLHE_OK)
@@ -632,7 +639,7 @@ http_channel_received(HttpChannel *channel)
 {
 	curl_off_t	bytes = 0;
 
-	if (channel->header_bytes == 0)
+	if (!has_head(channel))
 		return 0;
 	(void) curl_easy_getinfo(channel->easy, CURLINFO_SIZE_DOWNLOAD_T, &bytes);
 	return (uint64) bytes;

@@ -3,8 +3,8 @@
  *		One descriptor for many sockets and a timer: see mux.h.
  *
  * There are two implementations.  The one for kqueue uses what all systems with
- * kqueue have in common, and is tested less: on Linux, MUX_KQUEUE selects it for
- * the unit test, with a library that emulates kqueue.
+ * kqueue have in common, and is tested less: on Linux, MUX_KQUEUE selects it
+ * for the unit test, with a library that emulates kqueue.
  */
 #include "postgres.h"
 

@@ -2,8 +2,8 @@
  * url.c
  *		Checks base URLs, and escapes what is added to them.
  *
- * libcurl parses the URL.  Rules that are stricter than libcurl's are checked on
- * the characters first.  Errors are raised, and palloc is called, only while
+ * libcurl parses the URL.  Rules that are stricter than libcurl's are checked
+ * on the characters first.  Errors are raised, and palloc is called, only while
  * nothing allocated by libcurl is left to free.
  */
 #include "postgres.h"
@@ -16,9 +16,9 @@
 #include <sys/socket.h>
 
 /*
- * Only characters that a URL can contain unescaped: others, and escapes, could be
- * rewritten on the way, and differently in different places.  A user, a query
- * and a fragment are recognized by their separators, even if they are empty.
+ * Only characters that a URL can contain unescaped: others, and escapes, could
+ * be rewritten on the way, and differently in different places.  A user, a
+ * query and a fragment are found by their separators, even if they are empty.
  */
 static const char *
 check_characters(const char *url)

@@ -133,6 +133,14 @@ foreach my $header ('Content-Encoding: br', 'Content-Encoding: gzip',
 		"report after 103 with $header");
 }
 
+# A trailer says nothing about the body before it.
+foreach my $header ('X-Thing: 1', 'Content-Encoding: br', 'Transfer-Encoding: gzip')
+{
+	answer('report', ['Transfer-Encoding: chunked'],
+		chunked($csv) =~ s/\r\n\z/$header\r\n\r\n/r);
+	is(query($node, count_rows('report')), '1000', "report with the trailer $header");
+}
+
 # gzip was requested for JSON.
 foreach my $coding ('gzip', 'x-gzip', 'GZIP', 'identity, gzip')
 {
@@ -186,6 +194,21 @@ foreach my $table ('report', 'people')
 }
 answer('report', ['Content-Encoding: gzip'], flushed($csv));
 refused('a report in gzip', 'report', $CONTENT);
+
+# Interim responses without end are bounded, and a switch to another protocol
+# ends the exchange.
+foreach my $table ('report', 'people')
+{
+	answer($table, [ $length{$table} ], undef,
+		"HTTP/1.1 100 Continue\r\n\r\n" x 20000);
+	refused("$table after 20,000 interim responses", $table,
+		qr/headers of the response are too large/);
+	answer($table, [ $length{$table} ], undef,
+		"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n");
+	my ($state, $message) = query_error($node, count_rows($table));
+	isnt($state, '', "$table after 101 is an error");
+	note($message);
+}
 
 # Without a length or chunks, only JSON tells where it ends.
 foreach my $headers ([], ['Transfer-Encoding: identity'], ['Transfer-Encoding:'])
