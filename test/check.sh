@@ -3,8 +3,8 @@
 # passed and failed.  Needs Debian and, the first time, root.
 #
 #   test/check.sh                      all of them
-#   test/check.sh sql t/008 unit       those whose names have one of these in
-#                                      them, with the build of gcc
+#   test/check.sh sql t/people unit    the tests whose names contain one of
+#                                      these words, built with gcc
 #   test/check.sh --packages           installs the packages, and that is all
 #
 # In the environment: HIBOB_CFLAGS, flags to compile the extension and the unit

@@ -23,5 +23,5 @@ valgrind="valgrind -q --leak-check=full --show-leak-kinds=definite \
 export HIBOB_CFLAGS=-g HIBOB_UNIT_PREFIX="$valgrind --error-exitcode=99"
 export HIBOB_SERVER_PREFIX="$valgrind --freelist-vol=100000"
 export HIBOB_TEST_SLOWNESS=${HIBOB_TEST_SLOWNESS:-40} HIBOB_TEST_LIMIT=${HIBOB_TEST_LIMIT:-3600}
-[ $# != 0 ] || set -- test/unit sql t/003
+[ $# != 0 ] || set -- test/unit sql t/memory
 check_with_reports "$@"

@@ -17,10 +17,10 @@ use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw(start_simulator new_cluster tell requests add_server
   query query_error $TOKEN $SLOWNESS);
-our @EXPORT_OK = qw(bare_cluster certificate authority told session states
-  cancel_after hibob read_pages load_pages differences employee_id
-  preload_resolver closed_port deaf_port silent_port one_shot_port serve
-  report);
+our @EXPORT_OK = qw(bare_cluster certificate authority told session outcome
+  states reset_simulator canonical_body cancel_after hibob read_pages load_pages
+  differences employee_id quoted_ids preload_resolver closed_port deaf_port
+  silent_port one_shot_port serve report);
 
 our $TOKEN = 's3cret-canary-token';
 
@@ -113,6 +113,13 @@ sub tell
 	return;
 }
 
+# Of a fault: a body of JSON in the order of the keys' names.
+sub canonical_body
+{
+	my ($data) = @_;
+	return (status => 200, body => JSON::PP->new->canonical->encode($data));
+}
+
 # The requests since the last time, as a list of hashes.
 sub requests
 {
@@ -122,6 +129,17 @@ sub requests
 
 	die "requests: $response->{status}" unless $response->{success};
 	return @{ decode_json($response->{content}) };
+}
+
+# A simulator as it was at its start, but for these settings, with no requests.
+sub reset_simulator
+{
+	my ($url, %settings) = @_;
+
+	HibobTest::tell($url, 'reset');
+	HibobTest::tell($url, 'config', \%settings) if %settings;
+	requests($url);
+	return;
 }
 
 # A running cluster.  It logs all that can be logged, but for the statements
@@ -200,6 +218,15 @@ sub session
 	return ($out, $err);
 }
 
+# What a query returns, or else its error.
+sub outcome
+{
+	my ($node, $sql) = @_;
+	my ($out, $err) = session($node, $sql);
+
+	return $err eq '' ? $out : $err;
+}
+
 # The SQLSTATEs of the errors in what psql complained of.
 sub states
 {
@@ -249,6 +276,12 @@ sub cancel_after
 sub employee_id
 {
 	return 3332883884017713238 + 37 * $_[0];
+}
+
+# The ids of some employees as SQL's literals.
+sub quoted_ids
+{
+	return map { "'" . employee_id($_) . "'" } @_;
 }
 
 # The body of an answer that the test asks for itself: GET, or POST of a body.
@@ -394,7 +427,11 @@ sub listener
 # A port of which the kernel says that nobody is there.
 sub closed_port
 {
-	return listener(1)->sockport;
+	my $listener = listener(1);
+	my $port = $listener->sockport;
+
+	close $listener;
+	return $port;
 }
 
 # A port whose kernel drops the packets of further connections; of an address

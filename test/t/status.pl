@@ -5,8 +5,7 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
-use HibobTest qw(:DEFAULT session states hibob);
-use IO::Socket::INET;
+use HibobTest qw(:DEFAULT session states hibob closed_port);
 use IPC::Run;
 use JSON::PP;
 use POSIX qw(strftime);
@@ -39,14 +38,6 @@ sub look
 
 	$took = time - $started;
 	return @{ decode_json($rows) };
-}
-
-# A port of which the kernel says that nobody is there.
-sub closed_port
-{
-	my $socket = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1)
-	  or die "listen: $!";
-	return $socket->sockport;
 }
 
 sub told

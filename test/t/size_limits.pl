@@ -6,7 +6,6 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
 use HibobTest;
-use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $MB = 1024 * 1024;

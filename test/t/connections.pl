@@ -9,7 +9,6 @@ use lib "$FindBin::Bin/../lib";
 use HibobTest qw(:DEFAULT certificate authority employee_id);
 use HTTP::Tiny;
 use JSON::PP;
-use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(sleep);
 
@@ -247,5 +246,15 @@ foreach my $case ([ 'plain', $sim ], [ 'tls', $secure ])
 	like(connections($server, $url, 9), qr/^9 found, $most connections$/,
 		'... but not with another answer behind the fourth');
 }
+
+# Also if the server closed it meanwhile.
+my $COUNT = 'SELECT count(*) FROM plain.people';
+requests($sim);
+$node->safe_psql('postgres', "$COUNT;\n" x 20);
+my %used = map { $_->{connection} => 1 } requests($sim);
+is(scalar keys %used, 1, 'twenty queries over one connection');
+tell($sim, 'fault', { endpoint => '*', close_idle => 20 });
+is($node->safe_psql('postgres', "$COUNT;\nSELECT pg_sleep(0.3);\n$COUNT;"),
+	"500\n\n500", 'a connection that was closed while idle');
 
 done_testing();

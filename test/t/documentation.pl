@@ -6,8 +6,8 @@
 # HTML comments directly before a block say what has to come of it:
 #
 #   <!-- rows: 3 -->            it prints 3 rows
-#   <!-- rows: 3 (leavers) -->  ... and the sub of that name in %counted, which
-#                               reads HiBob's JSON itself, counts as many
+#   <!-- rows: 3 (leavers) -->  ... and lib/RecipeCounts.pm, which reads HiBob's
+#                               JSON itself, counts as many leavers
 #   <!-- result: a | b | * -->  the first row begins so; * is any value
 #   <!-- output: /regex/ -->    somewhere in what psql prints or complains of
 #   <!-- not output: /regex/ -->
@@ -36,10 +36,10 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
 use HibobTest;
-use HibobTest qw(hibob read_pages);
 use JSON::PP;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use RecipeCounts;
 use Test::More;
 use Time::HiRes qw(sleep);
 
@@ -285,7 +285,8 @@ sub check_rows
 	  or die "$name: rows: $value";
 
 	is($rows, $expected, "$name: rows");
-	is(counted($by), $expected, "$name: ... $by, counted from HiBob's JSON")
+	is(counted($by, url => $simulator{bob}, today => $today, sql => \&sql),
+		$expected, "$name: ... $by, counted from HiBob's JSON")
 	  if defined $by;
 	return;
 }
@@ -315,216 +316,6 @@ sub check_requests
 	is($_->{endpoint}, $endpoint, "$name: ... and which")
 	  foreach defined $endpoint ? @seen : ();
 	return;
-}
-
-# --- what the JSON says ---------------------------------------------------------
-
-# A day so many days from today.
-sub day
-{
-	return sql("SELECT DATE '$today' + $_[0]");
-}
-
-# The rows of a local table, as lists.
-sub table
-{
-	my ($sql) = @_;
-	return map { [ split /\|/, $_, -1 ] } split /\n/, sql($sql);
-}
-
-# Everybody, as hashes, read without hibob_fdw.
-sub people
-{
-	my %field = (id => 'root.id', email => 'root.email',
-		number => 'work.employeeIdInCompany', department => 'work.department',
-		site => 'work.site', manager => 'work.manager',
-		start => 'work.startDate', status => 'internal.status',
-		end => 'internal.terminationDate',
-		cost_centre => 'work.custom.field_1667499206086');
-	my $answer = decode_json(hibob($simulator{bob}, '/people/search',
-			{ fields => [ values %field ], showInactive => JSON::PP::true }));
-	my @people;
-
-	foreach my $employee (@{ $answer->{employees} })
-	{
-		my %person;
-		foreach (keys %field)
-		{
-			my $value = $employee->{ '/' . $field{$_} =~ tr{.}{/}r };
-			$person{$_} = $value->{value} // '';
-		}
-		$person{left} = $person{status} eq 'Inactive' && $person{end} ne ''
-		  && $person{end} le $today;
-		push @people, \%person;
-	}
-	return @people;
-}
-
-# Everybody's licences: the app, its cost, and the person or undef.
-sub licences
-{
-	my @people = @_;
-	my %by_email = map { lc $_->{email} => $_ } grep { $_->{email} } @people;
-	my %by_number = map { $_->{number} => $_ } @people;
-
-	return map {
-		my ($app, $account, $number) = @$_;
-		{ app => $app, account => $account,
-			person => $by_email{ lc $account } // $by_number{$number} }
-	} table('SELECT app, account, employee_number FROM licence');
-}
-
-sub departments
-{
-	my $list = decode_json(hibob($simulator{bob},
-			'/company/named-lists/department?includeArchived=true'));
-	return map { $_->{id} => $_->{name} // $_->{value} } @{ $list->{items} };
-}
-
-# How many different values a block gives, of those that are defined.
-sub different
-{
-	my %seen = map { $_ => 1 } grep { defined } @_;
-	return scalar keys %seen;
-}
-
-# Licences that have not been used for 90 days, of people who work there.
-sub unused
-{
-	my $limit = day(-90);
-	my %used = map { ("$_->[0]/$_->[1]" => $_->[2]) }
-	  table('SELECT app, account, last_used FROM app_usage');
-
-	return grep {
-		my $used = $used{"$_->{app}/$_->{account}"};
-		$_->{person} && !$_->{person}{left} && $_->{person}{start} le $today
-		  && (!$used || $used lt $limit)
-	} licences(people());
-}
-
-sub joiners
-{
-	my ($from, $to) = (day(-30), day(30));
-	my @people = people();
-	my %has = map { ("$_->{person}{id}/$_->{app}" => 1) }
-	  grep { $_->{person} } licences(@people);
-	my %department = departments();
-	my @standard = table('SELECT app, department FROM standard_app');
-
-	return grep {
-		my $p = $_;
-		$p->{start} ge $from && $p->{start} le $to && !$p->{left}
-		  && grep {
-			($_->[1] eq '' || $_->[1] eq ($department{ $p->{department} } // ''))
-			  && !$has{"$p->{id}/$_->[0]"}
-		  } @standard
-	} @people;
-}
-
-sub movers
-{
-	my $from = day(-180);
-	my @people = people();
-	my %department = departments();
-	my @standard = table('SELECT app, department FROM standard_app');
-	my @licences = licences(@people);
-	my %found;
-
-	foreach my $page (read_pages($simulator{bob}, '/bulk/people/work?limit=200'))
-	{
-		foreach my $group (@{ decode_json($page)->{results} })
-		{
-			my ($id, $rows) = @$group{qw(employeeId values)};
-			foreach my $row (@$rows)
-			{
-				my $end = $row->{endEffectiveDate} // '';
-				next if $end le $from || $end gt $today;
-				my $old = $department{ $row->{department} // '' } // '';
-				foreach my $licence (@licences)
-				{
-					my $p = $licence->{person};
-					next if !$p || $p->{id} ne $id;
-					my $new = $department{ $p->{department} } // '';
-					my @for = map { $_->[1] }
-					  grep { $_->[0] eq $licence->{app} } @standard;
-					$found{"$id/$old/$licence->{app}"} = 1
-					  if $new ne $old && grep({ $_ eq $old } @for)
-					  && !grep { $_ eq '' || $_ eq $new } @for;
-				}
-			}
-		}
-	}
-	return keys %found;
-}
-
-# Number 7 and everybody below, once each, whatever the managers.
-sub tree
-{
-	my @people = people();
-	my @tree = grep { $_->{number} == 7 } @people;
-	my %seen = map { $_->{id} => 1 } @tree;
-
-	for (my $at = 0; $at < @tree; $at++)
-	{
-		push @tree, grep { $_->{manager} eq $tree[$at]{id} && !$seen{ $_->{id} }++ }
-		  @people;
-	}
-	return @tree;
-}
-
-my %counted = (
-	leavers => sub {
-		different(map { $_->{person}{id} }
-			  grep { $_->{person} && $_->{person}{left} } licences(people()));
-	},
-	leaving => sub {
-		my $to = day(30);
-		scalar grep {
-			my $end = $_->{person} ? $_->{person}{end} : '';
-			$end gt $today && $end le $to
-		} licences(people());
-	},
-	nobodys => sub { scalar grep { !$_->{person} } licences(people()) },
-	unused => sub { scalar unused() },
-	unused_groups => sub {
-		my @unused = unused();
-		my $groups = 0;
-		foreach my $by (qw(department site manager))
-		{
-			$groups += different(map { $_->{person}{$by} } @unused);
-		}
-		return $groups;
-	},
-	chargeback => sub {
-		my @licences = licences(people());
-		my $key = sub {
-			my ($p, @by) = @_;
-			return $p ? join('/', map { $p->{$_} } @by) : 'nobody';
-		};
-		return 1
-		  + different(map { $key->($_->{person}, 'cost_centre') } @licences)
-		  + different(
-			map { $key->($_->{person}, 'cost_centre', 'department') } @licences);
-	},
-	joiners => sub { scalar joiners() },
-	movers => sub { scalar movers() },
-	tree => sub { scalar tree() },
-	below_7 => sub { tree() - 1 },
-	orphans => sub {
-		my @people = people();
-		my %gone = map { $_->{id} => 1 } grep { $_->{left} } @people;
-		different(map { $_->{person}{manager} }
-			  grep {
-				$_->{person} && !$_->{person}{left}
-				  && $gone{ $_->{person}{manager} }
-			  } licences(@people));
-	});
-
-sub counted
-{
-	my ($name) = @_;
-	my $count = $counted{$name} or die "nobody counts $name";
-	return $count->();
 }
 
 # The tokens are in the environment of psql.  That of the server is in its log.

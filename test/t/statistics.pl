@@ -5,8 +5,7 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
-use HibobTest qw(:DEFAULT session states employee_id);
-use PostgreSQL::Test::Utils;
+use HibobTest qw(:DEFAULT session employee_id);
 use Test::More;
 
 my $sim = start_simulator();

@@ -1,42 +1,16 @@
-# Roles and encodings: what needs more than one user or database.
+# A database that is not UTF-8: values that fit its encoding, values that do not,
+# and conditions.
 
 use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
 use HibobTest;
-use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $sim = start_simulator();
-my $node = new_cluster('sessions');
+my $node = new_cluster('encodings');
 
-add_server($node, 'bob', $sim);
-
-# A view uses the mapping of its owner, a function that of its caller.
-query($node, q{
-	CREATE ROLE reader LOGIN;
-	CREATE ROLE stranger LOGIN;
-	GRANT USAGE ON SCHEMA bob TO reader, stranger;
-	CREATE VIEW roster AS SELECT id, email FROM bob.people;
-	GRANT SELECT ON roster, bob.people TO reader;
-	CREATE USER MAPPING FOR reader SERVER bob
-		OPTIONS (service_user_id 'SERVICE-1', token 'of the reader');
-});
-is(query($node, 'SET ROLE reader; SELECT count(*) FROM roster'), '500',
-	'a view is read with the mapping of its owner');
-my ($state, $message) =
-  query_error($node, 'SET ROLE reader; SELECT count(*) FROM bob.people');
-is($state, '28000', 'the table itself with that of the reader');
-like($message, qr/user "reader"/, '... whose name the message has');
-is((query_error($node, 'SET ROLE stranger; SELECT count(*) FROM roster'))[0],
-	'42501', 'a stranger may not read');
-is(query($node, q{SET ROLE reader;
-	SELECT count(*) FROM pg_user_mappings
-	 WHERE umoptions::text LIKE '%canary%'}), '0',
-	'and a reader does not see the token');
-
-# A database that is not UTF-8.
 $node->safe_psql('postgres', q{CREATE DATABASE latin ENCODING 'LATIN1'
 	LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0});
 my $latin = sub {
@@ -66,5 +40,9 @@ requests($sim);
 is($out, '0', 'a condition in LATIN1');
 is((requests($sim))[0]->{body}{filters}[0]{values}[0], "m\x{fc}ller",
 	'... reaches HiBob as UTF-8');
+($status, $out, $err) = $latin->("\\set VERBOSITY verbose
+	SELECT count(full_name) FROM people");
+like($err, qr/ERROR:  22P05:/, 'SQLSTATE untranslatable_character');
+like($err, qr/CONTEXT:.*column "full_name"/, '... with the column');
 
 done_testing();

@@ -5,7 +5,7 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
-use HibobTest qw(:DEFAULT session states employee_id);
+use HibobTest qw(:DEFAULT session employee_id);
 use Test::More;
 use Time::HiRes qw(time sleep);
 
@@ -164,16 +164,8 @@ requests($sim);
 once('larger than work_mem', "SET work_mem = '64kB'; $wide", $expected, 1);
 
 # ----------------------------------------------------------------------------
-# LIMIT, and rows that somebody else has locked
+# Rows that another session has changed
 # ----------------------------------------------------------------------------
-
-tell($sim, 'config', { employees => 20000 });
-is(query($node, 'SELECT count(*) FROM (SELECT full_name FROM bob.people LIMIT 5) x'),
-	'5', 'LIMIT');
-my ($request) = requests($sim);
-is($request->{outcome}, 'client gone', '... ends the transfer');
-cmp_ok($request->{bytes}, '<', 1_500_000, '... long before its end');
-tell($sim, 'reset');
 
 # A row that changed meanwhile is looked at again, with the people that it was
 # joined with, and nobody is asked again.

@@ -5,25 +5,15 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
-use HibobTest qw(:DEFAULT session states cancel_after hibob differences);
+use HibobTest qw(:DEFAULT session states reset_simulator cancel_after hibob
+  differences);
 use JSON::PP;
-use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $sim = start_simulator(employees => 60);
 my $node = new_cluster('reports', "jit = off\nrestart_after_crash = on\n");
 
 add_server($node, 'bob', $sim, q{max_retries '0', read_timeout '20s'});
-
-sub begin
-{
-	my (%settings) = @_;
-
-	tell($sim, 'reset');
-	tell($sim, 'config', \%settings) if %settings;
-	requests($sim);
-	return;
-}
 
 sub quote
 {
@@ -102,7 +92,7 @@ sub download
 }
 
 my @REPORTS = (71001 .. 71006);
-begin(csv_bom => JSON::PP::false);
+reset_simulator($sim, csv_bom => JSON::PP::false);
 foreach my $id (@REPORTS)
 {
 	my ($header) = read_csv(download($id), ',');
@@ -116,7 +106,7 @@ foreach my $delimiter (',', ';', "\t", '|')
 	{
 		foreach my $newline ('lf', 'crlf')
 		{
-			begin(csv_delimiter => $delimiter, csv_bom => $bom,
+			reset_simulator($sim, csv_delimiter => $delimiter, csv_bom => $bom,
 				csv_newline => $newline);
 			my $name = ($delimiter eq "\t" ? 'tab' : $delimiter)
 			  . ($bom ? ', BOM' : '') . ", $newline";
@@ -142,7 +132,7 @@ foreach my $delimiter (',', ';', "\t", '|')
 }
 
 # In pieces of any size.
-begin();
+reset_simulator($sim);
 my @logins = read_csv(download(71002), ',');
 create_expected('expected', \@logins);
 foreach my $fault ({ split => { sizes => [1] } },
@@ -178,7 +168,7 @@ is(query($node, 'SELECT count(*) FROM bob.r71002'), $#logins,
 
 foreach my $polls (0, 2, 5)
 {
-	begin(report_polls => $polls);
+	reset_simulator($sim, report_polls => $polls);
 	is(query($node, 'SELECT count(*), count(c1), count(DISTINCT c1)
 			FROM bob.later71001'), '60|60|60', "a report after $polls polls");
 	my @requests = requests($sim);
@@ -199,13 +189,13 @@ foreach my $polls (0, 2, 5)
 }
 foreach my $id (@REPORTS)
 {
-	begin(report_polls => 0);
+	reset_simulator($sim, report_polls => 0);
 	is(query($node, "SELECT count(*) FROM (SELECT * FROM bob.r$id EXCEPT ALL
 			SELECT * FROM bob.later$id) AS d") . query($node, "SELECT count(*)
 			FROM (SELECT * FROM bob.later$id EXCEPT ALL SELECT * FROM bob.r$id)
 			AS d"), '00', "$id: the same later");
 }
-begin(report_async_only => JSON::PP::true, report_polls => 1);
+reset_simulator($sim, report_async_only => JSON::PP::true, report_polls => 1);
 is(query($node, 'SELECT count(*) FROM bob.r71001'), '60',
 	'a report that HiBob always prepares first');
 is_deeply([ map { $_->{status} } requests($sim) ], [ 202, 204, 200 ],
@@ -214,14 +204,14 @@ like(query($node, 'EXPLAIN (ANALYZE) SELECT count(*) FROM bob.r71001'),
 	qr/HiBob Requests: 3\b/, '... of which EXPLAIN counts each request');
 
 # "Accepted" is any success, as the specification's list of statuses has it.
-begin(report_accepted => 200, report_polls => 1);
+reset_simulator($sim, report_accepted => 200, report_polls => 1);
 is(query($node, 'SELECT count(*) FROM bob.later71001'), '60',
 	'a report that is accepted with status 200');
 is_deeply([ map { $_->{status} } requests($sim) ], [ 200, 204, 200 ],
 	'... and waited for');
 
 # The same on a rescan and in a cursor: asked for once.
-begin(report_polls => 1);
+reset_simulator($sim, report_polls => 1);
 is(query($node, 'SET enable_hashjoin = off; SET enable_mergejoin = off;
 	SET enable_material = off;
 	SELECT count(*) FROM generate_series(1, 3) AS n
@@ -231,7 +221,7 @@ is(scalar(grep { $_->{status} == 202 } requests($sim)), 1, '... asked for once')
 
 # Cancelled while it waits.
 my @took;
-begin(report_polls => 100000);
+reset_simulator($sim, report_polls => 100000);
 foreach my $try (1 .. 5)
 {
 	my ($took, $out, $err) = cancel_after($node, 0.9 + 0.13 * $try,
@@ -268,7 +258,7 @@ sub check_error
 }
 
 my $ASYNC = '/company/reports/{report_id}/download-async';
-begin();
+reset_simulator($sim);
 tell($sim, 'fault', { endpoint => '/company/reports/71001/download',
 		status => 202 });
 check_error('no Location', $NOW, 'HV000',
@@ -282,7 +272,7 @@ foreach my $location ('', '/', 'https://app.hibob.com/v1/', '..',
 	'https://app.hibob.com/a%00b', 'https://app.hibob.com/a%0ab',
 	'https://app.hibob.com/' . 'y' x 600, 'x' x 600 . '/' . 'y' x 600)
 {
-	begin();
+	reset_simulator($sim);
 	tell($sim, 'fault', { endpoint => $ASYNC, status => 202,
 			headers => { Location => $location } });
 	check_error('Location ' . substr($location, 0, 60), $LATER, 'HV000',
@@ -297,7 +287,7 @@ foreach my $location ('https://evil.example/some/where/name-1.csv?x=y#z',
 	'https://evil.example/../../people/name-1.csv', '/name-1.csv',
 	'https://evil.example/%2e%2e/name-1.csv')
 {
-	begin();
+	reset_simulator($sim);
 	tell($sim, 'fault', { endpoint => $ASYNC, status => 202,
 			headers => { Location => $location } });
 	check_error("Location $location", $LATER, 'HV00R', qr/no report/);
@@ -315,7 +305,7 @@ foreach my $case ([ 'a b', 'a b' ], [ 'a%20b', 'a b' ],
 {
 	my ($name, $decoded) = @$case;
 
-	begin();
+	reset_simulator($sim);
 	tell($sim, 'fault', { endpoint => $ASYNC, status => 202,
 			headers => { Location => "https://app.hibob.com/$name" } });
 	check_error("Location with the name $name", $LATER, 'HV00R', qr/no report/);
@@ -330,7 +320,7 @@ query($node, q{CREATE FOREIGN TABLE bob.unknown (id text OPTIONS (field 'ID')) S
 	OPTIONS (resource 'report', report_id '71001/../71004');
 	CREATE FOREIGN TABLE bob.unknown_later (id text OPTIONS (field 'ID')) SERVER bob
 	OPTIONS (resource 'report', report_id '4711', report_async 'true')});
-begin();
+reset_simulator($sim);
 check_error('an unknown report', "SELECT * FROM bob.$_", 'HV00R',
 	qr/no report "4711" for foreign table "$_".*HINT:.*Share the report/s)
   foreach 'unknown', 'unknown_later';
@@ -341,14 +331,14 @@ foreach my $dots ('.', '..')
 			OPTIONS (resource 'report', report_id '$dots')", 'HV024',
 		qr/another path/);
 }
-begin(report_columns => { 71001 => [ 'ID', 'Full name', "E\x{e9} mail" ] });
+reset_simulator($sim, report_columns => { 71001 => [ 'ID', 'Full name', "E\x{e9} mail" ] });
 check_error('a column less', 'SELECT c1, c3 FROM bob.r71001', 'HV005',
 	qr/has no column "Email".*Column "c3".*The report has: "ID", "Full name", "E. ?mail"|has no column "Email".*Column "c3".*The report has: "ID", "Full name"/s);
 is(query($node, 'SELECT count(c1), count(c2) FROM bob.r71001'), '60|60',
 	'... is missed by nobody who does not want it');
 check_error('a column less, later', 'SELECT c1, c3 FROM bob.later71001',
 	'HV005', qr/has no column "Email"/);
-begin(report_columns => { 71005 => ['ID'] });
+reset_simulator($sim, report_columns => { 71005 => ['ID'] });
 check_error('a column less of a report without rows',
 	'SELECT c2 FROM bob.r71005', 'HV005', qr/has no column "Full name"/);
 
@@ -395,11 +385,11 @@ foreach my $case (
 	my $table = $fault->{content_type} ? 'small' : 'r71001';
 	my $columns = $table eq 'small' ? 'count(a), count(b)' : 'count(c1)';
 
-	begin();
+	reset_simulator($sim);
 	tell($sim, 'fault', { endpoint => $DOWNLOAD, %$fault });
 	check_error($name, "SELECT $columns FROM bob.$table", $state, $words);
 }
-begin();
+reset_simulator($sim);
 tell($sim, 'fault', { endpoint => $ASYNC, html => JSON::PP::true });
 check_error('a web page, later', $LATER, 'HV000', qr/web page/);
 # The specification calls the file JSON.
@@ -407,14 +397,14 @@ tell($sim, 'fault', { endpoint => $DOWNLOAD, body => "a,b\n1,2\n",
 		content_type => 'application/json' });
 is(query($node, 'SELECT a, b FROM bob.small'), '1|2', 'CSV by the name of JSON');
 # The same where no column is wanted, whose label would be missed.
-begin();
+reset_simulator($sim);
 tell($sim, 'fault', { endpoint => $DOWNLOAD, html => JSON::PP::true });
 check_error('a web page, counted', $NOW, 'HV000', qr/web page/);
 tell($sim, 'fault', { endpoint => $DOWNLOAD, body => "a,b\n1,2\"3\"\n",
 		content_type => 'text/csv' });
 is(query($node, 'SELECT a, b FROM bob.small'), '1|2"3"',
 	'quotes amid a field are characters');
-begin();
+reset_simulator($sim);
 tell($sim, 'fault', { endpoint => $DOWNLOAD, body => '', content_type => 'text/csv' });
 isnt((query_error($node, 'SELECT a FROM bob.small'))[0], '',
 	'nothing at all: an error');
@@ -438,7 +428,7 @@ query($node, q{CREATE FOREIGN TABLE bob.typed (id bigint OPTIONS (field 'ID'),
 	CREATE FOREIGN TABLE bob.times (ip inet OPTIONS (field 'IP'),
 	at timestamp OPTIONS (field 'Time'))
 	SERVER bob OPTIONS (resource 'report', report_id '71002')});
-begin();
+reset_simulator($sim);
 my @people = read_csv(download(71001), ',');
 shift @people;
 is(query($node, 'SELECT sum(id - 3332883884017713238) FROM bob.typed'),

@@ -1,28 +1,17 @@
 # Prepared statements, cursors, subtransactions: what lasts longer than one
-# query of a session; and that plain errors, not caught by anybody, lose
-# nothing.
+# query of a session.
 
 use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
-use HibobTest;
-use PostgreSQL::Test::Utils;
+use HibobTest qw(:DEFAULT session);
 use Test::More;
 
 my $sim = start_simulator();
 my $node = new_cluster('statements');
 
 add_server($node, 'bob', $sim, q{max_retries '0', read_timeout '1s'});
-
-sub session
-{
-	my ($sql) = @_;
-	my ($status, $out, $err) = $node->psql('postgres',
-		"\\set VERBOSITY verbose\n$sql", on_error_stop => 0);
-
-	return ($out, $err);
-}
 
 # Eight times: five custom plans, then the generic one; or, where the planner
 # keeps to custom plans, the generic one from the first.
@@ -96,7 +85,7 @@ SKIP:
 
 # A cursor that is closed early reads no more, and its session goes on.
 tell($sim, 'reset');
-my ($out, $err) = session(q{
+my ($out, $err) = session($node, q{
 	BEGIN;
 	DECLARE c CURSOR FOR SELECT id FROM bob.people ORDER BY 1;
 	DECLARE d CURSOR FOR SELECT 'd' FROM bob.people;
@@ -117,7 +106,7 @@ is($out, "d\n500\nd\n500\n500", 'cursors: the rows');
 # The answer behind a cursor is a stalled one: closing it does not wait.
 tell($sim, 'fault', { endpoint => '*',
 	stall => { seconds => 20, after => 20000 } });
-($out, $err) = session(q{
+($out, $err) = session($node, q{
 	SET statement_timeout = '900ms';
 	BEGIN;
 	DECLARE c CURSOR FOR SELECT 'c' FROM bob.people;
@@ -160,7 +149,7 @@ is(query($node, 'SELECT count(*), min(people), max(people) FROM kept'),
 
 # An error amid the answer of one scan, while another one is open.
 tell($sim, 'reset');
-($out, $err) = session(q{
+($out, $err) = session($node, q{
 	BEGIN;
 	DECLARE outside CURSOR FOR SELECT 'outside' FROM bob.people;
 	FETCH 1 FROM outside;
@@ -175,59 +164,5 @@ tell($sim, 'reset');
 is_deeply([ $err =~ /ERROR:  ([0-9A-Z]{5}):/g ], ['22012'],
 	'rolled back to a savepoint: the one error');
 is($out, "outside\n500", '... and the scan outside goes on');
-
-# A name that the database cannot hold.
-query($node, q{CREATE DATABASE latin ENCODING 'LATIN1'
-	LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0});
-$node->safe_psql('latin', qq{
-	CREATE EXTENSION hibob_fdw;
-	CREATE SERVER bob FOREIGN DATA WRAPPER hibob_fdw
-		OPTIONS (base_url '$sim/v1');
-	CREATE USER MAPPING FOR CURRENT_USER SERVER bob
-		OPTIONS (service_user_id 'SERVICE-5772', token '$TOKEN');
-	CREATE FOREIGN TABLE people (full_name text) SERVER bob
-		OPTIONS (resource 'people');
-});
-(my $status, $out, $err) = $node->psql('latin', q{\set VERBOSITY verbose
-	SELECT count(full_name) FROM people}, on_error_stop => 0);
-like($err, qr/ERROR:  22P05:/, 'LATIN1: untranslatable');
-like($err, qr/CONTEXT:.*column "full_name"/, '... with its column');
-
-# Errors that nobody catches.
-SKIP:
-{
-	skip 'needs /proc', 3 unless -e '/proc/self/status';
-	query($node, q{
-		CREATE FOREIGN TABLE bob.misfit (id text,
-			name int OPTIONS (field 'root.fullName'))
-			SERVER bob OPTIONS (resource 'people')});
-	my @faults = map { { contains => '"root.email"', %$_ } } (
-		{ status => 500, body => '' }, { reset => 20000 }, { html => \1 },
-		{ truncate => { after => 9000, framing => 'chunked' } },
-		{ body => '{"employees":[{"id":1}' }, { gzip => 'corrupt' },
-		{ status => 403, body => '{"error":"no"}' },
-		{ reset => 'before_headers' });
-	my $figures = q{
-		SELECT 'figures', (regexp_match(pg_read_file('/proc/self/status'),
-			'VmRSS:\s+(\d+)'))[1], (SELECT count(*)
-			FROM pg_ls_dir('/proc/self/fd'));
-	};
-	my @failing = ((q{SELECT count(email) FROM bob.people;}) x 8,
-		'SELECT count(name) FROM bob.misfit;',
-		'SELECT 1 / (row_number() OVER () - 9) FROM bob.people;');
-
-	tell($sim, 'reset');
-	# More than enough, since libcurl repeats a request of its own accord.
-	tell($sim, 'fault', [ (@faults) x 300 ]);
-	($out, $err) = session(join("\n", @failing, '') x 10 . $figures
-		  . join("\n", @failing, '') x 100 . $figures);
-	my $failures = () = $err =~ /ERROR:  /g;
-	my ($before, $after) = map { [ split /\|/ ] } $out =~ /figures\|(.*)/g;
-	is($failures, 1100, 'plain errors: all of them');
-	note "1,000 plain errors: $before->[0] kB, then $after->[0] kB; "
-	  . "$before->[1] and $after->[1] descriptors";
-	cmp_ok($after->[0] - $before->[0], '<', 4096, '... lose no memory');
-	cmp_ok($after->[1], '<=', $before->[1], '... and no descriptor');
-}
 
 done_testing();

@@ -1,27 +1,22 @@
-# After an error the same session goes on, and the error says what HiBob said
-# and what to do.  That nothing is lost by any fault is told by 020; here it is
-# the words that count.
+# The text of errors: what HiBob returned and what to do; and the session goes
+# on.  That no fault loses rows is tested in fault_table.pl.
 
 use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
-use HibobTest;
-use IO::Socket::INET;
+use HibobTest qw(:DEFAULT states reset_simulator closed_port employee_id);
+use JSON::PP;
 use MIME::Base64;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Time::HiRes qw(time);
 
 my $ALL = 'SELECT count(*), count(email) FROM bob.people';
 my $PEOPLE = '500|496';
 my $errors = '';
 
 my $sim = start_simulator();
-my $node = new_cluster('same_session', q{
-log_min_messages = debug5
-log_statement = none
-});
+my $node = new_cluster('error_messages');
 
 add_server($node, 'bob', $sim,
 	q{max_retries '0', read_timeout '1s', max_rate_limit_wait '0'});
@@ -35,26 +30,6 @@ sub session
 
 	$errors .= $err;
 	return ($out, $err);
-}
-
-sub states
-{
-	return $_[0] =~ /ERROR:  ([0-9A-Z]{5}):/g;
-}
-
-sub set_server
-{
-	my ($option, $value) = @_;
-	query($node, "ALTER SERVER bob OPTIONS (SET $option '$value')");
-	return;
-}
-
-# A port of which the kernel says that nobody is there.
-sub closed_port
-{
-	my $socket = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1)
-	  or die "listen: $!";
-	return $socket->sockport;
 }
 
 sub words
@@ -123,53 +98,28 @@ is_deeply([ states($err) ], ['HV00N'], 'connection refused');
 like($err, qr/connect to 127\.0\.0\.1(?: port |:)\d.*HINT:.*base_url/s, '... in words');
 is($out, $PEOPLE, '... and an altered server is obeyed at once');
 
-# Three tries for two different failures.
-set_server('max_retries', 3);
-tell($sim, 'reset');
-tell($sim, 'fault', [ { endpoint => '*', status => 503, body => '' },
-		{ endpoint => '*', reset => 'before_headers' } ]);
-is(query($node, $ALL), $PEOPLE, 'a 503, a reset, then all rows');
-my @requests = requests($sim);
-is(scalar @requests, 3, '... by three requests');
-is($requests[0]{status}, 503, '... the first of which was the 503');
-set_server('max_retries', 0);
-
-# No patience with the rate limit.  HiBob is not asked before the window ends.
-tell($sim, 'reset');
-tell($sim, 'fault', { endpoint => '*', rate_limited => { reset_in => 2 } });
-my $started = time;
-($out, $err) = session("$ALL;\n$ALL;");
-cmp_ok(time - $started, '<', 1.5 * $SLOWNESS, 'no patience: no wait');
-is_deeply([ states($err) ], [ '53400', '53400' ], '... but errors');
-like($err, qr/HINT:.*max_rate_limit_wait/, '... with the way out');
-is(scalar requests($sim), 1, '... for one request');
-tell($sim, 'fault', { endpoint => '*', rate_limited => { reset_in => 1 } });
-($out, $err) = session("$ALL;\nSELECT pg_sleep(2.3);\n$ALL;");
-is_deeply([ states($err) ], ['53400'], 'after the window');
-is($out, "\n$PEOPLE", '... it works');
-
-# Patience: the time HiBob names is waited for.
-set_server('max_rate_limit_wait', '10s');
-tell($sim, 'fault', { endpoint => '*', rate_limited => { retry_after => 1 } });
-requests($sim);
-$started = time;
-is(query($node, $ALL), $PEOPLE, 'with patience');
-cmp_ok(time - $started, '>=', 1, '... of a second');
-is(scalar requests($sim), 2, '... and one further request');
-
-# Refused credentials are shown once, until they are replaced.
-tell($sim, 'config', { token => 'regenerated-canary' });
-requests($sim);
-($out, $err) = session("$ALL;\n$ALL;\n$ALL;\n"
-	  . "SELECT 'replaced';\n"
-	  . 'ALTER USER MAPPING FOR CURRENT_USER SERVER bob '
-	  . "OPTIONS (SET token 'regenerated-canary');\n$ALL;");
-is_deeply([ states($err) ], [ ('28000') x 3 ], 'refused three times');
-like($err, qr/Token does not match.*HINT:.*ALTER USER MAPPING/s,
-	'... with the words and the way out');
-is($out, "replaced\n$PEOPLE", '... and not after the new token');
-is_deeply([ map { $_->{status} } requests($sim) ], [ 401, 200 ],
-	'HiBob has seen the old token once');
+# Modules that the account does not have.
+query($node, q{
+	CREATE FOREIGN TABLE bob.tasks (id bigint, title text)
+		SERVER bob OPTIONS (resource 'tasks');
+	CREATE FOREIGN TABLE bob.deductions (employee_id text, id bigint)
+		SERVER bob OPTIONS (resource 'deductions');
+	CREATE FOREIGN TABLE bob.training (employee_id text, id bigint)
+		SERVER bob OPTIONS (resource 'training');
+	CREATE FOREIGN TABLE bob.payments (employee_id text, id bigint)
+		SERVER bob OPTIONS (resource 'payments');
+	CREATE FOREIGN TABLE bob.time_off (employee_id text, date date)
+		SERVER bob OPTIONS (resource 'time_off')});
+reset_simulator($sim, modules_off => [ '/tasks', '/bulk/people/deduction',
+		'/people/' . substr(employee_id(1), 0, 6), '/timeoff',
+		'/people/actual-payments' ]);
+foreach my $table ('tasks', 'deductions', 'training', 'payments',
+	q{time_off WHERE date = '2026-10-01'})
+{
+	my ($state, $message) = query_error($node, "SELECT count(*) FROM bob.$table");
+	is($state, 'HV00R', "no module for $table");
+	like($message, qr/HINT:.*module may not be active/, '... with a hint');
+}
 
 # The tokens are nowhere, as text or as sent.  No statement that sets one fails
 # here, so none is logged: not one line may have it.
