@@ -19,7 +19,7 @@ PACKAGES+=(clang libclang-rt-dev)
 # pg_cron, clients of other makes, and what packages are made with: a test
 # skips what is not to be had.
 OPTIONAL_PACKAGES=(
-    git rpm "postgresql-$PG_VERSION-cron" "postgresql-plpython3-$PG_VERSION"
+    git rpm shellcheck "postgresql-$PG_VERSION-cron" "postgresql-plpython3-$PG_VERSION"
     curl python3-psycopg2 libpostgresql-jdbc-java
     default-jre-headless libecj-java odbc-postgresql unixodbc python3-pyodbc
 )
@@ -102,8 +102,10 @@ check_tap() {
         tail -n 100 "$log"
         dying_words "$name"
     fi
-    # A file that skips all of itself says so, and has no test.
-    if [ "$status$passed$failed" = 000 ] && grep -q '# *SKIP' "$log"; then
+    # A file may skip each of its tests, or all of them at once: then prove
+    # prints "skipped: REASON".
+    if [ "$status$passed$failed" = 000 ] &&
+        grep -qE '# *SKIP|\.\. skipped: ' "$log"; then
         printf '%-44s skipped\n' "$name"
     else
         tally "$name" "$passed" "$failed"
@@ -144,6 +146,47 @@ unit_tests() {
         unit_test mux_test http/mux.c
 }
 
+# --- the source tree ----------------------------------------------------------
+
+# What check_tap prints for TAP files that pass, fail, skip and die.
+harness_test() {
+    local file=$WORK/tmp/harness.pl expected code result passed=0 failed=0
+    selected test/check.sh || return 0
+    while IFS='|' read -r expected code; do
+        say "$code" >"$file"
+        result=$(check_tap "" "$file" | tail -n 1)
+        read -r result <<<"$result"
+        if [ "$result" = "$expected" ]; then
+            passed=$((passed + 1))
+        else
+            failed=$((failed + 1))
+            say "$code: $result, not $expected"
+        fi
+    done <<'END'
+2 passed, 0 failed|print "ok 1\nok 2\n1..2\n"
+1 passed, 1 failed|print "ok 1\nnot ok 2\n1..2\n"; exit 1
+1 passed, 0 failed|print "ok 1 # SKIP no pg_cron\nok 2\n1..2\n"
+skipped|print "ok 1 # SKIP no pg_cron\n1..1\n"
+skipped|print "1..0 # SKIP needs /proc\n"
+0 passed, 1 failed|die "early\n"
+END
+    tally test/check.sh "$passed" "$failed"
+}
+
+# Without shellcheck this is skipped.  SC2119 warns of functions that are called
+# without their optional arguments.
+shell_test() {
+    local scripts
+    selected shellcheck || return 0
+    if ! command -v shellcheck >/dev/null; then
+        printf '%-44s skipped\n' shellcheck
+        return 0
+    fi
+    mapfile -t scripts < <(grep -lrE '^#!/bin/(ba)?sh|^# shellcheck shell=' \
+        --exclude='*.p[lm]' .)
+    check shellcheck shellcheck -x -e SC2119 "${scripts[@]}" || true
+}
+
 # The layers of src/; and that the check finds what breaks them.
 layers_test() {
     local bad=$WORK/layers
@@ -166,6 +209,8 @@ layers_test() {
     check "... which finds one elsewhere" sh -c \
         "test/lib/versions.sh '$bad' | grep -q 'http/mux.c:[0-9]*: .*compat.h'" || true
 }
+
+# --- programs and servers ----------------------------------------------------
 
 # The manual's part on resources is what the catalogue says.
 manual_test() {
@@ -260,6 +305,8 @@ if [ "${1:-}" = --packages ]; then
 fi
 prepare
 builds
+harness_test
+shell_test
 layers_test
 unit_tests
 fuzz_tests

@@ -34,7 +34,8 @@ start_server() {
 }
 
 tables() {
-    local base=http://127.0.0.1:$(cat "$WORK/tmp/port") kind columns
+    local base kind columns
+    base=http://127.0.0.1:$(cat "$WORK/tmp/port")
     printf 'CREATE EXTENSION hibob_fdw;\n'
     for kind in narrow wide narrow_gzip wide_gzip; do
         columns='id text, email text, full_name text, '
@@ -64,6 +65,7 @@ measure() {
     case $columns in *count*) offset=0 ;; *) offset=$((COUNT - 1)) ;; esac
     printf 'SELECT %s FROM %s OFFSET %d;\n' "$columns" "$table" "$offset" \
         >"$WORK/tmp/query.sql"
+    # shellcheck disable=SC2016  # expanded by the inner shell
     run_logged "$WORK/tmp/valgrind.log" valgrind --tool=callgrind --trace-children=yes \
         --callgrind-out-file="$WORK/tmp/profile" \
         sh -c 'exec "$1" --single -D "$2" postgres <"$3"' sh \
@@ -91,6 +93,7 @@ start_server
 run_logged "$WORK/tmp/initdb.log" "$PG_BIN/initdb" -D "$WORK/tmp/data" \
     --locale=C.UTF-8 --encoding=UTF8
 tables >"$WORK/tmp/tables.sql"
+# shellcheck disable=SC2016  # expanded by the inner shell
 run_logged "$WORK/tmp/tables.log" sh -c \
     'exec "$1" --single -D "$2" postgres <"$3"' sh "$PG_BIN/postgres" \
     "$WORK/tmp/data" "$WORK/tmp/tables.sql"

@@ -9,6 +9,7 @@
 use strict;
 use warnings;
 use Cwd;
+use File::Basename;
 use File::Copy;
 use File::Path 'make_path';
 use FindBin;
@@ -75,7 +76,8 @@ if ($ENV{HIBOB_SERVER_PREFIX})
 # executables among links to the rest is an installation.
 my $prefix = PostgreSQL::Test::Utils::tempdir;
 my $extensions = "$prefix$installation{sharedir}/extension";
-make_path("$prefix$installation{bindir}", $extensions);
+make_path("$prefix$installation{bindir}",
+	dirname("$prefix$installation{pkglibdir}"), $extensions);
 foreach my $file (glob("$installation{bindir}/*"))
 {
 	my $copy = "$prefix$installation{bindir}/" . $file =~ s{.*/}{}r;

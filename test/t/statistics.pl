@@ -6,6 +6,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
 use HibobTest qw(:DEFAULT session employee_id);
+use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $sim = start_simulator();
@@ -78,6 +79,16 @@ is($out, 't', '... and what had come until then is counted');
 my ($bytes) = (session($node, "EXPLAIN (ANALYZE, FORMAT json) $COUNT"))[0]
   =~ /"HiBob Bytes Received": (\d+)/;
 is($out, "bytes $bytes", 'as many bytes as EXPLAIN says');
+
+# EXPLAIN as XML, read by an XML parser.  The server's own parser needs libxml.
+my ($xml) = session($node, q{EXPLAIN (ANALYZE, FORMAT xml)
+	SELECT id FROM bob.people WHERE full_name ~ '<&"'});
+my ($requests) = run_command([ 'python3', '-c', <<'END', $xml ]);
+import sys, xml.etree.ElementTree as tree
+namespace = "{http://www.postgresql.org/2009/explain}"
+print(tree.fromstring(sys.argv[1]).find(f".//{namespace}HiBob-Requests").text)
+END
+is($requests, '1', 'EXPLAIN (FORMAT xml) is well-formed');
 
 query($node, q{CREATE SERVER locked FOREIGN DATA WRAPPER hibob_fdw
 		OPTIONS (base_url '} . $sim . q{/v1');
