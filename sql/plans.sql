@@ -95,7 +95,7 @@ RESET enable_mergejoin;
 RESET enable_material;
 ALTER SERVER bob OPTIONS (DROP fdw_startup_cost, DROP fdw_tuple_cost);
 
--- A subquery's values, once.
+-- The values of a subquery, once.
 SELECT explain($$
 SELECT full_name FROM people
  WHERE id = ANY (ARRAY(SELECT person FROM licence WHERE app < 'app 2'))$$, 'ANALYZE');
@@ -138,7 +138,7 @@ WITH RECURSIVE tree AS (
 SELECT level, count(*) FROM tree GROUP BY 1 ORDER BY 1;
 \! "$HIBOB_TELL" requests --clear
 SELECT explain($$SELECT count(*), count(m.full_name) FROM people p JOIN people m ON m.id = p.manager_id$$);
--- Each reader has all rows, however they take turns.
+-- Each scan returns all rows, in any order of execution.
 SELECT count(*), sum((a.n = b.n)::int) FROM
 	(SELECT id, row_number() OVER () AS n FROM people) a
 	FULL JOIN (SELECT id, row_number() OVER () AS n FROM people) b USING (id);
@@ -164,7 +164,7 @@ SELECT count(*) FROM people p JOIN people m ON m.id = p.manager_id;
 SELECT count(*) FROM people p JOIN people m ON m.id = p.manager_id;
 RESET enable_nestloop;
 
--- What HiBob cannot evaluate.
+-- Conditions that HiBob cannot evaluate.
 EXPLAIN (VERBOSE, COSTS OFF)
 SELECT id FROM people WHERE status = 'Active' AND email LIKE 'a%' AND id > '3';
 SELECT explain($$SELECT id FROM tasks WHERE due > '2026-11-24' AND title = 'x'$$, 'VERBOSE, FORMAT JSON');

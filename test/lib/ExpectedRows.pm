@@ -205,7 +205,7 @@ sub prepare_expected
 	return;
 }
 
-# The columns of such a description: name, definition, and how to select the
+# The columns of a description as above: name, definition, and how to select the
 # value from a row r.
 sub columns_of
 {
@@ -237,9 +237,9 @@ sub columns_of
 	return @columns;
 }
 
-# Creates the foreign table.  Returns how to select the same columns of the rows
-# r of a query that has the employee's id as "employee".  Both have the row as a
-# whole, too.
+# Creates a foreign table.  Returns how to select the same columns from rows r
+# of a query whose column "employee" is the employee's id.  Both include the
+# whole row.
 sub create_table
 {
 	my ($node, $table, $resource, $spec, $options) = @_;
@@ -255,11 +255,12 @@ sub create_table
 	  . ($whole ? ', r AS whole' : '');
 }
 
-# Bulk tables: their names, the endpoint of one, and one with its expected rows.
+# The names of the bulk tables, and the endpoint of one.
 sub bulk_tables { return sort keys %BULK }
 
 sub bulk_path { return '/bulk/people/' . $BULK{ $_[0] }[0] }
 
+# Creates a bulk table and the table of its expected rows.
 sub expect_bulk_table
 {
 	my ($node, $url, $table) = @_;
@@ -274,7 +275,7 @@ sub expect_bulk_table
 	return;
 }
 
-# The same of tables that take a request for each employee.
+# The same for tables that take a request for each employee.
 sub employee_tables { return sort keys %BY_EMPLOYEE }
 
 sub employee_path

@@ -13,10 +13,17 @@ our @EXPORT = qw(faults);
 my ($sim, $secure);		# URLs of simulators, without and with TLS
 my @sockets;			# open until the test ends
 
-# Of each: the phase, its name, what is told to the simulator for a body of n
-# bytes, and what comes of it; then what else comes of it in some columns or
-# forms.  "all" is all rows, else it is an SQLSTATE.  With "retried" the fault
-# befalls so many requests and the server option max_retries is 2.
+# Each fault has a phase, a name, the simulator's fault for a body of n bytes, and
+# the expected outcome: "all" for all rows, or an SQLSTATE.  The other keys are:
+#
+#   the name of a column, or "json" or "csv"    another outcome there; undef: the
+#             fault does not apply there
+#   either    a second outcome that is allowed
+#   only      the only column that the fault applies to
+#   times     how many requests it affects; then max_retries is 2
+#   fresh     the server has to be altered before the next query
+#   pause     seconds to wait before the next query
+#   url       the base_url, if not that of the simulator
 my @faults;
 
 sub fault
@@ -31,7 +38,7 @@ my $TRUE = JSON::PP::true;
 my $BROKEN = '08006';
 my $WRONG = 'HV000';
 
-# Before anything of the answer is there.
+# Before the headers of the response are complete.
 sub header_faults
 {
 	fault('headers', 'reset, request unread', { reset => 'before_read' }, $BROKEN);
@@ -59,7 +66,7 @@ sub header_faults
 	return;
 }
 
-# Statuses.
+# HTTP statuses.
 sub status_faults
 {
 	foreach my $case ([ 201, $WRONG ], [ 202, $WRONG ], [ 204, $WRONG ],
@@ -71,10 +78,10 @@ sub status_faults
 		my ($status, $state) = @$case;
 		my %more = (fresh => $status == 401);
 
-		# Of a report these say that it is not ready.
+		# For a report these mean that it is not ready.
 		$more{csv} = undef if $status == 204 || $status == 202;
-		%more = (%more, 'look-up 1' => 'gone', 'look-up 3' => 'gone',
-			'lane 1' => 'gone', 'lane 4' => 'gone')
+		%more = (%more, 'lookup 1' => 'gone', 'lookup 3' => 'gone',
+			'stream 1' => 'gone', 'stream 4' => 'gone')
 		  if $status == 404;
 		fault('status', "$status", { status => $status, body => '' }, $state, %more);
 	}
@@ -82,7 +89,7 @@ sub status_faults
 	fault('status', '429 with a time', { rate_limited => { reset_in => 3000 } },
 		'53400', fresh => 1);
 	fault('status', '429 without', { rate_limited => {} }, '53400', fresh => 1);
-	fault('status', '200 amid all rows, but 206', { status => 206, json =>
+	fault('status', '206 with empty arrays', { status => 206, json =>
 			{ employees => [], results => [], values => [] } }, $WRONG);
 	return;
 }
@@ -137,59 +144,60 @@ sub body_faults
 	return;
 }
 
-# Behind an answer come the bytes of another one, which nobody has asked for:
-# to the next request they would be its answer, and by them nobody was there.
+# A response is followed by another one that was not requested.  If the next
+# request took it for its own response, rows would be missing.
 sub surplus_faults
 {
-	my $NOBODY = "HTTP/1.1 200 OK\r\nContent-Length: 16\r\n\r\n" . '{"employees":[]}';
+	my $NO_ROWS = "HTTP/1.1 200 OK\r\nContent-Length: 16\r\n\r\n" . '{"employees":[]}';
 	my $GONE = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
 	foreach my $framing ('length', 'chunked')
 	{
 		foreach my $joined (undef, $TRUE)
 		{
-			my $name = $framing . ($joined ? ', of a piece' : '');
+			my $name = $framing . ($joined ? ', in one write' : '');
 			my %tell = (framing => $framing, joined => $joined);
 
 			fault('surplus', "404, $name", { %tell, surplus => $GONE }, 'all');
-			fault('surplus', "nobody, $name", { %tell, surplus => $NOBODY }, 'all');
+			fault('surplus', "no rows, $name", { %tell, surplus => $NO_ROWS }, 'all');
 		}
 	}
-	fault('surplus', 'a while later', { surplus => $GONE, surplus_ms => 20 }, 'all',
+	fault('surplus', 'after a pause', { surplus => $GONE, surplus_ms => 20 }, 'all',
 		only => 'scan', pause => 0.2);
-	fault('surplus', 'behind a 404', { status => 404, body => '',
-			surplus => $GONE }, 'HV00R', map { $_ => 'gone' } 'look-up 1', 'look-up 3',
-		'lane 1', 'lane 4');
-	fault('surplus', 'behind a 403', { status => 403, body => '',
-			surplus => $NOBODY }, '42501');
-	fault('surplus', 'behind a 503, tried again', { status => 503, body => '',
-			surplus => $NOBODY }, 'all', times => 1);
-	fault('surplus', 'no answer', { framing => 'chunked', surplus => 'x' x 9 }, 'all');
-	fault('surplus', 'a status line without an end', { framing => 'chunked',
+	fault('surplus', 'after a 404', { status => 404, body => '',
+			surplus => $GONE }, 'HV00R', map { $_ => 'gone' } 'lookup 1', 'lookup 3',
+		'stream 1', 'stream 4');
+	fault('surplus', 'after a 403', { status => 403, body => '',
+			surplus => $NO_ROWS }, '42501');
+	fault('surplus', 'after a 503, with retry', { status => 503, body => '',
+			surplus => $NO_ROWS }, 'all', times => 1);
+	fault('surplus', 'not HTTP', { framing => 'chunked', surplus => 'x' x 9 }, 'all');
+	fault('surplus', 'an incomplete status line', { framing => 'chunked',
 			surplus => 'HTTP/1.1 404 Not Found' }, 'all', times => 1);
 	return;
 }
 
-# What nobody may notice, but that CSV does not say where it ends.
+# Differences that have no effect.  For CSV some are errors, since CSV does not
+# show where it ends.
 sub harmless_faults
 {
-	fault('nuisance', 'small pieces', { split => { sizes => [ 1, 2, 3, 500, 8 ] } },
+	fault('harmless', 'small pieces', { split => { sizes => [ 1, 2, 3, 500, 8 ] } },
 		'all');
-	fault('nuisance', 'random pieces', { split => { seed => 42, max => 3000 } }, 'all');
-	fault('nuisance', 'drip', sub { { drip => { bytes => int($_[0] / 9) + 100,
+	fault('harmless', 'random pieces', { split => { seed => 42, max => 3000 } }, 'all');
+	fault('harmless', 'drip', sub { { drip => { bytes => int($_[0] / 9) + 100,
 				ms => 20 } } }, 'all');
-	fault('nuisance', 'chunked', { framing => 'chunked' }, 'all');
-	fault('nuisance', 'until the end', { framing => 'close' }, 'all',
+	fault('harmless', 'chunked', { framing => 'chunked' }, 'all');
+	fault('harmless', 'until the connection closes', { framing => 'close' }, 'all',
 		csv => $BROKEN);
-	fault('nuisance', 'gzip', { gzip => 'good' }, 'all', csv => $BROKEN);
-	fault('nuisance', 'no content type', { content_type => undef }, 'all');
-	fault('nuisance', 'closed behind the answer', { close_idle => 0 }, 'all');
-	fault('nuisance', 'a pause', sub { { stall => { seconds => 0.1,
+	fault('harmless', 'gzip', { gzip => 'good' }, 'all', csv => $BROKEN);
+	fault('harmless', 'no content type', { content_type => undef }, 'all');
+	fault('harmless', 'closed after the response', { close_idle => 0 }, 'all');
+	fault('harmless', 'a pause', sub { { stall => { seconds => 0.1,
 				after => int($_[0] / 2) } } }, 'all');
 	return;
 }
 
-# Tried again; libcurl does so once by itself where a kept connection turns out
-# to be closed.
+# Retries.  libcurl itself retries once if a reused connection turns out to be
+# closed.
 sub retried_faults
 {
 	foreach my $case ([ 'reset, unread', { reset => 'before_read' } ],
@@ -211,14 +219,14 @@ sub retried_faults
 			either => $BROKEN);
 	}
 	fault('retried', '404', { status => 404, body => '' }, 'HV00R', times => 1,
-		either => 'all', map { $_ => 'gone' } 'look-up 1', 'look-up 3', 'lane 1',
-		'lane 4');
+		either => 'all', map { $_ => 'gone' } 'lookup 1', 'lookup 3', 'stream 1',
+		'stream 4');
 	fault('retried', '500 too often', { status => 500, body => '' }, $WRONG,
-		times => 3, 'lane 4' => 'any', 'batch 2' => 'any');
+		times => 3, 'stream 4' => 'any', 'batch 2' => 'any');
 	return;
 }
 
-# Before a request can be sent, the address of the server is another one.
+# The server has another address, where no request can be sent.
 sub unreachable
 {
 	my ($phase, $name, $url) = @_;
@@ -228,7 +236,7 @@ sub unreachable
 
 sub unreachable_servers
 {
-	unreachable('resolve', 'no such name', 'https://nowhere.test');
+	unreachable('resolve', 'unknown name', 'https://nowhere.test');
 	unreachable('resolve', 'no answer', 'https://slow.test');
 	unreachable('connect', 'refused', 'https://127.0.0.1:' . closed_port());
 	unreachable('connect', 'no answer', 'https://127.0.0.1:' . deaf_port(\@sockets));
@@ -240,12 +248,12 @@ sub unreachable_servers
 	return;
 }
 
-# And some journeys once more, over TLS.
+# Some of the faults again, over TLS.
 sub tls_faults
 {
 	my %over_tls = map { $_ => 1 } 'mid-body: reset', 'mid-body: too few bytes',
 	  'mid-body: end without a length', 'mid-body: silence',
-	  'last byte: too few chunks', 'nuisance: random pieces';
+	  'last byte: too few chunks', 'harmless: random pieces';
 
 	push @faults, map { { %$_, phase => "$_->{phase}, TLS", url => $secure } }
 	  grep { $_->{phase} eq 'surplus' || $over_tls{"$_->{phase}: $_->{name}"} }
@@ -253,7 +261,7 @@ sub tls_faults
 	return;
 }
 
-# All faults, for these two simulators, of which the second has TLS.
+# All faults, for these two simulators; the second one has TLS.
 sub faults
 {
 	($sim, $secure) = @_;

@@ -11,7 +11,7 @@ use List::Util qw(sum0);
 use Test::More;
 use Time::HiRes qw(time);
 
-our @EXPORT = qw(new_load_cluster alter_mapping forget_faults start_load ask_all
+our @EXPORT = qw(new_load_cluster alter_mapping forget_faults start_load run_all
   check_outcomes load_row @LOADS $EMPLOYEES);
 
 our $EMPLOYEES = 20;
@@ -39,8 +39,8 @@ sub new_load_cluster
 	return $node;
 }
 
-# Each turn has credentials of its own: what sessions share of a limit outlasts
-# whatever is altered, since HiBob counts on.
+# Each load has new credentials: what sessions share about a rate limit outlasts
+# every ALTER, since HiBob continues to count.
 my $token = $TOKEN;
 my $turn = 0;
 
@@ -72,8 +72,9 @@ sub start_load
 	return;
 }
 
-# All sessions say the same at once; of each what came, and after how long.
-sub ask_all
+# Runs the same statements in all sessions at the same time.  Returns the output,
+# the SQLSTATEs and the time of each session.
+sub run_all
 {
 	my ($sql, @sessions) = @_;
 	my $started = time;
@@ -89,7 +90,8 @@ sub ask_all
 	return @results;
 }
 
-# Each query of each session is served or refused; returns how many were which.
+# Checks that each query of each session returns all rows or fails with this
+# SQLSTATE.  Returns how many succeeded and how many failed.
 sub check_outcomes
 {
 	my ($name, $queries, $state, @results) = @_;

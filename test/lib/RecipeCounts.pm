@@ -1,5 +1,5 @@
-# What the recipes' queries have to find, counted from HiBob's JSON and local
-# tables, without hibob_fdw.
+# The numbers of rows that the queries of the recipes have to find, counted from
+# HiBob's JSON and local tables, without hibob_fdw.
 package RecipeCounts;
 
 use strict;
@@ -15,7 +15,7 @@ my ($url, $today, $sql);
 
 sub sql { return $sql->(@_) }
 
-# A day so many days from today.
+# The date so many days from today.
 sub day
 {
 	return sql("SELECT DATE '$today' + $_[0]");
@@ -28,7 +28,7 @@ sub table
 	return map { [ split /\|/, $_, -1 ] } split /\n/, sql($sql);
 }
 
-# Everybody, as hashes, read without hibob_fdw.
+# All people, as hashes.
 sub people
 {
 	my %field = (id => 'root.id', email => 'root.email',
@@ -56,7 +56,7 @@ sub people
 	return @people;
 }
 
-# Everybody's licences: the app, its cost, and the person or undef.
+# All licences: the app, the account, and the person or undef.
 sub licences
 {
 	my @people = @_;
@@ -77,14 +77,14 @@ sub departments
 	return map { $_->{id} => $_->{name} // $_->{value} } @{ $list->{items} };
 }
 
-# How many different values a block gives, of those that are defined.
+# The number of distinct values that are defined.
 sub different
 {
 	my %seen = map { $_ => 1 } grep { defined } @_;
 	return scalar keys %seen;
 }
 
-# Licences that have not been used for 90 days, of people who work there.
+# Licences of current employees that have not been used for 90 days.
 sub unused
 {
 	my $limit = day(-90);
@@ -153,7 +153,7 @@ sub movers
 	return keys %found;
 }
 
-# Number 7 and everybody below, once each, whatever the managers.
+# Employee number 7 and everyone below, once each, also if managers form a cycle.
 sub tree
 {
 	my @people = people();
@@ -216,11 +216,11 @@ my %counted = (
 			  } licences(@people));
 	});
 
-# What the sub of this name counts.  The source has url, today and sql.
+# The count with this name.  The source has the keys url, today and sql.
 sub counted
 {
 	my ($name, %source) = @_;
-	my $count = $counted{$name} or die "nobody counts $name";
+	my $count = $counted{$name} or die "there is no count $name";
 
 	($url, $today, $sql) = @source{qw(url today sql)};
 	return $count->();

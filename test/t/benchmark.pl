@@ -1,5 +1,5 @@
-# The benchmark runs, all ways to read a body find the same, and its report
-# says what it is for.  What it measures here is of no interest.
+# The benchmark runs, all readers of a body get the same result, and the report
+# is complete.  The measured times do not matter here.
 
 use strict;
 use warnings;
@@ -24,10 +24,10 @@ local %ENV = (%ENV, PGHOST => $node->host, PGPORT => $node->port,
 	PGDATABASE => 'postgres', HIBOB_SIM_URL => $simulator,
 	BENCH_DIRECTORY => $bodies, BENCH_OUTPUT => $output,
 	PYTHONDONTWRITEBYTECODE => 1);
-is(system("make -s -C '$bench'"), 0, 'its programs build');
+is(system("make -s -C '$bench'"), 0, 'the programs are built');
 is(system("cd '$bench' && timeout 120 /usr/bin/env python3 bench.py"
 		  . ' --sizes 20,1500 --runs 1 --minutes 1 --lookups 10 >&2'),
-	0, 'it runs, and all that it compares agree');
+	0, 'the benchmark runs, and all results agree');
 
 my $report = decode_json(slurp_file("$output/report.json"));
 my %bodies = map { $_->{body} => $_ } @{ $report->{bodies} };
@@ -35,19 +35,19 @@ my %bodies = map { $_->{body} => $_ } @{ $report->{bodies} };
 is_deeply([ sort keys %bodies ],
 	[ sort map { ("$_-20", "$_-20-gzip", "$_-1500", "$_-1500-gzip") }
 		  qw(narrow wide) ],
-	'bodies narrow and wide, plain and gzip');
+	'narrow and wide bodies, plain and gzip');
 foreach my $contestant (qw(curl csv scan count python jsonb_text jsonb_stored
 	json_text tree elements reader sum))
 {
 	cmp_ok($bodies{'wide-1500'}{contestants}{$contestant}{median_seconds},
-		'>', 0, "$contestant took part");
+		'>', 0, "$contestant is measured");
 }
 is(scalar @{ $report->{questions}{answers} }, 10, 'ten questions');
 cmp_ok($_->{requests}, '<=', $_->{naive_requests}, $_->{question})
   foreach @{ $report->{questions}{answers} };
 like(slurp_file("$output/report.md"),
 	qr/## Machine.*## Targets.*## One row.*## Against the rate limit.*## Bodies/s,
-	'a report for people');
-is_deeply([ glob "$bodies/*0.json*" ], [], 'no body is left behind');
+	'the report has all sections');
+is_deeply([ glob "$bodies/*0.json*" ], [], 'no body is left');
 
 done_testing();

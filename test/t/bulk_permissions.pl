@@ -1,5 +1,5 @@
-# What HiBob withholds of bulk tables: columns, and employees; and the option
-# on_missing_field.
+# Columns and employees of bulk tables that the service user may not see, and the
+# option on_missing_field.
 
 use strict;
 use warnings;
@@ -46,46 +46,47 @@ foreach my $form ('plain', 'wrapped')
 		page_entries => 50);
 	missing_field('warn');
 	my ($out, $err) = session($node, $SOME);
-	is($out, $all_of, "withheld columns, $form: the rest is there");
+	is($out, $all_of, "withheld columns, $form: the other columns have values");
 	like($err, qr/WARNING:\s+HV005: HiBob withheld columns of foreign table "work_history"/,
 		'... with a warning');
-	is(scalar(() = $err =~ /WARNING/g), 1, '... one');
+	is(scalar(() = $err =~ /WARNING/g), 1, '... only one');
 	like($err, qr/Not shown: job_title_id \(field title\)\..*without their history: site \(field site\)\.$/m,
-		'... that names columns and fields');
-	like($err, qr/HINT:.*"Work"/, '... and what to grant');
-	unlike($err, qr/nobody_knows|department/, '... and nothing else');
+		'... that names the columns and fields');
+	like($err, qr/HINT:.*"Work"/, '... and the permission to grant');
+	unlike($err, qr/nobody_knows|department/, '... and no other columns');
 	($out, $err) = session($node,
 		'SELECT count(department_id) FROM bob.work_history');
-	is($err, '', '... of the columns that the query takes');
+	is($err, '', '... and no warning for a query of other columns');
 	missing_field('error');
 	($out, $err) = session($node, "$SOME;
 		SELECT count(department_id) > 0 FROM bob.work_history");
 	is_deeply([ states($err) ], ['HV005'], 'on_missing_field error');
-	like($err, qr/job_title_id.*site/, '... names them, too');
-	is($out, 't', '... and the session goes on');
+	like($err, qr/job_title_id.*site/, '... names the columns, too');
+	is($out, 't', '... the session continues');
 	missing_field('ignore');
 	($out, $err) = session($node, $SOME);
 	is("$out $err", "$all_of ", 'on_missing_field ignore');
 }
 
-# Of one employee and not of another; beside the groups; below them.
-my %told = (no_view_permission => ['title'], no_view_history_permission => []);
+# The list of withheld columns may be in the group of one employee, inside the
+# group, or next to the groups.
+my %withheld = (no_view_permission => ['title'], no_view_history_permission => []);
 my %places = (
-	'of the second employee' => { results => [
+	'for the second employee' => { results => [
 			{ employeeId => '1', values => [ { id => 1, title => 'a' } ] },
 			{ employeeId => '2', values => [ { id => 2 } ],
-				restricted_columns => \%told },
+				restricted_columns => \%withheld },
 			{ employeeId => '3', values => [ { id => 3, title => 'b' } ] } ] },
-	'of one without rows' => { results => [
+	'for an employee without rows' => { results => [
 			{ employeeId => '1', values => [ { id => 1, title => 'a' } ] },
-			{ employeeId => '2', restricted_columns => \%told, values => [] },
+			{ employeeId => '2', restricted_columns => \%withheld, values => [] },
 			{ employeeId => '3', values => [ { id => 3, title => 'b' } ] } ] },
 	'in the inner object' => { results => [
 			{ employeeId => '1', values => [ { values => [ { id => 1 } ],
-					restricted_columns => \%told } ] } ] },
-	'beside the groups' => { results => [
+					restricted_columns => \%withheld } ] } ] },
+	'next to the groups' => { results => [
 			{ employeeId => '1', values => [ { id => 1, title => 'a' } ] } ],
-		restricted_columns => \%told });
+		restricted_columns => \%withheld });
 missing_field('warn');
 foreach my $where (sort keys %places)
 {
@@ -95,11 +96,11 @@ foreach my $where (sort keys %places)
 		'SELECT count(id), count(job_title_id) FROM bob.work_history');
 	like($err, qr/WARNING:  HV005:.*Not shown: job_title_id/s,
 		"withheld $where: a warning");
-	is(scalar(() = $err =~ /WARNING/g), 1, '... one');
+	is(scalar(() = $err =~ /WARNING/g), 1, '... only one');
 }
 
 # ------------------------------------------------------------------------
-# Employees: not missed unless they were named
+# Employees: a warning only if the query names them
 # ------------------------------------------------------------------------
 
 my @three = quoted_ids(3, 5, 40);
@@ -112,18 +113,18 @@ foreach my $key ('id', 'word')
 	missing_field('warn');
 	my ($out, $err) = session($node,
 		"SELECT count(*) FROM bob.work_history WHERE $hidden");
-	is($out, $rows_of_rest, "a hidden employee, errors by $key: the others");
+	is($out, $rows_of_rest, "a hidden employee, errors by $key: the other rows");
 	like($err, qr/WARNING:\s+42501: HiBob refused to show employees/,
 		'... with a warning');
 	like($err, qr/HiBob says: You don't have permission.*${\ employee_id(5)}/,
-		'... in its words');
-	is(scalar(() = $err =~ /WARNING/g), 1, '... one');
+		'... with the message of HiBob');
+	is(scalar(() = $err =~ /WARNING/g), 1, '... only one');
 	($out, $err) = session($node,
 		"SELECT count(*) FROM bob.work_history WHERE employee_id IN ($three[0], $three[2])");
-	is($err, '', '... none without that employee');
+	is($err, '', '... none if the query does not name that employee');
 	($out, $err) = session($node, "SELECT count(*) FILTER (WHERE $hidden)
 		FROM bob.work_history");
-	is("$out $err", "$rows_of_rest ", '... and none where nobody was named');
+	is("$out $err", "$rows_of_rest ", '... none if the query names no employee');
 	missing_field('error');
 	($out, $err) = session($node,
 		"SELECT count(*) FROM bob.work_history WHERE $hidden");

@@ -1,5 +1,5 @@
-# Bulk tables: every row, in every form of the response, by its endpoint and
-# with the largest pages.
+# Bulk tables: all rows in each form of the response, with the right endpoint and
+# the largest pages.
 
 use strict;
 use warnings;
@@ -18,7 +18,7 @@ add_server($node, 'bob', $sim, q{max_retries '0', read_timeout '20s'});
 prepare_expected($node);
 
 # ------------------------------------------------------------------------
-# History tables and their like
+# Rows in groups by employee
 # ------------------------------------------------------------------------
 
 my @tables = bulk_tables();
@@ -26,7 +26,7 @@ my @tables = bulk_tables();
 reset_simulator($sim);
 expect_bulk_table($node, $sim, $_) foreach @tables;
 cmp_ok(query($node, 'SELECT count(*) FROM expected.work_history'), '>', 250,
-	'there is something to read');
+	'there are rows');
 
 foreach my $form (
 	{ bulk_form => 'plain', cursor_key => 'next_cursor' },
@@ -51,14 +51,14 @@ foreach my $form (
 		my $entries = query($node, "SELECT count(*) FROM expected.$table");
 		is_deeply([ uniq map { "$_->{path} $_->{query}{limit} $_->{status}" }
 				@requests ], [ "/v1$path 200 200" ],
-			'... by its endpoint, with the largest pages');
+			'... with the right endpoint and the largest pages');
 		is(scalar @requests, int(($entries - 1) / $most) + 1,
-			'... and no request too many');
+			'... and with as few requests as possible');
 	}
 }
 
 # ------------------------------------------------------------------------
-# Entries in arrays of ten
+# Entries in nested arrays
 # ------------------------------------------------------------------------
 
 reset_simulator($sim);

@@ -1,5 +1,5 @@
-# What is kept of an answer, for whom and how long; and that nothing is read
-# that nobody wants.
+# Results that are kept for a time (cache_ttl) or for a statement: which queries
+# share them, how long, and what invalidates them.
 
 use strict;
 use warnings;
@@ -10,7 +10,7 @@ use Test::More;
 use Time::HiRes qw(time sleep);
 
 my $sim = start_simulator(employees => 300);
-my $node = new_cluster('kept');
+my $node = new_cluster('cached_results');
 my $connstr = $node->connstr('postgres');
 
 add_server($node, 'bob', $sim);
@@ -23,35 +23,35 @@ query($node, q{
 		FROM generate_series(1, 12) n;
 	ANALYZE licence});
 
-# In a psql script: what another session does, what the simulator is told.
+# Lines of a psql script: SQL in another session, a command to the simulator.
 sub elsewhere { return qq{\\! psql -qXAt -d "$connstr" -c "$_[0]"\n} }
-sub told { return qq{\\! HIBOB_SIM_URL=$sim test/simulator/tell $_[0]\n} }
+sub simulator { return qq{\\! HIBOB_SIM_URL=$sim test/simulator/tell $_[0]\n} }
 
-# Runs a script; checks what it prints, and how many requests it made.
+# Runs a script; checks its output and the number of its requests.
 sub check
 {
 	my ($name, $script, $out, $n) = @_;
 	requests($sim);
 	my ($got, $err) = session($node, $script);
 	is("$got$err", $out, $name);
-	is(scalar requests($sim), $n, '... by so many requests') if defined $n;
+	is(scalar requests($sim), $n, '... requests') if defined $n;
 	return;
 }
 
 # ----------------------------------------------------------------------------
-# For a time
+# For a time: cache_ttl
 # ----------------------------------------------------------------------------
 
 my $count = "SELECT count(email) FROM kept;\n";
 
-check('kept for the session', $count x 4, join("\n", (298) x 4), 1);
-check('fewer columns are there already, others are not',
+check('cached in the session', $count x 4, join("\n", (298) x 4), 1);
+check('fewer columns use the cached result, other columns do not',
 	"SELECT count(email), max(department) FROM kept;\n$count"
 	  . "SELECT max(department), count(*) FROM kept;\n"
 	  . "SELECT max(status), count(email) FROM kept;\n$count"
 	  . "SELECT count(*) FROM kept WHERE department = status;\n",
 	"298|Sales\n298\nSales|300\nInactive|298\n298\n0", 3);
-check('other values are another answer',
+check('other values have a result of their own',
 	join('', map { "SELECT count(*) FROM kept WHERE id IN ($_);\n" } "'1', '2'",
 		"'1'", "'1', '2'", q{E'1\n1 2'}, "'2'") . "SELECT count(*) FROM kept;\n"
 	  . "SELECT count(*) > 1 FROM kept WHERE status = 'Active';\n",
@@ -63,7 +63,7 @@ foreach ("SELECT hibob_fdw_disconnect('bob') IS NULL;\n",
 		"298\n298\nf\n298\n298", 2);
 }
 
-# ALTER, in this session and in another one; and what does not matter to it.
+# ALTER, in this session and in another one.
 my $turn = 20;
 foreach my $alter (
 	sub { "ALTER SERVER bob OPTIONS (ADD read_timeout '$_[0]s');"
@@ -80,7 +80,7 @@ foreach my $alter (
 	check('... by another session', "$count$count" . elsewhere($sql) . $count,
 		"298\n298\n298", 2);
 }
-check('not by what alters another table', "$count$count"
+check('not dropped by ALTER of another table', "$count$count"
 	  . elsewhere("ALTER FOREIGN TABLE briefly OPTIONS (ADD min_rows '1');"
 		. "ALTER FOREIGN TABLE briefly OPTIONS (DROP min_rows)") . $count,
 	"298\n298\n298", 1);
@@ -92,21 +92,21 @@ check('a function', q{CREATE FUNCTION pg_temp.n() RETURNS bigint LANGUAGE plpgsq
 	$$ BEGIN RETURN (SELECT count(*) FROM kept k JOIN kept l USING (id)); END $$;
 	SELECT pg_temp.n() FROM generate_series(1, 3);}, "300\n300\n300", 1);
 
-# Its time is over; HiBob has changed meanwhile.  Counted from when it was asked.
+# The time ends, counted from the request; meanwhile HiBob's data changed.
 my $brief = "SELECT count(id) FROM briefly;\n";
-check('shows what was there before',
-	$brief . told(q(config '{"hidden_employees": [1, 2]}')) . $brief, "300\n300", 1);
-check('... until its time is over', $brief
-	  . told(q(config '{"hidden_employees": []}'))
+check('the cached result shows the old rows',
+	$brief . simulator(q(config '{"hidden_employees": [1, 2]}')) . $brief, "300\n300", 1);
+check('... until its time ends', $brief
+	  . simulator(q(config '{"hidden_employees": []}'))
 	  . "SELECT pg_sleep(2.1);\n$brief", "298\n\n300", 2);
 tell($sim, 'reset');
 tell($sim, 'fault', { stall => { seconds => 2.1, after => 5000 } });
-check('an answer that took longer is not kept', $brief x 2, "300\n300", 2);
+check('a result that took longer is not cached', $brief x 2, "300\n300", 2);
 tell($sim, 'fault', { stall => { seconds => 1.2, after => 5000 } });
-check('... nor for longer because it was slow',
+check('... nor is a slow result cached for longer',
 	"$brief${brief}SELECT pg_sleep(0.9);\n$brief", "300\n300\n\n300", 2);
 
-# What was not read to its end is not kept, nor what failed.
+# An incomplete or failed result is not cached.
 check('LIMIT', "SELECT count(*) FROM (SELECT id FROM kept LIMIT 2) x;\n" x 2,
 	"2\n2", 2);
 tell($sim, 'config', { overrides => { 200 => { 'root.email' => 'x' } } });
@@ -117,10 +117,10 @@ check('an error', "\\set VERBOSITY sqlstate\n"
 tell($sim, 'reset');
 
 # ----------------------------------------------------------------------------
-# For a statement
+# For a statement: materialized rows
 # ----------------------------------------------------------------------------
 
-# What each statement prints, and the requests that it takes.
+# Checks the output of a statement and the number of its requests.
 sub once
 {
 	my ($name, $sql, $out, $n) = @_;
@@ -133,17 +133,17 @@ once('different columns', q{SELECT (SELECT count(email) FROM bob.people),
 	'298|300|' . employee_id(300), 1);
 query($node, q{CREATE FOREIGN TABLE tree (id text, manager_id text) SERVER bob
 	OPTIONS (resource 'people')});
-once('down a tree', 'WITH RECURSIVE t AS (SELECT ' . "'" . employee_id(1)
+once('a recursive query', 'WITH RECURSIVE t AS (SELECT ' . "'" . employee_id(1)
 	  . q{' AS id UNION ALL SELECT p.id FROM tree p JOIN t ON p.manager_id = t.id)
 	SELECT count(*) FROM t}, '300', 1);
-once('beside something correlated', q{SELECT n, (SELECT count(*) FROM bob.people p
+once('in a correlated subquery', q{SELECT n, (SELECT count(*) FROM bob.people p
 	JOIN licence l ON l.person = p.id WHERE l.n < g.n * 3) FROM generate_series(1, 3) g (n)},
 	"1|2\n2|5\n3|8", 1);
-once('beside something lateral', q{SET enable_nestloop = on; SELECT n, c FROM
+once('in a LATERAL subquery', q{SET enable_nestloop = on; SELECT n, c FROM
 	generate_series(1, 3) g (n), LATERAL (SELECT count(l.n) AS c FROM bob.people p
 	LEFT JOIN licence l ON l.person = p.id AND l.n < g.n OFFSET 0) x},
 	"1|0\n2|1\n3|2", 1);
-once('an inner side without conditions', q{SET enable_hashjoin = off; SET enable_material = off;
+once('the inner side of a nested loop', q{SET enable_hashjoin = off; SET enable_material = off;
 	SELECT count(*) FROM licence l JOIN bob.people p ON p.id < l.person}, '66', 1);
 once('a subplan for each row', q{SELECT sum((SELECT count(*) FROM bob.people p
 	WHERE p.id < l.person)) FROM licence l}, '66', 1);
@@ -167,8 +167,8 @@ once('larger than work_mem', "SET work_mem = '64kB'; $wide", $expected, 1);
 # Rows that another session has changed
 # ----------------------------------------------------------------------------
 
-# A row that changed meanwhile is looked at again, with the people that it was
-# joined with, and nobody is asked again.
+# A row that another session changed is checked again (EvalPlanQual) with the
+# joined row of people, without another request.
 $node->safe_psql('postgres', q{CREATE TABLE account (id int, person text, state text);
 	INSERT INTO account SELECT n, (3332883884017713238 + 37 * n)::text, 'open'
 	  FROM generate_series(1, 5) n});
@@ -189,7 +189,7 @@ my $updated = query($node, q{WITH u AS (UPDATE account a SET state = a.state || 
 waitpid $pid, 0;
 is($updated, "1|open! by grace.okafor1\@example.com\n"
 	  . "3|open! by zoe.mueller3\@example.com\n4|open by connie.troll4\@example.com\n5|",
-	'a row that changed while it was waited for');
+	'a row that changed while UPDATE waited for its lock');
 is(scalar requests($sim), 1, '... is checked again without a request');
 
 done_testing();

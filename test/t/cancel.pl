@@ -1,10 +1,11 @@
-# A query that is cancelled, or whose session or server is to end, does so within
-# 50 ms, whatever it is waiting for or reading.  Measured in the server, from
-# pg_cancel_backend() until the session is no longer active.  The median of the
-# tries has to keep the promise; a single one may be late on a busy machine.
+# A cancel, a timeout or a shutdown takes effect within 50 ms, whatever the query
+# is waiting for or reading.  The time is measured in the server, from
+# pg_cancel_backend() until the session is no longer active.  The median has to
+# be within the limit; a single try may be late on a busy machine.
 #
-# HIBOB_TEST_TRIES says how many tries there are of each phase, for percentiles
-# that mean something; HIBOB_TEST_REPORTS names a directory that gets them.
+# HIBOB_TEST_TRIES is the number of tries for each phase; a larger number gives
+# meaningful percentiles.  HIBOB_TEST_REPORTS names a directory for the report,
+# HIBOB_TEST_PHASE is a regular expression that selects phases.
 
 use strict;
 use warnings;
@@ -25,7 +26,7 @@ my $LATEST = 500 * $SLOWNESS;
 my $PEOPLE = 500;
 
 # ------------------------------------------------------------------------
-# A server that is faster than any reader, and never at its end
+# A server that sends faster than any reader reads, without end
 # ------------------------------------------------------------------------
 
 sub read_request
@@ -43,7 +44,7 @@ sub read_request
 	return $path;
 }
 
-# The same block of bytes, until the reader goes away.
+# Sends the same block of bytes until the reader disconnects.
 sub pour
 {
 	my ($client, $type, $begin, $block) = @_;
@@ -57,7 +58,7 @@ sub pour
 	return;
 }
 
-# Page after page, each with a cursor of its own.
+# Sends page after page, each with a different cursor.
 sub pour_pages
 {
 	my ($client) = @_;
@@ -86,7 +87,7 @@ sub answer_fast
 	return pour($client, 'application/json', '{"employees":[', $value);
 }
 
-# Each reader has a process of its own.
+# A separate process serves each reader.
 sub fast_server
 {
 	my $listener = IO::Socket::INET->new(LocalAddr => '127.0.0.1',
@@ -182,9 +183,8 @@ my $node = create_cluster('cancel');
 # The phases
 # ------------------------------------------------------------------------
 
-# Of each: its name, the query, and a fault for all requests from some on, or
-# settings of the simulator.  In a "fast" one the session need not wait for
-# anything.
+# Each phase has a name, a query, and a fault or settings of the simulator.  In a
+# "fast" phase the session never waits.
 my @phases;
 
 sub phase
@@ -210,17 +210,17 @@ phase('dripping body', sprintf($COUNT, 'small'),
 phase('before the last chunk', sprintf($COUNT, 'small'), fault =>
 	  { framing => 'chunked', stall => { seconds => 60, after => 1 << 30 } });
 phase('between pages', 'SELECT count(*) FROM small.work;', fault => { skip => 1, %STALL });
-phase('a look-up', 'SET enable_hashjoin = off; SET enable_mergejoin = off;
+phase('parameterized scan', 'SET enable_hashjoin = off; SET enable_mergejoin = off;
 	SELECT count(email) FROM few JOIN small.people USING (id);',
 	fault => { skip => 1, %STALL });
-phase('four lanes', 'SELECT count(*) FROM small.training WHERE employee_id = ANY
+phase('parallel requests', 'SELECT count(*) FROM small.training WHERE employee_id = ANY
 	((SELECT array_agg(id) FROM few)::text[]);', fault => { skip => 5, %STALL });
 phase('Append', join(' UNION ALL ', ('(SELECT id, email FROM small.people)') x 3) . ';',
 	fault => {%AMID});
-phase('a report prepared', 'SELECT count(*) FROM small.later;',
+phase('asynchronous report', 'SELECT count(*) FROM small.later;',
 	config => { report_polls => 100000 });
 phase('back-off', sprintf($COUNT, 'small'), fault => { status => 503, body => '' });
-phase('an error that stays silent', sprintf($COUNT, 'small'),
+phase('an error whose body stalls', sprintf($COUNT, 'small'),
 	fault => { status => 503, body => 'x' x 9000, stall => { seconds => 60, after => 10 } });
 phase('rate limit', sprintf($COUNT, 'small'), fault => { rate_limited => { reset_in => 60 } });
 phase('refresh', 'REFRESH MATERIALIZED VIEW CONCURRENTLY roster;', fault => {%AMID});
@@ -241,12 +241,12 @@ my %WORDS = (cancel => qr/canceling statement due to user request/,
 my $observer = HibobSession->new($node);
 my $victim = HibobSession->new($node);
 
-# Begins with the query of a phase; true once the session is where it should be.
+# Starts the query of a phase.  Returns whether the session reached the phase.
 sub begin
 {
 	my ($phase, $session) = @_;
 
-	# What is known of a rate limit is forgotten.
+	# The session forgets what it knows of the rate limit.
 	query($node, q{ALTER SERVER small OPTIONS (SET max_retries '10')})
 	  if $phase->{fault}{rate_limited};
 	tell($sim, 'reset');
@@ -265,7 +265,7 @@ sub begin
 	return $waits eq 't';
 }
 
-# One try: how long it took.
+# One try: how long it took, and what went wrong.
 sub end_query
 {
 	my ($phase, $session, $how) = @_;
@@ -277,7 +277,7 @@ sub end_query
 	return ($took, 'it did not wait') unless $there;
 	return ($took, "session $trouble")
 	  if defined $trouble && !($trouble eq 'gone' && $how eq 'terminate');
-	return ($took, $err =~ $WORDS{$how} ? undef : "it said: $out $err");
+	return ($took, $err =~ $WORDS{$how} ? undef : "unexpected: $out $err");
 }
 
 sub percentile
@@ -304,9 +304,9 @@ sub check_phase
 		push @wrong, $wrong if defined $wrong;
 	}
 	@times = sort { $a <=> $b } @times;
-	is_deeply(\@wrong, [], "$name: the session was told so");
+	is_deeply(\@wrong, [], "$name: the right error");
 	cmp_ok(percentile(50, @times), '<=', $how eq 'cancel' ? $PROMISE : $LATEST,
-		"$name: in time");
+		"$name: the median is within the limit");
 	cmp_ok($times[-1], '<=', $LATEST, "$name: never later than $LATEST ms");
 	push @table, { phase => $name, tries => scalar @times, map {
 			$_->[0] => sprintf '%.1f', percentile($_->[1], @times)
@@ -321,9 +321,9 @@ foreach my $phase (grep { $_->{name} =~ /$only/ } @phases)
 	tell($sim, 'reset');
 	query($node, q{ALTER SERVER small OPTIONS (SET max_retries '10')});
 	my ($out, $err, $trouble) = $victim->run(sprintf($COUNT, 'small'));
-	is($out . $err, '496', "$phase->{name}: the session goes on");
+	is($out . $err, '496', "$phase->{name}: the session continues");
 
-	# The same by a timeout of the server's.
+	# The same with statement_timeout.
 	my $sql = $phase->{sql};
 	tell($sim, 'config', $phase->{config}) if $phase->{config};
 	tell($sim, 'fault', { endpoint => '*', times => undef, %{ $phase->{fault} } })
@@ -344,10 +344,10 @@ check_phase($_, 'terminate')
 report('cancel', [qw(phase tries median p99 latest)], @table);
 
 # ------------------------------------------------------------------------
-# The server's end: nobody waits for HiBob, and nobody stays behind
+# Shutdown: no backend waits for HiBob, and none survives the postmaster
 # ------------------------------------------------------------------------
 
-# Sessions of a cluster, each in a phase of its own.
+# Sessions of a cluster, each in a different phase.
 my @OF_SHUTDOWN = grep { $_->{name} =~ /^(?:resolving|connecting|TLS|reading)/ }
   @phases;
 push @OF_SHUTDOWN, { name => 'in the body', sql => sprintf($COUNT, 'small') },
@@ -371,7 +371,7 @@ sub busy_sessions
 	return @sessions;
 }
 
-# Which of the sessions' backends are still there after some seconds.
+# The sessions whose backends still exist after some seconds.
 sub left_of
 {
 	my ($seconds, @sessions) = @_;
@@ -388,7 +388,7 @@ sub left_of
 
 $_->finish foreach $observer, $victim;
 my @sessions = busy_sessions($node);
-is(scalar(left_of(0.1, @sessions)), scalar @OF_SHUTDOWN, 'sessions at work');
+is(scalar(left_of(0.1, @sessions)), scalar @OF_SHUTDOWN, 'active sessions');
 my $started = time;
 $node->stop('fast');
 my $took = time - $started;
@@ -399,10 +399,10 @@ $_->[1]->finish foreach @sessions;
 $node->start;
 @sessions = busy_sessions($node);
 is(scalar(left_of(0.1, @sessions)), scalar @OF_SHUTDOWN,
-	'sessions at work, again');
+	'active sessions after a restart');
 $started = time;
 $node->kill9;
-is_deeply([ left_of(5, @sessions) ], [], 'no backend outlives the postmaster');
+is_deeply([ left_of(5, @sessions) ], [], 'no backend survives the postmaster');
 $took = time - $started;
 note sprintf 'all backends ended %.2f s after kill -9 of the postmaster', $took;
 $_->[1]->finish foreach @sessions;

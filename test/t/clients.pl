@@ -1,8 +1,8 @@
-# Real clients read the tables: psql, psycopg 2, JDBC, ODBC and node-postgres.
-# Each says what it sees in the same words (test/clients/README.md): the driver's
-# metadata, values and classes, a prepared statement, a cancelled query, an
-# error's hint, rows fetched in parts.  Metadata has to be what psql's \d says,
-# values what the simulator's JSON says.
+# Clients: psql, psycopg 2, JDBC, ODBC and node-postgres.  Each reports in the
+# same format (test/clients/README.md) the metadata of the driver, values and
+# their classes, a prepared statement, a cancelled query, the hint of an error,
+# and rows fetched in parts.  The metadata has to match psql's \d, the values the
+# simulator's JSON.
 
 use strict;
 use warnings;
@@ -16,7 +16,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(time);
 
-# From a cancel to the error, in milliseconds.
+# The longest time from a cancel to the error, in milliseconds.
 my $LATEST = 1000 * $SLOWNESS;
 
 my $JAVA = '/usr/share/java';
@@ -81,7 +81,7 @@ sub prepare_database
 			OPTIONS (service_user_id 'SERVICE-5772', token 'revoked');");
 	tell($slow, 'fault', { endpoint => '/people/search', times => undef,
 			stall => { seconds => 30 } });
-	# By a password, like the world outside.
+	# With a password, as clients usually connect.
 	unlink $node->data_dir . '/pg_hba.conf';
 	$node->append_conf('pg_hba.conf', "local all all trust\n"
 		  . "host all analyst 127.0.0.1/32 scram-sha-256\n");
@@ -93,7 +93,7 @@ my %CONNECTION = (PGHOST => '127.0.0.1', PGPORT => $node->port,
 	PGUSER => 'analyst', PGPASSWORD => 'of the analyst',
 	PGDATABASE => 'postgres');
 
-# The values that HiBob has, by number and column.
+# The values in HiBob, by employee number and column.
 sub expected_values
 {
 	my $search = sub {
@@ -143,7 +143,7 @@ sub elements
 	return \@elements;
 }
 
-# A value of whatever client in a form that can be compared.
+# A value from any client in a form that can be compared.
 sub plain
 {
 	my ($value, $type) = @_;
@@ -162,7 +162,7 @@ sub plain
 	return $value;
 }
 
-# What a type is called by some driver: its number, its own name, an array's.
+# The names of types in drivers: the OID, typname, and the SQL name.
 sub type_names
 {
 	my %names = map { split /\|/ } split /\n/, query($node, q{
@@ -186,7 +186,7 @@ sub psql
 	return (decode_utf8($out), decode_utf8($err));
 }
 
-# A terminal's Ctrl-C: SQLSTATE, milliseconds, and what the next query says.
+# Ctrl-C in a terminal: SQLSTATE, milliseconds, and the result of the next query.
 sub psql_cancelled
 {
 	my ($in, $out) = ('', '');
@@ -197,7 +197,7 @@ sub psql_cancelled
 	my $psql = IPC::Run::start([ 'psql', '-XAtqn', '-P', 'pager=off' ],
 		'<pty<', \$in, '>pty>', \$out, $timeout);
 
-	# The terminal shows what is typed long before psql has read it.
+	# The terminal echoes the input long before psql reads it.
 	$in = "\\set VERBOSITY verbose\nSELECT count(email) FROM slow.people;\n";
 	requests($slow);
 	$psql->pump_nb, select(undef, undef, undef, 0.02) until requests($slow);
@@ -215,7 +215,7 @@ sub psql_cancelled
 	return ([ 'cancelled', $state, int $took ], [ 'goes on', $count ]);
 }
 
-# What the programs do, in psql's own ways.
+# The same steps as in the programs, with psql's own means.
 sub psql_facts
 {
 	my @facts;
@@ -226,7 +226,7 @@ sub psql_facts
 		push @facts, map { [ 'column', $table, (split /\|/)[0, 1] ] }
 		  split /\n/, $out;
 	}
-	# Parts end in NUL, so that a value can have anything else.
+	# Values are separated by NUL, so that they may contain any other character.
 	my ($out) = psql(
 		'SELECT * FROM hr.special ORDER BY employee_number;',
 		'-z', '-0', '-P', "null=\x01");
@@ -276,7 +276,7 @@ sub program_facts
 
 	IPC::Run::run(\@command, '<', \undef, '>', \$out, '2>', \$err,
 		IPC::Run::timeout(60));
-	is($?, 0, "$command[0] $command[-1] ends well");
+	is($?, 0, "$command[0] $command[-1] succeeds");
 	diag $err if $err ne '';
 	return map {
 		my @fact = split /\t/, decode_utf8($_);
@@ -294,7 +294,7 @@ sub works
 	};
 }
 
-# Java's compiler of Eclipse is a tenth of a JDK.
+# The Java compiler of Eclipse is much smaller than a JDK.
 sub compile_jdbc
 {
 	my @jars = map { "$JAVA/$_.jar" } 'postgresql', 'ecj';
@@ -306,7 +306,7 @@ sub compile_jdbc
 		'-d', $dir, 'test/clients/Jdbc.java');
 }
 
-# "classes" are those of the types in @COLUMNS.
+# "classes" are the classes of the values, by type.
 my @NULLS = ('NoneType', 'null');
 my @CLIENTS = (
 	{
@@ -364,13 +364,13 @@ my @CLIENTS = (
 		facts => sub { program_facts('node', '--no-deprecation',
 				'test/clients/node.js') },
 		classes => {
-			# pg-types 4, which Debian has, leaves dates alone.
+			# pg-types 4, which Debian has, returns dates as strings.
 			text => 'String', date => 'Date|String', boolean => 'Boolean',
 			bigint => 'String', integer => 'Number',
 			numeric => 'String', 'timestamp without time zone' => 'Date',
 			'text[]' => 'Array', jsonb => 'Object',
 		},
-		# What a Date can hold.
+		# The precision of a Date.
 		milliseconds => 1,
 	});
 
@@ -395,7 +395,7 @@ sub check_metadata
 
 	$reference //= \@columns;
 	cmp_ok(scalar @columns, '>', 100, "$client->{name}: metadata");
-	is_deeply(\@columns, $reference, "$client->{name}: ... as psql has it");
+	is_deeply(\@columns, $reference, "$client->{name}: ... as in psql");
 	is_deeply([ map { $_->[1] } facts_of('table', @facts) ],
 		$client->{tables}, "$client->{name}: kinds of tables")
 	  if $client->{tables};
@@ -431,8 +431,8 @@ sub check_values
 	return;
 }
 
-# The rows as they came from HiBob in answer to the request for whole rows: the
-# one that leaves the fields to HiBob.
+# The rows that HiBob returned for the request of whole rows, which names no
+# fields.
 sub whole_rows
 {
 	my @whole = grep { $_->{body} && $_->{body}{filters}
@@ -461,29 +461,30 @@ sub check_client
 		[ map { [ $expected->{$_}{id}, $expected->{$_}{email} ] } 1 .. 8 ],
 		"$name: prepared statement");
 	is_deeply([ facts_of('plans', @facts) ], [ [8] ],
-		"$name: ... by the server, eight times");
+		"$name: ... planned by the server, eight times");
 	is_deeply([ map { $_->{path} =~ m{/people/(\d+)$} } @requests ],
 		[ map { employee_id($_) . '' } 1 .. 8 ],
 		"$name: ... eight requests for one employee");
 
 	my ($cancelled) = facts_of('cancelled', @facts);
 	is($cancelled->[0], '57014', "$name: cancelled");
-	cmp_ok($cancelled->[1], '<', $LATEST, "$name: ... at once");
+	cmp_ok($cancelled->[1], '<', $LATEST, "$name: ... in time");
 	note "$name: cancelled after $cancelled->[1] ms";
 
 	my ($error) = facts_of('error', @facts);
-	is($error->[0], '28000', "$name: credentials that are wrong");
+	is($error->[0], '28000', "$name: wrong credentials");
 	like($error->[1],
 		qr/Copy the new one .* ALTER USER MAPPING FOR analyst SERVER locked/,
-		"$name: ... and the hint");
+		"$name: ... the hint");
 	is_deeply([ facts_of('goes on', @facts) ], [ [500], [500] ],
-		"$name: ... the connection goes on");
+		"$name: ... the connection continues");
 	is(scalar(grep { $_->{credentials} eq 'wrong' } @requests), 1,
-		"$name: ... HiBob saw them once");
+		"$name: ... are sent once");
 
 	is_deeply([ facts_of('streamed', @facts) ], [ [ 500, 1 ] ],
 		"$name: rows in parts");
-	is_deeply([ facts_of('left', @facts) ], [ [10] ], "$name: left half-way");
+	is_deeply([ facts_of('left', @facts) ], [ [10] ],
+		"$name: a cursor closed before its end");
 	is(scalar(grep { $_->{endpoint} eq '/people/search'
 		  && grep { $_ eq 'work.workPhone' } @{ $_->{body}{fields} } }
 		  @requests), 2, "$name: ... one request each");

@@ -1,6 +1,6 @@
-# What a session keeps open, and how it ends: hibob_fdw_get_connections(),
-# _disconnect() and _disconnect_all(), DROP and ALTER.  The simulator says how many
-# connections there are.
+# The connections that a session keeps, and how they are closed:
+# hibob_fdw_get_connections(), hibob_fdw_disconnect(), hibob_fdw_disconnect_all(),
+# DROP and ALTER.  The simulator reports how many connections are open.
 
 use strict;
 use warnings;
@@ -17,19 +17,20 @@ my $node = new_cluster('connections');
 my $CONNECTIONS = 'SELECT server_name, user_name = current_user, valid,'
   . ' channels, in_use, refused_until > now()'
   . ' FROM hibob_fdw_get_connections() ORDER BY 1';
-# What is kept of answers.
-my $KEPT = q{SELECT count(*) FROM pg_backend_memory_contexts
+# The number of cached results.
+my $CACHED = q{SELECT count(*) FROM pg_backend_memory_contexts
 	WHERE name = 'hibob_fdw result'};
 
 add_server($node, 'bob', $sim);
 add_server($node, 'two', $sim);
 query($node, q{
-	CREATE FOREIGN TABLE bob.kept (id text, email text) SERVER bob
+	CREATE FOREIGN TABLE bob.cached (id text, email text) SERVER bob
 		OPTIONS (resource 'people', cache_ttl '1h');
-	CREATE FOREIGN TABLE two.kept (id text, email text) SERVER two
+	CREATE FOREIGN TABLE two.cached (id text, email text) SERVER two
 		OPTIONS (resource 'people', cache_ttl '1h')});
 
-# Waits until HiBob has so many open connections; the number it has.
+# Waits until the simulator has so many open connections, and returns how many
+# it has.
 sub open_connections
 {
 	my ($expected) = @_;
@@ -50,59 +51,62 @@ sub session
 	return $node->background_psql('postgres', on_error_stop => 0);
 }
 
-# --- what there is -----------------------------------------------------------
+# --- hibob_fdw_get_connections() -----------------------------------------------
 
 my $psql = session();
 is($psql->query($CONNECTIONS), '', 'before the first query');
 $psql->query('SELECT count(*) FROM bob.people');
-is($psql->query($CONNECTIONS), 'bob|t|t|1|0|', 'after it');
-is(open_connections(1), 1, '... as HiBob sees it');
+is($psql->query($CONNECTIONS), 'bob|t|t|1|0|', 'after a query');
+is(open_connections(1), 1, '... as the simulator reports');
 $psql->query('BEGIN; DECLARE c CURSOR FOR SELECT id FROM bob.people;
 	DECLARE d CURSOR FOR SELECT email FROM bob.people; FETCH 1 FROM c;
 	FETCH 1 FROM d');
 is($psql->query($CONNECTIONS), 'bob|t|t|2|2|', 'with cursors');
 $psql->query('CLOSE d');
-is($psql->query($CONNECTIONS), 'bob|t|t|2|1|', 'one of them closed');
+is($psql->query($CONNECTIONS), 'bob|t|t|2|1|', '... one of them closed');
 unlike($psql->query('SELECT * FROM hibob_fdw_get_connections()'),
-	qr/canary|SERVICE|127\.0/, 'no credential, no address');
+	qr/canary|SERVICE|127\.0/, 'it shows no credentials and no address');
 
 # --- disconnecting -----------------------------------------------------------
 
 is($psql->query(q{SELECT hibob_fdw_disconnect('bob')}), 'f',
 	'disconnect while a cursor reads');
 like($psql->{stderr}, qr/WARNING:  1 connection to HiBob is still in use/,
-	'... and a warning');
+	'... returns false with a warning');
 $psql->{stderr} = '';
 like($psql->query('FETCH ALL FROM c'), qr/^(\d+\n){498}\d+$/,
-	'... and the cursor goes on');
+	'... the cursor continues');
 $psql->query('COMMIT');
 is($psql->query(q{SELECT hibob_fdw_disconnect('bob')}), 't', 'disconnect');
-is($psql->query(q{SELECT hibob_fdw_disconnect('bob')}), 'f', '... and again');
-is(open_connections(0), 0, '... as HiBob sees it');
+is($psql->query(q{SELECT hibob_fdw_disconnect('bob')}), 'f',
+	'... returns false without a connection');
+is(open_connections(0), 0, '... as the simulator reports');
 $psql->query('SELECT count(*) FROM bob.people; SELECT count(*) FROM two.people');
 is($psql->query($CONNECTIONS), "bob|t|t|1|0|\ntwo|t|t|1|0|", 'two servers');
-is($psql->query(q{SELECT hibob_fdw_disconnect('two')}), 't', 'one of them');
+is($psql->query(q{SELECT hibob_fdw_disconnect('two')}), 't',
+	'disconnect one server');
 is($psql->query($CONNECTIONS), 'bob|t|t|1|0|', '... and not the other');
 $psql->query('SELECT count(*) FROM two.people');
-is($psql->query('SELECT hibob_fdw_disconnect_all()'), 't', 'all of them');
-is($psql->query($CONNECTIONS), '', '... are gone');
-is($psql->query('SELECT hibob_fdw_disconnect_all()'), 'f', '... and again');
-is(open_connections(0), 0, '... as HiBob sees it');
+is($psql->query('SELECT hibob_fdw_disconnect_all()'), 't', 'disconnect all');
+is($psql->query($CONNECTIONS), '', '... closes all connections');
+is($psql->query('SELECT hibob_fdw_disconnect_all()'), 'f',
+	'... returns false without a connection');
+is(open_connections(0), 0, '... as the simulator reports');
 is((query_error($node, q{SELECT hibob_fdw_disconnect('nobody')}))[0], '42704',
-	'a server that there is not');
+	'a server that does not exist');
 
-# What was kept of answers goes with it.
-my $both = 'SELECT count(*) FROM bob.kept; SELECT count(*) FROM two.kept';
+# Cached results are dropped with the connection.
+my $both = 'SELECT count(*) FROM bob.cached; SELECT count(*) FROM two.cached';
 requests($sim);
 $psql->query("$both; $both");
-is(scalar requests($sim), 2, 'answers are kept');
-is($psql->query($KEPT), 2, '... two of them');
+is(scalar requests($sim), 2, 'results are cached');
+is($psql->query($CACHED), 2, '... two of them');
 $psql->query(q{SELECT hibob_fdw_disconnect('bob')});
-is($psql->query($KEPT), 1, 'disconnecting forgets those of the server');
+is($psql->query($CACHED), 1, 'disconnect drops the results of the server');
 $psql->query($both);
-is(scalar requests($sim), 1, '... which is asked again');
+is(scalar requests($sim), 1, '... which are requested again');
 $psql->query('SELECT hibob_fdw_disconnect_all()');
-is($psql->query($KEPT), 0, '... or all of them');
+is($psql->query($CACHED), 0, '... disconnect_all drops all results');
 $psql->quit;
 
 # Refused credentials.
@@ -118,14 +122,14 @@ $psql->query('SELECT count(*) FROM locked') for 1 .. 2;
 is($psql->query('SELECT server_name, user_name, channels,'
 	  . " refused_until BETWEEN now() + '30s' AND now() + '1min'"
 	  . ' FROM hibob_fdw_get_connections()'),
-	'locked|public|1|t', 'credentials that were refused, for everybody');
-is(scalar requests($sim), 1, '... and shown once');
+	'locked|public|1|t', 'refused credentials of a mapping for PUBLIC');
+is(scalar requests($sim), 1, '... are sent once');
 is($psql->query(q{SELECT hibob_fdw_disconnect('locked')}), 't',
-	'... disconnected');
+	'... disconnect');
 like($psql->query($CONNECTIONS), qr/^locked\|.*\|0\|0\|t$/,
-	'... and still refused');
+	'... keeps them refused');
 $psql->query('SELECT count(*) FROM locked');
-is(scalar requests($sim), 0, '... and not shown again');
+is(scalar requests($sim), 0, '... and they are not sent again');
 $psql->quit;
 
 # --- DROP and ALTER ----------------------------------------------------------
@@ -133,13 +137,14 @@ $psql->quit;
 my $MAPPING = q{CREATE USER MAPPING FOR CURRENT_USER SERVER bob
 	OPTIONS (service_user_id 'SERVICE-5772', token '} . $TOKEN . q{')};
 
-# A session with an open connection and a kept answer of each server.
+# A session with an open connection and a cached result of each server.
 sub busy_session
 {
 	my $session = session();
 
 	$session->query($both);
-	is($session->query($KEPT) . open_connections(2), '22', 'a session');
+	is($session->query($CACHED) . open_connections(2), '22',
+		'a session with two connections');
 	return $session;
 }
 
@@ -147,45 +152,47 @@ $psql = busy_session();
 $psql->query('DROP USER MAPPING FOR CURRENT_USER SERVER bob');
 is($psql->query($CONNECTIONS), 'two|t|t|1|0|',
 	'DROP USER MAPPING closes the connection');
-is(open_connections(1), 1, '... as HiBob sees it');
-is($psql->query($KEPT), 0, '... and forgets answers');
+is(open_connections(1), 1, '... as the simulator reports');
+is($psql->query($CACHED), 0, '... and drops cached results');
 $psql->query($MAPPING);
 is($psql->query('SELECT count(*) FROM bob.people'), '500',
-	'... and with a new one all goes on');
+	'... a new mapping works');
 $psql->quit;
 
 $psql = busy_session();
 $psql->query('BEGIN; DROP USER MAPPING FOR CURRENT_USER SERVER bob');
 is(open_connections(2), 2, 'DROP USER MAPPING, not committed');
 like($psql->query($CONNECTIONS), qr/^bob\|t\|f\|1\|0\|\n/,
-	'... is a connection that will not be used again');
+	'... marks the connection as invalid');
 $psql->query('COMMIT');
-is(open_connections(1), 1, '... and committed');
+is(open_connections(1), 1, '... closes it at commit');
 $psql->query($MAPPING);
 $psql->query('BEGIN; DROP USER MAPPING FOR CURRENT_USER SERVER bob; ROLLBACK');
 is($psql->query('SELECT count(*) FROM bob.people'), '500',
-	'... and rolled back');
+	'... keeps the mapping at rollback');
 $psql->quit;
 
-# A cursor reads to its end.
+# A cursor can be read to its end.
 $psql = busy_session();
 $psql->query('BEGIN; DECLARE c CURSOR FOR SELECT id FROM bob.people;
 	FETCH 1 FROM c; DROP USER MAPPING FOR CURRENT_USER SERVER bob');
 like($psql->query('FETCH ALL FROM c'), qr/^(\d+\n){498}\d+$/,
-	'DROP USER MAPPING under a cursor');
+	'DROP USER MAPPING while a cursor is open');
 $psql->query('COMMIT');
-is($psql->query($CONNECTIONS), 'two|t|t|1|0|', '... and after it');
-is(open_connections(1), 1, '... as HiBob sees it');
+is($psql->query($CONNECTIONS), 'two|t|t|1|0|',
+	'... closes the connection afterwards');
+is(open_connections(1), 1, '... as the simulator reports');
 $psql->query($MAPPING);
 $psql->quit;
 
-# In another session it is its next transaction that notices.
+# Another session closes its connection in its next transaction.
 $psql = busy_session();
 query($node, 'DROP USER MAPPING FOR CURRENT_USER SERVER bob');
 $psql->query('SELECT 1');
-is($psql->query($CONNECTIONS), 'two|t|t|1|0|', 'dropped by another session');
-is(open_connections(1), 1, '... as HiBob sees it');
-is($psql->query($KEPT), 0, '... and answers are forgotten');
+is($psql->query($CONNECTIONS), 'two|t|t|1|0|',
+	'DROP USER MAPPING in another session');
+is(open_connections(1), 1, '... as the simulator reports');
+is($psql->query($CACHED), 0, '... drops cached results');
 query($node, $MAPPING);
 $psql->quit;
 
@@ -193,7 +200,7 @@ $psql = busy_session();
 $psql->query(q{ALTER USER MAPPING FOR CURRENT_USER SERVER bob
 	OPTIONS (SET token 'regenerated')});
 $psql->query('SELECT 1');
-is(open_connections(1), 1, 'ALTER USER MAPPING closes it, too');
+is(open_connections(1), 1, 'ALTER USER MAPPING closes the connection');
 $psql->query(qq{ALTER USER MAPPING FOR CURRENT_USER SERVER bob
 	OPTIONS (SET token '$TOKEN')});
 $psql->quit;
@@ -201,21 +208,21 @@ $psql->quit;
 $psql = busy_session();
 $psql->query('DROP SERVER two CASCADE');
 $psql->quit;
-is(open_connections(0), 0, 'a session that ends closes all');
+is(open_connections(0), 0, 'the end of a session closes all connections');
 $psql = session();
 $psql->query('SELECT count(*) FROM bob.people');
 $psql->query('DROP SERVER bob CASCADE');
 is($psql->query($CONNECTIONS), '', 'DROP SERVER closes the connection');
-is(open_connections(0), 0, '... as HiBob sees it');
+is(open_connections(0), 0, '... as the simulator reports');
 $psql->quit;
 
-# --- a connection is kept, unless it has bytes that nobody asked for ----------
+# --- reuse: a connection is reused unless it has unexpected bytes ---------------
 
 my $secure = start_simulator(certificate('IP:127.0.0.1'));
 add_server($node, 'plain', $sim);
 add_server($node, 'tls', $secure, "ca_file '${\authority()}'");
 
-# How many connections so many look-ups of a person take, and what they find.
+# How many connections so many lookups of a person use, and how many they find.
 sub connections
 {
 	my ($server, $url, $count) = @_;
@@ -237,24 +244,25 @@ foreach my $case ([ 'plain', $sim ], [ 'tls', $secure ])
 
 	tell($url, 'reset');
 	tell($url, 'config', { rate_limit => 0 });
-	is(connections($server, $url, 300), '300 found, 1 connections', "$server: kept");
+	is(connections($server, $url, 300), '300 found, 1 connections',
+		"$server: the connection is reused");
 	tell($url, 'fault', { endpoint => '/people/{identifier}', skip => 3,
 			framing => 'chunked',
 			surplus => "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n" });
-	# libcurl drops what it reads together with the last chunk.
+	# libcurl discards bytes that it reads together with the last chunk.
 	my $most = $server eq 'tls' ? '2' : '[12]';
 	like(connections($server, $url, 9), qr/^9 found, $most connections$/,
-		'... but not with another answer behind the fourth');
+		'... but not after a response with surplus bytes');
 }
 
-# Also if the server closed it meanwhile.
+# The server closed the idle connection.
 my $COUNT = 'SELECT count(*) FROM plain.people';
 requests($sim);
 $node->safe_psql('postgres', "$COUNT;\n" x 20);
 my %used = map { $_->{connection} => 1 } requests($sim);
-is(scalar keys %used, 1, 'twenty queries over one connection');
+is(scalar keys %used, 1, 'twenty queries use one connection');
 tell($sim, 'fault', { endpoint => '*', close_idle => 20 });
 is($node->safe_psql('postgres', "$COUNT;\nSELECT pg_sleep(0.3);\n$COUNT;"),
-	"500\n\n500", 'a connection that was closed while idle');
+	"500\n\n500", 'a connection that was closed while idle is replaced');
 
 done_testing();

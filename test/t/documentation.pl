@@ -1,35 +1,35 @@
-# Every ```sql block of doc/recipes/*.md, run in order within its page against
-# the simulator, in a database of the page's own that is set up as README's
-# quick start says; and of doc/manual.md, in a database that has nothing.  Each
-# block has a psql of its own.
+# The examples of the documentation: each ```sql block of doc/recipes/*.md, in
+# the order of its page, in a database for the page that is set up as in the quick
+# start of README; and of doc/manual.md, in an empty database.  Each block runs in
+# its own psql.
 #
-# HTML comments directly before a block say what has to come of it:
+# HTML comments directly before a block contain the expected result:
 #
 #   <!-- rows: 3 -->            it prints 3 rows
 #   <!-- rows: 3 (leavers) -->  ... and lib/RecipeCounts.pm, which reads HiBob's
 #                               JSON itself, counts as many leavers
-#   <!-- result: a | b | * -->  the first row begins so; * is any value
-#   <!-- output: /regex/ -->    somewhere in what psql prints or complains of
+#   <!-- result: a | b | * -->  the first row begins like this; * is any value
+#   <!-- output: /regex/ -->    the output or the errors of psql match this
 #   <!-- not output: /regex/ -->
-#   <!-- fails: 42501 -->       its last statement fails so; the rest must not
-#   <!-- requests: 1 -->        HiBob has seen so many requests meanwhile
+#   <!-- fails: 42501 -->       only the last statement fails, with this SQLSTATE
+#   <!-- requests: 1 -->        the block makes so many requests
 #   <!-- requests: 1 /people/search -->          ... all of them of this endpoint
 #
-# or what has to happen before it:
+# or what the test does before or after it:
 #
 #   <!-- simulator: config {"audience": "employed"} -->    config, fault, reset
-#   <!-- servers: a b c -->     afterwards, each of these servers gets a
-#                               simulator of its own as its base_url; "bob" the
-#                               one that all pages have
+#   <!-- servers: a b c -->     afterwards, the base_url of each of these servers
+#                               is set to its own simulator; that of "bob" to the
+#                               simulator of all pages
 #   <!-- cron: job -->          pg_cron runs the job once
-#   <!-- needs: pg_cron -->     the block is skipped where that is not installed
+#   <!-- needs: pg_cron -->     the block is skipped if pg_cron is not installed
 #
-# "requests" and "simulator" take the name of a server: <!-- requests a: 1 -->
+# "requests" and "simulator" accept the name of a server: <!-- requests a: 1 -->
 #
-# Several comments of a kind count one after the other.
+# Several comments of one kind apply one after another.
 #
-# What a page says must not depend on the day.  Today is the server's, and the
-# page with the reports is run as of a week ago and in a week, too.
+# The results must not depend on the date.  Today is the date of the server, and
+# the page with the reports also runs as of a week ago and of a week from now.
 
 use strict;
 use warnings;
@@ -44,7 +44,7 @@ use Test::More;
 use Time::HiRes qw(sleep);
 
 my $CRON = 'recipes_materialized_views';
-# Numbers of the companies with accounts of their own, and of their employees.
+# The companies with separate accounts: their ids and numbers of employees.
 my %ACCOUNTS = (acme_uk => [ 1001, 60 ], acme_fr => [ 1002, 40 ],
 	acme_us => [ 1003, 25 ]);
 
@@ -68,8 +68,8 @@ sub sql
 
 # --- pages --------------------------------------------------------------------
 
-# The blocks of a page: their SQL, the line they begin in, and what the comments
-# before them say, as [what, server, value].
+# The blocks of a page: their SQL, the line where they begin, and the comments
+# before them, as [what, server, value].
 sub blocks
 {
 	my ($file) = @_;
@@ -110,7 +110,7 @@ sub blocks
 	return @blocks;
 }
 
-# The values of what a block says under a name.
+# The values of a block's comments of one kind.
 sub said
 {
 	my ($block, $what) = @_;
@@ -194,10 +194,10 @@ sub run_block
 	  or diag($err);
 	if (said($block, 'fails'))
 	{
-		# It is the last statement that fails: psql tells the line.
+		# The last statement fails: psql prints the line.
 		my ($line) = $err =~ /^psql:<stdin>:(\d+): ERROR/m;
 		my $end = ($block->{sql} =~ tr/\n//) + 1;
-		is($line, $end, "$name: ... at its end");
+		is($line, $end, "$name: ... in the last statement");
 	}
 	foreach (@{ $block->{said} })
 	{
@@ -233,7 +233,7 @@ sub change
 	return;
 }
 
-# An account of a company of its own.
+# An account of another company.
 sub start_company
 {
 	my ($server) = @_;
@@ -247,7 +247,7 @@ sub start_company
 	return;
 }
 
-# What the block's servers are in the world of the tests.
+# Sets the base_url of servers that a block created.
 sub add_accounts
 {
 	foreach my $server (@_)
@@ -259,8 +259,8 @@ sub add_accounts
 	return;
 }
 
-# pg_cron runs jobs of this schedule once, as soon as the server has started.
-# (Intervals of seconds are younger than the version of Debian 12.)
+# pg_cron runs jobs with the schedule "@reboot" once, when the server starts.
+# (The version in Debian 12 does not support intervals of seconds.)
 sub run_job
 {
 	my ($job) = @_;
@@ -313,12 +313,13 @@ sub check_requests
 	my @seen = requests($simulator{$server});
 
 	is(scalar @seen, $count, "$name: requests to $server");
-	is($_->{endpoint}, $endpoint, "$name: ... and which")
+	is($_->{endpoint}, $endpoint, "$name: ... of the endpoint")
 	  foreach defined $endpoint ? @seen : ();
 	return;
 }
 
-# The tokens are in the environment of psql.  That of the server is in its log.
+# The tokens are in the environment of psql, but must not be in that of the
+# server, which it logs.
 sub without_tokens
 {
 	my ($start) = @_;
@@ -337,7 +338,7 @@ foreach my $server (keys %ACCOUNTS)
 	$ENV{"HIBOB_${country}_SERVICE_USER_ID"} = 'SERVICE-5772';
 	$ENV{"HIBOB_${country}_TOKEN"} = "token of $server";
 }
-# The day has to last as long as the test.
+# The date must not change during the test.
 my $second = time % 86400;
 sleep 86401 - $second if $second > 86400 - 180;
 $ENV{PGTZ} = 'UTC';
@@ -358,13 +359,13 @@ start_account('bob', 500);
 my @pages = ('doc/manual.md', sort glob 'doc/recipes/*.md');
 ok(@pages >= 5, 'there are pages');
 run_page($_) foreach @pages;
-# Zones in which it is another day: 167 hours is the most that there is.
+# Time zones with another date: 167 hours is the largest offset.
 foreach my $zone ('<+167>-167', '<-167>+167')
 {
 	local $ENV{PGTZ} = $zone;
 	run_page('doc/recipes/licences.md', $zone);
 }
-# Links between the pages and into the manual lead somewhere.
+# Links between the pages and to the manual have targets.
 foreach my $page (@pages)
 {
 	my $text = slurp_file($page);

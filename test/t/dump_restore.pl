@@ -1,5 +1,5 @@
-# pg_dump and what is restored from it: servers, mappings, tables, views, and
-# materialized views that are filled again.
+# pg_dump and restore: servers, user mappings, tables, views, and materialized
+# views, which are refreshed by the restore.
 
 use strict;
 use warnings;
@@ -36,7 +36,7 @@ $node->safe_psql('postgres', qq{
 	SELECT hibob_fdw_comment_columns('hr');
 });
 
-# The same statements, however often they are dumped: but for a word of chance.
+# The dump of a database, without the random key of \restrict.
 sub dump_of
 {
 	my ($database) = @_;
@@ -46,7 +46,7 @@ sub dump_of
 	return $out =~ s/^\\(?:un)?restrict .*$//mgr;
 }
 
-# pg_dump sorts options.
+# Options are sorted, because pg_dump sorts them.
 my $facts = q{
 	SELECT srvname, ARRAY(SELECT unnest(srvoptions) ORDER BY 1) FROM pg_foreign_server;
 	SELECT srvname, usename, ARRAY(SELECT unnest(umoptions) ORDER BY 1) FROM pg_user_mappings ORDER BY 2;
@@ -68,9 +68,10 @@ is(scalar(() = $before =~ /^hr\.[^|]+\|\{[^|]*resource=[^|]*$/gm), $node->safe_p
 		'SELECT count(*) FROM pg_foreign_table'), 'tables to compare');
 like($before, qr/quo'te/, 'a token to compare');
 like($statements, qr/^CREATE EXTENSION IF NOT EXISTS hibob_fdw WITH SCHEMA public;$/m,
-	'the extension is an extension');
-unlike($statements, qr/^CREATE FUNCTION/m, '... its functions are not dumped');
-unlike($statements, qr/^COPY hr\.(?!kept)/m, 'no rows of foreign tables');
+	'the dump creates the extension');
+unlike($statements, qr/^CREATE FUNCTION/m, '... and not its functions');
+unlike($statements, qr/^COPY hr\.(?!kept)/m,
+	'the dump has no rows of foreign tables');
 
 foreach my $format ('plain', 'custom')
 {
@@ -85,13 +86,13 @@ foreach my $format ('plain', 'custom')
 			'-d', $node->connstr($database), '-f', "$dump.$format" ]
 		: [ 'pg_restore', '-e', '-d', $node->connstr($database), "$dump.$format" ],
 		"$format: restored");
-	is(scalar requests($sim), 1, '... and the materialized view filled');
+	is(scalar requests($sim), 1, '... and the materialized view refreshed');
 	is_deeply([ split /\n/, $node->safe_psql($database, $facts) ],
-		[ split /\n/, $before ], '... with the same in it');
-	is(dump_of($database), $statements, '... which is dumped the same way');
+		[ split /\n/, $before ], '... with the same contents');
+	is(dump_of($database), $statements, '... and the same dump');
 }
 
-# Rows are dumped where somebody asks for them.
+# pg_dump includes rows of foreign tables on request.
 my ($rows) = run_command([ 'pg_dump', '-a', '--include-foreign-data=bob',
 	'-t', 'hr.job_roles', '-d', $node->connstr('postgres') ]);
 my ($data) = $rows =~ /^COPY hr\.job_roles .*? FROM stdin;\n(.*?)^\\\.$/ms;

@@ -1,5 +1,5 @@
-# Conditions on employee_id of bulk tables: which requests they make, at most 200
-# ids in each, and that the rows are right.
+# Conditions on employee_id of bulk tables: the rows, and the requests, with at
+# most 200 ids each.
 
 use strict;
 use warnings;
@@ -20,7 +20,7 @@ expect_bulk_table($node, $sim, 'work_history');
 
 sub named
 {
-	return map { $_->{query}{employeeIds} // 'everybody' } @_;
+	return map { $_->{query}{employeeIds} // 'all employees' } @_;
 }
 
 sub ids
@@ -28,7 +28,7 @@ sub ids
 	return join ',', sort map { employee_id($_) } @_;
 }
 
-# All rows of those employees, and what the requests named.
+# Checks the rows of these employees, and the ids in the requests.
 sub check_named
 {
 	my ($name, $condition, $numbers, $expected) = @_;
@@ -43,7 +43,7 @@ sub check_named
 			',' ORDER BY employee_id, e.id), '')
 		FROM expected.work_history e JOIN ids ON ids.id = employee_id
 		WHERE $truth"), "$name: the rows");
-	is_deeply([ uniq @seen ], $expected, "$name: who was named");
+	is_deeply([ uniq @seen ], $expected, "$name: the ids in the requests");
 	return;
 }
 
@@ -58,7 +58,7 @@ check_named('duplicates and nulls',
 	"employee_id = ANY (ARRAY[$three[0], NULL, $three[1], $three[0], NULL])",
 	[ 3, 5 ], [ ids(3, 5) ]);
 check_named('no values', "employee_id = ANY ('{}'::text[])", [], []);
-check_named('nothing but null', "employee_id = ANY (ARRAY[NULL]::text[])", [],
+check_named('only nulls', "employee_id = ANY (ARRAY[NULL]::text[])", [],
 	[]);
 check_named('= null of a subquery',
 	'employee_id = (SELECT id FROM ids WHERE n = 0)', [], []);
@@ -68,21 +68,21 @@ check_named('= ANY of a subquery', q{employee_id = ANY
 	((SELECT array_agg(id) FROM ids WHERE n IN (8, 9))::text[])}, [ 8, 9 ],
 	[ ids(8, 9) ]);
 check_named('a condition that is not bytewise',
-	"lower(employee_id) = $three[0]", [3], ['everybody']);
+	"lower(employee_id) = $three[0]", [3], ['all employees']);
 check_named('two conditions',
 	"employee_id IN ($three) AND employee_id = $three[1]", [5], [ ids(5) ]);
 
-# As a number.
+# A column employee_id of type bigint.
 query($node, q{CREATE FOREIGN TABLE bob.numbered (employee_id bigint, id bigint)
 	SERVER bob OPTIONS (resource 'work_history')});
 reset_simulator($sim);
 is(query($node, 'SELECT count(*) FROM bob.numbered WHERE employee_id = '
 		. employee_id(12)), query($node,
 		"SELECT count(*) FROM expected.work_history WHERE employee_id = '"
-		  . employee_id(12) . q{'}), 'employee_id as a number');
-is_deeply([ named(requests($sim)) ], [ ids(12) ], '... is named, too');
+		  . employee_id(12) . q{'}), 'employee_id as bigint');
+is_deeply([ named(requests($sim)) ], [ ids(12) ], '... is in the request');
 
-# At most 200 in a request, in pages.
+# At most 200 ids in a request, which has pages.
 sub named_first
 {
 	my ($many) = @_;
@@ -97,9 +97,9 @@ sub check_batches
 	requests($sim);
 	is(outcome($node, $quiet . 'SELECT count(DISTINCT employee_id)
 			FROM bob.work_history WHERE ' . named_first($many)), $known,
-		"$many ids: everybody who is one of them");
+		"$many ids: all employees with these ids");
 	my @named = uniq named(requests($sim));
-	is(scalar @named, $batches, "... by $batches batches");
+	is(scalar @named, $batches, "... in $batches batches");
 	cmp_ok(max(map { scalar split /,/ } @named), '<=', 200,
 		'... of at most 200');
 	return @named;
@@ -111,10 +111,10 @@ is_deeply([ sort map { split /,/ } @named ],
 check_batches(200, 1, 200);
 check_batches(201, 2, 201);
 reset_simulator($sim, employees => 450, errors_key => 'word');
-is_deeply([ check_batches(2000, 1, 450) ], ['everybody'],
-	'... which names nobody, since that takes fewer requests');
+is_deeply([ check_batches(2000, 1, 450) ], ['all employees'],
+	'... without ids in the request, which takes fewer requests');
 
-# Rows of the outer side.
+# Values from other tables.
 reset_simulator($sim);
 is(differences($node, 'SELECT n, (SELECT count(*) FROM bob.work_history
 			WHERE employee_id = ids.id) FROM ids WHERE n <= 4',
@@ -122,14 +122,14 @@ is(differences($node, 'SELECT n, (SELECT count(*) FROM bob.work_history
 			ON employee_id = ids.id WHERE n <= 4 GROUP BY 1'), '',
 	'a correlated subquery');
 is_deeply([ sort(named(requests($sim))) ],
-	[ sort map { employee_id($_) } 1 .. 4 ], '... names each value');
+	[ sort map { employee_id($_) } 1 .. 4 ], '... requests each value');
 is(differences($node, 'SELECT n, w.id FROM ids, LATERAL (SELECT *
 			FROM bob.work_history WHERE employee_id = ids.id OFFSET 0) AS w
 			WHERE n <= 4',
 		'SELECT n, w.id FROM ids JOIN expected.work_history AS w
 			ON employee_id = ids.id WHERE n <= 4'), '', 'LATERAL');
 is_deeply([ sort(named(requests($sim))) ],
-	[ sort map { employee_id($_) } 1 .. 4 ], '... names each value');
+	[ sort map { employee_id($_) } 1 .. 4 ], '... requests each value');
 foreach my $set ('', 'SET enable_nestloop = off;', 'SET enable_hashjoin = off;
 	SET enable_mergejoin = off;')
 {
@@ -146,6 +146,6 @@ is(query($node, 'SELECT count(*) FROM two JOIN bob.work_history AS w
 	query($node, 'SELECT count(*) FROM two JOIN expected.work_history AS w
 		ON w.employee_id = two.id'), 'a join with two rows');
 is_deeply([ sort(named(requests($sim))) ], [ sort map { employee_id($_) } 2, 3 ],
-	'... names their values');
+	'... requests their values');
 
 done_testing();

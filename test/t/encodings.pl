@@ -1,5 +1,5 @@
-# A database that is not UTF-8: values that fit its encoding, values that do not,
-# and conditions.
+# A database whose encoding is not UTF-8: values that have a representation in
+# its encoding, values that do not, and conditions.
 
 use strict;
 use warnings;
@@ -29,17 +29,19 @@ $latin->(qq{
 });
 my ($status, $out, $err) = $latin->(q{SELECT full_name, length(first_name)
 	FROM people WHERE email = 'Siobhan.O''Brien6@Example.COM'});
-is($out, "Siobh\xc3\xa1n O'Brien|7", 'a name that fits LATIN1');
+is($out, "Siobh\xc3\xa1n O'Brien|7", 'a name that LATIN1 can represent');
 ($status, $out, $err) = $latin->(q{SELECT full_name FROM people
 	WHERE email = 'dmitry.petrenko19@example.com'});
-like($err, qr/has no equivalent in encoding "LATIN1"/, 'and one that does not');
-like($err, qr/column "full_name" .* employee \d+/, '... and whose it is');
+like($err, qr/has no equivalent in encoding "LATIN1"/,
+	'a name that LATIN1 cannot represent');
+like($err, qr/column "full_name" .* employee \d+/,
+	'... the error shows the column and the employee');
 requests($sim);
 ($status, $out, $err) =
   $latin->(qq{SELECT count(*) FROM people WHERE email = 'm\xc3\xbcller'});
 is($out, '0', 'a condition in LATIN1');
 is((requests($sim))[0]->{body}{filters}[0]{values}[0], "m\x{fc}ller",
-	'... reaches HiBob as UTF-8');
+	'... is sent to HiBob as UTF-8');
 ($status, $out, $err) = $latin->("\\set VERBOSITY verbose
 	SELECT count(full_name) FROM people");
 like($err, qr/ERROR:  22P05:/, 'SQLSTATE untranslatable_character');

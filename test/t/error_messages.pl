@@ -1,5 +1,5 @@
-# The text of errors: what HiBob returned and what to do; and the session goes
-# on.  That no fault loses rows is tested in fault_table.pl.
+# The text of errors: what HiBob returned, and the hint.  The session continues
+# after each of them.  fault_table.pl tests that no fault loses rows.
 
 use strict;
 use warnings;
@@ -21,7 +21,7 @@ my $node = new_cluster('error_messages');
 add_server($node, 'bob', $sim,
 	q{max_retries '0', read_timeout '1s', max_rate_limit_wait '0'});
 
-# What psql prints, and what it complains of; all errors are remembered.
+# The output and the errors of psql; all errors are collected.
 sub session
 {
 	my ($sql) = @_;
@@ -38,13 +38,13 @@ sub words
 	return qq({"key":"$key","error":"$text","args":[]});
 }
 
-# The fault, the SQLSTATE, and what message, detail and hint have to say.
+# The fault, the SQLSTATE, and what message, detail and hint contain.
 my @faults = (
 	[ 'reset before the headers', { reset => 'before_headers' }, '08006',
 		qr/broke off.*HINT/s ],
 	[ 'reset in the body', { reset => 30000 }, '08006',
 		qr/after \d+ bytes and \d+ rows/ ],
-	[ 'reset amid used rows', { reset => 60000,
+	[ 'reset after rows were returned', { reset => 60000,
 			split => { sizes => [25000], pause_ms => 100 } }, '08006',
 		qr/after [1-9]\d* bytes and [1-9]\d* rows/ ],
 	[ 'too few bytes', { truncate => { after => 30000, framing => 'length' } },
@@ -86,19 +86,19 @@ foreach my $case (@faults)
 	tell($sim, 'fault', { endpoint => '/people/search', %$fault });
 	my ($out, $err) = session("$ALL;\n$ALL;");
 	is_deeply([ states($err) ], [$state], "$name: one error");
-	like($err, $words, "$name: its words");
-	is($out, $PEOPLE, "$name: nothing but the rows of the next query");
+	like($err, $words, "$name: the text");
+	is($out, $PEOPLE, "$name: the next query returns all rows");
 }
 
-# Nobody there: the session goes on once somebody is.
+# A server that refuses connections; the session continues after ALTER SERVER.
 my ($out, $err) = session('ALTER SERVER bob OPTIONS (SET base_url '
 	  . "'http://127.0.0.1:" . closed_port() . "/v1');\n$ALL;\n"
 	  . "ALTER SERVER bob OPTIONS (SET base_url '$sim/v1');\n$ALL;");
 is_deeply([ states($err) ], ['HV00N'], 'connection refused');
-like($err, qr/connect to 127\.0\.0\.1(?: port |:)\d.*HINT:.*base_url/s, '... in words');
-is($out, $PEOPLE, '... and an altered server is obeyed at once');
+like($err, qr/connect to 127\.0\.0\.1(?: port |:)\d.*HINT:.*base_url/s, '... the text');
+is($out, $PEOPLE, '... ALTER SERVER takes effect at once');
 
-# Modules that the account does not have.
+# Modules that are not active in the account.
 query($node, q{
 	CREATE FOREIGN TABLE bob.tasks (id bigint, title text)
 		SERVER bob OPTIONS (resource 'tasks');
@@ -117,22 +117,22 @@ foreach my $table ('tasks', 'deductions', 'training', 'payments',
 	q{time_off WHERE date = '2026-10-01'})
 {
 	my ($state, $message) = query_error($node, "SELECT count(*) FROM bob.$table");
-	is($state, 'HV00R', "no module for $table");
+	is($state, 'HV00R', "an inactive module: $table");
 	like($message, qr/HINT:.*module may not be active/, '... with a hint');
 }
 
-# The tokens are nowhere, as text or as sent.  No statement that sets one fails
-# here, so none is logged: not one line may have it.
+# No log line and no error contains the token, plain or as sent.  No statement
+# that sets a token fails here, so none is logged.
 sub leaks
 {
 	return grep { /canary|U0VSVklDRS01NzcyO/ } @_;
 }
 my @lines = split /\n/, slurp_file($node->logfile);
-cmp_ok(scalar(grep { /DEBUG:/ } @lines), '>', 100, 'the log is one at debug5');
-cmp_ok(scalar(grep { /ERROR:/ } @lines), '>', 20, '... with the errors');
+cmp_ok(scalar(grep { /DEBUG:/ } @lines), '>', 100, 'the log has level debug5');
+cmp_ok(scalar(grep { /ERROR:/ } @lines), '>', 20, '... and the errors');
 is(scalar leaks("x $TOKEN y", encode_base64("SERVICE-5772:$TOKEN")), 2,
-	'a token would be found');
+	'the check finds a token');
 is_deeply([ leaks(@lines) ], [], 'no token in the log');
-is_deeply([ leaks(split /\n/, $errors) ], [], 'nor in any error');
+is_deeply([ leaks(split /\n/, $errors) ], [], 'no token in any error');
 
 done_testing();

@@ -1,6 +1,6 @@
-# The extension script, as PostgreSQL's "Security Considerations for Extensions"
-# wants it: nothing that others have prepared is taken over when it is
-# installed, or called when it is used.
+# The extension script follows PostgreSQL's "Security Considerations for
+# Extensions": CREATE EXTENSION takes over no existing object, and nothing calls
+# objects that other roles have created.
 
 use strict;
 use warnings;
@@ -11,7 +11,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 # ------------------------------------------------------------------------
-# What it says
+# The statements of the script
 # ------------------------------------------------------------------------
 
 my @scripts = glob 'hibob_fdw--*.sql';
@@ -24,7 +24,7 @@ foreach my $file (@scripts)
 	my %kinds;
 
 	like(slurp_file($file), qr/^\\echo Use "CREATE EXTENSION .*\\quit$/m,
-		"$file is not for psql");
+		"$file: psql refuses to run it");
 	foreach my $statement (@statements)
 	{
 		my ($kind) = $statement =~ /^\s*(CREATE\ FUNCTION
@@ -35,34 +35,34 @@ foreach my $file (@scripts)
 	is(join(', ', sort keys %kinds),
 		'COMMENT ON, CREATE FOREIGN DATA WRAPPER, CREATE FUNCTION, '
 		  . 'CREATE VIEW, DO BODY, GRANT, REVOKE EXECUTE ON FUNCTION',
-		'... with statements that take over nothing, and no others');
+		'... only statements that cannot take over an object');
 	unlike($script, qr/OR\s+REPLACE|IF\s+NOT\s+EXISTS|IF\s+EXISTS/i,
-		'... nothing that may have been there already');
+		'... nothing that accepts an existing object');
 	my $path = qr/^SET search_path = pg_catalog, pg_temp$/m;
 	unlike($script =~ s/$path//gr, qr/SECURITY\s+DEFINER|\bSET\b/i,
-		'... with nobody\'s rights but the caller\'s');
+		'... no rights but those of the caller');
 	is(scalar(grep { !/^\s*CREATE VIEW (\w+) AS\s+SELECT [\w:,\s]+ FROM \1\(\)\s*$/ }
 			  @{ $kinds{'CREATE VIEW'} }), 0,
-		'... views of its own functions, without an argument to be mistaken');
+		'... views only of its own functions without arguments');
 	is(scalar(grep { !/AS 'MODULE_PATHNAME'\s+LANGUAGE C\b/
 			  && !/LANGUAGE plpgsql\b.*$path\s*AS BODY/s }
 			  @{ $kinds{'CREATE FUNCTION'} }), 0,
 		'... functions in C, or with a search_path of their own');
 }
 my $control = slurp_file('hibob_fdw.control');
-like($control, qr/^trusted = false$/m, 'only superusers can install it');
-like($control, qr/^relocatable = true$/m, 'it can be moved');
-unlike($control, qr/^superuser = /m, 'nobody else may');
+like($control, qr/^trusted = false$/m, 'the extension is not trusted');
+like($control, qr/^relocatable = true$/m, 'the extension is relocatable');
+unlike($control, qr/^superuser = /m, 'only superusers can install it');
 
 # ------------------------------------------------------------------------
-# Where somebody has been before
+# CREATE EXTENSION in a schema with hostile objects
 # ------------------------------------------------------------------------
 
 my $sim = start_simulator();
 my $node = bare_cluster('script');
 
-# Whatever the script, or the code, might mistake for the server's own: types,
-# functions and operators that fail when they are called.
+# Types, functions and operators that the script or the code might use instead
+# of the server's; each fails when it is called.
 query($node, q{
 	CREATE ROLE mallory LOGIN;
 	CREATE SCHEMA evil AUTHORIZATION mallory;
@@ -91,8 +91,8 @@ query($node, q{
 		LANGUAGE sql AS 'SELECT evil.trap()::pg_catalog.text';
 });
 
-# What has the name and the arguments of what is to come is in the way, and
-# stays what it is: it never becomes a part of the extension.
+# An existing object with the same name and arguments makes CREATE EXTENSION
+# fail, and never becomes a member of the extension.
 my %in_the_way = (
 	'FUNCTION evil.hibob_fdw_handler()' => [
 		'CREATE FUNCTION evil.hibob_fdw_handler() RETURNS pg_catalog.bool
@@ -112,19 +112,19 @@ foreach my $object (sort keys %in_the_way)
 
 	query($node, "SET ROLE mallory; $sql");
 	is((query_error($node, 'CREATE EXTENSION hibob_fdw SCHEMA evil'))[0], $state,
-		"$object is in the way");
+		"$object exists: an error");
 	is(query($node, q{SELECT count(*) FROM pg_extension WHERE extname = 'hibob_fdw'}),
-		'0', '... and nothing is installed');
+		'0', '... and the extension is not installed');
 	query($node, "DROP $object");
 }
 is((query_error($node, 'GRANT CREATE ON DATABASE postgres TO mallory;
 	SET ROLE mallory; CREATE EXTENSION hibob_fdw SCHEMA evil'))[0], '42501',
-	'who may create in the database may not install it');
+	'CREATE on the database is not enough to install it');
 
-# Without such a clash it is what it is everywhere.
+# Without such an object, the extension is the same as elsewhere.
 foreach my $path ('public', 'evil, pg_catalog', 'evil, public, pg_catalog')
 {
-	# Views by what they hang on, since a name says less.
+	# Views by the functions that they depend on; a name would not be enough.
 	my $what = q{
 		SELECT c.relname, c.relacl, d.refclassid::regclass, p.prosrc
 		  FROM pg_class AS c JOIN pg_rewrite AS r ON r.ev_class OPERATOR(pg_catalog.=) c.oid
@@ -147,12 +147,13 @@ foreach my $path ('public', 'evil, pg_catalog', 'evil, public, pg_catalog')
 		DROP EXTENSION hibob_fdw");
 	my $elsewhere = query($node,
 		"CREATE EXTENSION hibob_fdw; $what; DROP EXTENSION hibob_fdw");
-	is($there, $elsewhere, "installed into another's schema by way of $path");
-	cmp_ok(scalar(split /\n/, $there), '>=', 14, '... all of it');
+	is($there, $elsewhere,
+		"installed into the schema of another role, search_path $path");
+	cmp_ok(scalar(split /\n/, $there), '>=', 14, '... with all objects');
 }
 
 # ------------------------------------------------------------------------
-# In use, where the search_path leads astray first
+# Use with a search_path where the hostile objects come first
 # ------------------------------------------------------------------------
 
 query($node, 'CREATE EXTENSION hibob_fdw SCHEMA evil');
@@ -168,7 +169,7 @@ my $out = query($node, q{
 	  JOIN pg_class AS c ON c.oid OPERATOR(pg_catalog.=) a.attrelid
 	 WHERE c.relnamespace OPERATOR(pg_catalog.=) 'hr'::regnamespace
 	   AND c.relkind OPERATOR(pg_catalog.=) 'f'});
-is($out, 'pg_catalog', 'IMPORT makes columns of the server\'s types');
+is($out, 'pg_catalog', 'IMPORT FOREIGN SCHEMA uses the types of pg_catalog');
 $out = query($node, q{
 	SET search_path = evil, pg_catalog;
 	SELECT pg_catalog.count(*) FROM hr.people;
@@ -180,18 +181,19 @@ $out = query($node, q{
 	SELECT evil.hibob_fdw_comment_columns('hr') OPERATOR(pg_catalog.>) 100;
 	SELECT pg_catalog.count(*) FROM evil.hibob_fdw_get_connections();
 	SELECT evil.hibob_fdw_disconnect('bob')});
-is($out, "500\n500\n4\nt\nt\n1\nt", 'what is used is what it is everywhere');
+is($out, "500\n500\n4\nt\nt\n1\nt", 'queries and functions work as elsewhere');
 query($node, 'ALTER EXTENSION hibob_fdw SET SCHEMA moved');
 $out = query($node, q{
 	SELECT count(*) FROM hr.people;
 	SELECT status = 'healthy' FROM moved.hibob_fdw_status();
 	SELECT moved.hibob_fdw_comment_columns('hr') > 100});
-is($out, "500\nt\nt", '... also when it was moved');
+is($out, "500\nt\nt", '... also after ALTER EXTENSION SET SCHEMA');
 
-# Settings are for superusers.
+# Only superusers can change settings.
 is(query($node, q{SELECT extension FROM moved.hibob_fdw_version();
 	SELECT string_agg(name || ' ' || context, ',') FROM pg_settings
 	 WHERE name LIKE 'hibob\_fdw.%'}),
-	"1.0\nhibob_fdw.allowed_hosts superuser", 'settings are superusers\'');
+	"1.0\nhibob_fdw.allowed_hosts superuser",
+	'only superusers can change settings');
 
 done_testing();

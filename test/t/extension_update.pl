@@ -1,10 +1,10 @@
-# Versions of the SQL objects: an older one works with this library, and
-# ALTER EXTENSION … UPDATE makes of it what CREATE EXTENSION makes at once.
+# Versions of the SQL objects: older ones work with this library, and ALTER
+# EXTENSION ... UPDATE creates the same objects as CREATE EXTENSION.
 #
-# It goes through all scripts that there are.  As long as one version is all,
-# made-up ones show that the comparison sees what an update forgets: they lie
-# in a copy of the installation, since the scripts have to lie in the server's
-# own directory, which tests do not touch.
+# All update scripts are tested.  As long as there is only one version, made-up
+# versions show that the comparison notices what an update script forgets.  They
+# are in a copy of the installation, since scripts have to be in the directory of
+# the server, which tests must not change.
 
 use strict;
 use warnings;
@@ -27,16 +27,17 @@ my @versions = map { /^hibob_fdw--([^-]+)\.sql$/ ? $1 : () } @scripts;
 my ($version) = slurp_file('hibob_fdw.control') =~ /^default_version = '(.*)'$/m;
 
 isnt(scalar @versions, 0, 'there is a version');
-ok((grep { $_ eq $version } @versions), '... which the control file names');
+ok((grep { $_ eq $version } @versions),
+	'... the default version of the control file');
 is(slurp_file("$installation{sharedir}/extension/$_"), slurp_file($_),
 	"$_ is installed") foreach @scripts, 'hibob_fdw.control';
 
-# --- the library has what any script has ever named ------------------------
+# --- the library has the C functions of all scripts -------------------------
 
 my %symbols = map { /\bT (\w+)$/ ? ($1 => 1) : () }
   split /\n/, `nm -D --defined-only '$library'`;
 
-# The C functions that a script names, by themselves or as their SQL name.
+# The C functions in a script: AS 'MODULE_PATHNAME', 'name', or the SQL name.
 sub c_functions
 {
 	my ($text) = @_;
@@ -55,25 +56,25 @@ foreach my $script (@scripts)
 	my @functions = c_functions($text);
 
 	is(scalar(() = $text =~ /MODULE_PATHNAME/g), scalar @functions,
-		"$script: its C functions are found");
+		"$script: the C functions are found");
 	is(join(' ', grep { !$symbols{$_} || !$symbols{"pg_finfo_$_"} } @functions),
-		'', '... and are in the library');
+		'', '... the library has them');
 }
 is(join(' ', c_functions(q{CREATE FUNCTION a(x text) RETURNS int AS 'MODULE_PATHNAME'
 	LANGUAGE C; CREATE FUNCTION b() RETURNS int AS 'MODULE_PATHNAME', 'c' LANGUAGE C;})),
-	'a c', 'one of another name would be found, too');
+	'a c', 'C functions with another name are found, too');
 
-# --- an installation of our own --------------------------------------------
+# --- a copy of the installation ---------------------------------------------
 
-# A copy of the server would run without the command that is to stand before it.
+# A copy of the server would run without HIBOB_SERVER_PREFIX.
 if ($ENV{HIBOB_SERVER_PREFIX})
 {
 	done_testing();
 	exit;
 }
 
-# The server finds its files from where its executable lies, so a copy of the
-# executables among links to the rest is an installation.
+# The server finds its files relative to its executable.  So copies of the
+# executables and links to all other files are an installation.
 my $prefix = PostgreSQL::Test::Utils::tempdir;
 my $extensions = "$prefix$installation{sharedir}/extension";
 make_path("$prefix$installation{bindir}",
@@ -98,10 +99,10 @@ $node->start;
 
 is($node->safe_psql('postgres', q{SELECT setting FROM pg_config
 	WHERE name = 'SHAREDIR'}), "$prefix$installation{sharedir}",
-	'a server with its own scripts');
+	'the server uses the scripts of the copy');
 
-# Everything that the extension's objects are.
-my $CATALOG = q{
+# The definitions of all objects of the extension.
+my $DEFINITIONS = q{
 	SELECT concat_ws(E'\n', pg_describe_object(classid, objid, 0),
 		CASE classid WHEN 'pg_proc'::regclass THEN pg_get_functiondef(objid) END,
 		(SELECT concat_ws(' ', proacl::text, proargdefaults::text IS NULL)
@@ -116,32 +117,32 @@ my $CATALOG = q{
 	  AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'hibob_fdw')
 	ORDER BY 1};
 
-# The catalog after these statements, in a database of its own.
+# The definitions after these statements, in a new database.
 my $databases = 0;
-sub catalog
+sub definitions
 {
 	my ($statements) = @_;
 	my $database = 'versions_' . ++$databases;
 
 	$node->safe_psql('postgres', "CREATE DATABASE $database");
 	$node->safe_psql($database, $statements);
-	return $node->safe_psql($database, $CATALOG);
+	return $node->safe_psql($database, $DEFINITIONS);
 }
 
-# --- every version that there is -------------------------------------------
+# --- all versions -----------------------------------------------------------
 
 my $sim = start_simulator();
-my $fresh = catalog('CREATE EXTENSION hibob_fdw');
+my $fresh = definitions('CREATE EXTENSION hibob_fdw');
 
 like($fresh, qr/function hibob_fdw_handler\(\)\nCREATE OR REPLACE FUNCTION/,
-	'a catalog to compare');
+	'there are definitions to compare');
 my $functions = () =
   slurp_file("hibob_fdw--$version.sql") =~ /^CREATE FUNCTION /gm;
 is(scalar(() = $fresh =~ /^(?:function|foreign-data wrapper) /gm), 1 + $functions,
 	'... of all objects');
 foreach my $older (@versions)
 {
-	my $updated = catalog("CREATE EXTENSION hibob_fdw VERSION '$older';
+	my $updated = definitions("CREATE EXTENSION hibob_fdw VERSION '$older';
 		ALTER EXTENSION hibob_fdw UPDATE");
 
 	is($updated, $fresh, "$older, updated to $version");
@@ -156,10 +157,10 @@ foreach my $older (@versions)
 		CREATE FOREIGN TABLE people (id text, email text) SERVER bob
 			OPTIONS (resource 'people');
 		SELECT count(id) > 0 FROM people}), 't',
-		"... and works with this library as it is");
+		"... the old objects work with this library");
 }
 
-# --- made-up ones ----------------------------------------------------------
+# --- made-up versions -------------------------------------------------------
 
 my $base = slurp_file("hibob_fdw--$version.sql");
 my $more = q{
@@ -179,10 +180,10 @@ my %made_up = ("998" => $more,
 append_to_file("$extensions/hibob_fdw--998.sql", $base . $more);
 append_to_file("$extensions/hibob_fdw--$version--$_.sql", $made_up{$_})
   foreach keys %made_up;
-my $next = catalog(q{CREATE EXTENSION hibob_fdw VERSION '998'});
+my $next = definitions(q{CREATE EXTENSION hibob_fdw VERSION '998'});
 foreach my $made_up (sort keys %made_up)
 {
-	my $updated = catalog("CREATE EXTENSION hibob_fdw VERSION '$version';
+	my $updated = definitions("CREATE EXTENSION hibob_fdw VERSION '$version';
 		ALTER EXTENSION hibob_fdw UPDATE TO '$made_up'");
 
 	is($updated eq $next ? 'the same' : 'not the same',
@@ -192,7 +193,7 @@ foreach my $made_up (sort keys %made_up)
 
 # --- a library that is older than the script ---------------------------------
 
-# Every script makes sure that the loaded library has its functions.
+# Each script checks that the loaded library has its functions.
 my ($check) = $base =~ /^(-- The server keeps a library.*?^\$\$;)$/ms;
 foreach my $script (grep { /\.sql$/ } @scripts)
 {
@@ -202,7 +203,7 @@ foreach my $script (grep { /\.sql$/ } @scripts)
 		"$script checks the library");
 }
 
-# The library is that of now, so the script is one of the future.
+# A script of a future version, since the library is the present one.
 append_to_file("$extensions/hibob_fdw--$version--999.sql",
 	$check =~ s/'1\.0'/'999'/r . q{
 	CREATE FUNCTION hibob_fdw_of_999() RETURNS text
@@ -217,18 +218,19 @@ my (undef, undef, $error) = $node->psql('preloaded', q{
 like($error, qr/55000: the server has loaded version \Q$version\E of the library of hibob_fdw, but version 999 is needed/,
 	'a preloaded library that is older than the script');
 like($error, qr/HINT:  Restart the server if hibob_fdw is in shared_preload_libraries/,
-	'... and what to do');
+	'... with a hint');
 is($node->safe_psql('preloaded', q{SELECT extversion FROM pg_extension
-	WHERE extname = 'hibob_fdw'}), $version, '... and the extension is as it was');
+	WHERE extname = 'hibob_fdw'}), $version, '... the extension is unchanged');
 
-# 18 knows the version of a library, which is that of the newest objects.
+# PostgreSQL 18 shows the version of a library: that of the newest SQL objects.
 SKIP:
 {
 	skip 'no pg_get_loaded_modules() before PostgreSQL 18', 1
 	  if $node->pg_version < 18;
 	is($node->safe_psql('postgres', q{LOAD 'hibob_fdw';
 		SELECT version FROM pg_get_loaded_modules()
-		 WHERE module_name = 'hibob_fdw'}), $version, 'the library says its version');
+		 WHERE module_name = 'hibob_fdw'}), $version,
+		'the version of the library');
 }
 $node->stop;
 

@@ -1,11 +1,12 @@
-# Complete or an error: whatever happens to an answer, in whatever phase, and
-# whatever kind of query reads it, the query has all rows or the error that says
-# why; and the session's next query has all of them.
+# Complete or an error: for each fault of a response, in each phase, and for each
+# kind of query, the query returns all rows or fails with the right error, and
+# the next query of the session returns all rows.
 #
-# Each column of the table is a session that stays for all faults, so what one
-# fault leaves behind is there at the next.  They work at the same time: a fault
-# is told for all of them at once, and each has requests of its own that it
-# befalls.  HIBOB_TEST_REPORTS names a directory that gets the table.
+# Each column of the table is one session that stays for all faults, so that
+# anything that a fault leaves behind affects the next one.  The sessions work at
+# the same time; each has requests of its own that the fault affects.
+# HIBOB_TEST_REPORTS names a directory for the table, HIBOB_TEST_FAULT is a
+# regular expression that selects faults.
 
 use strict;
 use warnings;
@@ -20,16 +21,16 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 my $EMPLOYEES = 60;
-# Descriptors of four lanes, all of which may or may not have been opened.
+# Descriptors of four streams, each of which may or may not be open.
 my $MORE = 16;
-my $LIMIT = 30;		# seconds after which a query counts as one that hangs
+my $LIMIT = 30;		# seconds after which a query counts as hanging
 my $started = time;
 my $dir = PostgreSQL::Test::Utils::tempdir;
 my $sim = start_simulator(employees => $EMPLOYEES);
 my $secure = start_simulator(employees => $EMPLOYEES,
 	certificate('IP:127.0.0.1'));
 
-# So few descriptors that losing one a fault would soon be noticed.
+# So few descriptors that a leak of one for each fault would soon be noticed.
 my $node;
 {
 	local $ENV{LD_PRELOAD} = preload_resolver($dir);
@@ -41,7 +42,7 @@ my $node;
 # The columns
 # ------------------------------------------------------------------------
 
-# Requests are cheap, so that joins look up.
+# Requests are cheap, so that joins use parameterized scans.
 add_server($node, 'bob', $sim, qq{max_retries '0', max_rate_limit_wait '0',
 	connect_timeout '1200ms', read_timeout '1200ms', ca_file '${\authority()}',
 	fdw_startup_cost '1', fdw_tuple_cost '10'});
@@ -58,8 +59,8 @@ query($node, q{
 				'VmRSS:\s+(\d+)'))[1] $$;
 });
 
-# A table of people that asks for a field that no other table asks for, by
-# which the faults find its requests.
+# A table of people with a field that no other table has.  The faults find its
+# requests by this field.
 sub add_people
 {
 	my ($name, $field, $options) = @_;
@@ -78,8 +79,8 @@ sub rows_of
 
 my @columns;
 
-# A column: its name, the phrase that its requests are found by, how many of
-# them go unharmed before the fault, and what the session says.
+# A column of the table: its name, how its requests are found, how many of them
+# succeed before the fault, and the query.
 sub column
 {
 	my ($name, $where, $skip, $sql, %more) = @_;
@@ -88,20 +89,20 @@ sub column
 	return;
 }
 
-sub searching
+sub search_of
 {
 	my ($field) = @_;
 	return { endpoint => '/people/search', contains => qq("$field") };
 }
 
-sub looking_up
+sub lookup_of
 {
 	my ($field) = @_;
 	return { endpoint => '/people/{identifier}', contains => qq("$field") };
 }
 
 add_people('plain', 'root.surname');
-column('scan', searching('root.surname'), 0, rows_of('bob.plain'));
+column('scan', search_of('root.surname'), 0, rows_of('bob.plain'));
 
 query($node, q{CREATE FOREIGN TABLE bob.work (employee_id text, id bigint,
 	effective_date date) SERVER bob OPTIONS (resource 'work_history');
@@ -114,20 +115,20 @@ column('page 3', { endpoint => '/bulk/people/employment' }, 2,
 add_people('first_lookup', 'work.site');
 add_people('third_lookup', 'work.manager');
 my $join = q{(SELECT l.* FROM few JOIN bob.%s_lookup AS l USING (id) WHERE n <= 4)};
-column('look-up 1', looking_up('work.site'), 0, rows_of(sprintf $join, 'first'));
-column('look-up 3', looking_up('work.manager'), 2, rows_of(sprintf $join, 'third'));
+column('lookup 1', lookup_of('work.site'), 0, rows_of(sprintf $join, 'first'));
+column('lookup 3', lookup_of('work.manager'), 2, rows_of(sprintf $join, 'third'));
 
-# What is refreshed differs each time, and what is left tells which it is.
+# Each refresh has a different first name, which shows whether it took effect.
 add_people('refreshed', 'root.firstName');
 query($node, q{CREATE MATERIALIZED VIEW roster AS SELECT * FROM bob.refreshed;
 	CREATE UNIQUE INDEX ON roster (id)});
 my $kept = q{SELECT count(*), count(email), max(own) FILTER (WHERE email LIKE
 	'%40@%') FROM roster;};
-column('refresh', searching('root.firstName'), 0,
+column('refresh', search_of('root.firstName'), 0,
 	"REFRESH MATERIALIZED VIEW CONCURRENTLY roster; $kept", keeps => 1);
 
 add_people('fetched', 'root.displayName');
-column('cursor', searching('root.displayName'), 0, 'BEGIN; DECLARE c CURSOR FOR
+column('cursor', search_of('root.displayName'), 0, 'BEGIN; DECLARE c CURSOR FOR
 	SELECT md5(f::text) FROM bob.fetched AS f; FETCH 5 FROM c; FETCH 20 FROM c;
 	FETCH ALL FROM c; COMMIT;', parts => 1);
 
@@ -135,22 +136,22 @@ query($node, q{CREATE FOREIGN TABLE bob.training (employee_id text, id bigint,
 	name text) SERVER bob OPTIONS (resource 'training');
 	CREATE FOREIGN TABLE bob.bank_accounts (employee_id text, id text)
 	SERVER bob OPTIONS (resource 'bank_accounts')});
-my $lanes = '(SELECT t.* FROM bob.%s AS t WHERE employee_id = ANY
+my $streams = '(SELECT t.* FROM bob.%s AS t WHERE employee_id = ANY
 	((SELECT array_agg(id) FROM few)::text[]))';
-column('lane 1', { endpoint => '/people/{id}/bank-accounts' }, 0,
-	rows_of(sprintf $lanes, 'bank_accounts'));
-column('lane 4', { endpoint => '/people/{id}/training' }, 5,
-	rows_of(sprintf $lanes, 'training'));
+column('stream 1', { endpoint => '/people/{id}/bank-accounts' }, 0,
+	rows_of(sprintf $streams, 'bank_accounts'));
+column('stream 4', { endpoint => '/people/{id}/training' }, 5,
+	rows_of(sprintf $streams, 'training'));
 
 foreach my $n (1 .. 3)
 {
 	add_people("account$n", $n == 2 ? 'root.companyId' : 'work.startDate');
 }
-column('Append', searching('root.companyId'), 0, rows_of('(SELECT * FROM bob.account1
+column('Append', search_of('root.companyId'), 0, rows_of('(SELECT * FROM bob.account1
 	UNION ALL SELECT * FROM bob.account2 UNION ALL SELECT * FROM bob.account3)'));
 
 add_people('batches', 'work.title', q{, batch_size '20'});
-column('batch 2', searching('work.title'), 1, rows_of('bob.batches'));
+column('batch 2', search_of('work.title'), 1, rows_of('bob.batches'));
 
 query($node, q{CREATE FOREIGN TABLE bob.lists (list text, id text, name text)
 	SERVER bob OPTIONS (resource 'named_lists');
@@ -163,7 +164,7 @@ query($node, q{CREATE FOREIGN TABLE bob.lists (list text, id text, name text)
 column('lists', { endpoint => '/company/named-lists' }, 0, rows_of('bob.lists'));
 column('report', { endpoint => '/company/reports/{report_id}/download' }, 0,
 	rows_of('bob.report'), form => 'csv');
-# It takes its time even where all goes well.
+# It is slow even without a fault.
 column('prepared', { endpoint => '/company/reports/download/{report_name}' }, 0,
 	rows_of('bob.later'), form => 'csv', phases => qr/^(?:status|mid-body)$/);
 
@@ -184,13 +185,13 @@ foreach my $column (@columns)
 my $turn = 0;
 my ($set_url, $set_retries) = ($sim, 0);
 
-# The simulator that the server has, or is going to have.
+# The simulator that the server uses after the fault.
 sub present_url
 {
 	return $set_url eq $secure ? $secure : $sim;
 }
 
-# Forgets all faults, and has something new to refresh.
+# Removes all faults, and changes what a refresh returns.
 sub begin
 {
 	my $url = present_url();
@@ -201,7 +202,7 @@ sub begin
 	return;
 }
 
-# What all sessions say to their queries, at the same time.
+# Runs the queries of all sessions at the same time.
 sub ask_all
 {
 	my (@asked) = @_;
@@ -215,7 +216,7 @@ sub ask_all
 	return;
 }
 
-# What came of a query, in a word.
+# The outcome of a query, in a word.
 sub outcome_of
 {
 	my ($column) = @_;
@@ -246,8 +247,9 @@ sub outcome_of
 	return $states[0];
 }
 
-# What is expected of each; and how large its answer is, and whether HiBob may
-# say that employees are not there: then there are rows of fewer of them.
+# The expected result of each column, the size of its response, and how to see
+# that rows are missing, which is right if HiBob reports that employees do not
+# exist.
 $turn = 1;
 begin();
 requests($sim);
@@ -262,7 +264,7 @@ foreach my $column (@columns)
 			|| index($body, $column->{where}{contains}) >= 0)
 	} requests($sim);
 	cmp_ok(scalar @requests, '>', $column->{skip}, "$column->{name}: requests")
-	  or BAIL_OUT('the faults would not befall it');
+	  or BAIL_OUT('the faults would not affect it');
 	$column->{size} = $requests[ $column->{skip} ]{bytes};
 	$column->{expected} = $column->{kept} = $column->{out};
 	my ($all) = $column->{out} =~ /^(\d+)\|/;
@@ -277,7 +279,7 @@ my %figures = map { $_->{name} => $_->{session}->run('SELECT figures();') }
   @columns;
 
 
-# Alters the server where it has to be; all sessions notice.
+# Alters the server if it has to change; this affects all sessions.
 sub set_server
 {
 	my ($url, $retries, $fresh) = @_;
@@ -301,8 +303,9 @@ sub tell_fault
 my @table;
 my (@wrong, @next);
 
-# What has to come of a fault for a column; undefined if it is not for it.
-sub wanted
+# The expected outcome of a fault in a column; undefined if the fault does not
+# apply to it.
+sub expected_outcome
 {
 	my ($fault, $column) = @_;
 
@@ -313,19 +316,19 @@ sub wanted
 	return $fault->{outcome};
 }
 
-sub concerns
+sub applies
 {
 	my ($fault, $column) = @_;
 
 	return 0 if defined $fault->{only} && $fault->{only} ne $column->{name};
 	return 0 if defined $column->{phases} && $fault->{phase} !~ $column->{phases};
-	return defined wanted($fault, $column);
+	return defined expected_outcome($fault, $column);
 }
 
 sub check_fault
 {
 	my ($fault) = @_;
-	my @asked = grep { concerns($fault, $_) } @columns;
+	my @asked = grep { applies($fault, $_) } @columns;
 	my %row = (fault => "$fault->{phase}: $fault->{name}");
 	my $retries = $fault->{times} ? 2 : 0;
 
@@ -337,7 +340,7 @@ sub check_fault
 	foreach my $column (@asked)
 	{
 		my $outcome = outcome_of($column);
-		my $wanted = wanted($fault, $column);
+		my $wanted = expected_outcome($fault, $column);
 		my $good = $outcome eq $wanted || $outcome eq ($fault->{either} // '')
 		  || $wanted eq 'any' && $outcome =~ /^(?:all|[0-9A-Z]{5})$/;
 
@@ -378,7 +381,7 @@ foreach my $fault (@faults)
 	note sprintf '%s: %.2f s', $name, time - $begun if time - $begun > 1.5;
 }
 
-# Nothing is left behind.
+# No resources are left.
 foreach my $column (@columns)
 {
 	my @before = split /\|/, $figures{ $column->{name} };
@@ -394,7 +397,7 @@ foreach my $column (@columns)
 $_->{session}->finish foreach @columns;
 unlike(slurp_file($node->logfile),
 	qr/\bPANIC\b|terminated by signal|\bTRAP\b|WARNING:.*(?:leak|not closed)/,
-	'nothing worse in the log');
+	'no crash and no leak in the log');
 report('faults', [ 'fault', map { $_->{name} } @columns ], @table);
 note sprintf '%d faults by %d kinds of queries in %.0f s', scalar @table,
   scalar @columns, time - $started;

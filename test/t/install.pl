@@ -1,5 +1,5 @@
-# make: builds and installs as users of PGXS expect it, says what is lacking,
-# and leaves nothing behind.
+# make: builds and installs as PGXS does, prints what is missing, and "clean" and
+# "uninstall" leave nothing.
 
 use strict;
 use warnings;
@@ -18,11 +18,11 @@ my $temporary = PostgreSQL::Test::Utils::tempdir;
 my $tree = "$temporary/a tree with spaces";
 my @quick = ('-s', '-j2', 'CFLAGS=-O0 -fPIC');
 
-# What the environment of this test says is not what is looked at.
+# The environment of this test must not have an effect.
 delete @ENV{qw(HIBOB_SIM_URL HIBOB_SIM_BASE HIBOB_TELL PG_CONFIG PKG_CONFIG
 	DESTDIR MAKEFLAGS MAKELEVEL)};
 
-# make in a directory: whether it worked, and all that it said.
+# Runs make in a directory.  Returns whether it succeeded, and its output.
 sub make
 {
 	my ($directory, @arguments) = @_;
@@ -54,7 +54,7 @@ sub shell_script
 	return "$temporary/$name";
 }
 
-# Where the makefiles of PGXS are.
+# The directory of the makefiles of PGXS.
 sub pgxs_directory
 {
 	my $pgxs = `pg_config --pgxs`;
@@ -63,7 +63,7 @@ sub pgxs_directory
 	return $pgxs;
 }
 
-# The sources, and nothing that was built of them.
+# The sources without built files.
 make_path("$tree");
 system('cp', '-R', (grep { -e } qw(Makefile META.json src sql expected test),
 		glob('hibob_fdw*.control hibob_fdw--*.sql')), $tree) == 0
@@ -72,20 +72,21 @@ find({ no_chdir => 1,
 		wanted => sub { unlink if /\.(?:o|bc|so|dylib)$|_test$/ } }, $tree);
 my @before = files($tree);
 
-# --- what is lacking -------------------------------------------------------
+# --- missing prerequisites -----------------------------------------------------
 
 my ($works, $said) = make($tree, 'PKG_CONFIG=false');
-ok(!$works, 'no libraries: no build');
+ok(!$works, 'without the libraries the build fails');
 like($said, qr/needs libcurl 7\.88 and json-c 0\.16 or newer.*libcurl4-openssl-dev/s,
-	'... and what to install');
+	'... with the packages to install');
 my $old = shell_script('pkg-config', 'exec pkg-config "$@" "libcurl >= 99"');
 ($works, $said) = make($tree, "PKG_CONFIG=$old");
-ok(!$works, 'too old: no build');
+ok(!$works, 'with too old libraries the build fails');
 like($said, qr/needs libcurl 7\.88.*(?:has version|version of libcurl is)/s,
-	'... and what there is');
+	'... with the version that was found');
 ($works, $said) = make($tree, 'PG_CONFIG=/nowhere/pg_config');
-ok(!$works, 'no server: no build');
-like($said, qr{no server to build for: PG_CONFIG=/nowhere/pg_config}, '... in words');
+ok(!$works, 'without a server the build fails');
+like($said, qr{no server to build for: PG_CONFIG=/nowhere/pg_config},
+	'... with a message');
 is_deeply([ files($tree) ], \@before, 'nothing was compiled');
 ($works, $said) = make($tree, '-n', 'MAJORVERSION=20');
 like($said, qr/hibob_fdw supports PostgreSQL 15 to 19; it may not .* with 20/,
@@ -95,11 +96,12 @@ ok($works, '... is tried');
 ok(!$works, 'an older PostgreSQL');
 like($said, qr/hibob_fdw needs PostgreSQL 15 or newer/, '... in words');
 ($works, $said) = make($tree, 'installcheck');
-ok(!$works, 'no simulator: no installcheck');
-like($said, qr/make installcheck needs a simulator.*HIBOB_SIM_URL/, '... in words');
+ok(!$works, 'without HIBOB_SIM_URL installcheck fails');
+like($said, qr/make installcheck needs a simulator.*HIBOB_SIM_URL/,
+	'... with a message');
 ($works, $said) = make($tree, 'installcheck', 'HIBOB_SIM_URL=http://127.0.0.1:1');
-ok(!$works, 'one that does not answer: neither');
-like($said, qr/no simulator at.*make installcheck needs/s, '... in words');
+ok(!$works, 'without a running simulator installcheck fails');
+like($said, qr/no simulator at.*make installcheck needs/s, '... with a message');
 
 # --- another pg_config, bitcode, spaces ------------------------------------
 
@@ -113,8 +115,8 @@ my $llvm = defined $clang && -x $clang ? 'yes' : 'no';
 
 ($works, $said) = make($tree, @quick, "PG_CONFIG=$config", "with_llvm=$llvm");
 ok($works, "builds in a path with spaces, with_llvm=$llvm") or diag($said);
-ok(-s "$temporary/asked", '... with the pg_config it was told');
-unlike($said, qr/warning|error/i, '... without a word');
+ok(-s "$temporary/asked", '... with the given PG_CONFIG');
+unlike($said, qr/warning|error/i, '... without warnings');
 
 my ($libdir, $sharedir) = map { my $path = `pg_config $_`; chomp $path; $path }
   qw(--pkglibdir --sharedir);
@@ -141,25 +143,26 @@ SKIP:
 	($works, $said) = make($tree, '-s', 'with_llvm=yes',
 		"DESTDIR=$temporary/a root", 'install');
 	ok(!$works, 'bitcode and a DESTDIR with spaces');
-	like($said, qr/DESTDIR with spaces: say with_llvm=no/, '... is said not to work');
+	like($said, qr/DESTDIR with spaces: say with_llvm=no/,
+		'... fails with a message');
 }
 ($works, $said) = make($tree, '-s', "with_llvm=$llvm",
 	"DESTDIR=$temporary/root", 'uninstall');
-ok($works, 'uninstalls') or diag($said);
-is_deeply([ files("$temporary/root") ], [], '... all of it')
+ok($works, 'make uninstall') or diag($said);
+is_deeply([ files("$temporary/root") ], [], '... removes all files')
   if -d "$temporary/root";
-# The regression tests in a running server, from here: two of them will do.
+# The regression tests in a running server; two of them are enough.
 my $node = new_cluster('install');
 $node->safe_psql('postgres', 'DROP EXTENSION hibob_fdw');
 {
 	local @ENV{qw(PGHOST PGPORT)} = ($node->host, $node->port);
 	($works, $said) = make($tree, 'PKG_CONFIG=false', 'REGRESS=options cache',
 		'installcheck');
-	ok(!$works, 'installcheck without a simulator');
+	ok(!$works, 'installcheck without a simulator fails');
 	my $with = "$tree/test/with_simulator.sh";
 	$works = IPC::Run::run([ $with, 'make', '-C', $tree, 'PKG_CONFIG=false',
 		'REGRESS=options cache', 'installcheck' ], '<', \undef, '>&', \$said);
-	ok($works, 'installcheck with one') or diag($said);
+	ok($works, 'installcheck with a simulator') or diag($said);
 	like($said, qr/All 2 tests passed/, '... passes');
 }
 $node->stop;
@@ -168,7 +171,7 @@ $node->stop;
 ok($works, 'make clean') or diag($said);
 is_deeply([ files($tree) ], \@before, '... leaves the sources');
 
-# --- a directory of its own ------------------------------------------------
+# --- another build directory -------------------------------------------------
 
 rename $tree, "$temporary/tree" or die;
 make_path("$temporary/build");

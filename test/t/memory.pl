@@ -1,5 +1,5 @@
-# Constant memory, whatever the size of the company; and that no error loses
-# memory or file descriptors, be it caught or not.
+# Memory is constant for any size of the company, and no error leaks memory or
+# file descriptors.
 
 use strict;
 use warnings;
@@ -11,14 +11,14 @@ use Test::More;
 
 plan skip_all => 'needs /proc' unless -e '/proc/self/status';
 
-# JIT compilation has memory of its own.
+# JIT compilation allocates memory, too.
 my $node = new_cluster('memory', "jit = off\n");
 my $faulty = start_simulator();
 my $plain = start_simulator();
 my $parts = start_simulator(employees => 120);
 my %peak;
 
-# What the backend says of itself after some statements, in kB.
+# Figures of the backend: memory in kB, open descriptors.
 query($node, q{
 	CREATE FUNCTION of_status(field text) RETURNS int LANGUAGE sql AS $$
 		SELECT (regexp_match(pg_read_file('/proc/self/status'),
@@ -52,7 +52,7 @@ foreach my $what (sort keys %peak)
 	my ($less, $more) = @{ $peak{$what} }{ 1000, 200000 };
 
 	note "$what: peak of $less kB for 1,000, $more kB for 200,000 people";
-	cmp_ok($more - $less, '<', 8 * 1024 * $SLOWNESS, "$what: in the same memory");
+	cmp_ok($more - $less, '<', 8 * 1024 * $SLOWNESS, "$what: constant memory");
 }
 
 foreach my $size (400, 40000)
@@ -74,13 +74,13 @@ foreach my $size (400, 40000)
 }
 note "pages: peak of $peak{pages}{400} kB and of $peak{pages}{40000} kB";
 cmp_ok($peak{pages}{40000} - $peak{pages}{400}, '<', 4 * 1024 * $SLOWNESS,
-	'pages: in the same memory');
+	'pages: constant memory');
 
 # ------------------------------------------------------------------------
 # Errors that are caught
 # ------------------------------------------------------------------------
 
-# A thousand failing queries of every kind.
+# A thousand queries that fail in all ways.
 add_server($node, 'faulty', $faulty,
 	q{max_retries '0', max_rate_limit_wait '0', read_timeout '20ms'});
 query($node, q{
@@ -133,10 +133,10 @@ my ($before, $descriptors, $after, $descriptors_after) =
 });
 note "1,000 failures: $before kB before, $after kB after; "
   . "$descriptors and $descriptors_after descriptors";
-cmp_ok($after - $before, '<', 2 * 1024 * $SLOWNESS, 'no memory lost by failing');
-cmp_ok($descriptors_after, '<=', $descriptors, 'no descriptor lost by failing');
+cmp_ok($after - $before, '<', 2 * 1024 * $SLOWNESS, 'errors leak no memory');
+cmp_ok($descriptors_after, '<=', $descriptors, '... and no descriptor');
 
-# The same amid pages, and of several requests at a time.
+# The same within pages and parallel requests.
 add_server($node, 'parts', $parts, q{max_retries '0', read_timeout '20s'});
 query($node, q{
 	CREATE TABLE ids AS SELECT n, (3332883884017713238 + 37 * n)::text AS id
@@ -197,16 +197,16 @@ tell($parts, 'fault', [ map { { times => undef, %$_ } }
 	SELECT of_status('VmRSS');
 	SELECT descriptors();
 });
-note "300 failures amid pages and parallel requests: $before kB before, $after kB after; "
-  . "$descriptors and $descriptors_after descriptors";
+note "300 errors in pages and parallel requests: $before kB before, "
+  . "$after kB after; $descriptors and $descriptors_after descriptors";
 cmp_ok($after - $before, '<', 2 * 1024 * $SLOWNESS,
-	'no memory lost by failing amid pages and parallel requests');
-# Each of the parallel connections may or may not have been kept at the end.
+	'errors in pages and parallel requests leak no memory');
+# Each of the parallel connections may or may not be open at the end.
 cmp_ok($descriptors_after, '<=', $descriptors + 4,
 	'... and no descriptor');
 
 # ------------------------------------------------------------------------
-# Errors that nobody catches
+# Errors that are not caught
 # ------------------------------------------------------------------------
 
 add_server($node, 'plain', $plain, q{max_retries '0', read_timeout '1s'});
@@ -230,16 +230,16 @@ my @failing = ((q{SELECT count(email) FROM plain.people;}) x 8,
 	'SELECT 1 / (row_number() OVER () - 9) FROM plain.people;');
 
 tell($plain, 'reset');
-# More than enough, since libcurl repeats a request of its own accord.
+# More faults than queries, since libcurl repeats some requests itself.
 tell($plain, 'fault', [ (@uncaught) x 300 ]);
 my ($out, $err) = session($node, join("\n", @failing, '') x 10 . $figures
 	  . join("\n", @failing, '') x 100 . $figures);
 my $failures = () = $err =~ /ERROR:  /g;
 my ($first, $last) = map { [ split /\|/ ] } $out =~ /figures\|(.*)/g;
-is($failures, 1100, 'plain errors: all of them');
-note "1,000 plain errors: $first->[0] kB, then $last->[0] kB; "
+is($failures, 1100, 'all queries without an exception handler fail');
+note "1,000 errors: $first->[0] kB, then $last->[0] kB; "
   . "$first->[1] and $last->[1] descriptors";
-cmp_ok($last->[0] - $first->[0], '<', 4096 * $SLOWNESS, '... lose no memory');
+cmp_ok($last->[0] - $first->[0], '<', 4096 * $SLOWNESS, '... they leak no memory');
 cmp_ok($last->[1], '<=', $first->[1], '... and no descriptor');
 
 done_testing();

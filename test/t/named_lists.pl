@@ -1,5 +1,5 @@
-# The table named_lists: every form of the response, conditions on "list", and
-# how large rows may become, since every item repeats the names above it.
+# The table named_lists: all forms of the response, conditions on "list", and the
+# size of rows, since each item repeats the names above it.
 
 use strict;
 use warnings;
@@ -54,17 +54,18 @@ foreach my $form ('object', 'array')
 		is_deeply([ sort map { $_->{path} } requests($sim) ], [
 				'/v1/company/named-lists/department',
 				'/v1/company/named-lists/employer_workLocation_tree_entity_list' ],
-			'... by themselves');
+			'... with one request for each');
 	}
 }
 reset_simulator($sim);
 my ($state, $message) = query_error($node,
 	q{SELECT * FROM bob.named_lists WHERE list = 'Department'});
-is($state, 'HV00R', 'a list in the wrong case');
-like($message, qr/no list "Department".*HINT:.*case-sensitive/s, '... has a hint');
+is($state, 'HV00R', 'a list name in the wrong case');
+like($message, qr/no list "Department".*HINT:.*case-sensitive/s,
+	'... an error with a hint');
 
-# A name of the query has to be right; one that a join or a subquery brings may
-# be of no list, whatever the plan.
+# A constant or parameter must be the name of a list.  A value from a join or a
+# subquery need not be, in any plan.
 query($node, q{CREATE TABLE names (list text); ANALYZE names;
 	INSERT INTO names VALUES ('department'), ('Department'), ('nobody knows')});
 my $lists = q{SELECT n.list, l.id FROM names AS n
@@ -75,8 +76,9 @@ foreach my $set ('', 'SET enable_hashjoin = off; SET enable_mergejoin = off;
 	requests($sim);
 	is(query($node, $set . sprintf($lists, 'bob') . ' ORDER BY 1, 2'),
 		query($node, sprintf($lists, 'expected') . ' ORDER BY 1, 2'),
-		"lists that a join names; $set");
-	is(scalar(grep { $_->{status} == 404 } requests($sim)), 0, '... all at once');
+		"a join by list name; $set");
+	is(scalar(grep { $_->{status} == 404 } requests($sim)), 0,
+		'... no request of an unknown list');
 }
 foreach my $which ('= ANY (ARRAY(SELECT list FROM names))',
 	'IN (SELECT list FROM names)', q{= (SELECT list FROM names
@@ -84,7 +86,7 @@ foreach my $which ('= ANY (ARRAY(SELECT list FROM names))',
 {
 	is(outcome($node, "SELECT id FROM bob.named_lists WHERE list $which ORDER BY 1"),
 		query($node, "SELECT id FROM expected.named_lists WHERE list $which
-			ORDER BY 1"), "lists that a subquery names: $which");
+			ORDER BY 1"), "list names from a subquery: $which");
 }
 ($state, $message) = query_error($node, q{PREPARE one(text) AS
 	SELECT * FROM bob.named_lists WHERE list = $1; EXECUTE one('Department')});
@@ -101,48 +103,109 @@ foreach my $case ([ 10, 10 ], [ 11, 1 ])
 	is(query($node, "SELECT count(*) FROM bob.named_lists WHERE $which"),
 		query($node, "SELECT count(*) FROM expected.named_lists WHERE $which"),
 		"$many lists");
-	is(scalar requests($sim), $times, "... by $times requests");
+	is(scalar requests($sim), $times, "... with $times requests");
 }
 requests($sim);
 session($node, q{SELECT * FROM bob.named_lists WHERE list = '..'});
 is_deeply([ grep { !m{/named-lists} } map { $_->{path} } requests($sim) ], [],
-	'a list of dots is no other path');
+	'a list name of dots does not change the path');
 
 # ------------------------------------------------------------------------
 # Size
 # ------------------------------------------------------------------------
 
-# A list whose name is so long, with so many items; or an item with its
-# children.
-sub answer
+# The response is one list with this name and these items.
+sub respond_with
 {
 	my ($name, @values) = @_;
 
 	tell($sim, 'fault', { endpoint => '/company/named-lists',
-			json => { list => { name => $name, values => \@values } } });
+			json => { $name => { values => \@values } } });
 	return;
 }
 
 my @items = map { { id => $_, name => "item $_" } } 1 .. 1000;
 
-answer('x' x 5000, @items);
+respond_with('x' x 5000, @items);
 is(query($node, 'SELECT count(*), sum(length(list)) FROM bob.named_lists'),
 	'1000|5000000', 'a name of 5 kB with a thousand items');
 
-answer('x' x 100_000, @items);
+respond_with('x' x 100_000, @items);
 ($state, my $error) = query_error($node, 'SELECT count(*) FROM bob.named_lists');
-is($state, 'HV000', 'one of 100 kB would make 100 MB: an error');
-like($error, qr/rows of the named lists are larger than allowed/, '... that says so');
+is($state, 'HV000', 'a name of 100 kB would make 100 MB of rows: an error');
+like($error, qr/rows of the named lists are larger than allowed/,
+	'... with a message');
 
-answer('list', { id => 1, name => 'y' x 100_000, children => \@items });
+respond_with('list', { id => 1, name => 'y' x 100_000, children => \@items });
 ($state) = query_error($node, 'SELECT count(*) FROM bob.named_lists');
-is($state, 'HV000', 'so is the name of what is above');
+is($state, 'HV000', 'a long name of the parent item: an error');
 
-answer('list', { id => '9' x 100_000, children => \@items });
+respond_with('list', { id => '9' x 100_000, children => \@items });
 ($state) = query_error($node, 'SELECT count(*) FROM bob.named_lists');
-is($state, 'HV000', 'and its id');
+is($state, 'HV000', 'a long id of the parent item: an error');
 
 is(query($node, 'SELECT count(*) > 0 FROM bob.named_lists'), 't',
-	'the session goes on');
+	'the session continues');
+
+# ------------------------------------------------------------------------
+# Reading the document: the rules for rows apply, and values are unchanged
+# ------------------------------------------------------------------------
+
+# The next response has this body.
+sub body
+{
+	my ($body, $endpoint) = @_;
+
+	tell($sim, 'fault', { endpoint => $endpoint // '/company/named-lists',
+			body => $body, times => 1 });
+	return;
+}
+
+my $names = q{SELECT id, name FROM bob.named_lists};
+foreach my $case (
+	[ '"A\u0000B"', '22P05', 'a NUL' ],
+	[ '"\ud800"', '22P05', 'half of a surrogate pair' ])
+{
+	body(qq({"l": {"items": [{"id": "1", "name": $case->[0]}]}}));
+	($state) = query_error($node, $names);
+	is($state, $case->[1], "$case->[2] in a name: an error");
+}
+body('{"l": {"items": [{"id": 99999999999999999999, "name": 1.50}]}}');
+is(query($node, $names), '99999999999999999999|1.50', 'numbers are unchanged');
+foreach my $case (
+	[ '{"l": {"items": [{"id": "1"},]}}', 'a trailing comma' ],
+	[ '{"l": /* none */ {"items": []}}', 'a comment' ],
+	[ "{'l': {'items': []}}", 'single quotes' ],
+	[ '{"l": {"items": [{"id": 01}]}}', 'a number with a leading zero' ])
+{
+	body($case->[0]);
+	($state, $error) = query_error($node, $names);
+	is($state, 'HV000', "$case->[1]: an error");
+	like($error, qr/is not valid JSON/, '... with a message');
+}
+body(chr(0xfeff) . '[{"name": "l", "values": [{"id": 1, "value": "v"}]}]');
+is(query($node, $names), '1|v', 'a byte order mark');
+body('{"none": {}, "null": {"items": null}, "l": {"items":
+	[{"name": "without"}, {"id": "1", "name": "with", "archived": true}]}}');
+is(query($node, 'SELECT list, id, name, path, archived FROM bob.named_lists'),
+	"l||without|without|\nl|1|with|with|t",
+	'a list without items, and an item without an id');
+body(<<'JSON');
+{"l": {"items": [{"id": 1, "name": "a \\ \"b\"", "children":
+	[{"id": 2, "name": "c", "children": null}]}]}}
+JSON
+is(query($node, 'SELECT id, parent_id, path FROM bob.named_lists'),
+	q{1||a \ "b"} . "\n" . q{2|1|a \ "b" \ c},
+	'the path has the names of all levels');
+foreach my $condition (q{list = 'site'}, q{list = ANY (ARRAY(SELECT 'site'))})
+{
+	body('{"name": "Sites", "values": [{"id": 1, "name": "x"}]}',
+		'/company/named-lists/site');
+	is(query($node, "SELECT list, id FROM bob.named_lists WHERE $condition"), 'site|1',
+		"a list whose name in the response differs: $condition");
+}
+body('{"name": "site"}', '/company/named-lists/site');
+is(query($node, q{SELECT count(*) FROM bob.named_lists WHERE list = 'site'}), '0',
+	'a single list without items has no rows');
 
 done_testing();

@@ -1,6 +1,6 @@
-# One way out: who may make the database call which address, over what, and what
-# has no say in it.  A test, at least, for each sentence of the manual's chapter
-# on security.
+# The destination of requests: which hosts and addresses a server may use, TLS,
+# and that neither the environment nor redirects nor values change it.  At least
+# one test for each sentence of the manual's chapter on security.
 
 use strict;
 use warnings;
@@ -19,19 +19,20 @@ my $secure = start_simulator(certificate(
 	  . 'DNS:api.sandbox.hibob.com,DNS:mirror.example'));
 my ($plain_port) = $plain =~ /:(\d+)$/;
 my ($port) = $secure =~ /:(\d+)$/;
-my $node = new_cluster('way_out');
+my $node = new_cluster('network_destination');
 my $ALLOW = 'SET hibob_fdw.allowed_hosts =';
 my $COUNT = 'SELECT count(*) FROM %s.people';
 
 # ------------------------------------------------------------------------
-# A network in which every address is a simulator, and an environment that
-# would lead elsewhere if anybody asked it.
+# A network where every address is a simulator, and an environment that would
+# change the destination if it had an effect
 # ------------------------------------------------------------------------
 
 system_or_bail('gcc', '-shared', '-fPIC', '-o', "$dir/network.so",
 	'test/lib/network.c', '-ldl');
 append_to_file("$dir/names", '');
-sub lead
+# Sets the addresses of names.
+sub set_addresses
 {
 	my (%addresses) = @_;
 
@@ -43,7 +44,7 @@ sub lead
 
 append_to_file("$home/.netrc", "default login nobody password wrong\n");
 append_to_file("$home/.curlrc", "insecure\nlocation\nproxy = 127.0.0.1:1\n");
-# OpenSSL would speak old versions of TLS, so that it is not what refuses them.
+# OpenSSL accepts old versions of TLS, so that hibob_fdw has to refuse them.
 append_to_file("$dir/openssl.cnf", q{openssl_conf = all
 [all]
 ssl_conf = ssl
@@ -71,7 +72,7 @@ my %environment = (
 }
 
 # ------------------------------------------------------------------------
-# Whose server calls which host
+# The hosts that the server of a role may use
 # ------------------------------------------------------------------------
 
 query($node, q{
@@ -81,7 +82,7 @@ query($node, q{
 	GRANT CREATE ON DATABASE postgres TO reader;
 });
 
-# A server with a table, which a superuser makes and then gives away.
+# Creates a server with a table; a role may then become its owner.
 sub make_server
 {
 	my ($name, $url, $owner, $options) = @_;
@@ -92,7 +93,7 @@ sub make_server
 	return;
 }
 
-# An ordinary user does all of it without a superuser's help.
+# A role without superuser rights creates a server, a mapping and a table.
 query($node, qq{
 	SET ROLE reader;
 	CREATE SERVER own FOREIGN DATA WRAPPER hibob_fdw
@@ -105,23 +106,23 @@ query($node, qq{
 });
 my $as_reader = 'SET ROLE reader; ' . sprintf($COUNT, 'own');
 my ($state, $message) = query_error($node, $as_reader);
-is($state, '42501', 'a host of an ordinary user');
-like($message, qr/hibob_fdw\.allowed_hosts/, '... and the way out');
-# Set before the library is loaded, it is a name without meaning; after, an error.
+is($state, '42501', 'the host of a server whose owner is no superuser');
+like($message, qr/hibob_fdw\.allowed_hosts/, '... the hint names the setting');
+# Before the library is loaded, SET creates a placeholder; afterwards it fails.
 foreach my $load ('', 'SELECT hibob_fdw_version();')
 {
 	is((query_error($node, "SET ROLE reader; $load
 		$ALLOW '127.0.0.1'; $as_reader"))[0],
-		'42501', '... which is not theirs to go');
+		'42501', '... that role cannot change the setting');
 }
 is(query($node, "$ALLOW 'x, 127.0.0.1'; $as_reader"), '500',
-	'a host that a superuser lists');
+	'a host that a superuser allows');
 is((query_error($node, "SELECT hibob_fdw_version(); $ALLOW 'x y'"))[0], '22023',
-	'what is no list of hosts is refused');
+	'a value that is not a list of hosts: an error');
 is((query_error($node, "$ALLOW 'x'; $as_reader"))[0], '42501',
 	'a list without the host');
 
-# What may look like HiBob's host, or like nothing at all.
+# Hosts that resemble HiBob's, and other spellings of local addresses.
 foreach my $url ("https://127.0.0.1:$port", "https://localhost:$port",
 	"https://2130706433:$port", "https://0x7f.1:$port", "https://127.1:$port",
 	"https://[::1]:$port", "https://[::ffff:127.0.0.1]:$port",
@@ -132,7 +133,7 @@ foreach my $url ("https://127.0.0.1:$port", "https://localhost:$port",
 {
 	query($node, "SET ROLE reader;
 		ALTER SERVER own OPTIONS (SET base_url '$url/v1')");
-	is((query_error($node, $as_reader))[0], '42501', "not listed: $url");
+	is((query_error($node, $as_reader))[0], '42501', "not allowed: $url");
 }
 foreach my $url ('https://api.hibob.com@127.0.0.1', 'https://a:b@api.hibob.com',
 	'http://api.hibob.com', 'https://api.hibob.com/../', 'ftp://127.0.0.1',
@@ -141,17 +142,17 @@ foreach my $url ('https://api.hibob.com@127.0.0.1', 'https://a:b@api.hibob.com',
 {
 	is((query_error($node, "SET ROLE reader;
 		ALTER SERVER own OPTIONS (SET base_url '$url')"))[0], 'HV024',
-		'not a base_url: ' . $url =~ s/[\r\n\t]/?/gr);
+		'not a valid base_url: ' . $url =~ s/[\r\n\t]/?/gr);
 }
-is(scalar requests($secure), 0, 'nothing of that was asked for');
+is(scalar requests($secure), 0, 'none of them was requested');
 
-# The owner counts, whoever asks, and as it is when it is asked for; a session
-# that has a connection open is not ahead of others.
+# The owner of the server decides, not the user of the session, and the present
+# state at each request, also for a session with an open connection.
 query($node, "ALTER SERVER own OPTIONS (SET base_url '$plain/v1')");
 my %as_it_is = (
-	'a superuser owns' => 'ALTER SERVER own OWNER TO CURRENT_USER',
-	'an owner who is a superuser' => 'ALTER SERVER own OWNER TO boss',
-	'a listed host' => "$ALLOW '127.0.0.1'",
+	'a superuser is the owner' => 'ALTER SERVER own OWNER TO CURRENT_USER',
+	'the owner became a superuser' => 'ALTER SERVER own OWNER TO boss',
+	'an allowed host' => "$ALLOW '127.0.0.1'",
 );
 foreach my $how (sort keys %as_it_is)
 {
@@ -179,17 +180,17 @@ foreach my $how (sort keys %as_it_is)
 		ALTER SERVER own OWNER TO reader;
 	}, on_error_stop => 0);
 
-	is($out, '500', "$how: the host is asked");
+	is($out, '500', "$how: the host is used");
 	is(join(' ', $err =~ /ERROR:  (\w+)/g), '42501 42501',
-		'... and not after that has changed, in the same session');
+		'... and not after a change, in the same session');
 }
 
 # ------------------------------------------------------------------------
-# Where a name leads
+# The address of a name
 # ------------------------------------------------------------------------
 
 my $ca = "ca_file '" . authority() . "'";
-# What kinds of addresses there are besides, test/unit/address_test.c knows.
+# test/unit/address_test.c tests all other kinds of addresses.
 my %PLACES = (
 	public => ['20.1.2.3'],
 	private => [ '10.1.2.3', '192.168.1.1' ],
@@ -199,7 +200,8 @@ my $NO_MORE = { public => 1 };
 my $NETWORK = { public => 1, private => 1 };
 my $ANYWHERE = { public => 1, private => 1, local => 1 };
 
-# The server's owner, the setting, the host, and where it may lead.
+# The owner of the server, the setting, the host, and the addresses that the
+# host may have.
 my @policies = (
 	[ 'reader', '', 'api.hibob.com', $NO_MORE ],
 	[ 'reader', 'mirror.example', 'api.sandbox.hibob.com', $NO_MORE ],
@@ -223,25 +225,26 @@ foreach my $policy (@policies)
 
 		foreach my $address (@{ $PLACES{$place} })
 		{
-			lead($host => $address);
+			set_addresses($host => $address);
 			my ($state, $message) = query_error($node, $sql);
-			push @got, $state eq '' ? 'asked'
+			push @got, $state eq '' ? 'used'
 			  : $message =~ /address \Q$address\E is / ? "$state refused"
 			  : "$state $message";
 		}
 		is(join(', ', @got),
-			join(', ', ($may->{$place} ? 'asked' : 'HV00N refused') x @got),
-			"$owner, '$allowed': $host leads to $place addresses");
+			join(', ', ($may->{$place} ? 'used' : 'HV00N refused') x @got),
+			"$owner, '$allowed': $host with $place addresses");
 	}
 	is(scalar(requests($secure)),
-		scalar(map { @{ $PLACES{$_} } } keys %$may), '... and no others');
+		scalar(map { @{ $PLACES{$_} } } keys %$may),
+		'... no other address is used');
 }
-lead('api.hibob.com' => '10.1.2.3');
+set_addresses('api.hibob.com' => '10.1.2.3');
 ($state, $message) = query_error($node, sprintf($COUNT, 'place1'));
-like($message, qr/HINT: .*hibob_fdw\.allowed_hosts/, 'the hint says who helps');
+like($message, qr/HINT: .*hibob_fdw\.allowed_hosts/, 'the hint names the setting');
 
-# A connection to where it may not go any more is not used either, and one that
-# was in use does not come back to be used.
+# An open connection to an address that is no longer allowed is not reused, also
+# if it was in use when the setting changed.
 is(join(' ', session_states(qq{
 	$ALLOW 'api.hibob.com';
 	SELECT count(*) FROM place1.people;
@@ -255,7 +258,7 @@ is(join(' ', session_states(qq{
 	MOVE ALL FROM few;
 	COMMIT;
 	SELECT count(*) FROM place1.people;
-})), 'HV00N HV00N', 'a kept connection is no way around');
+})), 'HV00N HV00N', 'an open connection does not bypass the setting');
 
 sub session_states
 {
@@ -264,34 +267,34 @@ sub session_states
 	return $err =~ /ERROR:  ([0-9A-Z]{5}):/g;
 }
 
-# Names that need no name server: this machine, only if the setting says just
-# that, and nowhere else whatever a name server says.
-lead();
+# "localhost" is this machine, whatever the resolver returns; a name or an address
+# of this machine has to be in the list itself.
+set_addresses();
 make_server('by_name', "https://hr.localhost:$port", 'reader', $ca);
 is((query_error($node, "$ALLOW 'hr.localhost'; " . sprintf($COUNT, 'by_name')))[0],
-	'HV00N', 'a listed name that leads to this machine');
+	'HV00N', 'an allowed name with a local address');
 make_server('by_localhost', "https://localhost:$port", 'reader', $ca);
 is(query($node, "$ALLOW 'localhost'; " . sprintf($COUNT, 'by_localhost')),
-	'500', '... unless it says so itself');
+	'500', '... unless it is localhost');
 foreach my $written ('127.0.0.1', '2130706433', '0x7f.1')
 {
 	make_server("as_$port", "https://$written:$port", 'reader', $ca);
 	is(query($node, "$ALLOW '127.0.0.1'; " . sprintf($COUNT, "as_$port")),
-		'500', "... or is a listed address, as $written");
+		'500', "... or an allowed address, written as $written");
 	query($node, "DROP SERVER as_$port CASCADE; DROP SCHEMA as_$port");
 }
-lead(localhost => '10.1.2.3');
+set_addresses(localhost => '10.1.2.3');
 make_server('plain_localhost', "http://localhost:$plain_port");
 is(query($node, sprintf($COUNT, 'plain_localhost')), '500',
-	'plain http, to this machine');
+	'plain http to this machine');
 is((requests($plain))[-1]{headers}{Host}, "localhost:$plain_port",
-	'... whatever else is called so');
+	'... and not to the address that the resolver returns');
 
 # ------------------------------------------------------------------------
 # TLS
 # ------------------------------------------------------------------------
 
-lead();
+set_addresses();
 my $certificate = qr/certificate has to match.* ca_file/;
 my @untrusted = (
 	[ 'wrong_name', certificate('DNS:other.example'),
@@ -314,12 +317,12 @@ foreach my $case (@untrusted)
 	make_server($name, $url, undef, $ca);
 	my ($state, $message) = query_error($node, sprintf($COUNT, $name));
 	is($state, 'HV00N', "$name: refused");
-	like($message, qr/DETAIL: .*$words/i, '... in libcurl\'s words');
-	like($message, qr/HINT: .*$hint/, '... and the hint says how to go on');
-	is(scalar requests_lax($its_port), 0, '... and nothing was sent');
+	like($message, qr/DETAIL: .*$words/i, '... the detail is libcurl\'s message');
+	like($message, qr/HINT: .*$hint/, '... the hint says what to do');
+	is(scalar requests_lax($its_port), 0, '... no request was sent');
 }
 
-# What such a simulator saw, also if no one of today would talk to it.
+# The requests of such a simulator, with old versions of TLS, too.
 sub requests_lax
 {
 	my ($its_port) = @_;
@@ -339,8 +342,8 @@ END
 
 make_server('unknown', $secure);
 ($state, $message) = query_error($node, sprintf($COUNT, 'unknown'));
-is($state, 'HV00N', 'an authority that only the environment knows: refused');
-like($message, qr/$certificate/, '... and the hint says how to go on');
+is($state, 'HV00N', 'an authority that only the environment names: refused');
+like($message, qr/$certificate/, '... the hint says what to do');
 foreach my $version ('1.2', '1.3')
 {
 	my $url = start_simulator(certificate('IP:127.0.0.1'),
@@ -348,19 +351,19 @@ foreach my $version ('1.2', '1.3')
 
 	make_server("good_$plain_port", $url, undef, $ca);
 	is(query($node, sprintf($COUNT, "good_$plain_port")), '500',
-		"TLS $version, certificate and all");
+		"TLS $version with a valid certificate");
 	query($node, "DROP SERVER good_$plain_port CASCADE;
 		DROP SCHEMA good_$plain_port");
 }
 make_server('mismatch', $secure =~ s/https/http/r);
 isnt((query_error($node, sprintf($COUNT, 'mismatch')))[0], '',
-	'http to an https port');
+	'http to an https port: an error');
 make_server('no_file', $secure, undef, "ca_file '$dir/nowhere'");
 is((query_error($node, sprintf($COUNT, 'no_file')))[0], 'HV00N',
-	'a ca_file that is not there trusts nobody');
+	'a ca_file that does not exist: an error');
 
 # ------------------------------------------------------------------------
-# What has no say: the environment, and HiBob when it points elsewhere
+# The environment and redirects have no effect
 # ------------------------------------------------------------------------
 
 make_server('good', $secure, undef, $ca);
@@ -376,13 +379,14 @@ query($node, q{
 	CREATE FOREIGN TABLE bob.report ("Email" text)
 		SERVER bob OPTIONS (resource 'report', report_id '71001');
 });
-is(query($node, sprintf($COUNT, 'bob')), '500', 'no proxy of the environment: http');
+is(query($node, sprintf($COUNT, 'bob')), '500',
+	'proxies of the environment are not used: http');
 is(query($node, sprintf($COUNT, 'good')), '500', '... and https');
 is((requests($plain))[0]{credentials}, 'right',
-	'credentials are those of the mapping, not of .netrc');
-ok(!-e "$dir/keys", 'the keys of TLS are not written down');
+	'the credentials are those of the user mapping, not of .netrc');
+ok(!-e "$dir/keys", 'TLS keys are not written to SSLKEYLOGFILE');
 
-# Elsewhere on this machine, so that no other rule is in the way.
+# A redirect to this machine, so that no other rule prevents it.
 my $elsewhere = start_simulator();
 foreach my $status (301, 302, 303, 307, 308)
 {
@@ -399,9 +403,9 @@ foreach my $status (301, 302, 303, 307, 308)
 	}
 	is(join(', ', keys %seen), 'HV000 said', "status $status is not followed");
 }
-is(scalar requests($elsewhere), 0, '... so nobody else was asked');
+is(scalar requests($elsewhere), 0, '... the target gets no request');
 
-# A proxy is asked for a way, and gets no credentials.
+# The option proxy: the proxy gets CONNECT without credentials.
 my $proxy = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1')
   or die "proxy: $!";
 my $proxy_port = $proxy->sockport;
@@ -409,10 +413,11 @@ my $child = fork // die "fork: $!";
 if ($child == 0)
 {
 	my $client = $proxy->accept;
-	my $heard = '';
+	my $received = '';
 
-	while ($heard !~ /\r\n\r\n/ && sysread($client, $heard, 4096, length $heard)) { }
-	append_to_file("$dir/heard", $heard);
+	while ($received !~ /\r\n\r\n/
+		&& sysread($client, $received, 4096, length $received)) { }
+	append_to_file("$dir/received", $received);
 	print $client "HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n";
 	close $client;
 	POSIX::_exit(0);
@@ -422,21 +427,21 @@ make_server('proxied', 'https://api.hibob.com', undef,
 is((query_error($node, sprintf($COUNT, 'proxied')))[0], 'HV00N',
 	'a proxy that refuses');
 waitpid $child, 0;
-my $heard = slurp_file("$dir/heard");
-like($heard, qr{^CONNECT api\.hibob\.com:443 HTTP/1\.1\r\n},
-	'... was asked for a tunnel');
-unlike($heard, qr/authorization/i, '... without the credentials');
+my $received = slurp_file("$dir/received");
+like($received, qr{^CONNECT api\.hibob\.com:443 HTTP/1\.1\r\n},
+	'... gets a request for a tunnel');
+unlike($received, qr/authorization/i, '... without credentials');
 query($node, 'ALTER SERVER proxied OWNER TO reader');
 foreach my $change ("SET base_url 'https://api.sandbox.hibob.com'", 'DROP ca_file',
 	"SET proxy 'http://127.0.0.1:1'", 'DROP proxy', "ADD read_timeout '1s'")
 {
 	is((query_error($node,
 		"SET ROLE reader; ALTER SERVER proxied OPTIONS ($change)"))[0],
-		'42501', "only superusers alter a server with a proxy: $change");
+		'42501', "only superusers can alter a server with a proxy: $change");
 }
 
 # ------------------------------------------------------------------------
-# What can be made to stand in a request
+# Values cannot change a request
 # ------------------------------------------------------------------------
 
 requests($plain);
@@ -453,37 +458,37 @@ foreach my $value ("1\r\nX-Evil: 1", "a\@b.c\r\nX-Evil: 1", "\n", '..', '.',
 	}
 }
 my @sent = requests($plain);
-cmp_ok(scalar @sent, '>', 15, 'values of all kinds were asked for');
+cmp_ok(scalar @sent, '>', 15, 'values are sent');
 is(scalar(grep { exists $_->{headers}{'X-Evil'} } @sent), 0,
-	'no value becomes a header');
+	'no value adds a header');
 is(join("\n", grep { !m{^/v1/(?:people/search
 				|company/named-lists/[\w%.~@-]+\?includeArchived=true)$}x }
-		  map { $_->{target} } @sent), '', '... or another path');
+		  map { $_->{target} } @sent), '', '... or changes the path');
 is(scalar(grep { m{/\.{1,2}(?:/|$)} } map { $_->{target} } @sent), 0,
-	'... or a step up');
+	'... or adds a dot segment');
 
-# The same from HiBob: a cursor, a report's name, ids.
+# The same for values from HiBob: a cursor, the name of a report, ids.
 tell($plain, 'fault', { endpoint => '/bulk/people/work', times => 1, json => {
 	results => [], response_metadata => { next_cursor => "a/../b\r\nX-Evil: 1&c=d" } } });
 query_error($node, 'SELECT count(*) FROM bob.work_history');
 tell($plain, 'fault', { endpoint => '/company/reports/71001/download',
 	status => 202, body => '', headers => { Location => 'https://x/a/%2e%2e' } });
 is((query_error($node, 'SELECT count(*) FROM bob.report'))[0], 'HV000',
-	'a report whose name is another path');
+	'a report whose name would change the path: an error');
 tell($plain, 'fault', { endpoint => '/people/search', json => {
 	employees => [ map { { id => $_ } } "1\r\nX-Evil: 1", '..', '1/../2', '17' ] } });
 query_error($node, 'SELECT count(*) FROM bob.training');
 @sent = requests($plain);
 is(scalar(grep { exists $_->{headers}{'X-Evil'} } @sent), 0,
-	'nothing that HiBob says becomes a header');
+	'no value from HiBob adds a header');
 is(join(' ', map { $_->{target} } grep { $_->{method} eq 'GET' } @sent),
 	'/v1/bulk/people/work?limit=200 '
 	  . '/v1/bulk/people/work?limit=200&cursor=a%2F..%2Fb%0D%0AX-Evil%3A%201%26c%3Dd '
 	  . '/v1/company/reports/71001/download?format=csv&includeInfo=false '
-	  . '/v1/people/17/training', '... or another path');
+	  . '/v1/people/17/training', '... or changes the path');
 
 # ------------------------------------------------------------------------
-# One mapping, one connection; a change counts from the next statement on
+# Each user mapping has its own connection; changes take effect at once
 # ------------------------------------------------------------------------
 
 my $second = start_simulator(employees => 20);
@@ -498,8 +503,8 @@ $node->psql('postgres', 'SELECT count(*) FROM bob.people; SET ROLE reader;
 	SELECT count(*) FROM bob.people;', on_error_stop => 0);
 @sent = requests($plain);
 is(join(' ', map { $_->{credentials} } @sent), 'right wrong right',
-	'each role is itself');
-is($sent[0]{connection}, $sent[2]{connection}, '... on a connection of its own');
+	'each role uses its own credentials');
+is($sent[0]{connection}, $sent[2]{connection}, '... and its own connection');
 isnt($sent[0]{connection}, $sent[1]{connection}, '... and no other');
 
 my ($status, $out, $err) = $node->psql('postgres', qq{
@@ -521,8 +526,9 @@ my ($status, $out, $err) = $node->psql('postgres', qq{
 	ROLLBACK;
 	EXECUTE all_people;
 }, on_error_stop => 0);
-is($out, "500\n20\n20\n20\n500", 'ALTER SERVER counts at once, and its undoing');
-like($err, qr/^psql:\S+ ERROR:  28000:/, '... ALTER USER MAPPING too');
-unlike($err, qr/ERROR.*ERROR/s, '... and a cursor goes on where it was');
+is($out, "500\n20\n20\n20\n500",
+	'ALTER SERVER and its rollback take effect at once');
+like($err, qr/^psql:\S+ ERROR:  28000:/, '... ALTER USER MAPPING, too');
+unlike($err, qr/ERROR.*ERROR/s, '... an open cursor continues at its old server');
 
 done_testing();

@@ -1,5 +1,5 @@
-# What others distribute us by: META.json as PGXN wants it, the zip of
-# "make dist", one version everywhere, and no file that another one forgot.
+# Files for distributors: META.json for PGXN, the zip file of "make dist", the same
+# version in all files, and the same requirements in all packages.
 
 use strict;
 use warnings;
@@ -23,7 +23,7 @@ my %LICENSES = map { $_ => 1 } qw(agpl_3 apache_1_1 apache_2_0 artistic_1
 sub is_text { return defined $_[0] && !ref $_[0] && $_[0] =~ /\S/ }
 sub is_texts { return ref $_[0] eq 'ARRAY' && @{ $_[0] } && !grep { !is_text($_) } @{ $_[0] } }
 
-# What is wrong with a requirement of a version: "1.2.0" or ">= 1.2.0, < 2.0.0".
+# The invalid parts of a version requirement: "1.2.0" or ">= 1.2.0, < 2.0.0".
 sub bad_range
 {
 	my ($range) = @_;
@@ -31,7 +31,7 @@ sub bad_range
 	  split /\s*,\s*/, $range;
 }
 
-# All that is wrong with it.
+# All defects of META.json.
 sub meta_defects
 {
 	my ($meta) = @_;
@@ -120,24 +120,27 @@ foreach my $change ([ sub { delete $_[0]{abstract} }, 'no abstract' ],
 	my $changed = decode_json(slurp_file('META.json'));
 
 	$change->[0]->($changed);
-	is(join(', ', meta_defects($changed)), $change->[1], "... and not with: $change->[1]");
+	is(join(', ', meta_defects($changed)), $change->[1],
+		"... the check finds: $change->[1]");
 }
 
 # --- one version -----------------------------------------------------------
 
-# 1.0 is the version of the SQL objects, 1.0.0 that of a distribution.
+# The SQL objects have version 1.0, the distribution 1.0.0.
 my ($version) = slurp_file('hibob_fdw.control') =~ /^default_version = '(.*)'$/m;
 my $full = $meta->{version};
-like($full, qr/^\Q$version\E\.\d/, 'the version of the SQL objects is in it');
-is($meta->{provides}{hibob_fdw}{file}, "hibob_fdw--$version.sql", '... as META.json says');
-is($meta->{provides}{hibob_fdw}{version}, $full, '... and the extension has it');
+like($full, qr/^\Q$version\E\.\d/,
+	'the version of the distribution begins with that of the SQL objects');
+is($meta->{provides}{hibob_fdw}{file}, "hibob_fdw--$version.sql",
+	'... META.json names the script');
+is($meta->{provides}{hibob_fdw}{version}, $full, '... and the version');
 like(slurp_file('debian/changelog'), qr/\Ahibob-fdw \(\Q$full\E-\S+\)/, 'debian/changelog');
 like(slurp_file('packaging/hibob_fdw.spec'), qr/^Version:\s+\Q$full\E$/m, 'the RPM spec');
 like(slurp_file('CHANGELOG.md'), qr/^## \Q$version\E\b/m, 'CHANGELOG.md');
 like(slurp_file('src/hibob_fdw.c'), qr/^#define HIBOB_FDW_VERSION "\Q$version\E"$/m,
 	'the library');
 
-# --- what is needed, in one way everywhere ---------------------------------
+# --- the same requirements everywhere ----------------------------------------
 
 my ($curl, $json) = slurp_file('Makefile') =~ /'libcurl >= (\S+)' 'json-c >= (\S+)'/;
 is($meta->{prereqs}{runtime}{requires}{PostgreSQL}, '15.0.0', 'PostgreSQL for PGXN');
@@ -148,7 +151,7 @@ foreach my $file ('debian/control.in', 'debian/control')
 	like(slurp_file($file), qr/libjson-c-dev \(>= \Q$json\E\)/, '... and json-c');
 }
 is(slurp_file('debian/control'), slurp_file('debian/control.in') =~ s/PGVERSION/15/gr,
-	'debian/control is made from debian/control.in');
+	'debian/control is generated from debian/control.in');
 like(slurp_file('packaging/hibob_fdw.spec'), qr/^BuildRequires:.*libcurl-devel >= \Q$curl\E/m,
 	'the RPM spec: libcurl');
 like(slurp_file('packaging/hibob_fdw.spec'), qr/^BuildRequires:.*json-c-devel >= \Q$json\E/m,
@@ -174,19 +177,20 @@ SKIP:
 			unset MAKEFLAGS MAKELEVEL
 			make -s dist PG_CONFIG=/nowhere/pg_config PKG_CONFIG=false}, $clone ],
 		'>&', \$said) or diag($said);
-	ok(-s "$clone/$name.zip", 'make dist makes a zip, without a server or libraries');
+	ok(-s "$clone/$name.zip",
+		'make dist writes a zip file, without a server or libraries');
 	my ($list) = run_command([ 'python3', '-c', 'import sys, zipfile
 for name in zipfile.ZipFile(sys.argv[1]).namelist(): print(name)', "$clone/$name.zip" ]);
 	my @names = split /\n/, $list;
-	is(join(' ', grep { !m{^\Q$name\E/} } @names), '', '... with one directory');
+	is(join(' ', grep { !m{^\Q$name\E/} } @names), '', '... with one top directory');
 	my %there = map { s{^\Q$name\E/}{}r => 1 } @names;
 	is(join(' ', grep { !$there{$_} } qw(META.json Makefile README.md CHANGELOG.md
 				LICENSE hibob_fdw.control src/hibob_fdw.c sql/people.sql
 				expected/people.out test/simulator/__main__.py),
-			$meta->{provides}{hibob_fdw}{file}), '', '... that has what is needed');
+			$meta->{provides}{hibob_fdw}{file}), '', '... with all sources');
 	is(join(' ', grep { m{\.(?:o|so|bc|pyc)$|/\.git/} } @names), '',
-		'... and nothing that was built');
-	like($said // '', qr/^$/, '... without a word');
+		'... and no built files');
+	like($said // '', qr/^$/, '... without output');
 }
 
 # --- RPM and container -----------------------------------------------------
@@ -197,11 +201,11 @@ SKIP:
 	my ($out, $err) = run_command([ 'rpmspec', '-q', '--define', 'pgmajorversion 17',
 		'--queryformat', '%{name} %{version}\n', 'packaging/hibob_fdw.spec' ]);
 	like($out, qr/^hibob_fdw_17 \Q$full\E$/m, 'rpmspec reads the spec');
-	is($err, '', '... without a word');
+	is($err, '', '... without warnings');
 }
 my $container = slurp_file('packaging/Containerfile');
 like($container, qr/^ARG PG_MAJOR=(?:15|17|18)\n(?:.*\n)*?FROM postgres:\$\{PG_MAJOR\}/m,
-	'the container is the official image');
-unlike($container, qr{^FROM \S+\.\S+/}m, '... from whatever registry is at hand');
+	'the container uses the official image');
+unlike($container, qr{^FROM \S+\.\S+/}m, '... and names no registry');
 
 done_testing();

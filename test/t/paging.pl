@@ -1,5 +1,4 @@
-# Pages of bulk tables: LIMIT, the prefetch of the next page, and every page that
-# breaks.
+# Pages of bulk tables: LIMIT, the prefetch of the next page, and errors of pages.
 
 use strict;
 use warnings;
@@ -26,7 +25,7 @@ sub set_server
 	return;
 }
 
-# How often a plan says that HiBob was asked.
+# A number in the output of EXPLAIN.
 sub explained
 {
 	my ($what, $plan) = @_;
@@ -64,7 +63,7 @@ check_limit('LIMIT of distinct rows',
 	'SELECT DISTINCT is_current FROM bob.work_history LIMIT 3', 2, [ 200, 200 ]);
 check_limit('LIMIT 0', 'SELECT id FROM bob.work_history LIMIT 0', 0, []);
 
-# It ends the transfer of a single response, too.
+# LIMIT ends the transfer of a response.
 reset_simulator($sim, employees => 20000);
 is(query($node, 'SELECT count(*) FROM (SELECT full_name FROM bob.people LIMIT 5) x'),
 	'5', 'LIMIT of people');
@@ -76,8 +75,8 @@ cmp_ok($request->{bytes}, '<', 1_500_000, '... long before its end');
 # Prefetch
 # ------------------------------------------------------------------------
 
-# Row by row, 20 ms each: the next page is asked for before the first row is
-# used, and the one after it only when this page is.
+# With 20 ms for each row: the second page is requested before the first row is
+# used, and the third page only when the second page is used.
 query($node, q{CREATE FUNCTION slow(anyelement) RETURNS float VOLATILE
 	LANGUAGE plpgsql AS $$ BEGIN
 		PERFORM pg_sleep(0.02);
@@ -87,20 +86,20 @@ reset_simulator($sim, page_entries => 40);
 my @times = split /\n/,
   query($node, 'SELECT slow(id) FROM bob.work_history LIMIT 100 OFFSET 0');
 my @requests = requests($sim);
-is(scalar @times, 100, 'a hundred slow rows');
-is(scalar @requests, 3, '... of three pages');
-is($requests[0]{query}{limit}, 100, '... with the limit');
+is(scalar @times, 100, 'a hundred slow rows with LIMIT in the request');
+is(scalar @requests, 3, '... need three pages');
+is($requests[0]{query}{limit}, 100, '... the request has the limit');
 reset_simulator($sim, page_entries => 40);
 @times = split /\n/, query($node,
 	'SELECT slow(id) FROM (SELECT * FROM bob.work_history WHERE id > 0) AS w
 	  LIMIT 100');
 @requests = requests($sim);
-is(scalar @times, 100, 'a hundred slow rows of all');
-is(scalar @requests, 4, '... and a page ahead of the three that have them');
+is(scalar @times, 100, 'a hundred slow rows with a local condition');
+is(scalar @requests, 4, '... need three pages, and one more is prefetched');
 cmp_ok($requests[1]{time}, '<', $times[20],
-	'the second page is asked for while the first is used');
+	'the second page is requested while the first one is used');
 cmp_ok($requests[2]{time}, '<', $times[60],
-	'the third one while the second is used');
+	'the third page while the second one is used');
 cmp_ok($requests[2]{time}, '>=', $times[38] - 0.01, '... and not before');
 
 reset_simulator($sim, page_entries => 7);
@@ -108,10 +107,10 @@ my $explained = query($node,
 	'EXPLAIN (ANALYZE) SELECT count(*) FROM bob.salaries');
 is(explained('Requests', $explained), scalar requests($sim),
 	'EXPLAIN counts the requests');
-cmp_ok(explained('Requests', $explained), '>', 10, '... which are many');
+cmp_ok(explained('Requests', $explained), '>', 10, '... of which there are many');
 
 # ------------------------------------------------------------------------
-# Pages that break
+# Errors of pages
 # ------------------------------------------------------------------------
 
 my $ALL = 'SELECT count(*), count(DISTINCT (employee_id, id))
@@ -120,7 +119,7 @@ my $EVERY = query($node, 'SELECT count(*), count(DISTINCT (employee_id, id))
 	FROM expected.work_history');
 my $BULK_WORK = '/bulk/people/work';
 
-# The error, the words; the same session goes on.
+# Checks the error of a scan, and that it makes few requests.
 sub check_broken
 {
 	my ($name, $state, $words, $most) = @_;
@@ -128,7 +127,7 @@ sub check_broken
 	my $requests = () = requests($sim);
 
 	is_deeply([ states($err) ], [$state], "$name: SQLSTATE");
-	like($err, $words, "$name: words");
+	like($err, $words, "$name: message");
 	is($out, '', "$name: no rows");
 	cmp_ok($requests, '<=', $most, "$name: at most $most requests");
 	return;
@@ -138,7 +137,7 @@ reset_simulator($sim, repeat_cursor => JSON::PP::true, page_entries => 50);
 check_broken('the same cursor', 'HV000',
 	qr/DETAIL:  After 50 rows: the cursor.*has come before/, 5);
 
-# In the order of the keys' names the employee comes before the rows.
+# Sorted keys have the employee before the rows.
 sub page_of
 {
 	my ($next, @rows) = @_;
@@ -149,10 +148,10 @@ sub page_of
 }
 reset_simulator($sim);
 tell($sim, 'fault', [ map { page_of($_, 1) } ('A', 'B', 'C') x 20 ]);
-check_broken('a circle of three', 'HV000', qr/cursor.*has come before/, 12);
+check_broken('a cycle of three cursors', 'HV000', qr/cursor.*has come before/, 12);
 reset_simulator($sim);
 tell($sim, 'fault', [ map { page_of($_, 1) } 'x', 'y', ('A' .. 'J') x 6 ]);
-check_broken('a circle of ten, after two', 'HV000',
+check_broken('a cycle of ten cursors, after two', 'HV000',
 	qr/cursor.*has come before/, 45);
 reset_simulator($sim);
 tell($sim, 'fault', page_of(undef, 1));
@@ -161,17 +160,17 @@ tell($sim, 'fault', page_of('', 1));
 is(query($node, $ALL), '1|1', 'an empty cursor: one page');
 tell($sim, 'fault', [ page_of('a/b+c=%20&limit=1', 1), page_of(undef, 2) ]);
 requests($sim);
-is(query($node, $ALL), '2|2', 'a cursor with all kinds of characters');
+is(query($node, $ALL), '2|2', 'a cursor with special characters');
 is((requests($sim))[1]{query}{cursor}, 'a/b+c=%20&limit=1',
-	'... comes back as it was');
+	'... is sent back unchanged');
 tell($sim, 'fault', [ page_of(17, 1), page_of(undef, 2) ]);
 is(query($node, $ALL), '2|2', 'a cursor that is a number');
 reset_simulator($sim);
 tell($sim, 'fault', page_of({ a => 1 }, 1));
 check_broken('a cursor that is an object', 'HV000', qr/cursor.*not a text/, 1);
 
-# An empty page in the middle: the second request gets it, with another cursor
-# for the same place.
+# An empty page in the middle: the second response is empty and has another
+# cursor for the same position.
 reset_simulator($sim, page_entries => 50);
 my $first = hibob($sim, "$BULK_WORK?limit=200");
 my ($cursor) = $first =~ /"next_cursor":"([^"]+)"/;
@@ -183,13 +182,14 @@ requests($sim);
 is(query($node, $ALL), $EVERY, 'pages');
 my $pages = requests($sim);
 tell($sim, 'fault', { skip => 1, %{ page_of($same) } });
-is(query($node, $ALL), $EVERY, 'an empty page is no end');
-is(scalar requests($sim), $pages + 1, '... but one request more');
+is(query($node, $ALL), $EVERY, 'an empty page does not end the scan');
+is(scalar requests($sim), $pages + 1, '... which makes one more request');
 tell($sim, 'fault', page_of($same));
 is(query($node, "SELECT count(*) FROM bob.work_history"),
-	(split /\|/, $EVERY)[0] - 50, 'an empty page at the beginning, neither');
+	(split /\|/, $EVERY)[0] - 50,
+	'an empty first page does not end the scan');
 
-# Whatever happens to the second page.
+# Errors of the second page.
 foreach my $case (
 	[ 'no JSON', { status => 200, body => '{"results":[oops' }, 'HV000',
 		qr/not valid JSON/ ],
@@ -200,10 +200,10 @@ foreach my $case (
 	[ 'no results', { status => 200, json => { response_metadata => {} } },
 		'HV000', qr/expected shape/ ],
 	[ 'a web page', { html => JSON::PP::true }, 'HV000', qr/web page/ ],
-	# libcurl itself asks again, once, where it was a kept connection
+	# libcurl itself retries once on a reused connection
 	[ 'a reset', { reset => 'before_headers', times => 2 }, '08006',
 		qr/broke off/ ],
-	[ 'a reset amid', { reset => 5000 }, '08006', qr/broke off/ ],
+	[ 'a reset in the body', { reset => 5000 }, '08006', qr/broke off/ ],
 	[ 'too few bytes', { truncate => { after => 5000 } }, '08006',
 		qr/broke off/ ],
 	[ '500', { status => 500, body => '' }, 'HV000', qr/status 500/ ],
@@ -223,11 +223,11 @@ foreach my $case (
 	my ($out, $err) = session($node, "$ALL;\nALTER SERVER bob OPTIONS
 		(SET max_retries '0');\n$ALL;");
 	is_deeply([ states($err) ], [$state], "second page, $name: SQLSTATE");
-	like($err, $words, "second page, $name: words");
-	is($out, $EVERY, "second page, $name: then all rows");
+	like($err, $words, "second page, $name: message");
+	is($out, $EVERY, "second page, $name: the next query returns all rows");
 }
-# An answer that is there as soon as the next page is asked for ahead: every
-# request takes so long to send that its answer has come meanwhile.
+# A prefetched response that has arrived before the scan waits for it: sending
+# takes so long that the response has come meanwhile.
 sub build_slow_sender
 {
 	my $dir = PostgreSQL::Test::Utils::tempdir;
@@ -262,7 +262,7 @@ C
 	query($slow, q{CREATE FOREIGN TABLE bob.work_history (employee_id text,
 		id bigint) SERVER bob OPTIONS (resource 'work_history')});
 	reset_simulator($sim, page_entries => 50);
-	is(query($slow, $ALL), $EVERY, 'answers that are there at once');
+	is(query($slow, $ALL), $EVERY, 'responses that arrive at once');
 	foreach my $case ([ 401, '28000' ], [ 403, '42501' ], [ 404, 'HV00R' ],
 		[ 400, 'HV000' ], [ 302, 'HV000' ])
 	{
@@ -276,7 +276,7 @@ C
 					status => $status, body => $body });
 			my ($out, $err) = session($slow, $ALL);
 			is(join(' ', $out, states($err)), " $state",
-				"... with status $status and the body '$body'");
+				"... an error with status $status and the body '$body'");
 		}
 	}
 	$slow->stop;
@@ -292,15 +292,15 @@ foreach my $fault ({ status => 500, body => '' }, { reset => 'before_headers' },
 	tell($sim, 'fault', { endpoint => $BULK_WORK, skip => 1, times => 2,
 			%$fault });
 	my $plan = query($node, "EXPLAIN (ANALYZE) $ALL");
-	is(scalar requests($sim), $pages + 2, "second page tried again: $name");
-	cmp_ok(explained('Retries', $plan), '>', 0, '... as EXPLAIN says');
+	is(scalar requests($sim), $pages + 2, "second page, two retries: $name");
+	cmp_ok(explained('Retries', $plan), '>', 0, '... EXPLAIN shows retries');
 	tell($sim, 'fault', { endpoint => $BULK_WORK, skip => 1, times => 2,
 			%$fault });
-	is(query($node, $ALL), $EVERY, '... and all rows came');
+	is(query($node, $ALL), $EVERY, '... the scan returns all rows');
 }
 set_server('max_retries', 0);
 
-# A cursor of SQL that is closed amid a page.
+# An SQL cursor that is closed in the middle of a page.
 reset_simulator($sim, page_entries => 50);
 my ($out, $err) = session($node, qq{
 	BEGIN;
@@ -313,9 +313,9 @@ my ($out, $err) = session($node, qq{
 	COMMIT;
 	$ALL;
 });
-is($err, '', 'a cursor: no error');
+is($err, '', 'an SQL cursor: no error');
 is($out, join("\n", ('c') x 3, $EVERY, ('c') x 60, $EVERY, $EVERY),
-	'... and all rows');
+	'... all rows');
 tell($sim, 'fault', { endpoint => $BULK_WORK, skip => 1,
 		stall => { seconds => 20 } });
 ($out, $err) = session($node, qq{
@@ -327,7 +327,7 @@ tell($sim, 'fault', { endpoint => $BULK_WORK, skip => 1,
 	$ALL;
 	COMMIT;
 });
-is($err, '', 'a cursor with a stalled page ahead: no error');
+is($err, '', 'closing an SQL cursor while the next page stalls: no error');
 is($out, join("\n", ('c') x 3, $EVERY), '... and no wait');
 
 done_testing();

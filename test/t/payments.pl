@@ -1,4 +1,4 @@
-# The table payments: by employees in batches of 200, and by pay_date.
+# The table payments: employees in batches of 200, and conditions on pay_date.
 
 use strict;
 use warnings;
@@ -43,13 +43,14 @@ requests($sim);
 is(differences($node, 'SELECT * FROM bob.payments',
 		'SELECT * FROM expected.payments'), '', 'payments: all rows');
 my @requests = requests($sim);
-is((shift @requests)->{path}, '/v1/people/search', '... of the people found');
+is((shift @requests)->{path}, '/v1/people/search',
+	'... the first request finds the employees');
 my @batches = uniq map { join ',', @{ $_->{body}{filters}[0]{values} } }
   @requests;
 is_deeply([ sort { $a <=> $b } map { scalar split /,/ } @batches ],
-	[ 50, 200, 200 ], '... in batches');
+	[ 50, 200, 200 ], '... the others name them in batches');
 is_deeply([ sort map { split /,/ } @batches ], [ sort @all450 ],
-	'... with each once');
+	'... each of them once');
 is_deeply([ uniq map { $_->{body}{pagination}{limit} } @requests ], [200],
 	'... with the largest pages');
 
@@ -78,6 +79,6 @@ check_payments("employee_id IN ($three) AND pay_date >= '2025-01-01'",
 check_payments("employee_id IN ($three)", '');
 is(outcome($node, q{SELECT count(*) FROM bob.payments
 		WHERE pay_date >= '2026-06-01' AND pay_date < '2026-06-01'}), '0',
-	'payments within no time');
+	'payments in an empty range');
 
 done_testing();

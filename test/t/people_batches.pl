@@ -1,5 +1,6 @@
-# A very large company, read by ids and in batches: several at a time, within
-# the rate limit, and each employee once, whoever joins or leaves meanwhile.
+# The option batch_size: a large company is read by ids in batches, several at the
+# same time and within the rate limit, and each employee once, even if employees
+# join or leave meanwhile.
 
 use strict;
 use warnings;
@@ -24,7 +25,7 @@ sub batch_size
 	return;
 }
 
-# Starts anew, with people who are there later only.
+# Resets the simulator; these employees are hidden at first.
 sub start
 {
 	my (@hidden) = @_;
@@ -33,7 +34,7 @@ sub start
 	return;
 }
 
-# Who is not there any more, from the request after so many on.
+# After so many requests, these employees are hidden.
 sub change
 {
 	my ($skip, @hidden) = @_;
@@ -41,7 +42,7 @@ sub change
 	return;
 }
 
-# The numbers of the employees that came, one by one.
+# The numbers of the employees in the result.
 sub numbers
 {
 	return map { ($_ - employee_id(0)) / 37 } split /\n/, query($node, @_);
@@ -58,47 +59,47 @@ my $search = '/people/search';
 my $all = 'SELECT id FROM batches';
 
 # ----------------------------------------------------------------------------
-# Several at a time
+# Batches in parallel
 # ----------------------------------------------------------------------------
 
 start();
 tell($sim, 'fault', { endpoint => $search, skip => 1, times => undef,
 		stall => { seconds => 0.3 } });
 my $begin = time;
-is(scalar numbers($all), $PEOPLE, 'everybody');
+is(scalar numbers($all), $PEOPLE, 'all employees');
 my $took = time - $begin;
 my @made = requests($sim);
-is(scalar @made, 11, 'ids, and ten batches');
+is(scalar @made, 11, '... one request for the ids, and ten batches');
 is_deeply([ map { scalar @{ $_->{body}{filters}[0]{values} } } @made[ 1 .. 10 ] ],
 	[ (30) x 10 ], '... of thirty');
 my %connections = counts(map { $_->{connection} } @made[ 1 .. 10 ]);
-is(scalar keys %connections, 4, '... by four connections');
-cmp_ok($took, '<', 2.4, '... in less than one after the other takes');
-note sprintf 'ten batches that take 0.3 s each: %.2f s', $took;
+is(scalar keys %connections, 4, '... over four connections');
+cmp_ok($took, '<', 2.4, '... faster than one after another');
+note sprintf 'ten batches of 0.3 s each: %.2f s', $took;
 
-# A company that does not fill a batch has one.
+# Fewer employees than a batch.
 batch_size(200);
 start(11 .. $PEOPLE);
-is(scalar numbers($all), 10, 'fewer than a batch');
+is(scalar numbers($all), 10, 'fewer employees than a batch');
 is(scalar requests($sim), 2, '... two requests');
 start(1 .. $PEOPLE);
-is(scalar numbers($all), 0, 'nobody');
+is(scalar numbers($all), 0, 'no employees');
 is(scalar requests($sim), 1, '... no batch');
 batch_size(30);
 
-# LIMIT reads no more batches than are under way.
+# LIMIT starts no batches after those that are active.
 start();
 is(scalar numbers("$all LIMIT 5"), 5, 'LIMIT');
-cmp_ok(scalar requests($sim), '<', 8, '... leaves batches out');
+cmp_ok(scalar requests($sim), '<', 8, '... does not request all batches');
 
-# A rescan asks for nothing, nor does a second scan of the statement.
+# A rescan makes no requests, nor does a second scan of the statement.
 is(query($node, q{SET enable_material = off; SET enable_hashjoin = off;
 	SET enable_mergejoin = off; SELECT count(*) FROM batches a JOIN batches b
-	ON lower(a.id) = lower(b.id)}), $PEOPLE, 'joined with itself');
-is(scalar requests($sim), 11, '... the same requests');
+	ON lower(a.id) = lower(b.id)}), $PEOPLE, 'a self-join');
+is(scalar requests($sim), 11, '... makes the same requests');
 
 # ----------------------------------------------------------------------------
-# Who joins and who leaves
+# Employees who join or leave during the scan
 # ----------------------------------------------------------------------------
 
 my @joining = (10, 20, 150);
@@ -115,17 +116,17 @@ foreach my $size (30, 1, 200)
 	my %gone = map { $_ => 1 } @joining, @leaving, @late;
 
 	is_deeply([ grep { ($found{$_} // 0) != 1 } grep { !$gone{$_} } 1 .. $PEOPLE ],
-		[], "batches of $size: all who stay come once");
+		[], "batches of $size: all employees who stay, once");
 	is_deeply([ grep { $found{$_} } @joining, @leaving ], [],
-		'... and none who was not there all the time');
+		'... no employee who joins, or leaves before the batches');
 	is_deeply([ grep { ($found{$_} // 0) > 1 } @late ], [],
-		'... nor who left amid the batches, twice');
+		'... at most once an employee who leaves during the batches');
 	my @requests = requests($sim);
 	is(scalar @requests, 1 + int(($PEOPLE - @joining + $size - 1) / $size),
-		'... by so many requests');
+		'... with the expected number of requests');
 }
 
-# Somebody who becomes inactive meanwhile is no active employee any more.
+# An employee who becomes inactive during the scan is not in the result.
 batch_size(30);
 start();
 my @active = numbers("$all WHERE status = 'Active'");
@@ -134,20 +135,20 @@ tell($sim, 'fault', { endpoint => $search, skip => 1, config => { overrides =>
 			{ $active[5] => { 'internal.status' => 'Inactive' } } } });
 is_deeply([ numbers("$all WHERE status = 'Active' ORDER BY id") ],
 	[ sort { $a <=> $b } @active[ 0 .. 4, 6 .. $#active ] ],
-	'a status that changes meanwhile');
+	'a status that changes during the scan');
 
 # ----------------------------------------------------------------------------
-# The rate limit, faults, a cancel
+# The rate limit, errors, cancel
 # ----------------------------------------------------------------------------
 
 start();
 tell($sim, 'config', { rate_limits => { $search => 4 }, rate_window => 1 });
-is(scalar numbers($all), $PEOPLE, 'four requests a second');
+is(scalar numbers($all), $PEOPLE, 'a rate limit of four requests a second');
 my %status = counts(map { $_->{status} } requests($sim));
-is_deeply(\%status, { 200 => 11 }, '... none of which is refused');
+is_deeply(\%status, { 200 => 11 }, '... no request is refused');
 
-# An error amid an answer ends the request, too: it does not go on to count as
-# one that is under way.
+# An error in the middle of a response also ends the request: it no longer counts
+# as active for the rate limit.
 start();
 tell($sim, 'config', { rate_limits => { $search => 50 } });
 query($node, q{ALTER SERVER bob OPTIONS (ADD max_rate_limit_wait '0');
@@ -167,7 +168,7 @@ foreach my $fault ([ '08006', reset => 1000 ], [ 'HV000', status => 400 ],
 	start();
 	tell($sim, 'fault', { endpoint => $search, skip => 6, @keys });
 	is((query_error($node, "SELECT count(*) FROM batches"))[0], $state,
-		"a batch fails: $state");
+		"an error of a batch: $state");
 }
 
 start();
@@ -175,9 +176,9 @@ tell($sim, 'fault', { endpoint => $search, skip => 4, times => undef,
 		stall => { seconds => 30 } });
 $begin = time;
 is((query_error($node, q{SET statement_timeout = '500ms';
-	SELECT count(*) FROM batches}))[0], '57014', 'cancelled amid the batches');
-cmp_ok(time - $begin, '<', 5, '... at once');
+	SELECT count(*) FROM batches}))[0], '57014', 'a timeout during the batches');
+cmp_ok(time - $begin, '<', 5, '... takes effect in time');
 start();
-is(scalar numbers($all), $PEOPLE, '... and then everybody');
+is(scalar numbers($all), $PEOPLE, '... the next query returns all employees');
 
 done_testing();

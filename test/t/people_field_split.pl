@@ -1,5 +1,5 @@
 # Tables of people with more fields than a request may have: the fields are split
-# into several requests, and the rows are those of one.
+# into several requests, and each row has all of them.
 
 use strict;
 use warnings;
@@ -24,7 +24,7 @@ reset_simulator($sim, extra_custom_fields => 450);
 my %extra = map { $_->{name} => $_->{id} }
   grep { $_->{name} =~ /^Extra \d+$/ }
   @{ decode_json(hibob($sim, '/company/people/fields')) };
-is(scalar keys %extra, 450, '450 fields of the account');
+is(scalar keys %extra, 450, 'the account has 450 custom fields');
 query($node, 'CREATE TABLE extra AS SELECT * FROM (VALUES '
 	  . join(',', map { "($_, '" . $extra{"Extra $_"} . q{')} } 1 .. 450)
 	  . q{) AS v (n, field);
@@ -44,28 +44,29 @@ my $concat = 'concat_ws($$|$$, ' . join(', ', map {
 query($node, "CREATE TABLE expected.wide AS SELECT id, $concat AS everything
 	FROM bob.low JOIN bob.high USING (id)");
 cmp_ok(query($node, 'SELECT min(length(everything)) FROM expected.wide'), '>',
-	450 * 2, 'all have values');
+	450 * 2, 'all fields have values');
 requests($sim);
 is(differences($node, "SELECT id, $concat FROM bob.wide",
-		'SELECT * FROM expected.wide'), '', 'a wide table: the same as two');
+		'SELECT * FROM expected.wide'), '',
+	'a wide table has the rows of two narrow ones');
 my @requests = requests($sim);
-is(scalar @requests, 3, '... by a search for who, and two for the fields');
+is(scalar @requests, 3, '... one request for the ids, and two for the fields');
 cmp_ok(max(map { scalar @{ $_->{body}{fields} } } @requests), '<=', 400,
-	'... of at most 400');
+	'... with at most 400 fields each');
 is(query($node, 'SELECT count(*) FROM bob.wide WHERE e1 IS NULL OR e450 IS NULL'),
-	'0', '... with all of their fields');
+	'0', 'no field is missing');
 requests($sim);
 is(differences($node, "SELECT id, $concat FROM bob.wide WHERE id IN ($three)",
 		"SELECT * FROM expected.wide WHERE id IN ($three)"), '',
-	'three of its rows');
+	'three rows');
 @requests = requests($sim);
-is(scalar @requests, 2, '... by two requests');
+is(scalar @requests, 2, '... two requests');
 is_deeply([ map { $_->{body}{filters}[0]{values} } @requests ],
-	[ ([ map { s/'//gr } @three ]) x 2 ], '... for them');
+	[ ([ map { s/'//gr } @three ]) x 2 ], '... for these employees');
 is(differences($node, "SELECT id, $concat FROM bob.wide WHERE id = $three[1]",
 		"SELECT * FROM expected.wide WHERE id = $three[1]"), '', 'one row');
 
-# Somebody who is in one answer only: in the second one, or the first one.
+# An employee who is in only one of the two responses.
 foreach my $answer (0, 1)
 {
 	reset_simulator($sim, extra_custom_fields => 450);
@@ -81,14 +82,14 @@ foreach my $answer (0, 1)
 			status => 200, json => $body });
 	is(differences($node, "SELECT id, $concat FROM bob.wide WHERE id IN ($three)",
 			'SELECT * FROM expected.wide WHERE id IN (' . join(',', @left) . ')'),
-		'', "who is missing from answer $answer is left out");
+		'', "an employee who is missing in response $answer is left out");
 }
 reset_simulator($sim, extra_custom_fields => 450);
 tell($sim, 'fault', { endpoint => '/people/search', skip => 2, status => 403,
 		body => '' });
 my ($out, $err) = session($node, "SELECT count($concat) FROM bob.wide;
 	SELECT count($concat) FROM bob.wide");
-is_deeply([ states($err) ], ['42501'], 'an error of the second part');
-is($out, $PEOPLE, '... and the session goes on');
+is_deeply([ states($err) ], ['42501'], 'an error of the second request');
+is($out, $PEOPLE, '... the session continues');
 
 done_testing();

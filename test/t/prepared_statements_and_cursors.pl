@@ -1,5 +1,5 @@
-# Prepared statements, cursors, subtransactions: what lasts longer than one
-# query of a session.
+# Prepared statements with custom and generic plans, cursors, and
+# subtransactions.
 
 use strict;
 use warnings;
@@ -13,8 +13,8 @@ my $node = new_cluster('statements');
 
 add_server($node, 'bob', $sim, q{max_retries '0', read_timeout '1s'});
 
-# Eight times: five custom plans, then the generic one; or, where the planner
-# keeps to custom plans, the generic one from the first.
+# Each statement runs eight times: with five custom plans and then the generic
+# one, or with the plan that plan_cache_mode forces.
 my @people = map { [ split /\|/ ] } split /\n/, query($node,
 	q{SELECT id, lower(email), email FROM bob.people
 	   WHERE email = lower(email) ORDER BY id LIMIT 8});
@@ -39,7 +39,7 @@ sub check_prepared
 	is($plans, $PLANS{$mode}, "$name: plans ($mode)");
 	is_deeply(\@lines, $expected, "$name: the rows");
 	is_deeply([ map { $seen->($_) } requests($sim) ], $values,
-		"$name: pushed down each time");
+		"$name: each request has the condition");
 	return;
 }
 
@@ -67,7 +67,7 @@ check_prepared('ids',
 	[ (3) x 8 ], \&array_of_filter, $_)
   foreach 'force_generic_plan', 'force_custom_plan';
 
-# A plan for parameters that nobody has given a value yet asks nothing.
+# A generic plan without parameter values makes no requests.
 SKIP:
 {
 	skip 'EXPLAIN (GENERIC_PLAN) is new in PostgreSQL 16', 3
@@ -80,10 +80,10 @@ SKIP:
 		like($plan, qr/HiBob Request: .*"operator":"equals","values":\["\$1"\]/,
 			"generic plan: $condition");
 	}
-	is(scalar requests($sim), 0, '... asked nothing');
+	is(scalar requests($sim), 0, '... without requests');
 }
 
-# A cursor that is closed early reads no more, and its session goes on.
+# A cursor that is closed early stops reading, and the session continues.
 tell($sim, 'reset');
 my ($out, $err) = session($node, q{
 	BEGIN;
@@ -103,7 +103,7 @@ my ($out, $err) = session($node, q{
 is($err, '', 'cursors: no error');
 is($out, "d\n500\nd\n500\n500", 'cursors: the rows');
 
-# The answer behind a cursor is a stalled one: closing it does not wait.
+# Closing a cursor does not wait for a stalled response.
 tell($sim, 'fault', { endpoint => '*',
 	stall => { seconds => 20, after => 20000 } });
 ($out, $err) = session($node, q{
@@ -115,10 +115,11 @@ tell($sim, 'fault', { endpoint => '*',
 	COMMIT;
 	SELECT count(*) FROM bob.people;
 });
-is($err, '', 'closed amid an answer: no error');
-is($out, "c\nc\n500", 'closed amid an answer: the session goes on');
+is($err, '', 'closed in the middle of a response: no error');
+is($out, "c\nc\n500", '... the session continues');
 
-# Two of three turns of a loop fail, one of them within an answer.
+# Two of three iterations of a loop fail, one of them in the middle of a
+# response.
 tell($sim, 'reset');
 tell($sim, 'fault', [ map { { endpoint => '*', %$_ } } (
 	{ reset => 20000 }, { status => 500, body => '' }, { framing => 'chunked' }
@@ -145,9 +146,9 @@ query($node, q{
 });
 is(query($node, 'SELECT loop()'), '20', 'subtransactions: twenty failures');
 is(query($node, 'SELECT count(*), min(people), max(people) FROM kept'),
-	'10|496|496', '... of which no row is left');
+	'10|496|496', '... their changes are rolled back');
 
-# An error amid the answer of one scan, while another one is open.
+# An error in the middle of one scan, while another scan is open.
 tell($sim, 'reset');
 ($out, $err) = session($node, q{
 	BEGIN;
@@ -162,7 +163,7 @@ tell($sim, 'reset');
 	COMMIT;
 });
 is_deeply([ $err =~ /ERROR:  ([0-9A-Z]{5}):/g ], ['22012'],
-	'rolled back to a savepoint: the one error');
-is($out, "outside\n500", '... and the scan outside goes on');
+	'ROLLBACK TO SAVEPOINT after an error');
+is($out, "outside\n500", '... the outer scan continues');
 
 done_testing();

@@ -1,5 +1,5 @@
-# Which role may do what: whose user mapping a query uses, who may read options
-# and tokens, and who may call which function.
+# Privileges: the user mapping that a query uses, the roles that can read options
+# and tokens, and the roles that can call each function.
 
 use strict;
 use warnings;
@@ -14,10 +14,10 @@ my $node = new_cluster('privileges');
 add_server($node, 'bob', $sim, q{max_retries '0'});
 
 # ------------------------------------------------------------------------
-# Whose user mapping a query uses
+# The user mapping of a query
 # ------------------------------------------------------------------------
 
-# A view uses the mapping of its owner, a function that of its caller.
+# A view uses the user mapping of its owner.
 query($node, q{
 	CREATE ROLE reader LOGIN;
 	CREATE ROLE stranger LOGIN;
@@ -28,17 +28,17 @@ query($node, q{
 		OPTIONS (service_user_id 'SERVICE-1', token 'of the reader');
 });
 is(query($node, 'SET ROLE reader; SELECT count(*) FROM roster'), '500',
-	'a view is read with the mapping of its owner');
+	'a view uses the user mapping of its owner');
 my ($state, $message) =
   query_error($node, 'SET ROLE reader; SELECT count(*) FROM bob.people');
-is($state, '28000', 'the table itself with that of the reader');
-like($message, qr/user "reader"/, '... whose name the message has');
+is($state, '28000', 'a query of the table uses that of the role');
+like($message, qr/user "reader"/, '... the message names the role');
 is((query_error($node, 'SET ROLE stranger; SELECT count(*) FROM roster'))[0],
-	'42501', 'a stranger may not read');
+	'42501', 'a role without SELECT gets an error');
 is(query($node, q{SET ROLE reader;
 	SELECT count(*) FROM pg_user_mappings
 	 WHERE umoptions::text LIKE '%canary%'}), '0',
-	'and a reader does not see the token');
+	'a role with SELECT does not see the token');
 
 query($node, q{
 	DROP OWNED BY reader, stranger;
@@ -46,7 +46,7 @@ query($node, q{
 	DROP ROLE reader, stranger});
 
 # ------------------------------------------------------------------------
-# Who may read what
+# Tokens and functions
 # ------------------------------------------------------------------------
 
 query($node, qq{
@@ -78,23 +78,24 @@ foreach my $role (sort keys %may_see)
 		SELECT coalesce(string_agg(t, ',' ORDER BY t), '') FROM (
 			SELECT split_part(unnest(umoptions), 'token=', 2) AS t
 			  FROM pg_user_mappings) AS options WHERE t <> ''"),
-		$may_see{$role}, "tokens that $role sees in pg_user_mappings");
+		$may_see{$role}, "the tokens that $role sees in pg_user_mappings");
 	is((query_error($node, "SET ROLE $role; SELECT * FROM pg_user_mapping"))[0],
-		'42501', "... and $role does not see the catalog");
+		'42501', "... $role cannot read pg_user_mapping");
 	is(query($node, "SET ROLE $role;
 		SELECT count(*) FROM information_schema.user_mapping_options
 		 WHERE option_name = 'token' AND option_value <> ''
 		   AND option_value <> '$may_see{$role}'"), '0',
-		'... nor more in the information schema');
+		'... and sees no other token in the information schema');
 }
 is(query($node, 'SELECT count(*) FROM pg_user_mappings
-	 WHERE umoptions::text LIKE $$%token=%$$'), '3', 'a superuser sees all');
+	 WHERE umoptions::text LIKE $$%token=%$$'), '3', 'a superuser sees all tokens');
 is(query($node, 'SET ROLE stranger; SELECT count(*) FROM pg_foreign_server
-	 WHERE srvoptions IS NOT NULL'), '1', 'options of a server are for everybody');
+	 WHERE srvoptions IS NOT NULL'), '1',
+	'all roles can read the options of a server');
 
-# The role for analysts: its mapping works, and it cannot read it.
+# A role for analysts can use its mapping and cannot read it.
 is(query($node, 'SET ROLE analyst; SELECT count(*) FROM bob.people'), '500',
-	'a mapping works without USAGE on the server');
+	'a user mapping works without USAGE on the server');
 requests($sim);
 my %refused = (
 	stranger => [
@@ -125,36 +126,39 @@ foreach my $role (sort keys %refused)
 	foreach my $sql (@{ $refused{$role} })
 	{
 		is((query_error($node, "SET ROLE $role; $sql"))[0], '42501',
-			"$role may not: " . $sql =~ s/\s+/ /gr);
+			"$role is not allowed: " . $sql =~ s/\s+/ /gr);
 	}
 }
 is((query_error($node, 'GRANT EXECUTE ON FUNCTION hibob_fdw_status TO stranger;
 	SET ROLE stranger; SELECT * FROM hibob_fdw_status($$bob$$)'))[0], '42501',
-	'the function of a server takes USAGE on it, too');
+	'hibob_fdw_status() also needs USAGE on the server');
 is(query($node, 'SET ROLE stranger; SELECT count(*) FROM hibob_fdw_status()'),
-	'0', '... or leaves it out');
+	'0', '... or omits the server');
 is(query($node, 'SET ROLE stranger;
 	SELECT count(*) FROM hibob_fdw_get_connections(), hibob_fdw_version();
-	SELECT hibob_fdw_disconnect_all()'), "0\nf", 'the harmless ones are for all');
-is(scalar requests($sim), 0, 'nothing of all that has reached HiBob');
+	SELECT hibob_fdw_disconnect_all()'), "0\nf",
+	'all roles can call functions of their own session');
+is(scalar requests($sim), 0, 'none of these calls makes a request');
 query($node, 'REVOKE EXECUTE ON FUNCTION hibob_fdw_status FROM stranger');
 
-# Every function and view, and why it is for whom, but for its owner.
+# Each function and view: the grantees except the owner, and why.
 my %for_whom = (
 	'hibob_fdw_handler()' => 'PUBLIC: only the server can call it',
-	'hibob_fdw_validator(text[],oid)' => 'PUBLIC: looks at its arguments, no more',
-	'hibob_fdw_version()' => 'PUBLIC: what runs here',
-	'hibob_fdw_get_connections()' => 'PUBLIC: of the own session',
-	'hibob_fdw_disconnect(name)' => 'PUBLIC: of the own session',
-	'hibob_fdw_disconnect_all()' => 'PUBLIC: of the own session',
-	'hibob_fdw_status(name)' => 'nobody: asks HiBob',
-	'hibob_fdw_comment_columns(name)' => 'nobody: asks HiBob, changes comments',
-	'hibob_fdw_statistics()' => 'PUBLIC: of the own session',
-	'hibob_fdw_statistics' => 'PUBLIC: of the own session',
-	'hibob_fdw_statistics_reset()' => 'PUBLIC: of the own session',
-	'hibob_fdw_cluster_statistics()' => 'pg_read_all_stats: of all sessions',
-	'hibob_fdw_cluster_statistics' => 'pg_read_all_stats: of all sessions',
-	'hibob_fdw_cluster_statistics_reset()' => 'nobody: of all sessions',
+	'hibob_fdw_validator(text[],oid)' => 'PUBLIC: checks its arguments only',
+	'hibob_fdw_version()' => 'PUBLIC: versions',
+	'hibob_fdw_get_connections()' => 'PUBLIC: own session',
+	'hibob_fdw_disconnect(name)' => 'PUBLIC: own session',
+	'hibob_fdw_disconnect_all()' => 'PUBLIC: own session',
+	'hibob_fdw_status(name)' => 'nobody: makes requests',
+	'hibob_fdw_columns(name)' => 'PUBLIC: columns and options of tables',
+	'hibob_fdw_metadata(name,text)' => 'PUBLIC: needs USAGE and a user mapping',
+	'hibob_fdw_comment_columns(name)' => 'nobody: makes requests, sets comments',
+	'hibob_fdw_statistics()' => 'PUBLIC: own session',
+	'hibob_fdw_statistics' => 'PUBLIC: own session',
+	'hibob_fdw_statistics_reset()' => 'PUBLIC: own session',
+	'hibob_fdw_cluster_statistics()' => 'pg_read_all_stats: all sessions',
+	'hibob_fdw_cluster_statistics' => 'pg_read_all_stats: all sessions',
+	'hibob_fdw_cluster_statistics_reset()' => 'nobody: all sessions',
 );
 is(query($node, q{
 	WITH own AS (
@@ -177,9 +181,9 @@ is(query($node, q{
 		ORDER BY object COLLATE "C")
 	  FROM objects}),
 	join("\n", map { "$_ " . $for_whom{$_} =~ s/:.*//r } sort keys %for_whom),
-	'who may use which function and view, and there is none but these');
+	'the privileges of all functions and views');
 is(query($node, q{SELECT count(*) FROM pg_foreign_data_wrapper
 	 WHERE fdwname = 'hibob_fdw' AND fdwacl IS NULL}), '1',
-	'nobody may make servers until told');
+	'only superusers can create servers by default');
 
 done_testing();

@@ -1,10 +1,11 @@
-# Thousands of queries made at random, asked of foreign tables and of copies of
-# what they show: the rows have to be the same, whatever was pushed down, looked
-# up, shared, batched or kept.
+# Thousands of random queries of foreign tables and of local copies: the rows have
+# to be the same, with remote conditions, parameterized scans, shared and cached
+# results, and batches.
 #
-# Once with a seed that stays, and once with one of the day that is printed:
-#   HIBOB_TEST_SEED=7 HIBOB_TEST_QUERIES=50000   instead of the latter, and how
-#   many queries then
+# One run has a fixed seed, the other one a random seed, which is printed.
+# HIBOB_TEST_SEED and HIBOB_TEST_QUERIES set the random seed and its number of
+# queries:
+#   HIBOB_TEST_SEED=7 HIBOB_TEST_QUERIES=50000
 
 use strict;
 use warnings;
@@ -21,7 +22,7 @@ my $QUERIES = 1500;
 my $BATCH = 250;
 my $PEOPLE = 150;
 
-# People as HiBob might have them, who are hard to ask for.
+# Employees with unusual values.
 my %odd = (40 => undef, 41 => '', 42 => 'BIG.Letters42@EXAMPLE.com',
 	43 => 'q\'uote"43@example.com', 44 => 'back\\slash44@example.com',
 	45 => 'per%2Fcent45@example.com', 46 => 'blank 46@example.com',
@@ -32,7 +33,7 @@ $overrides{60} = { 'work.department' => undef, 'work.isManager' => undef,
 	'root.fullName' => '', 'work.startDate' => undef };
 
 my $sim = start_simulator(employees => $PEOPLE);
-my $node = new_cluster('differential', "jit = off\nwork_mem = '256kB'");
+my $node = new_cluster('random_queries', "jit = off\nwork_mem = '256kB'");
 tell($sim, 'config', { overrides => \%overrides });
 
 # ----------------------------------------------------------------------------
@@ -53,9 +54,9 @@ my $columns = q{(id text NOT NULL, email text, full_name text, department text,
 	id_n bigint OPTIONS (field 'root.id'), employee_number bigint,
 	direct_reports int, weekly_hours numeric, fte numeric, is_manager boolean,
 	start_date date, termination_date date, created_at timestamp)};
-my %tables = (plain => [ 'bob', '' ], looked_up => [ 'cheap', '' ],
+my %tables = (plain => [ 'bob', '' ], parameterized => [ 'cheap', '' ],
 	batches => [ 'bob', q{, batch_size '40'} ],
-	kept => [ 'bob', q{, cache_ttl '1min'} ],
+	cached => [ 'bob', q{, cache_ttl '1min'} ],
 	active => [ 'bob', q{, show_inactive 'false'} ], another => [ 'other', '' ]);
 
 foreach my $name (sort keys %tables)
@@ -75,7 +76,7 @@ query($node, q{
 	CREATE VIEW accounts AS SELECT * FROM plain UNION ALL SELECT * FROM another;
 	CREATE VIEW accounts_copy AS SELECT * FROM copy UNION ALL SELECT * FROM copy;
 	CREATE VIEW guarded WITH (security_barrier) AS
-		SELECT * FROM looked_up WHERE status = 'Active';
+		SELECT * FROM parameterized WHERE status = 'Active';
 	CREATE TABLE licence AS SELECT 'app ' || n % 20 AS app,
 		CASE WHEN n % 11 <> 0 THEN c.id END AS person,
 		CASE n % 4 WHEN 0 THEN upper(c.email) WHEN 1 THEN lower(c.email)
@@ -86,9 +87,9 @@ query($node, q{
 	ANALYZE copy, history_copy, licence;
 });
 
-# What is asked, of which table, and of which copy.
-my @pairs = map { [ split / / ] } ('plain copy') x 4, ('looked_up copy') x 4,
-  ('batches copy') x 2, ('kept copy') x 2, 'active active_copy',
+# The foreign tables and their copies.
+my @pairs = map { [ split / / ] } ('plain copy') x 4,
+  ('parameterized copy') x 4, ('batches copy') x 2, ('cached copy') x 2, 'active active_copy',
   'accounts accounts_copy', 'guarded active_copy';
 my @settings = ('', '', '', 'enable_hashjoin=off', 'enable_nestloop=off',
 	'enable_hashjoin=off,enable_mergejoin=off', 'enable_material=off,enable_hashjoin=off',
@@ -104,17 +105,17 @@ foreach my $column (qw(id email full_name department site manager_id status star
 }
 
 # ----------------------------------------------------------------------------
-# Asking
+# Queries
 # ----------------------------------------------------------------------------
 
 query($node, q{
 	CREATE TABLE differs (query text, got text, expected text);
 	CREATE TABLE tally (queries bigint, rows bigint, errors bigint);
-	CREATE TABLE asked (n int, settings text, kind text, query text,
+	CREATE TABLE random_query (n int, settings text, kind text, query text,
 		foreign_query text, copy_query text, rest text[]);
 
-	-- A query's rows as a text; the SQLSTATE of its error.
-	CREATE FUNCTION answer(kind text, query text) RETURNS text LANGUAGE plpgsql AS $$
+	-- The rows of a query as text, or the SQLSTATE of its error.
+	CREATE FUNCTION result(kind text, query text) RETURNS text LANGUAGE plpgsql AS $$
 	DECLARE
 		result text;
 	BEGIN
@@ -126,8 +127,8 @@ query($node, q{
 		RETURN 'error ' || SQLSTATE;
 	END $$;
 
-	-- The same for each of the arguments.
-	CREATE FUNCTION answers(query text, type text, arguments text[]) RETURNS text
+	-- The same of a prepared statement, for each list of arguments.
+	CREATE FUNCTION results(query text, type text, arguments text[]) RETURNS text
 	LANGUAGE plpgsql AS $$
 	DECLARE
 		result text;
@@ -148,42 +149,42 @@ query($node, q{
 		RETURN result;
 	END $$;
 
-	-- What is not as in the copy; null if nothing.
-	CREATE FUNCTION compare(a asked, OUT got text, OUT expected text)
+	-- The results of the foreign table and of the copy.
+	CREATE FUNCTION compare(a random_query, OUT got text, OUT expected text)
 	LANGUAGE plpgsql AS $$
 	BEGIN
 		CASE a.kind
 			WHEN 'prepared' THEN
-				got := answers(a.foreign_query, a.rest[1], a.rest[2:]);
-				expected := answers(a.copy_query, a.rest[1], a.rest[2:]);
+				got := results(a.foreign_query, a.rest[1], a.rest[2:]);
+				expected := results(a.copy_query, a.rest[1], a.rest[2:]);
 			WHEN 'limited' THEN
-				got := answer('rows', 'SELECT count(*) FROM (' || a.foreign_query
+				got := result('rows', 'SELECT count(*) FROM (' || a.foreign_query
 					|| ' ' || a.rest[1] || ') x');
-				expected := answer('rows', 'SELECT count(*) FROM (' || a.copy_query
+				expected := result('rows', 'SELECT count(*) FROM (' || a.copy_query
 					|| ' ' || a.rest[1] || ') x');
-				-- Which rows they are is open, but not whose.
+				-- LIMIT may return any rows, but only rows of the query.
 				IF got = expected AND got NOT LIKE 'error%' THEN
-					got := got || answer('rows', format(
+					got := got || result('rows', format(
 						'SELECT * FROM (SELECT x::text FROM (%s %s) x) x EXCEPT ALL '
 						'SELECT y::text FROM (%s) y', a.foreign_query, a.rest[1],
 						a.copy_query));
 				END IF;
 			ELSE
-				got := answer(a.kind, a.foreign_query);
-				expected := answer(a.kind, a.copy_query);
+				got := result(a.kind, a.foreign_query);
+				expected := result(a.kind, a.copy_query);
 		END CASE;
 	END $$;
 
-	-- Some lines that one text has and the other has not.
+	-- Some lines that only one of two texts contains.
 	CREATE FUNCTION more_lines(a text, b text) RETURNS text AS $$
 		SELECT left(coalesce(string_agg(line, E'\n'), 'the same lines'), 500) FROM (
 			SELECT string_to_table(a, E'\n') AS line
 			EXCEPT ALL SELECT string_to_table(b, E'\n')) x
 	$$ LANGUAGE sql;
 
-	CREATE PROCEDURE ask_all() LANGUAGE plpgsql AS $$
+	CREATE PROCEDURE run_all() LANGUAGE plpgsql AS $$
 	DECLARE
-		a asked;
+		a random_query;
 		got text;
 		expected text;
 		setting text;
@@ -191,7 +192,7 @@ query($node, q{
 		rows bigint := 0;
 		errors bigint := 0;
 	BEGIN
-		FOR a IN SELECT * FROM asked ORDER BY asked.n LOOP
+		FOR a IN SELECT * FROM random_query q ORDER BY q.n LOOP
 			FOREACH setting IN ARRAY string_to_array(a.settings, ',') LOOP
 				PERFORM set_config(split_part(setting, '=', 1),
 					split_part(setting, '=', 2), false);
@@ -216,7 +217,7 @@ sub csv
 	return join(',', map { '"' . s/"/""/gr . '"' } @_) . "\n";
 }
 
-sub ask
+sub run
 {
 	my ($seed, $n) = @_;
 	my @queries = random_queries($seed, $n, \%values);
@@ -238,11 +239,11 @@ sub ask
 				$query =~ s/\{p\}/$copy/gr =~ s/\{h\}/history_copy/gr, $rest);
 		}
 		close $out;
-		# HiBob may find more than was asked for.
+		# HiBob may return more rows than the request names.
 		tell($sim, 'config', { email_filter_ignores_case =>
 			  $i / $BATCH % 2 ? JSON::PP::true : JSON::PP::false });
-		query($node, qq{TRUNCATE asked; COPY asked FROM '$file' (FORMAT csv);
-			CALL ask_all()});
+		query($node, qq{TRUNCATE random_query;
+			COPY random_query FROM '$file' (FORMAT csv); CALL run_all()});
 	}
 	return split /\|/, query($node,
 		'SELECT sum(queries), sum(rows), sum(errors) FROM tally');
@@ -252,14 +253,14 @@ sub check
 {
 	my ($name, $seed, $n) = @_;
 	my $start = time;
-	my ($asked, $rows, $errors) = ask($seed, $n);
+	my ($queries, $rows, $errors) = run($seed, $n);
 
-	is($asked, $n, "$name seed: all queries asked");
+	is($queries, $n, "$name seed: all queries ran");
 	is(query($node, q{SELECT query || E'\nmore:    ' || got || E'\nmissing: ' || expected
 		FROM differs LIMIT 5}), '', '... with the same rows');
-	cmp_ok($rows, '>', $n, '... and there were some');
-	cmp_ok($errors, '<', $n / 20, '... and hardly an error');
-	note "seed $seed: $asked queries, $rows rows, $errors errors, "
+	cmp_ok($rows, '>', $n, '... on average more than one row');
+	cmp_ok($errors, '<', $n / 20, '... and few errors');
+	note "seed $seed: $queries queries, $rows rows, $errors errors, "
 	  . query($node, 'SELECT count(*) FROM differs') . ' differ; '
 	  . (time - $start) . ' s';
 	return;

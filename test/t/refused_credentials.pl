@@ -1,6 +1,6 @@
-# Credentials that HiBob refuses: one request, whatever the session does with
-# them, until the user mapping is altered.  Once with sessions that are on their
-# own, and once with the library preloaded, where they share what they know.
+# Credentials that HiBob refuses: one request, for any statements, until the user
+# mapping is altered.  Tested without the library preloaded, where sessions do not
+# share what they know, and with it.
 
 use strict;
 use warnings;
@@ -30,28 +30,28 @@ sub check_replaced
 		  . "SELECT 'replaced';\n"
 		  . 'ALTER USER MAPPING FOR CURRENT_USER SERVER bob '
 		  . "OPTIONS (SET token 'regenerated-canary');\n$COUNT");
-	is_deeply([ states($err) ], [ ('28000') x 3 ], 'refused three times');
+	is_deeply([ states($err) ], [ ('28000') x 3 ], 'three errors');
 	like($err, qr/Token does not match.*HINT:.*ALTER USER MAPPING/s,
-		'... with the words and the way out');
-	is($out, "replaced\n$EMPLOYEES", '... and not after the new token');
+		'... with a message and a hint');
+	is($out, "replaced\n$EMPLOYEES", '... no error with the new token');
 	is_deeply([ map { $_->{status} } requests($sim) ], [ 401, 200 ],
-		'HiBob has seen the old token once');
+		'... the old token was sent once');
 	is_deeply([ grep { /regenerated-canary/ } split /\n/, slurp_file($node->logfile) ],
-		[], 'the new token is not in the log');
+		[], '... the new token is not in the log');
 	return;
 }
 
-# One 401 is one request, until the mapping is altered.
+# There is one request, until the user mapping is altered.
 sub check_refused
 {
 	my ($name, $node, $shared) = @_;
 	my $append = join(' UNION ALL ', ('(SELECT id FROM bob.people)') x 2,
 		'(SELECT employee_id FROM bob.work)') . ';';
-	my $lanes = 'SELECT count(*) FROM bob.training WHERE employee_id = ANY
+	my $parallel = 'SELECT count(*) FROM bob.training WHERE employee_id = ANY
 		((SELECT array_agg(id) FROM few)::text[]);';
 
-	foreach my $case ([ 'several statements', "$COUNT\n" x 3 . $lanes, 4 ],
-		[ 'Append', "$append\n" x 2, 2 ], [ 'lanes', "$lanes\n" x 2, 2 ],
+	foreach my $case ([ 'several statements', "$COUNT\n" x 3 . $parallel, 4 ],
+		[ 'Append', "$append\n" x 2, 2 ], [ 'parallel requests', "$parallel\n" x 2, 2 ],
 		[ 'refresh', "REFRESH MATERIALIZED VIEW roster;\n" x 2, 2 ],
 		[ 'status', "SELECT status FROM hibob_fdw_status('bob');\n$COUNT", 1 ])
 	{
@@ -62,36 +62,36 @@ sub check_refused
 		tell($sim, 'config', { token => 'regenerated' });
 		my ($out, $err) = $session->run($sql);
 		is_deeply([ states($err) ], [ ('28000') x $n ], "$name: $what: refused");
-		is(scalar requests($sim), 1, '... by one answer');
+		is(scalar requests($sim), 1, '... one request');
 		($out, $err) = $session->run($sql);
-		is_deeply([ states($err) ], [ ('28000') x $n ], '... and again');
-		is(scalar requests($sim), 0, '... by none');
-		my ($later) = ask_all($COUNT, HibobSession->new($node));
-		is_deeply($later->{states}, ['28000'], '... another session, too');
+		is_deeply([ states($err) ], [ ('28000') x $n ], '... again');
+		is(scalar requests($sim), 0, '... no request');
+		my ($later) = run_all($COUNT, HibobSession->new($node));
+		is_deeply($later->{states}, ['28000'], '... in another session');
 		is(scalar requests($sim), $shared ? 0 : 1,
-			$shared ? '... by none' : '... by its own');
+			$shared ? '... no request' : '... one request');
 
-		# Altered, be it to the same.
+		# ALTER USER MAPPING, even with the same values.
 		alter_mapping($node);
 		$session->run($COUNT);
-		is(scalar requests($sim), 1, '... and once more for an altered mapping');
+		is(scalar requests($sim), 1, '... ALTER USER MAPPING: one more request');
 		forget_faults();
 		alter_mapping($node);
 		($out, $err) = $session->run($COUNT);
-		is("$out$err", $EMPLOYEES, '... and then it is good');
+		is("$out$err", $EMPLOYEES, '... the right token works');
 	}
 
 	my @sessions = map { HibobSession->new($node) } 1 .. $SESSIONS;
 	start_load($node, 0);
 	tell($sim, 'config', { token => 'regenerated' });
-	my @results = ask_all("$COUNT\n$COUNT\n$COUNT", @sessions);
+	my @results = run_all("$COUNT\n$COUNT\n$COUNT", @sessions);
 	my ($served, $refused) =
-	  check_outcomes("$name: all at once", 3, '28000', @results);
+	  check_outcomes("$name: many sessions", 3, '28000', @results);
 	my @requests = requests($sim);
 	load_row($name, '50 sessions, 3 queries each; the token is revoked', $served,
 		$refused, max(map { $_->{took} } @results), @requests);
 	is(scalar @requests, $shared ? 1 : $SESSIONS,
-		$shared ? '... one request for all' : '... one request each');
+		$shared ? '... one request' : '... one request per session');
 	$_->finish foreach @sessions;
 	return;
 }

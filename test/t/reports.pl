@@ -1,5 +1,5 @@
-# Saved reports: what SQL shows of them is what their CSV says, as the test
-# itself reads it; or an error.
+# Reports: the rows are those of the CSV file, as the test itself reads it, or the
+# query fails.
 
 use strict;
 use warnings;
@@ -22,7 +22,7 @@ sub quote
 	return $quote . $text =~ s/$quote/$quote$quote/gr . $quote;
 }
 
-# RFC 4180: records of fields; what is empty and not quoted is undefined.
+# Reads CSV as in RFC 4180.  Fields that are empty and not quoted are undefined.
 sub read_csv
 {
 	my ($text, $delimiter) = @_;
@@ -51,9 +51,9 @@ sub read_csv
 }
 is_deeply([ read_csv(qq{a,"b ""c""\r\n",,""\r\n1,2,"",3\r\n}, ',') ],
 	[ [ 'a', qq{b "c"\r\n}, undef, '' ], [ '1', '2', '', '3' ] ],
-	'the reader of this test');
+	'the CSV reader of this test');
 
-# The table with all columns, by the labels that the columns have.
+# Creates a foreign table with all columns of a report.
 sub create_report
 {
 	my ($name, $id, $labels, $options) = @_;
@@ -69,7 +69,7 @@ sub create_report
 	return;
 }
 
-# A table of the same rows.
+# Creates a local table with the same rows.
 sub create_expected
 {
 	my ($name, $records) = @_;
@@ -123,15 +123,15 @@ foreach my $delimiter (',', ';', "\t", '|')
 					"$id: $name: $#records rows");
 				my @requests = requests($sim);
 				is_deeply([ map { $_->{path} } @requests ],
-					["/v1/company/reports/$id/download"], '... by one request');
+					["/v1/company/reports/$id/download"], '... one request');
 				is_deeply($requests[0]{query},
-					{ format => 'csv', includeInfo => 'false' }, '... of CSV');
+					{ format => 'csv', includeInfo => 'false' }, '... for CSV');
 			}
 		}
 	}
 }
 
-# In pieces of any size.
+# Responses that arrive in pieces.
 reset_simulator($sim);
 my @logins = read_csv(download(71002), ',');
 create_expected('expected', \@logins);
@@ -143,14 +143,14 @@ foreach my $fault ({ split => { sizes => [1] } },
 		'', join ' ', 'in pieces:', %$fault);
 }
 
-# What is empty and what is not there; line breaks within quotes.
+# Empty texts, nulls, and line breaks within quotes.
 is(query($node, q{SELECT count(*) FILTER (WHERE c2 IS NULL) > 0,
 		count(*) FILTER (WHERE c2 = '') > 0,
 		count(*) FILTER (WHERE c2 LIKE E'%\n%') > 0,
 		count(*) FILTER (WHERE c2 LIKE E'"quoted"\r\n%"twice"') > 0
 	FROM bob.r71002}), 't|t|t|t', 'NULL, an empty text and line breaks');
 is(query($node, q{SELECT c2, c3 FROM bob.r71004 LIMIT 1}), 'first 1|second 1',
-	'two columns with one label');
+	'two columns with the same label');
 query($node, q{CREATE FOREIGN TABLE bob.second (value text
 	OPTIONS (field 'Value#2'), number int OPTIONS (field 'Number'),
 	id text OPTIONS (field 'ID')) SERVER bob OPTIONS (resource 'report', report_id '71004')});
@@ -158,12 +158,12 @@ is(query($node, 'SELECT value, number, id FROM bob.second
 		ORDER BY 2 LIMIT 2'), "second 1|1|3332883884017713275\n"
 	  . 'second 2|2|3332883884017713312', 'columns by their labels');
 is(query($node, 'SELECT count(*), count(c1) FROM bob.r71005'), '0|0',
-	'nothing but a header');
+	'a report with only a header');
 is(query($node, 'SELECT count(*) FROM bob.r71002'), $#logins,
-	'rows of which no column is wanted');
+	'count(*) without columns');
 
 # ------------------------------------------------------------------------
-# Reports that are prepared first
+# Asynchronous reports
 # ------------------------------------------------------------------------
 
 foreach my $polls (0, 2, 5)
@@ -173,19 +173,19 @@ foreach my $polls (0, 2, 5)
 			FROM bob.later71001'), '60|60|60', "a report after $polls polls");
 	my @requests = requests($sim);
 	is($requests[0]{path}, '/v1/company/reports/71001/download-async',
-		'... is asked for');
+		'... is requested');
 	is_deeply([ map { $_->{status} } @requests ],
-		[ 202, (204) x $polls, 200 ], '... until it is there');
+		[ 202, (204) x $polls, 200 ], '... and polled until it is ready');
 	is_deeply([ map { $_->{endpoint} } @requests[ 1 .. $#requests ] ],
 		[ ('/company/reports/download/{report_name}') x ($polls + 1) ],
 		'... by its name');
 	like($requests[1]{path},
 		qr{^/v1/company/reports/download/2026-11-24T11_22_14\.000001-71001\.csv$},
-		'... which HiBob gave');
+		'... which HiBob returned');
 	my @times = map { $_->{time} } @requests;
 	my @gaps = map { $times[ $_ + 1 ] - $times[$_] } 0 .. $#times - 1;
-	is(scalar(grep { $_ < 0.2 } @gaps), 0, '... not in haste');
-	cmp_ok($gaps[-1], '>=', $gaps[0] - 0.1, '... nor ever faster');
+	is(scalar(grep { $_ < 0.2 } @gaps), 0, '... with pauses');
+	cmp_ok($gaps[-1], '>=', $gaps[0] - 0.1, '... that do not get shorter');
 }
 foreach my $id (@REPORTS)
 {
@@ -193,33 +193,34 @@ foreach my $id (@REPORTS)
 	is(query($node, "SELECT count(*) FROM (SELECT * FROM bob.r$id EXCEPT ALL
 			SELECT * FROM bob.later$id) AS d") . query($node, "SELECT count(*)
 			FROM (SELECT * FROM bob.later$id EXCEPT ALL SELECT * FROM bob.r$id)
-			AS d"), '00', "$id: the same later");
+			AS d"), '00', "$id: report_async returns the same rows");
 }
 reset_simulator($sim, report_async_only => JSON::PP::true, report_polls => 1);
 is(query($node, 'SELECT count(*) FROM bob.r71001'), '60',
-	'a report that HiBob always prepares first');
+	'a report that HiBob always prepares asynchronously');
 is_deeply([ map { $_->{status} } requests($sim) ], [ 202, 204, 200 ],
-	'... after a wait');
+	'... after polling');
 like(query($node, 'EXPLAIN (ANALYZE) SELECT count(*) FROM bob.r71001'),
-	qr/HiBob Requests: 3\b/, '... of which EXPLAIN counts each request');
+	qr/HiBob Requests: 3\b/, '... EXPLAIN counts each request');
 
-# "Accepted" is any success, as the specification's list of statuses has it.
+# The specification lists more than one status for "accepted".
 reset_simulator($sim, report_accepted => 200, report_polls => 1);
 is(query($node, 'SELECT count(*) FROM bob.later71001'), '60',
 	'a report that is accepted with status 200');
 is_deeply([ map { $_->{status} } requests($sim) ], [ 200, 204, 200 ],
-	'... and waited for');
+	'... and polled');
 
-# The same on a rescan and in a cursor: asked for once.
+# A rescan does not request the report again.
 reset_simulator($sim, report_polls => 1);
 is(query($node, 'SET enable_hashjoin = off; SET enable_mergejoin = off;
 	SET enable_material = off;
 	SELECT count(*) FROM generate_series(1, 3) AS n
 	  JOIN bob.later71004 AS r ON r.c1 <> n::text'), '180',
-	'rows of a prepared report, thrice');
-is(scalar(grep { $_->{status} == 202 } requests($sim)), 1, '... asked for once');
+	'three scans of an asynchronous report');
+is(scalar(grep { $_->{status} == 202 } requests($sim)), 1,
+	'... request it once');
 
-# Cancelled while it waits.
+# A cancel while it waits.
 my @took;
 reset_simulator($sim, report_polls => 100000);
 foreach my $try (1 .. 5)
@@ -230,8 +231,8 @@ foreach my $try (1 .. 5)
 
 	push @took, $took;
 	like($err, qr/canceling statement due to user request/,
-		'cancelled amid the wait');
-	is($out, "60\n", '... and the session goes on');
+		'cancelled during the wait');
+	is($out, "60\n", '... the session continues');
 }
 @took = sort { $a <=> $b } @took;
 note "cancelled in @took ms";
@@ -239,21 +240,21 @@ cmp_ok($took[2], '<=', 50 * $SLOWNESS, 'within 50 ms');
 cmp_ok($took[4], '<=', 500 * $SLOWNESS, 'never later than 500 ms');
 
 # ------------------------------------------------------------------------
-# What goes wrong
+# Errors
 # ------------------------------------------------------------------------
 
 my $LATER = 'SELECT count(*) FROM bob.later71001';
 my $NOW = 'SELECT count(*) FROM bob.r71001';
 
-# One error with these words, then the rows of the session's next query.
+# Checks the error, and that the next query of the session works.
 sub check_error
 {
 	my ($name, $sql, $state, $words) = @_;
 	my ($out, $err) = session($node, "$sql;\nSELECT count(*) FROM bob.r71004");
 
 	is_deeply([ states($err) ], [$state], "$name: SQLSTATE");
-	like($err, $words, "$name: words");
-	is($out, '60', "$name: the session goes on");
+	like($err, $words, "$name: message");
+	is($out, '60', "$name: the session continues");
 	return;
 }
 
@@ -278,10 +279,10 @@ foreach my $location ('', '/', 'https://app.hibob.com/v1/', '..',
 	check_error('Location ' . substr($location, 0, 60), $LATER, 'HV000',
 		qr/no usable header "Location"/);
 	is(scalar(grep { $_->{endpoint} !~ m{^/company/reports/\{report_id\}/} }
-			requests($sim)), 0, '... and no request for it');
+			requests($sim)), 0, '... no request for it');
 }
 
-# Of a name that is one, only that is used, and at HiBob's own address.
+# Only the last segment of the location is used, as the name of the report.
 foreach my $location ('https://evil.example/some/where/name-1.csv?x=y#z',
 	'http://127.0.0.1:1/name-1.csv', '//evil.example/name-1.csv',
 	'https://evil.example/../../people/name-1.csv', '/name-1.csv',
@@ -292,11 +293,11 @@ foreach my $location ('https://evil.example/some/where/name-1.csv?x=y#z',
 			headers => { Location => $location } });
 	check_error("Location $location", $LATER, 'HV00R', qr/no report/);
 	is_deeply([ map { $_->{path} } (requests($sim))[1] ],
-		['/v1/company/reports/download/name-1.csv'], '... the name alone');
+		['/v1/company/reports/download/name-1.csv'], '... only the name is used');
 }
 
-# A name has the report's own in it, escaped or not; the simulator's records
-# have what a path stands for.
+# The name contains the title of the report, escaped or not.  The simulator
+# records the unescaped path.
 foreach my $case ([ 'a b', 'a b' ], [ 'a%20b', 'a b' ],
 	[ 'R&D (EMEA);+a=\'"100%"', 'R&D (EMEA);+a=\'"100%"' ],
 	[ 'a%3Fb%23c', 'a?b#c' ], [ 'a%253Fb', 'a%3Fb' ],
@@ -310,10 +311,10 @@ foreach my $case ([ 'a b', 'a b' ], [ 'a%20b', 'a b' ],
 			headers => { Location => "https://app.hibob.com/$name" } });
 	check_error("Location with the name $name", $LATER, 'HV00R', qr/no report/);
 	is_deeply([ map { $_->{path} } (requests($sim))[1] ],
-		["/v1/company/reports/download/$decoded"], '... is asked for');
+		["/v1/company/reports/download/$decoded"], '... is requested');
 }
 
-# A report that HiBob does not know, and one that changes.
+# An unknown report, and a report whose columns change.
 query($node, q{CREATE FOREIGN TABLE bob.unknown (id text OPTIONS (field 'ID')) SERVER bob
 	OPTIONS (resource 'report', report_id '4711');
 	CREATE FOREIGN TABLE bob.path (id text OPTIONS (field 'ID')) SERVER bob
@@ -332,17 +333,17 @@ foreach my $dots ('.', '..')
 		qr/another path/);
 }
 reset_simulator($sim, report_columns => { 71001 => [ 'ID', 'Full name', "E\x{e9} mail" ] });
-check_error('a column less', 'SELECT c1, c3 FROM bob.r71001', 'HV005',
+check_error('a missing column', 'SELECT c1, c3 FROM bob.r71001', 'HV005',
 	qr/has no column "Email".*Column "c3".*The report has: "ID", "Full name", "E. ?mail"|has no column "Email".*Column "c3".*The report has: "ID", "Full name"/s);
 is(query($node, 'SELECT count(c1), count(c2) FROM bob.r71001'), '60|60',
-	'... is missed by nobody who does not want it');
-check_error('a column less, later', 'SELECT c1, c3 FROM bob.later71001',
+	'... has no effect on queries without it');
+check_error('a missing column, asynchronous', 'SELECT c1, c3 FROM bob.later71001',
 	'HV005', qr/has no column "Email"/);
 reset_simulator($sim, report_columns => { 71005 => ['ID'] });
-check_error('a column less of a report without rows',
+check_error('a missing column of a report without rows',
 	'SELECT c2 FROM bob.r71005', 'HV005', qr/has no column "Full name"/);
 
-# Answers that are no report.
+# Responses that are no report.
 my $DOWNLOAD = '/company/reports/71001/download';
 query($node, q{CREATE FOREIGN TABLE bob.small (a text OPTIONS (field 'a'),
 	b text OPTIONS (field 'b')) SERVER bob
@@ -353,19 +354,19 @@ foreach my $case (
 			content_type => 'text/csv' }, 'HV000', qr/after 1 rows/ ],
 	[ 'too few fields', { body => "a,b\n1,2\n1\n", content_type => 'text/csv' },
 		'HV000', qr/after 1 rows/ ],
-	[ 'text behind a quote', { body => "a,b\n1,\"2\"3\n",
+	[ 'text after a quoted field', { body => "a,b\n1,\"2\"3\n",
 			content_type => 'text/csv' }, 'HV000', qr/after 0 rows/ ],
-	[ 'a quote that stays open', { body => "a,b\n1,\"2\n",
+	[ 'an unterminated quoted field', { body => "a,b\n1,\"2\n",
 			content_type => 'text/csv' }, '08006', qr/incomplete/ ],
 	[ 'too few bytes', { truncate => { after => 3000, framing => 'length' } },
 		'08006', qr/broke off/ ],
-	# CSV does not tell where it ends: HTTP has to.
-	[ 'no announced end', { framing => 'close' }, '08006',
+	# CSV does not show where it ends, so HTTP has to.
+	[ 'no length and no chunks', { framing => 'close' }, '08006',
 		qr/announced no end/ ],
-	# Nor does libcurl tell whether what was compressed has come to its end.
-	[ 'compressed, unasked', { gzip => 'good' }, '08006',
+	# libcurl does not report whether compressed data is complete.
+	[ 'compressed without request', { gzip => 'good' }, '08006',
 		qr/Content-Encoding that was not requested/ ],
-	[ 'a document', { json => { error => 'oops' } }, 'HV000', qr/shape|JSON/ ],
+	[ 'a JSON document', { json => { error => 'oops' } }, 'HV000', qr/shape|JSON/ ],
 	[ 'too few chunks', { truncate => { after => 3000, framing => 'chunked' } },
 		'08006', qr/broke off/ ],
 	[ 'a reset', { reset => 3000 }, '08006', qr/broke off/ ],
@@ -378,7 +379,7 @@ foreach my $case (
 		qr/no report/ ],
 	[ 'a row too large', { body => "a,b\n1,2\n" . 'x' x (17 << 20) . ",3\n",
 			content_type => 'text/csv' }, 'HV000', qr/too large/ ],
-	[ 'a character that is none', { body_base64 => 'YSxiCjEs/yAK',
+	[ 'invalid UTF-8', { body_base64 => 'YSxiCjEs/yAK',
 			content_type => 'text/csv' }, '22021', qr/invalid byte sequence/ ])
 {
 	my ($name, $fault, $state, $words) = @$case;
@@ -391,29 +392,29 @@ foreach my $case (
 }
 reset_simulator($sim);
 tell($sim, 'fault', { endpoint => $ASYNC, html => JSON::PP::true });
-check_error('a web page, later', $LATER, 'HV000', qr/web page/);
-# The specification calls the file JSON.
+check_error('a web page, asynchronous', $LATER, 'HV000', qr/web page/);
+# The specification gives the file the type JSON.
 tell($sim, 'fault', { endpoint => $DOWNLOAD, body => "a,b\n1,2\n",
 		content_type => 'application/json' });
-is(query($node, 'SELECT a, b FROM bob.small'), '1|2', 'CSV by the name of JSON');
-# The same where no column is wanted, whose label would be missed.
+is(query($node, 'SELECT a, b FROM bob.small'), '1|2', 'CSV with the type of JSON');
+# A web page where the query needs no column.
 reset_simulator($sim);
 tell($sim, 'fault', { endpoint => $DOWNLOAD, html => JSON::PP::true });
-check_error('a web page, counted', $NOW, 'HV000', qr/web page/);
+check_error('a web page, count(*)', $NOW, 'HV000', qr/web page/);
 tell($sim, 'fault', { endpoint => $DOWNLOAD, body => "a,b\n1,2\"3\"\n",
 		content_type => 'text/csv' });
 is(query($node, 'SELECT a, b FROM bob.small'), '1|2"3"',
-	'quotes amid a field are characters');
+	'quotes within an unquoted field are characters');
 reset_simulator($sim);
 tell($sim, 'fault', { endpoint => $DOWNLOAD, body => '', content_type => 'text/csv' });
 isnt((query_error($node, 'SELECT a FROM bob.small'))[0], '',
-	'nothing at all: an error');
+	'an empty response: an error');
 tell($sim, 'fault', { endpoint => $DOWNLOAD,
 		body => "b;a\n\"1\"\"2\";\n;\"\"\n\nx;y", content_type => 'text/csv' });
 is(query($node, q{SELECT coalesce(quote_literal(a), '-'),
 		coalesce(quote_literal(b), '-') FROM bob.small}),
 	qq{-|'1"2'\n''|-\n'y'|'x'},
-	'other delimiters, empty lines, no line end at the end');
+	'another delimiter, empty lines, no line end at the end');
 
 # ------------------------------------------------------------------------
 # Types
@@ -442,20 +443,20 @@ foreach (map { $_->[7] } @people)
 	my $day = defined $_ && m{^(\d\d)/(\d\d)/(\d{4})$} ? "$3-$2-$1" : next;
 	$least = $day if $least eq '' || $day lt $least;
 }
-isnt($least, '', 'days as HiBob writes them in reports');
+isnt($least, '', 'the report has dates as dd/mm/yyyy');
 is(query($node, q{SET datestyle = 'ISO, DMY'; SELECT min(started) FROM bob.typed}),
-	$least, 'date, with the datestyle that fits');
+	$least, 'date, with a matching datestyle');
 my ($state, $message) = query_error($node,
 	q{SET datestyle = 'ISO, MDY'; SELECT max(started) FROM bob.typed});
-is($state, '22008', 'date, with another one: the error of the type');
+is($state, '22008', 'date, with another datestyle: an error');
 like($message, qr/datestyle.*CONTEXT:.*"started".*"typed".*Start date/si,
 	'... with the column');
 ($state, $message) = query_error($node,
 	q{CREATE FOREIGN TABLE bob.wrong (name int OPTIONS (field 'Full name')) SERVER bob
 	OPTIONS (resource 'report', report_id '71001');
 	SELECT * FROM bob.wrong});
-is($state, '22P02', 'a name is no number');
-like($message, qr/CONTEXT:.*Full name/s, '... as the context says');
+is($state, '22P02', 'a name as int: an error');
+like($message, qr/CONTEXT:.*Full name/s, '... with the label of the column');
 is(query($node, q{SELECT count(ip), bool_and(ip << '192.0.2.0/24')
 		FROM bob.times}), "$#logins|t", 'inet');
 

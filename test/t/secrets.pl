@@ -1,12 +1,12 @@
-# Secrets: what shows the token and what does not, how it gets into a mapping
-# without being seen, and which role may do what.  That no server's log has it,
-# HibobTest looks at after each test.
+# Secrets: where the token appears and where it does not, and how to set it in a
+# user mapping without writing it to a log.  HibobTest checks after each test that
+# no server log contains the token.
 
 use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
-use HibobTest qw(:DEFAULT told);
+use HibobTest qw(:DEFAULT contains_token);
 use PostgreSQL::Test::Utils;
 use Test::More;
 
@@ -20,7 +20,7 @@ query($node, 'CREATE EXTENSION pg_stat_statements');
 add_server($node, 'bob', $sim, q{max_retries '0', read_timeout '300ms'});
 query($node, 'CREATE TABLE expected AS SELECT * FROM bob.people');
 
-# A session as the server saw it, and what psql showed of it.
+# The output and the errors of psql.
 sub psql
 {
 	my ($sql, $role, %more) = @_;
@@ -32,12 +32,12 @@ sub psql
 }
 
 # ------------------------------------------------------------------------
-# What a session says
+# Output of a session
 # ------------------------------------------------------------------------
 
 my $ALL = 'SELECT * FROM bob.people';
-my %said;
-$said{"EXPLAIN $_"} = psql(
+my %output;
+$output{"EXPLAIN $_"} = psql(
 	"EXPLAIN (VERBOSE, FORMAT $_) $ALL; EXPLAIN (ANALYZE, VERBOSE, FORMAT $_) $ALL")
   foreach 'text', 'json', 'xml', 'yaml';
 
@@ -55,15 +55,15 @@ foreach my $fault (@faults)
 
 	tell($sim, 'reset');
 	tell($sim, 'fault', { endpoint => '*', times => undef, %$fault });
-	$said{"fault $name"} = psql("$ALL; SELECT * FROM hibob_fdw_status();
+	$output{"fault $name"} = psql("$ALL; SELECT * FROM hibob_fdw_status();
 		SELECT * FROM hibob_fdw_get_connections();
 		SELECT * FROM hibob_fdw_statistics;
 		SELECT hibob_fdw_comment_columns('bob'); ANALYZE bob.people;
 		IMPORT FOREIGN SCHEMA hibob FROM SERVER bob INTO public");
-	like($said{"fault $name"}, qr/ERROR: /, "an error of $name");
+	like($output{"fault $name"}, qr/ERROR: /, "an error: $name");
 }
 tell($sim, 'reset');
-$said{functions} = psql(q{SELECT * FROM hibob_fdw_version();
+$output{functions} = psql(q{SELECT * FROM hibob_fdw_version();
 	SELECT * FROM hibob_fdw_status(); SELECT count(*) FROM bob.people;
 	SELECT * FROM hibob_fdw_get_connections();
 	SELECT hibob_fdw_comment_columns('bob');
@@ -72,12 +72,12 @@ $said{functions} = psql(q{SELECT * FROM hibob_fdw_version();
 	SELECT * FROM pg_settings; SELECT * FROM pg_cursors;
 	SELECT * FROM hibob_fdw_statistics; SELECT * FROM hibob_fdw_cluster_statistics;
 	SELECT * FROM pg_prepared_statements; SELECT * FROM pg_foreign_server});
-$said{'mistakes in a mapping'} = psql(qq{
+$output{'mistakes in a mapping'} = psql(qq{
 	ALTER USER MAPPING FOR CURRENT_USER SERVER bob OPTIONS (SET token E'x\\n');
 	ALTER USER MAPPING FOR CURRENT_USER SERVER bob OPTIONS (DROP token);
 	DROP SERVER bob; DROP EXTENSION hibob_fdw;});
-like($said{'mistakes in a mapping'}, qr/HV024.*HV00J.*2BP01.*2BP01/s,
-	'mistakes in a mapping are errors');
+like($output{'mistakes in a mapping'}, qr/HV024.*HV00J.*2BP01.*2BP01/s,
+	'errors of ALTER USER MAPPING and DROP');
 
 tell($sim, 'fault', { endpoint => '*', stall => { seconds => 5 } });
 my $waiting = $node->background_psql('postgres', on_error_stop => 0);
@@ -86,42 +86,42 @@ $waiting->query_until(qr/begun/, "\\echo begun\n$ALL;\n");
 $node->poll_query_until('postgres', q{SELECT EXISTS (SELECT FROM pg_stat_activity
 	WHERE query LIKE '%bob.people%' AND wait_event_type = 'Extension'
 	  AND pid <> pg_backend_pid())}) or die 'the query does not wait';
-$said{pg_stat_activity} = psql('SELECT * FROM pg_stat_activity;
+$output{pg_stat_activity} = psql('SELECT * FROM pg_stat_activity;
 	SELECT pg_log_backend_memory_contexts(pid) FROM pg_stat_activity
 	 WHERE query LIKE $$%bob.people%$$ AND pid <> pg_backend_pid()');
-like($said{pg_stat_activity}, qr/SELECT \* FROM bob\.people/,
+like($output{pg_stat_activity}, qr/SELECT \* FROM bob\.people/,
 	'pg_stat_activity shows the waiting query');
 tell($sim, 'reset');
 $waiting->quit;
 query($node, q{ALTER SERVER bob OPTIONS (SET read_timeout '300ms')});
 
-is(join(', ', grep { told($said{$_}) } sort keys %said), '',
-	'nothing that a session shows has the token');
-ok(told("x $TOKEN y") && told('Basic U0VSVklDRS01NzcyOnMzY3JldC1jYW5hcnktdG9rZW4='),
-	'... which would have been found, also as a header has it');
-# No employee's value is anywhere in the log at debug5, as no token is in any
-# test's.  The whole log is looked at, and the values are ones that were read.
+is(join(', ', grep { contains_token($output{$_}) } sort keys %output), '',
+	'no output of a session contains the token');
+ok(contains_token("x $TOKEN y") && contains_token('Basic U0VSVklDRS01NzcyOnMzY3JldC1jYW5hcnktdG9rZW4='),
+	'... the check finds it, also as in a header');
+# The log at debug5 contains no value of an employee and no token.  These values
+# were read before.
 my $log = slurp_file($node->logfile);
-cmp_ok(length $log, '>', 30000, 'the log at debug5 is there');
-like($log, qr/broke off/, '... with the errors of these tests');
+cmp_ok(length $log, '>', 30000, 'the log has level debug5');
+like($log, qr/broke off/, '... and the errors of these tests');
 foreach my $value ('robert.backslash2@', 'Okafor', '3332883884017713312')
 {
 	is(index(query($node, 'SELECT string_agg(expected::text, $$ $$)
 		FROM expected'), $value) >= 0, 1, "$value is a value of an employee");
-	is(index($log, $value), -1, '... which is not in the log');
+	is(index($log, $value), -1, '... the log does not contain it');
 }
 
-ok(!told($log), 'nor has the log the token');
+ok(!contains_token($log), 'the log does not contain the token');
 psql("DO \$\$ BEGIN RAISE LOG 'U0VSVklDRS01NzcyOnMzY3JldC1jYW5hcnktdG9rZW4='; END \$\$");
-ok(told(slurp_file($node->logfile)), '... which would have been found there');
+ok(contains_token(slurp_file($node->logfile)), '... the check finds it there');
 truncate $node->logfile, 0;
 
 # ------------------------------------------------------------------------
-# Ways of a token into a mapping
+# Setting the token of a user mapping
 # ------------------------------------------------------------------------
 
-# What shows a token of its own afterwards: the log, pg_stat_statements, and
-# pg_stat_activity while the session still has nothing else to do.
+# Where the token of a statement appears: the output, the log,
+# pg_stat_statements, and pg_stat_activity right after the statement.
 sub where_seen
 {
 	my ($token, $sql, $role, %environment) = @_;
@@ -134,11 +134,11 @@ sub where_seen
 	local %ENV = (%ENV, PGHOST => $node->host, PGPORT => $node->port,
 		PGDATABASE => 'postgres', %environment);
 	my $shown = psql("$sql\n$look", $role);
-	push @seen, 'session' if told($shown, $token);
-	push @seen, 'log' if told(slurp_file($node->logfile), $token);
-	push @seen, 'statements' if told(query($node,
+	push @seen, 'session' if contains_token($shown, $token);
+	push @seen, 'log' if contains_token(slurp_file($node->logfile), $token);
+	push @seen, 'statements' if contains_token(query($node,
 		'SELECT string_agg(query, $$ $$) FROM pg_stat_statements'), $token);
-	push @seen, 'activity' if told(slurp_file("$dir/activity"), $token);
+	push @seen, 'activity' if contains_token(slurp_file("$dir/activity"), $token);
 	push @seen, 'nowhere' if !@seen;
 	push @seen, 'no mapping' if query($node, "SELECT count(*) FROM pg_user_mapping
 		 WHERE '$token' = ANY (SELECT split_part(o, '=', 2)
@@ -160,12 +160,12 @@ my $mapping = sub {
 };
 
 is(where_seen('seen-token-0', $mapping->(q{'seen-token-0'})),
-	'log statements activity', 'a plain CREATE USER MAPPING is seen');
+	'log statements activity', 'a plain CREATE USER MAPPING');
 is(where_seen('seen-token-1', "\\getenv token HIBOB_TOKEN\n" . $mapping->(q{:'token'}),
 		undef, HIBOB_TOKEN => 'seen-token-1'),
-	'log statements activity', '... wherever psql had the token from');
+	'log statements activity', '... with the token in a variable of psql');
 
-# The manual's recipes are taken from the manual.
+# The recipes of the manual.
 my $manual = slurp_file('doc/reference.md');
 sub recipe
 {
@@ -185,10 +185,10 @@ is(where_seen('seen-token-3', recipe('by the role'), 'hr_admin',
 psql(q{ALTER ROLE hr_admin RESET ALL});
 is(where_seen('seen-token-4', recipe('by the role'), 'hr_admin',
 		HIBOB_TOKEN => 'seen-token-4'),
-	'log statements activity', '... which is seen without these settings');
+	'log statements activity', '... without these settings the token appears');
 is(where_seen('seen-token-5', recipe('any role'), 'hr_admin',
 		HIBOB_TOKEN => 'seen-token-5'),
-	'nowhere', 'recipe: by any role, without any setting');
+	'nowhere', 'recipe: by any role, without settings');
 query($node, q{
 	ALTER SYSTEM SET pg_stat_statements.track = 'all';
 	SELECT pg_reload_conf()});
@@ -199,18 +199,18 @@ query($node, q{
 	ALTER SYSTEM RESET pg_stat_statements.track;
 	SELECT pg_reload_conf()});
 
-# The same recipe when it fails, for a mapping that is there already.
+# The same recipe fails, because the mapping exists.
 {
 	local $ENV{HIBOB_TOKEN} = 'seen-token-7';
 	my $shown = psql(recipe('any role'), 'hr_admin');
 
 	like($shown, qr/ERROR:  42710: user mapping .* already exists/,
-		'a mapping that exists');
-	ok(!told($shown . slurp_file($node->logfile), 'seen-token-7'),
-		'... is told without the token');
+		'a mapping that exists: an error');
+	ok(!contains_token($shown . slurp_file($node->logfile), 'seen-token-7'),
+		'... without the token');
 }
 
-# Drivers that prepare a statement are seen at debug2, whatever log_statement.
+# Statements that a driver prepares are logged at debug2, despite log_statement.
 query($node, q{
 	ALTER SYSTEM SET log_statement = 'none';
 	ALTER SYSTEM RESET log_min_duration_statement;
@@ -224,9 +224,10 @@ foreach my $case ([ 'seen-token-8', 'warning', 0 ], [ 'seen-token-9', 'debug2', 
 	append_to_file("$dir/$token.sql", $mapping->("'$token'") =~ s/\n/ /gr);
 	$node->command_ok([ 'pgbench', '-n', '-t', 1, '-M', 'extended', '-U',
 			'hr_admin', '-f', "$dir/$token.sql", 'postgres' ],
-		"a prepared CREATE USER MAPPING at $level");
-	is(told(slurp_file($node->logfile), $token) ? 1 : 0, $seen,
-		$seen ? '... is in the log' : '... is not in the log');
+		"a prepared CREATE USER MAPPING at log level $level");
+	is(contains_token(slurp_file($node->logfile), $token) ? 1 : 0, $seen,
+		$seen ? '... the log contains the token'
+		: '... the log does not contain the token');
 }
 query($node, q{
 	ALTER SYSTEM SET log_min_messages = 'debug5';

@@ -1,5 +1,5 @@
-# Bounds: what an answer can cost at most, whatever it is, and that what stays
-# within is read.  The manual's table of bounds, line by line.
+# Size limits: a response within the limits is read, a larger one is an error, and
+# memory stays bounded.  Each line of the manual's table of limits is tested.
 
 use strict;
 use warnings;
@@ -10,7 +10,7 @@ use Test::More;
 
 my $MB = 1024 * 1024;
 my $sim = start_simulator();
-my $node = new_cluster('bounds');
+my $node = new_cluster('size_limits');
 
 add_server($node, 'bob', $sim, q{max_retries '0'});
 query($node, q{
@@ -32,7 +32,7 @@ my $WORK = '/bulk/people/work';
 my $LISTS = '/company/named-lists';
 my $COUNT = 'SELECT count(*), sum(length(id)) FROM bob.people';
 
-# A body of people: what comes before the rows, the rows, and what comes after.
+# A body of people: parts before the rows, the rows, and parts after them.
 sub people
 {
 	my ($before, $rows, $after) = @_;
@@ -43,13 +43,13 @@ sub people
 my $ONE = '{"id":"1"}';
 my $ROW_ROOM = 16 * $MB - length '{"id":""}';
 
-# What is told to the simulator, the query, and what comes of it: what it
-# returns, or SQLSTATE and words.
+# The endpoint and its fault, the query, and its result, or the SQLSTATE and the
+# message of its error.
 my @cases = (
 	[ 'a row of 16 MB', $PEOPLE,
 		{ people([], [ [ '{"id":"', 1 ], [ 'x', $ROW_ROOM ], [ '"}', 1 ] ]) },
 		$COUNT, "1|$ROW_ROOM" ],
-	[ '... and a byte', $PEOPLE,
+	[ '... and one more byte', $PEOPLE,
 		{ people([], [ [ '{"id":"', 1 ], [ 'x', $ROW_ROOM + 1 ], [ '"}', 1 ] ]) },
 		$COUNT, 'HV000', qr/a row that is too large/ ],
 	[ 'a row of 100 MB in 100 kB of gzip', $PEOPLE,
@@ -79,16 +79,16 @@ my @cases = (
 	[ '63 MB without a row', $PEOPLE,
 		{ people([ [ ' ', 63 * $MB ] ], [ [ $ONE, 1 ] ]) },
 		$COUNT, '1|1' ],
-	[ '65 MB before the first', $PEOPLE,
+	[ '65 MB before the first row', $PEOPLE,
 		{ people([ [ ' ', 65 * $MB ] ], [ [ $ONE, 1 ] ]) },
 		$COUNT, 'HV000', qr/more than 64 MB bring no row/ ],
-	[ '40 MB before the first, packed', $PEOPLE,
+	[ '40 MB before the first row, compressed', $PEOPLE,
 		{ people([ [ ' ', 40 * $MB ] ], [ [ $ONE, 1 ] ]), gzip => 'good' },
 		$COUNT, '1|1' ],
-	[ '65 MB between two', $PEOPLE,
+	[ '65 MB between two rows', $PEOPLE,
 		{ people([], [ [ "$ONE,", 1 ], [ ' ', 65 * $MB ], [ $ONE, 1 ] ]) },
 		$COUNT, 'HV000', qr/more than 64 MB bring no row/ ],
-	[ '65 MB of what is not wanted', $PEOPLE,
+	[ '65 MB of another key', $PEOPLE,
 		{ people([], [ [ $ONE, 1 ] ],
 				[ [ ',"more":[', 1 ], [ '1,', 33 * $MB ], [ '1]', 1 ] ]) },
 		$COUNT, 'HV000', qr/more than 64 MB bring no row/ ],
@@ -119,7 +119,7 @@ my @cases = (
 		{ json => { results => [],
 				response_metadata => { next_cursor => 'x' x 8192 } } },
 		'SELECT count(*) FROM bob.work_history', 'HV000', qr/cursor is not valid/ ],
-	[ '... and a byte', $WORK,
+	[ '... and one more byte', $WORK,
 		{ json => { results => [],
 				response_metadata => { next_cursor => 'x' x 8193 } } },
 		'SELECT count(*) FROM bob.work_history', 'HV000',
@@ -180,34 +180,37 @@ foreach my $case (@cases)
 	my ($state) = $err =~ /ERROR:  ([0-9A-Z]{5}):/;
 	my ($peak) = $out =~ /(\d+)\z/;
 	is($state // $out =~ s/\n.*//r, $expected, $name);
-	like($err, $words, '... says so') if defined $words;
-	cmp_ok($peak, '<', 200 * $SLOWNESS, "... within $peak MB") if -e '/proc/self/status';
+	like($err, $words, '... with a message') if defined $words;
+	cmp_ok($peak, '<', 200 * $SLOWNESS, "... with at most $peak MB of memory")
+	  if -e '/proc/self/status';
 	$highest = $peak if $peak > $highest;
 }
 note "highest peak of a session: $highest MB";
 
-# Pages that have nothing, and no end.
+# Empty pages without end.
 tell($sim, 'reset');
 my $rows = query($node, 'SELECT count(*) FROM bob.work_history');
 tell($sim, 'config', { empty_pages => 100 });
 is(query($node, 'SELECT count(*) FROM bob.work_history'), $rows,
-	'100 pages without a row, and then all of them');
+	'100 pages without a row, then all rows');
 tell($sim, 'config', { empty_pages => 1000000 });
 requests($sim);
 my ($state, $message) = query_error($node, 'SELECT count(*) FROM bob.work_history');
-is($state, 'HV000', 'pages without a row, without end');
-like($message, qr/more than 5000 pages in a row bring no row/, '... says so');
+is($state, 'HV000', 'endless pages without a row: an error');
+like($message, qr/more than 5000 pages in a row bring no row/,
+	'... with a message');
 tell($sim, 'config', { empty_pages => 0 });
 
 # Values of a query.
 ($state, $message) = query_error($node,
 	q{SELECT * FROM bob.named_lists WHERE list = repeat('x', 65537)});
-is($state, '54000', 'a value too long for an address');
-like($message, qr/value of 65537 bytes .*HINT: .*65536/s, '... and the hint says how long');
+is($state, '54000', 'a value too long for a URL');
+like($message, qr/value of 65537 bytes .*HINT: .*65536/s,
+	'... the hint shows the limit');
 is((query_error($node,
 		q{SELECT * FROM bob.named_lists WHERE list = repeat('x', 900000000)}))[0],
-	'54000', '... or for anything');
+	'54000', 'a value of 900 MB');
 is(query($node, q{SELECT count(*) FROM bob.people WHERE email = repeat('x', 10000000)}),
-	'0', 'a body has room for it');
+	'0', 'a value of 10 MB in a body');
 
 done_testing();

@@ -1,5 +1,5 @@
-# What requests came to: of a session by hibob_fdw_statistics, of the cluster by
-# hibob_fdw_cluster_statistics, where the library is preloaded.
+# Statistics of requests: hibob_fdw_statistics for the session, and
+# hibob_fdw_cluster_statistics for the cluster, if the library is preloaded.
 
 use strict;
 use warnings;
@@ -17,10 +17,9 @@ my $FIGURES = 'SELECT requests, rows, retries, waits, errors, last_error,'
   . ' last_error_at > now() - interval \'1 hour\','
   . ' last_success > now() - interval \'1 hour\'';
 
-# Few bytes are in the body of an answer that is an error.
 add_server($node, 'bob', $sim, q{max_retries '2', max_rate_limit_wait '10s'});
 
-# The last line of what a session prints after a fault.
+# The last line of a session's output after a fault.
 sub after_fault
 {
 	my ($fault, $sql) = @_;
@@ -43,42 +42,42 @@ sub figures
 # --- a session ---------------------------------------------------------------
 
 is(query($node, 'SELECT count(*) FROM hibob_fdw_statistics'), '0',
-	'a session that asked for nothing');
-is(figures(undef, $COUNT), '1|500|0|0|0|||t', 'an answer');
+	'a session without requests');
+is(figures(undef, $COUNT), '1|500|0|0|0|||t', 'one request');
 is(figures(undef, "$COUNT BEGIN; SAVEPOINT s; $COUNT ROLLBACK TO s; $COUNT"
-	  . ' ROLLBACK;'), '3|1500|0|0|0|||t', 'a rollback takes nothing back');
+	  . ' ROLLBACK;'), '3|1500|0|0|0|||t', 'ROLLBACK has no effect');
 is(figures({ status => 503, body => '' }, $COUNT), '2|500|1|0|0|||t',
 	'a retry');
 is(figures({ status => 403, body => '' }, $COUNT),
-	'1|0|0|0|1|status 403|t|', 'a refusal');
+	'1|0|0|0|1|status 403|t|', 'an error');
 is(figures({ status => 403, body => '' }, "BEGIN; $COUNT ROLLBACK; $COUNT"),
-	'2|500|0|0|1|status 403|t|t', '... and then an answer');
+	'2|500|0|0|1|status 403|t|t', 'an error, then a success');
 my $retries = q{ALTER SERVER bob OPTIONS (SET max_retries '%d');};
 is(figures({ truncate => { after => 30000, framing => 'length' } },
 		sprintf($retries, 0) . $COUNT . sprintf($retries, 2))
 	  =~ s/^1\|\d+\|/1|some|/r,
-	'1|some|0|0|1|an answer that broke off|t|', 'an answer that breaks off');
+	'1|some|0|0|1|an answer that broke off|t|', 'a response that breaks off');
 is(figures({ body => '[]' }, $COUNT),
 	'1|0|0|0|1|an answer that cannot be read|t|', 'another shape');
 is(figures({ rate_limited => { reset_in => 60 } }, $COUNT),
-	'1|0|0|0|1|the rate limit is used up|t|', 'no time for the rate limit');
+	'1|0|0|0|1|the rate limit is used up|t|', 'the rate limit without a wait');
 is(figures({ rate_limited => { reset_in => 1 } }, $COUNT),
-	'2|500|1|1|0|||t', 'the rate limit is waited for');
+	'2|500|1|1|0|||t', 'the rate limit with a wait');
 my ($out) = after_fault({ rate_limited => { reset_in => 1 } }, "$COUNT
 	SELECT wait_time BETWEEN '100ms' AND '10s' FROM hibob_fdw_statistics");
-is($out, 't', '... and for how long');
+is($out, 't', '... the time of the wait');
 is(figures({ stall => { seconds => 30, after => 30000 } },
 		"SET statement_timeout = '300ms'; $COUNT RESET statement_timeout;")
 	  =~ s/^1\|\d+\|/1|some|/r, '1|some|0|0|0|||', 'a cancel is no error');
 ($out) = after_fault({ stall => { seconds => 30, after => 30000 } }, "
 	SET statement_timeout = '300ms'; $COUNT RESET statement_timeout;
 	SELECT bytes BETWEEN 1 AND 30000 FROM hibob_fdw_statistics");
-is($out, 't', '... and what had come until then is counted');
+is($out, 't', '... the bytes until the cancel are counted');
 ($out) = after_fault(undef, "EXPLAIN (ANALYZE, FORMAT json) $COUNT
 	SELECT 'bytes ' || bytes FROM hibob_fdw_statistics");
 my ($bytes) = (session($node, "EXPLAIN (ANALYZE, FORMAT json) $COUNT"))[0]
   =~ /"HiBob Bytes Received": (\d+)/;
-is($out, "bytes $bytes", 'as many bytes as EXPLAIN says');
+is($out, "bytes $bytes", 'as many bytes as EXPLAIN shows');
 
 # EXPLAIN as XML, read by an XML parser.  The server's own parser needs libxml.
 my ($xml) = session($node, q{EXPLAIN (ANALYZE, FORMAT xml)
@@ -116,7 +115,7 @@ like($out, qr{^bob\|GET\ /company/named-lists/\{list\}\|1\|t\|0\n
 ($out) = session($node, "$COUNT ALTER SERVER bob RENAME TO robert; $COUNT
 	SELECT server, requests FROM hibob_fdw_statistics;
 	ALTER SERVER robert RENAME TO bob");
-like($out, qr/^robert\|2$/m, 'a server by its present name');
+like($out, qr/^robert\|2$/m, 'a renamed server has its new name');
 ($out) = session($node, "$COUNT SELECT hibob_fdw_statistics_reset();
 	SELECT count(*) FROM hibob_fdw_statistics;
 	$COUNT SELECT requests, rows, since > now() - interval '1 minute'
@@ -125,25 +124,26 @@ like($out, qr/^\n?0\n496\n1\|500\|t\Z/m, 'reset');
 ($out) = session($node, "BEGIN; DECLARE c CURSOR FOR SELECT id FROM bob.people;
 	FETCH 1 FROM c; SELECT hibob_fdw_statistics_reset(); MOVE ALL FROM c;
 	COMMIT; SELECT requests, rows, errors FROM hibob_fdw_statistics");
-like($out, qr/^0\|499\|0\Z/m, '... amid an answer');
+like($out, qr/^0\|499\|0\Z/m, 'reset in the middle of a response');
 
-# Nobody's data, and for everybody.
+# The statistics contain no data of employees; all roles can read them.
 my ($all) = after_fault({ status => 400,
 		json => { key => 'k', error => 'employee 7 earns 1000' } },
 	"SELECT email FROM bob.people WHERE email = 'somebody\@example.com';
 	SELECT FROM locked;
 	SELECT string_agg(s::text, ' ') FROM hibob_fdw_statistics s");
-like($all, qr/status 400/, 'an error in words of our own');
-unlike($all, qr/canary|SERVICE|somebody|earns/, '... without data of anybody');
+like($all, qr/status 400/, 'the last error');
+unlike($all, qr/canary|SERVICE|somebody|earns/,
+	'... without credentials, values or text from HiBob');
 query($node, 'CREATE ROLE reader; CREATE ROLE monitor;
 	GRANT pg_read_all_stats TO monitor');
 is((session($node, "$COUNT SET ROLE reader;
 		SELECT requests FROM hibob_fdw_statistics"))[0], "496\n1",
-	'every role sees its session');
+	'each role sees the statistics of its session');
 
-# --- waiting -----------------------------------------------------------------
+# --- wait events -------------------------------------------------------------
 
-# What a session waits for while it runs the query, as pg_stat_activity has it.
+# The wait event of a session that runs the query.
 sub wait_event
 {
 	my ($fault) = @_;
@@ -162,7 +162,7 @@ sub wait_event
 	return $event;
 }
 
-# Extensions have names for what they wait for from 17 on.
+# Extensions can define wait events since PostgreSQL 17.
 my $has_names = query($node, 'SHOW server_version_num') >= 170000;
 is(wait_event({ stall => { seconds => 30 } }),
 	($has_names ? 'HibobResponse' : 'Extension') . '|t', 'waiting for HiBob');
@@ -170,20 +170,20 @@ is(wait_event({ rate_limited => { reset_in => 8 } }),
 	($has_names ? 'HibobBackoff' : 'Extension') . '|t',
 	'waiting for the rate limit');
 
-# --- without and with the library loaded at the start --------------------------
+# --- the cluster, without and with the library preloaded -----------------------
 
 my $CLUSTER = 'SELECT requests FROM hibob_fdw_cluster_statistics;';
 my ($state, $message) = query_error($node, $CLUSTER);
-is($state, '55000', 'the cluster, if the library is not preloaded');
-like($message, qr/HINT:.*shared_preload_libraries/, '... and the way there');
+is($state, '55000', 'the library is not preloaded: an error');
+like($message, qr/HINT:.*shared_preload_libraries/, '... with a hint');
 is((query_error($node, 'SELECT hibob_fdw_cluster_statistics_reset()'))[0],
-	'55000', '... and no reset');
+	'55000', '... also for reset');
 
 $node->append_conf('postgresql.conf',
 	q{shared_preload_libraries = 'hibob_fdw'});
 $node->restart;
 is(query($node, 'SELECT count(*) FROM hibob_fdw_cluster_statistics'), '0',
-	'the cluster, at its start');
+	'no rows after the start of the cluster');
 query($node, $COUNT);
 session($node, "BEGIN; $COUNT ROLLBACK");
 after_fault({ status => 403, body => '' }, $COUNT);
@@ -191,18 +191,18 @@ $FIGURES = "SELECT database, server, endpoint, requests, rows, errors,"
   . ' last_error FROM hibob_fdw_cluster_statistics ORDER BY 1, 2';
 is(query($node, $FIGURES),
 	'postgres|bob|POST /people/search|3|1000|1|status 403',
-	'sessions add up, with what was rolled back');
+	'the requests of all sessions, also after ROLLBACK');
 is(query($node, "BEGIN; $COUNT $CLUSTER ROLLBACK;"), "496\n4",
-	'... and what is under way');
-# An answer counts when it is whole, not when its transaction ends.
+	'... also before the end of the transaction');
+# A response counts when it is complete, not when its transaction ends.
 my $other = $node->background_psql('postgres');
 $other->query("BEGIN; $COUNT");
 is(query($node, $CLUSTER), '5', '... in another session');
 $other->quit;
-is(query($node, $CLUSTER), '5', '... once');
+is(query($node, $CLUSTER), '5', '... only once');
 $node->safe_psql('postgres', 'CREATE DATABASE other');
 $node->safe_psql('other', 'CREATE EXTENSION hibob_fdw');
-is($node->safe_psql('other', $CLUSTER), '5', 'from another database');
+is($node->safe_psql('other', $CLUSTER), '5', 'read in another database');
 my ($status, $stdout) = $node->psql('other', "
 	CREATE SERVER two FOREIGN DATA WRAPPER hibob_fdw
 		OPTIONS (base_url '$sim/v1');
@@ -211,16 +211,16 @@ my ($status, $stdout) = $node->psql('other', "
 	CREATE FOREIGN TABLE people (id text) SERVER two
 		OPTIONS (resource 'people');
 	SELECT count(*) FROM people");
-is($stdout, '500', 'of another database');
+is($stdout, '500', 'requests in another database');
 is(query($node, 'SELECT database, server, requests
 	FROM hibob_fdw_cluster_statistics ORDER BY 1'),
-	"other|two|1\npostgres|bob|5", '... too');
+	"other|two|1\npostgres|bob|5", '... have their own row');
 $node->safe_psql('postgres', 'DROP DATABASE other');
 is(query($node, 'SELECT database IS NULL, server, requests
 	FROM hibob_fdw_cluster_statistics ORDER BY 1'),
-	"f|bob|5\nt|two|1", 'of a database that was dropped');
+	"f|bob|5\nt|two|1", 'the row of a dropped database');
 
-# Names are in the encoding of their database.
+# The names of servers are in the encoding of their database.
 query($node, q{CREATE DATABASE latin ENCODING 'LATIN1' LC_COLLATE 'C'
 	LC_CTYPE 'C' TEMPLATE template0});
 $node->psql('latin', qq{CREATE EXTENSION hibob_fdw;
@@ -233,32 +233,32 @@ $node->psql('latin', qq{CREATE EXTENSION hibob_fdw;
 	SELECT count(*) FROM people});
 is(query($node, q{SELECT server, length(server::text)
 	FROM hibob_fdw_cluster_statistics WHERE database = 'latin'}), 'b??|3',
-	'a name that this database cannot have');
+	'a name that this database cannot represent');
 is(query($node, q{SELECT count(*) FROM hibob_fdw_cluster_statistics}), '3',
-	'... among the others');
+	'... the other rows are not affected');
 
-# Whose sessions they are is nobody's business but a monitor's.
+# Only roles with pg_read_all_stats can read the statistics of the cluster.
 foreach my $sql ($CLUSTER, 'SELECT * FROM hibob_fdw_cluster_statistics()',
 	'SELECT hibob_fdw_cluster_statistics_reset()')
 {
 	is((query_error($node, "SET ROLE reader; $sql"))[0], '42501',
-		"not for everybody: $sql");
+		"an error without pg_read_all_stats: $sql");
 }
 is(query($node, "SET ROLE monitor;
 	SELECT sum(requests) FROM hibob_fdw_cluster_statistics"), '7',
-	'a monitor sees all');
+	'pg_read_all_stats is enough to read');
 is((query_error($node, 'SET ROLE monitor;
 	SELECT hibob_fdw_cluster_statistics_reset()'))[0], '42501',
-	'... and cannot reset');
+	'... and not to reset');
 is(query($node, "$COUNT SELECT hibob_fdw_cluster_statistics_reset();
 	SELECT count(*) FROM hibob_fdw_cluster_statistics;
 	SELECT requests FROM hibob_fdw_statistics; $COUNT $CLUSTER"),
-	"496\n\n0\n1\n496\n1", 'reset: not of what the session counts for itself');
+	"496\n\n0\n1\n496\n1", 'reset of the cluster does not reset the session');
 is(query($node, "$COUNT SELECT hibob_fdw_statistics_reset();
 	SELECT requests FROM hibob_fdw_cluster_statistics"), "496\n\n2",
-	'a session that starts anew has told before');
+	'reset of the session does not reset the cluster');
 
-# A server that is made again and again is a new one each time.
+# A server that is dropped and created again has a new row each time.
 query($node, qq{DO \$\$ BEGIN
 	FOR i IN 1 .. 1050 LOOP
 		CREATE SERVER brief FOREIGN DATA WRAPPER hibob_fdw
@@ -275,11 +275,11 @@ query($node, qq{DO \$\$ BEGIN
 	END LOOP; END \$\$});
 is(query($node, q{SELECT count(*), bool_or(server = 'bob')
 	FROM hibob_fdw_cluster_statistics}), '1000|t',
-	'a full table: what was used last stays');
+	'a full table keeps the rows that were used last');
 
 $node->restart;
 is(query($node, 'SELECT count(*) FROM hibob_fdw_cluster_statistics'), '0',
-	'a restart begins anew');
-is(query($node, "$COUNT"), '496', '... and all else goes on');
+	'a restart resets the cluster');
+is(query($node, "$COUNT"), '496', '... queries work');
 
 done_testing();

@@ -1,5 +1,5 @@
-# The tables time_off and time_off_changes: a range of time that the query has to
-# give, and the requests that it makes.
+# The tables time_off and time_off_changes: a query needs a condition with a range
+# of time, which determines its requests.
 
 use strict;
 use warnings;
@@ -51,7 +51,7 @@ query($node, 'CREATE TABLE expected.time_off AS SELECT '
 	  . select_of($out_columns)
 	  . q{ FROM pages.time_off, jsonb_array_elements(page -> 'outs') AS r});
 
-# The same rows as the same condition has of all of them, and the bounds.
+# Checks the rows, and the range of the request.
 sub check_range
 {
 	my ($condition, $from, $to, $zone) = @_;
@@ -67,7 +67,7 @@ sub check_range
 		'0|f0|f', "time_off $condition");
 	my ($request) = requests($sim);
 	like("$request->{query}{from} $request->{query}{to}", qr/^$from $to$/,
-		'... by its days');
+		'... the range of the request');
 	return;
 }
 check_range(q{start_date >= '2026-10-01' AND start_date <= '2026-10-31'},
@@ -99,15 +99,15 @@ foreach my $nothing (
 		"time_off $nothing");
 }
 
-# Those that last from before one day until after another.
+# A range within a longer absence.
 my $around = query($node, q{SELECT format('start_date <= %L AND end_date >= %L',
 		start_date + 1, end_date - 1) FROM expected.time_off
 	 WHERE end_date > start_date + 5 ORDER BY request_id LIMIT 1});
 is(outcome($node, "SELECT count(*) FROM bob.time_off WHERE $around"),
 	query($node, "SELECT count(*) FROM expected.time_off WHERE $around"),
-	'time_off around some days');
+	'time_off that begins before a range and ends after it');
 cmp_ok(query($node, "SELECT count(*) FROM expected.time_off WHERE $around"), '>',
-	0, '... which there is');
+	0, '... of which there is some');
 foreach my $condition ('', q{WHERE start_date >= '2026-10-01'},
 	q{WHERE start_date <= '2026-10-01'}, 'WHERE true OR start_date > now()',
 	q{WHERE start_date > '-infinity' AND end_date < '2026-10-01'})
@@ -116,7 +116,7 @@ foreach my $condition ('', q{WHERE start_date >= '2026-10-01'},
 	  query_error($node, "SELECT * FROM bob.time_off $condition");
 	is($state, 'HV00L', "time_off without a bound: $condition");
 	like($message, qr/without a range of time.*HINT:.*end_date >= current_date/s,
-		'... with an example');
+		'... the hint has an example');
 }
 
 # ------------------------------------------------------------------------
@@ -143,7 +143,7 @@ my $change_names = join ', ', 'employee_id',
   map { $_->{name} } columns_of($change_columns);
 my $nth = 0;
 
-# The rows are those of HTTP with these bounds.
+# Checks the rows, and the ranges of the requests.
 sub check_changes
 {
 	my ($condition, @ranges) = @_;
@@ -157,7 +157,7 @@ sub check_changes
 			  . " FROM $table, jsonb_array_elements(page -> 'changes') AS r"), '',
 		"changes $condition");
 	is_deeply([ map { [ $_->{query}{since}, $_->{query}{to} ] } requests($sim) ],
-		\@ranges, '... by its bounds');
+		\@ranges, '... the ranges of the requests');
 	return;
 }
 my $AUGUST = '2026-08-01T00:00:00.000Z';
@@ -169,7 +169,7 @@ check_changes(q{'2026-08-01 00:00+00' <= since AND until <= '2026-09-01 12:30:05
 check_changes(q{since >= '2026-08-01 00:00+00' AND until < '2026-09-01 00:00+00'},
 	[ $AUGUST, '2026-09-01T00:00:00.000Z' ]);
 
-# Longer than a request may be: in the past by every clock, and beyond its end.
+# Ranges longer than a request may have: in the past, and beyond the present.
 reset_simulator($sim, today => '2024-01-15');
 check_changes(q{since >= '2023-08-01 00:00+00' AND until <= '2024-05-01 00:00+00'},
 	[ '2023-08-01T00:00:00.000Z', '2024-02-01T00:00:00.000Z' ],
@@ -183,22 +183,22 @@ foreach my $end ('2500-01-01', '9999-12-31', '294276-12-31')
 			WHERE since >= '2023-08-01 00:00+00'}), "until $end: the same");
 	my @sinces = map { $_->{query}{since} } requests($sim);
 	cmp_ok(scalar @sinces, '<=', 3 + (time - 1690848000) / (181 * 86400),
-		sprintf '... by %d requests', scalar @sinces);
+		sprintf '... with %d requests', scalar @sinces);
 	cmp_ok($sinces[-2], 'lt', strftime('%Y-%m-%dT', gmtime(time + 2 * 86400)),
-		'... none of the future');
+		'... none for the future');
 }
 reset_simulator($sim);
 query($node, q{SET timezone = 'Asia/Tokyo';
 	SELECT count(*) FROM bob.changes WHERE since >= date '2026-08-01'});
 is((requests($sim))[0]{query}{since}, '2026-07-31T15:00:00.000Z',
-	'a day begins by the time zone of the session');
+	'a date is a time in the time zone of the session');
 is(query($node, q{SELECT DISTINCT since AT TIME ZONE 'UTC', until
 		FROM bob.changes WHERE since >= '2026-08-01 00:00+00'}),
-	'2026-08-01 00:00:00|', 'the rows show the condition');
+	'2026-08-01 00:00:00|', 'the columns since and until have the bounds');
 is((query_error($node, 'SELECT * FROM bob.changes'))[0], 'HV00L',
-	'changes since the beginning: an error');
+	'changes without a range: an error');
 is((query_error($node, q{SELECT * FROM bob.changes WHERE until < now()}))[0],
-	'HV00L', 'changes until now: an error');
+	'HV00L', 'changes without a lower bound: an error');
 query($node, q{ALTER FOREIGN TABLE bob.changes OPTIONS (ADD include_pending 'true')});
 query($node, q{SELECT count(*) FROM bob.changes WHERE since >= '2026-08-01'});
 is((requests($sim))[-1]{query}{includePending}, 'true', 'include_pending');
