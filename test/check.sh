@@ -277,6 +277,13 @@ secrets_test() {
     fi
 }
 
+# The clusters of TAP tests are copies of this one.  Without it they use initdb.
+make_template() {
+    export INITDB_TEMPLATE=$WORK/template
+    run_logged "$WORK/initdb.log" "$PG_BIN/initdb" -D "$INITDB_TEMPLATE" \
+        -A trust -N || unset INITDB_TEMPLATE
+}
+
 # Each TAP test starts its own servers with PostgreSQL::Test::Cluster.
 tap_tests() {
     local pgxs file
@@ -287,6 +294,7 @@ tap_tests() {
     export TESTDIR=$PWD TESTDATADIR=$PWD/tmp_check TESTLOGDIR=$PWD/tmp_check/log
     export PG_TEST_PORT_DIR=$WORK/tmp/ports
     unset PGHOST PGPORT PGUSER PGPASSWORD PGDATABASE
+    make_template
     for file in test/t/*.pl; do
         selected "$file" || continue
         check_tap "$file" "$file"
