@@ -187,7 +187,7 @@ check_parse(const char *text, size_t size)
  * Named lists
  */
 
-/* A row has a string or null in place of a scalar, and a container as it is. */
+/* In a row, a scalar is a string or null, and a container is unchanged. */
 static bool
 is_copy(const RefValue *copy, const RefValue *value)
 {
@@ -199,7 +199,7 @@ is_copy(const RefValue *copy, const RefValue *value)
 		copy->slice.length == value->slice.length;
 }
 
-/* The last of equal keys counts, and null is no value. */
+/* The last one of equal keys is used, and null is no value. */
 static const RefValue *
 member(const RefValue *object, const char *key)
 {
@@ -209,8 +209,8 @@ member(const RefValue *object, const char *key)
 }
 
 /*
- * The rows of the items in an array, in order: returns the one behind the last,
- * or NULL if there are none left.
+ * The rows of the items in an array, in order.  Returns the next row, or NULL if
+ * there are none left.
  */
 static const RefValue *
 check_items(const RefValue *row, const RefValue *items, const RefValue *parent)
@@ -244,7 +244,7 @@ items_of(const RefValue *list)
 	return values != NULL ? values : member(list, "items");
 }
 
-/* A body that was taken for lists has their rows, and nothing else. */
+/* A body that is accepted as lists has exactly the rows of the lists. */
 static void
 check_rows(const RefValue *body, const RefValue *row)
 {

@@ -17,7 +17,6 @@
 #include "catalog/pg_type.h"
 #include "catalog/pg_user_mapping_d.h"
 #include "fmgr.h"
-#include "options/options.h"
 #include "mb/pg_wchar.h"
 #include "options/naming.h"
 #include "nodes/makefuncs.h"

@@ -73,7 +73,7 @@ sub sql
 sub blocks
 {
 	my ($file) = @_;
-	my (@blocks, @said);
+	my (@blocks, @comments);
 	my $line = 0;
 	my $block;
 
@@ -94,16 +94,16 @@ sub blocks
 		}
 		elsif (/^```sql$/)
 		{
-			$block = { line => $line, sql => '', said => [@said] };
-			@said = ();
+			$block = { line => $line, sql => '', comments => [@comments] };
+			@comments = ();
 		}
 		elsif (/^<!-- (not output|\w+)(?: (\w+))?: (.*) -->$/)
 		{
-			push @said, [ $1, $2 // 'bob', $3 ];
+			push @comments, [ $1, $2 // 'bob', $3 ];
 		}
 		else
 		{
-			die "$file:$line: what is this?" if @said or /^<!--/ or /^```/;
+			die "$file:$line: what is this?" if @comments or /^<!--/ or /^```/;
 		}
 	}
 	die "$file: the last block does not end" if defined $block;
@@ -111,10 +111,10 @@ sub blocks
 }
 
 # The values of a block's comments of one kind.
-sub said
+sub comments_of
 {
 	my ($block, $what) = @_;
-	return map { $_->[2] } grep { $_->[0] eq $what } @{ $block->{said} };
+	return map { $_->[2] } grep { $_->[0] eq $what } @{ $block->{comments} };
 }
 
 sub start_account
@@ -169,12 +169,12 @@ sub run_block
 	my ($page, $block) = @_;
 	my $name = "$page:$block->{line}";
 
-	if (said($block, 'needs') && !$has_cron)
+	if (comments_of($block, 'needs') && !$has_cron)
 	{
 	  SKIP: { skip "$name: no pg_cron", 1; }
 		return;
 	}
-	foreach (@{ $block->{said} })
+	foreach (@{ $block->{comments} })
 	{
 		my ($what, $server, $value) = @$_;
 
@@ -190,16 +190,16 @@ sub run_block
 	my @states = $err =~ /ERROR:  ([0-9A-Z]{5}):/g;
 	my @rows = split /\x1e/, $out;
 
-	is("@states", join(' ', said($block, 'fails')), "$name: errors")
+	is("@states", join(' ', comments_of($block, 'fails')), "$name: errors")
 	  or diag($err);
-	if (said($block, 'fails'))
+	if (comments_of($block, 'fails'))
 	{
 		# The last statement fails: psql prints the line.
 		my ($line) = $err =~ /^psql:<stdin>:(\d+): ERROR/m;
 		my $end = ($block->{sql} =~ tr/\n//) + 1;
 		is($line, $end, "$name: ... in the last statement");
 	}
-	foreach (@{ $block->{said} })
+	foreach (@{ $block->{comments} })
 	{
 		my ($what, $server, $value) = @$_;
 

@@ -26,11 +26,11 @@ delete @ENV{qw(HIBOB_SIM_URL HIBOB_SIM_BASE HIBOB_TELL PG_CONFIG PKG_CONFIG
 sub make
 {
 	my ($directory, @arguments) = @_;
-	my $said;
+	my $output;
 
 	my $works = IPC::Run::run([ 'make', '-C', $directory, @arguments ],
-		'<', \undef, '>&', \$said, IPC::Run::timeout(240));
-	return ($works ? 1 : 0, $said);
+		'<', \undef, '>&', \$output, IPC::Run::timeout(240));
+	return ($works ? 1 : 0, $output);
 }
 
 sub files
@@ -74,49 +74,49 @@ my @before = files($tree);
 
 # --- missing prerequisites -----------------------------------------------------
 
-my ($works, $said) = make($tree, 'PKG_CONFIG=false');
+my ($works, $output) = make($tree, 'PKG_CONFIG=false');
 ok(!$works, 'without the libraries the build fails');
-like($said, qr/needs libcurl 7\.88 and json-c 0\.16 or newer.*libcurl4-openssl-dev/s,
+like($output, qr/needs libcurl 7\.88 and json-c 0\.16 or newer.*libcurl4-openssl-dev/s,
 	'... with the packages to install');
 my $old = shell_script('pkg-config', 'exec pkg-config "$@" "libcurl >= 99"');
-($works, $said) = make($tree, "PKG_CONFIG=$old");
+($works, $output) = make($tree, "PKG_CONFIG=$old");
 ok(!$works, 'with too old libraries the build fails');
-like($said, qr/needs libcurl 7\.88.*(?:has version|version of libcurl is)/s,
+like($output, qr/needs libcurl 7\.88.*(?:has version|version of libcurl is)/s,
 	'... with the version that was found');
-($works, $said) = make($tree, 'PG_CONFIG=/nowhere/pg_config');
+($works, $output) = make($tree, 'PG_CONFIG=/nowhere/pg_config');
 ok(!$works, 'without a server the build fails');
-like($said, qr{no server to build for: PG_CONFIG=/nowhere/pg_config},
+like($output, qr{no server to build for: PG_CONFIG=/nowhere/pg_config},
 	'... with a message');
 is_deeply([ files($tree) ], \@before, 'nothing was compiled');
-($works, $said) = make($tree, '-n', 'MAJORVERSION=20');
-like($said, qr/hibob_fdw supports PostgreSQL 15 to 19; it may not .* with 20/,
+($works, $output) = make($tree, '-n', 'MAJORVERSION=20');
+like($output, qr/hibob_fdw supports PostgreSQL 15 to 19; it may not .* with 20/,
 	'a newer PostgreSQL');
 ok($works, '... is tried');
-($works, $said) = make($tree, '-n', 'MAJORVERSION=14');
+($works, $output) = make($tree, '-n', 'MAJORVERSION=14');
 ok(!$works, 'an older PostgreSQL');
-like($said, qr/hibob_fdw needs PostgreSQL 15 or newer/, '... in words');
-($works, $said) = make($tree, 'installcheck');
+like($output, qr/hibob_fdw needs PostgreSQL 15 or newer/, '... with a message');
+($works, $output) = make($tree, 'installcheck');
 ok(!$works, 'without HIBOB_SIM_URL installcheck fails');
-like($said, qr/make installcheck needs a simulator.*HIBOB_SIM_URL/,
+like($output, qr/make installcheck needs a simulator.*HIBOB_SIM_URL/,
 	'... with a message');
-($works, $said) = make($tree, 'installcheck', 'HIBOB_SIM_URL=http://127.0.0.1:1');
+($works, $output) = make($tree, 'installcheck', 'HIBOB_SIM_URL=http://127.0.0.1:1');
 ok(!$works, 'without a running simulator installcheck fails');
-like($said, qr/no simulator at.*make installcheck needs/s, '... with a message');
+like($output, qr/no simulator at.*make installcheck needs/s, '... with a message');
 
 # --- another pg_config, bitcode, spaces ------------------------------------
 
 my $real = `pg_config --bindir`;
 chomp $real;
 my $config = shell_script('pg_config',
-	qq{echo asked >>'$temporary/asked'\nexec '$real/pg_config' "\$@"});
+	qq{echo called >>'$temporary/called'\nexec '$real/pg_config' "\$@"});
 my ($clang) = map { /^CLANG\s*=\s*(\S+)/ ? $1 : () }
   split /\n/, slurp_file(pgxs_directory() . '/../Makefile.global');
 my $llvm = defined $clang && -x $clang ? 'yes' : 'no';
 
-($works, $said) = make($tree, @quick, "PG_CONFIG=$config", "with_llvm=$llvm");
-ok($works, "builds in a path with spaces, with_llvm=$llvm") or diag($said);
-ok(-s "$temporary/asked", '... with the given PG_CONFIG');
-unlike($said, qr/warning|error/i, '... without warnings');
+($works, $output) = make($tree, @quick, "PG_CONFIG=$config", "with_llvm=$llvm");
+ok($works, "builds in a path with spaces, with_llvm=$llvm") or diag($output);
+ok(-s "$temporary/called", '... with the given PG_CONFIG');
+unlike($output, qr/warning|error/i, '... without warnings');
 
 my ($libdir, $sharedir) = map { my $path = `pg_config $_`; chomp $path; $path }
   qw(--pkglibdir --sharedir);
@@ -124,31 +124,31 @@ my @objects = ((map { "$sharedir/extension/" . s{.*/}{}r }
 		  glob("$source/hibob_fdw--*.sql $source/hibob_fdw.control")),
 	"$libdir/hibob_fdw.so");
 
-($works, $said) = make($tree, '-s', "PG_CONFIG=$config", 'with_llvm=no',
+($works, $output) = make($tree, '-s', "PG_CONFIG=$config", 'with_llvm=no',
 	"DESTDIR=$temporary/a root", 'install');
-ok($works, 'installs into a DESTDIR with spaces') or diag($said);
+ok($works, 'installs into a DESTDIR with spaces') or diag($output);
 is_deeply([ files("$temporary/a root") ], [ sort @objects ],
 	'... the library, the control file, the scripts');
 SKIP:
 {
 	skip 'no clang of this PostgreSQL', 4 if $llvm eq 'no';
-	($works, $said) = make($tree, '-s', "PG_CONFIG=$config", 'with_llvm=yes',
+	($works, $output) = make($tree, '-s', "PG_CONFIG=$config", 'with_llvm=yes',
 		"DESTDIR=$temporary/root", 'install');
-	ok($works, 'installs bitcode') or diag($said);
+	ok($works, 'installs bitcode') or diag($output);
 	my @modules = map { s{^\Q$source/src/\E}{}r =~ s/c$/bc/r }
 	  glob("$source/src/*.c $source/src/*/*.c");
 	is_deeply([ files("$temporary/root") ], [ sort @objects,			"$libdir/bitcode/hibob_fdw.index.bc",
 			map { "$libdir/bitcode/hibob_fdw/src/$_" } @modules ],
 		'... of each module, and its index');
-	($works, $said) = make($tree, '-s', 'with_llvm=yes',
+	($works, $output) = make($tree, '-s', 'with_llvm=yes',
 		"DESTDIR=$temporary/a root", 'install');
 	ok(!$works, 'bitcode and a DESTDIR with spaces');
-	like($said, qr/DESTDIR with spaces: say with_llvm=no/,
+	like($output, qr/DESTDIR with spaces: say with_llvm=no/,
 		'... fails with a message');
 }
-($works, $said) = make($tree, '-s', "with_llvm=$llvm",
+($works, $output) = make($tree, '-s', "with_llvm=$llvm",
 	"DESTDIR=$temporary/root", 'uninstall');
-ok($works, 'make uninstall') or diag($said);
+ok($works, 'make uninstall') or diag($output);
 is_deeply([ files("$temporary/root") ], [], '... removes all files')
   if -d "$temporary/root";
 # The regression tests in a running server; two of them are enough.
@@ -156,19 +156,19 @@ my $node = new_cluster('install');
 $node->safe_psql('postgres', 'DROP EXTENSION hibob_fdw');
 {
 	local @ENV{qw(PGHOST PGPORT)} = ($node->host, $node->port);
-	($works, $said) = make($tree, 'PKG_CONFIG=false', 'REGRESS=options cache',
+	($works, $output) = make($tree, 'PKG_CONFIG=false', 'REGRESS=options cache',
 		'installcheck');
 	ok(!$works, 'installcheck without a simulator fails');
 	my $with = "$tree/test/with_simulator.sh";
 	$works = IPC::Run::run([ $with, 'make', '-C', $tree, 'PKG_CONFIG=false',
-		'REGRESS=options cache', 'installcheck' ], '<', \undef, '>&', \$said);
-	ok($works, 'installcheck with a simulator') or diag($said);
-	like($said, qr/All 2 tests passed/, '... passes');
+		'REGRESS=options cache', 'installcheck' ], '<', \undef, '>&', \$output);
+	ok($works, 'installcheck with a simulator') or diag($output);
+	like($output, qr/All 2 tests passed/, '... passes');
 }
 $node->stop;
 
-($works, $said) = make($tree, '-s', "with_llvm=$llvm", 'clean');
-ok($works, 'make clean') or diag($said);
+($works, $output) = make($tree, '-s', "with_llvm=$llvm", 'clean');
+ok($works, 'make clean') or diag($output);
 is_deeply([ files($tree) ], \@before, '... leaves the sources');
 
 # --- another build directory -------------------------------------------------
@@ -176,11 +176,11 @@ is_deeply([ files($tree) ], \@before, '... leaves the sources');
 rename $tree, "$temporary/tree" or die;
 make_path("$temporary/build");
 my @elsewhere = ('-f', "$temporary/tree/Makefile", "VPATH=$temporary/tree");
-($works, $said) = make("$temporary/build", @elsewhere, @quick, 'with_llvm=no');
-ok($works, 'builds in another directory') or diag($said);
-($works, $said) = make("$temporary/build", @elsewhere, '-s', 'with_llvm=no',
+($works, $output) = make("$temporary/build", @elsewhere, @quick, 'with_llvm=no');
+ok($works, 'builds in another directory') or diag($output);
+($works, $output) = make("$temporary/build", @elsewhere, '-s', 'with_llvm=no',
 	"DESTDIR=$temporary/root2", 'install');
-ok($works, '... and installs from there') or diag($said);
+ok($works, '... and installs from there') or diag($output);
 is_deeply([ files("$temporary/root2") ], [ sort @objects ], '... the same');
 is_deeply([ files("$temporary/tree") ], \@before, '... with the sources untouched');
 

@@ -164,7 +164,7 @@ SKIP:
 	skip 'no git', 5 if system('git --version >/dev/null 2>&1') != 0;
 	my $clone = PostgreSQL::Test::Utils::tempdir;
 	my $name = "hibob_fdw-$full";
-	my $said;
+	my $output;
 
 	IPC::Run::run([ 'sh', '-ec', q{
 			tar --exclude='*.o' --exclude='*.so' --exclude='*.bc' --exclude=./tmp_check \
@@ -176,7 +176,7 @@ SKIP:
 			git -c user.name=t -c user.email=t@t.invalid commit -q -m t
 			unset MAKEFLAGS MAKELEVEL
 			make -s dist PG_CONFIG=/nowhere/pg_config PKG_CONFIG=false}, $clone ],
-		'>&', \$said) or diag($said);
+		'>&', \$output) or diag($output);
 	ok(-s "$clone/$name.zip",
 		'make dist writes a zip file, without a server or libraries');
 	my ($list) = run_command([ 'python3', '-c', 'import sys, zipfile
@@ -190,7 +190,7 @@ for name in zipfile.ZipFile(sys.argv[1]).namelist(): print(name)', "$clone/$name
 			$meta->{provides}{hibob_fdw}{file}), '', '... with all sources');
 	is(join(' ', grep { m{\.(?:o|so|bc|pyc)$|/\.git/} } @names), '',
 		'... and no built files');
-	like($said // '', qr/^$/, '... without output');
+	like($output // '', qr/^$/, '... without output');
 }
 
 # --- RPM and container -----------------------------------------------------

@@ -317,9 +317,9 @@ is($err, '', 'an SQL cursor: no error');
 is($out, join("\n", ('c') x 3, $EVERY, ('c') x 60, $EVERY, $EVERY),
 	'... all rows');
 tell($sim, 'fault', { endpoint => $BULK_WORK, skip => 1,
-		stall => { seconds => 20 } });
+		stall => { seconds => 60 } });
 ($out, $err) = session($node, qq{
-	SET statement_timeout = '5s';
+	SET statement_timeout = '15s';
 	BEGIN;
 	DECLARE c CURSOR FOR SELECT 'c' FROM bob.work_history;
 	FETCH 3 FROM c;

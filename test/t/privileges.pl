@@ -132,8 +132,12 @@ foreach my $role (sort keys %refused)
 is((query_error($node, 'GRANT EXECUTE ON FUNCTION hibob_fdw_status TO stranger;
 	SET ROLE stranger; SELECT * FROM hibob_fdw_status($$bob$$)'))[0], '42501',
 	'hibob_fdw_status() also needs USAGE on the server');
-is(query($node, 'SET ROLE stranger; SELECT count(*) FROM hibob_fdw_status()'),
-	'0', '... or omits the server');
+is(query($node, q{SET ROLE stranger; SELECT DISTINCT status, people, rate_limit
+	FROM hibob_fdw_status()}), 'not permitted||',
+	'... or makes no request for the server');
+is((query_error($node,
+	q{SET ROLE stranger; SELECT hibob_fdw_metadata('bob', 'fields')}))[0], '42501',
+	'... so does hibob_fdw_metadata()');
 is(query($node, 'SET ROLE stranger;
 	SELECT count(*) FROM hibob_fdw_get_connections(), hibob_fdw_version();
 	SELECT hibob_fdw_disconnect_all()'), "0\nf",
@@ -150,8 +154,8 @@ my %for_whom = (
 	'hibob_fdw_disconnect(name)' => 'PUBLIC: own session',
 	'hibob_fdw_disconnect_all()' => 'PUBLIC: own session',
 	'hibob_fdw_status(name)' => 'nobody: makes requests',
-	'hibob_fdw_columns(name)' => 'PUBLIC: columns and options of tables',
-	'hibob_fdw_metadata(name,text)' => 'PUBLIC: needs USAGE and a user mapping',
+	'hibob_fdw_columns(name)' => 'PUBLIC: reads the system catalogs',
+	'hibob_fdw_metadata(name,text)' => 'PUBLIC: needs USAGE on the server',
 	'hibob_fdw_comment_columns(name)' => 'nobody: makes requests, sets comments',
 	'hibob_fdw_statistics()' => 'PUBLIC: own session',
 	'hibob_fdw_statistics' => 'PUBLIC: own session',

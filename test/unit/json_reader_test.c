@@ -21,9 +21,9 @@
 typedef struct Case
 {
 	const char *name;
-	const char *rows;			/* patterns, separated by '|'; behind '>' those
+	const char *rows;			/* patterns, separated by '|'; after '>' those
 								 * of values outside of rows, by ',', with a '!'
-								 * before those of lasting ones */
+								 * before those of values that are kept */
 	const char *wants;			/* paths, separated by ','; '@' is the row */
 	const char *document;
 	const char *expected;
@@ -597,7 +597,7 @@ static const Case shapes[] = {
 	"{\"employees\":[],\"employees\":0}", "shape@28 ."},
 };
 
-/* In a value that nobody wants unless said otherwise: all is checked. */
+/* Syntax is checked everywhere; most cases are values without a pattern. */
 static const Case defects[] = {
 	{"empty", "[]", "a", "", "truncated@0 ."},
 	{"only white space", "[]", "a", " \n ", "truncated@3 ."},
@@ -1398,7 +1398,7 @@ test_similar_rows(void)
 	check(same == documents, "similar rows", "as byte by byte", "", "");
 }
 
-/* Reads rows in both ways that a layout can be learned, and in the other. */
+/* Reads rows in both ways of learning a layout, and in the other way. */
 static void
 check_rows(const char *name, const Setup *setup, const Text *text)
 {
@@ -1416,7 +1416,7 @@ check_rows(const char *name, const Setup *setup, const Text *text)
 	free(pieces);
 }
 
-/* Paths as long as those that a column's option may have, and longer ones. */
+/* Paths of the maximum length of a column's option, and longer ones. */
 static void
 test_deep_wants(void)
 {
@@ -1459,7 +1459,7 @@ test_deep_wants(void)
 	}
 }
 
-/* Between wanted values, more bytes than a block of what is learned has. */
+/* More bytes between requested values than a block of the layout has. */
 static void
 test_long_stretches(void)
 {

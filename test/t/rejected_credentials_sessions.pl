@@ -1,4 +1,4 @@
-# Credentials that HiBob refuses: one request, for any statements, until the user
+# Credentials that HiBob rejects: one request, for any statements, until the user
 # mapping is altered.  Tested without the library preloaded, where sessions do not
 # share what they know, and with it.
 
@@ -18,7 +18,7 @@ my $COUNT = 'SELECT count(*) FROM bob.people;';
 
 my $sim = start_simulator(employees => $EMPLOYEES);
 
-# Refused credentials are sent once, until they are replaced.
+# Rejected credentials are sent once, until they are replaced.
 sub check_replaced
 {
 	my ($node) = @_;
@@ -108,7 +108,7 @@ foreach my $case ([ 'alone', '', 0 ],
 	check_refused($name, $node, $shared);
 	$node->stop;
 }
-report('refused_credentials', [ qw(sessions load served refused requests 429), 'longest (s)' ],
+report('rejected_credentials', [ qw(sessions load served refused requests 429), 'longest (s)' ],
 	@LOADS);
 
 done_testing();
