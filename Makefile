@@ -1,19 +1,20 @@
-# hibob_fdw: HiBob's people, as foreign tables.
+# hibob_fdw: a foreign data wrapper for HiBob.
 #
-#   make && make install        build, and install for the server of PG_CONFIG
-#   make installcheck           regression tests in the running server that psql
-#                               would connect to; HIBOB_SIM_URL is the address
-#                               of a simulator on the same machine
-#   make dist                   the source of the last commit as a zip for PGXN
+#   make && make install        builds, and installs into the server of PG_CONFIG
+#   make installcheck           runs the regression tests in the running server
+#                               that psql connects to; HIBOB_SIM_URL is the
+#                               address of a simulator on the same machine
+#   make dist                   writes the sources of the last commit to a zip
+#                               file for PGXN
 #
-# test/check.sh starts a server and a simulator and runs every test.  Another
-# directory may be built in, by "make -f …/Makefile VPATH=…".
+# test/check.sh starts a server and a simulator and runs all tests.  To build in
+# another directory, run "make -f …/Makefile VPATH=…".
 
 EXTENSION = hibob_fdw
 MODULE_big = hibob_fdw
 PGFILEDESC = "hibob_fdw - foreign data wrapper for HiBob"
 
-# Where this file is; PGXS says so only when it is included.
+# The directory of this file; PGXS sets srcdir only when it is included.
 HERE := $(or $(VPATH),.)
 DATA = $(patsubst $(HERE)/%,%,$(sort $(wildcard $(HERE)/hibob_fdw--*.sql)))
 SOURCES = $(sort $(wildcard $(HERE)/src/*.c $(HERE)/src/*/*.c))
@@ -28,7 +29,7 @@ EXTRA_CLEAN = $(patsubst $(HERE)/%.c,%,$(wildcard $(HERE)/test/unit/*.c)) \
 PG_CONFIG ?= pg_config
 PKG_CONFIG ?= pkg-config
 
-# What is not built needs no headers.
+# Targets that do not build need no headers.
 ifneq ($(filter-out clean distclean dist installcheck uninstall,$(or $(MAKECMDGOALS),all)),)
 LIBRARIES = 'libcurl >= 7.88' 'json-c >= 0.16'
 LACKING := $(shell said=$$($(PKG_CONFIG) --print-errors --exists $(LIBRARIES) \
@@ -43,11 +44,11 @@ PG_CPPFLAGS = -I$(srcdir)/src $(shell $(PKG_CONFIG) --cflags libcurl json-c)
 # symbol of the same name in another extension would replace one of ours.
 # PostgreSQL 15 leaves that word empty.
 PG_CPPFLAGS += '-DPGDLLEXPORT=__attribute__((visibility("default")))'
-# A callback has the parameters that its caller passes, used or not.
+# A callback has all parameters of its type, used or not.
 PG_CFLAGS = -fvisibility=hidden -Wall -Wextra -Wno-unused-parameter $(WERROR) \
 	$(HIBOB_CFLAGS)
 
-# The server may have been built with another compiler's flags.
+# The flags may be those of another compiler that built the server.
 ifneq ($(findstring clang,$(CC)),)
 PG_CFLAGS += -Wno-ignored-optimization-argument -Wno-ignored-attributes \
 	-Wno-unknown-warning-option
@@ -76,20 +77,20 @@ $(warning hibob_fdw supports PostgreSQL 15 to 19; it may not compile or work wit
 endif
 endif
 
-# Each word of a path is a path of its own to PGXS here.
+# PGXS splits paths at spaces here.
 ifneq ($(word 2,$(DESTDIR)),)
 ifeq ($(with_llvm),yes)
 $(error PGXS cannot install bitcode in a DESTDIR with spaces: say with_llvm=no)
 endif
 endif
 
-# Every object is built anew when a header changes: the tree is small.
+# Every object is rebuilt when a header changes: the tree is small.
 $(OBJS): $(SOURCE_HEADERS)
 ifneq ($(HERE),.)
 $(shell mkdir -p $(sort $(dir $(OBJS))))
 endif
 
-# The tests ask a simulator, and tell it what to do.
+# The tests use a simulator and control it.
 export HIBOB_SIM_URL
 export HIBOB_SIM_BASE ?= $(HIBOB_SIM_URL)/v1
 export HIBOB_TELL ?= $(abspath $(HERE))/test/simulator/tell
@@ -100,7 +101,7 @@ has-simulator:
 	'a simulator of HiBob on this machine at HIBOB_SIM_URL, or:' \
 	'$(HERE)/test/with_simulator.sh make installcheck' >&2; exit 1; }
 
-# The version of the distribution, which is not that of the SQL objects.
+# The version of the distribution, which differs from that of the SQL objects.
 DISTVERSION = $(shell sed -n 's/^   "version": "\(.*\)",$$/\1/p' META.json)
 dist:
 	git archive --format=zip --prefix=hibob_fdw-$(DISTVERSION)/ \

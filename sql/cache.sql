@@ -1,5 +1,5 @@
 --
--- Answers kept for a time, per user mapping.
+-- Results that are cached for a time (cache_ttl), per user mapping.
 --
 \getenv here PG_ABS_SRCDIR
 \set here :here '/test/lib/regress.sql'
@@ -15,7 +15,7 @@ CREATE FOREIGN TABLE people (id text, email text, job_title text, status text)
 CREATE FOREIGN TABLE fresh (id text) SERVER bob
 	OPTIONS (resource 'people', cache_ttl '200ms');
 
--- Asked once; other columns and other values are other questions.
+-- One request; other columns and other values have results of their own.
 SELECT count(email) FROM people;
 SELECT count(email) FROM people;
 SELECT count(*) FROM people WHERE email IS NULL;
@@ -29,17 +29,17 @@ SELECT count(*) FROM people WHERE status = 'Active';
 SELECT count(*) FROM people WHERE status = 'Active';
 \! "$HIBOB_TELL" requests --clear
 
--- EXPLAIN says so.
+-- EXPLAIN shows it.
 SELECT explain($$SELECT email FROM people$$, 'ANALYZE');
 
--- An answer that was not read to its end, or failed, is not kept.
+-- A result that was not read to its end, or failed, is not cached.
 SELECT id FROM people LIMIT 1;
 SELECT 1 / (id = '3332883884017713349')::int FROM people LIMIT 1;
 SELECT count(id) FROM people;
 SELECT count(id) FROM people;
 \! "$HIBOB_TELL" requests --clear
 
--- Nested scans of what is kept, each at its own place.
+-- Nested scans of a cached result, each at its own position.
 SELECT count(*) FROM people a, people b
  WHERE a.id < '3332883884017713386' AND b.id < '3332883884017713386';
 BEGIN;
@@ -53,7 +53,7 @@ FETCH 1 FROM b;
 COMMIT;
 \! "$HIBOB_TELL" requests --clear
 
--- Forgotten by ALTER, and after its time.
+-- ALTER drops a cached result; so does the end of its time.
 SELECT count(id) FROM people;
 ALTER FOREIGN TABLE people OPTIONS (ADD show_inactive 'false');
 SELECT count(id) FROM people;
@@ -71,7 +71,7 @@ SELECT pg_sleep(0.3);
 SELECT count(id) FROM fresh;
 \! "$HIBOB_TELL" requests --clear | sort | uniq -c | awk '{print ($1 == 2 || $1 == 3)}'
 
--- ... also by what was altered while the answer was read.
+-- ... also an ALTER while the result is read.
 BEGIN;
 DECLARE c CURSOR FOR SELECT id FROM people WHERE status <> 'x';
 FETCH 1 FROM c;
@@ -81,7 +81,7 @@ COMMIT;
 SELECT count(id) FROM people WHERE status <> 'x';
 \! "$HIBOB_TELL" requests --clear
 
--- Another mapping has answers of its own.
+-- Another user mapping has its own results.
 CREATE ROLE hibob_other;
 GRANT USAGE ON FOREIGN SERVER bob TO hibob_other;
 GRANT SELECT ON people TO hibob_other;

@@ -1,5 +1,5 @@
 --
--- hibob_fdw_comment_columns(): what HiBob says of tables, as their comments.
+-- hibob_fdw_comment_columns(): comments on columns from HiBob's metadata.
 --
 \getenv base HIBOB_SIM_BASE
 \! "$HIBOB_TELL" reset
@@ -16,7 +16,7 @@ SELECT relname AS table, objsubid AS no, attname AS name, description
   LEFT JOIN pg_attribute ON attrelid = objoid AND attnum = objsubid AND attnum > 0
  WHERE classoid = 'pg_class'::regclass AND relnamespace::regnamespace::text = 'hr';
 
--- The catalogue's columns, the account's, and those of custom tables.
+-- Columns of resources, custom fields, and columns of custom tables.
 IMPORT FOREIGN SCHEMA hibob FROM SERVER bob INTO hr
 	OPTIONS (custom_tables 'true', reports 'true');
 \! "$HIBOB_TELL" requests --clear >/dev/null
@@ -35,7 +35,7 @@ SELECT "table", name, description FROM comments
  WHERE "table" IN ('headcount', 'dependents', 'time_off_changes') AND no IN (0, 1, 3)
  ORDER BY "table", no;
 
--- Again: what is known by its words is renewed, what has others stays.
+-- Again: comments of the function are replaced, other comments stay.
 COMMENT ON COLUMN hr.people.email IS 'Where to write to';
 COMMENT ON COLUMN hr.people.site IS 'Seat; HiBob field work.site';
 COMMENT ON COLUMN hr.people.status IS NULL;
@@ -51,7 +51,8 @@ SELECT "table", name, description FROM comments
  ORDER BY "table", no;
 DROP SCHEMA hr CASCADE;
 
--- Tables by hand: any field, any name, dropped columns, what names no field.
+-- Tables that a user created: any field, any name, dropped columns, columns
+-- without a field.
 CREATE SCHEMA hr;
 CREATE FOREIGN TABLE hr."It's staff" (
 	gone text,
@@ -67,7 +68,7 @@ SELECT hibob_fdw_comment_columns('hr');
 SELECT "table", name, description FROM comments ORDER BY "table" COLLATE "C", name COLLATE "C" NULLS FIRST;
 DROP FOREIGN TABLE hr."It's staff", hr.unknown;
 
--- What needs no metadata asks for none; other wrappers' tables are not ours.
+-- No request if no metadata is needed; tables of other wrappers are ignored.
 CREATE FOREIGN DATA WRAPPER other;
 CREATE SERVER other FOREIGN DATA WRAPPER other;
 CREATE FOREIGN TABLE hr.other (id text) SERVER other OPTIONS (resource 'people');
@@ -83,7 +84,7 @@ SELECT hibob_fdw_comment_columns('hr') AS first, hibob_fdw_comment_columns('hr')
 COMMENT ON COLUMN hr.profiles.id IS NULL;
 SELECT hibob_fdw_comment_columns('hr') AS first, hibob_fdw_comment_columns('hr') AS second;
 
--- Neither a search_path nor another schema of the extension leads it astray.
+-- It works with any search_path and with the extension in another schema.
 CREATE SCHEMA elsewhere;
 ALTER EXTENSION hibob_fdw SET SCHEMA elsewhere;
 CREATE FUNCTION public.obj_description(oid, name) RETURNS text
@@ -97,7 +98,7 @@ DROP FUNCTION public.obj_description(oid, name);
 ALTER EXTENSION hibob_fdw SET SCHEMA public;
 DROP SCHEMA elsewhere;
 
--- The functions that it is made of.
+-- The functions that it calls.
 SELECT * FROM hibob_fdw_columns('hr') ORDER BY column_number \gx
 SELECT * FROM hibob_fdw_metadata('bob', 'fields') WHERE field IN ('work.site', 'root.email') ORDER BY field;
 SELECT * FROM hibob_fdw_metadata('bob', 'custom_tables') ORDER BY table_id, field NULLS FIRST LIMIT 3;
@@ -105,7 +106,7 @@ SELECT hibob_fdw_metadata('bob', 'people');
 SELECT hibob_fdw_metadata('other', 'fields');
 SELECT hibob_fdw_columns('nowhere');
 
--- Roles: nobody may unasked; then only their own tables are commented.
+-- Roles need EXECUTE; then only their own tables get comments.
 CREATE ROLE regress_hibob_reader;
 GRANT CREATE, USAGE ON SCHEMA hr TO regress_hibob_reader;
 GRANT USAGE ON FOREIGN SERVER bob TO regress_hibob_reader;
@@ -132,7 +133,7 @@ RESET ROLE;
 DROP SCHEMA closed;
 DROP FOREIGN TABLE hr.people;
 
--- Mistakes.
+-- Errors.
 \set SHOW_CONTEXT never
 SELECT hibob_fdw_comment_columns('nowhere');
 SELECT hibob_fdw_comment_columns(NULL);

@@ -1,9 +1,9 @@
 --
--- The fast ways to some types give what the types' input functions give.
+-- The fast conversions to some types give the results of the input functions.
 --
--- A domain always takes its type's input function, so each value is read
--- twice, as the type and as a domain over it: the same result, or the same
--- error, has to come out.
+-- A domain always uses the input function of its type.  So each value is read
+-- twice, as the type and as a domain over it: the results or errors have to be
+-- the same.
 --
 \getenv base HIBOB_SIM_BASE
 \! "$HIBOB_TELL" reset
@@ -12,9 +12,9 @@ CREATE SERVER bob FOREIGN DATA WRAPPER hibob_fdw OPTIONS (base_url :'base', max_
 CREATE USER MAPPING FOR PUBLIC SERVER bob
 	OPTIONS (service_user_id 'SERVICE-5772', token 's3cret-canary-token');
 
--- Values as HiBob might write them, as JSON: field v1, v2 and so on.
+-- Values in JSON: fields v1, v2 and so on.
 CREATE TABLE written (n int GENERATED ALWAYS AS IDENTITY, value json);
--- What is written like a date, and what is not quite.
+-- Dates, and texts that are almost dates.
 INSERT INTO written (value) SELECT to_json(v) FROM unnest('{
 	0001-01-01, 0001-12-31, 0000-01-01, 9999-12-31, 10000-01-01, 1999-12-31,
 	2000-01-01, 2000-02-29, 2024-02-29, 2023-02-29, 1900-02-29, 2100-02-28,
@@ -23,7 +23,7 @@ INSERT INTO written (value) SELECT to_json(v) FROM unnest('{
 	" 2026-01-02", "2026-01-02 ", "2026-01-02 BC", 2026-01-0x, x026-01-02,
 	+026-01-02, -026-01-02, 2026-+1-02, 02/03/2026, "2 Mar 2026", 4714-11-24,
 	infinity, -infinity, epoch, today, "", "２０２６-01-02"}'::text[]) AS v;
--- The same of times.
+-- Times, likewise.
 INSERT INTO written (value) SELECT to_json(v) FROM unnest('{
 	2023-05-19T11:13:40.175639, 2023-05-19T11:13:40, 2023-05-19T11:13:40.1,
 	2023-05-19T11:13:40., 2023-05-19T11:13:40.000001,
@@ -35,7 +35,7 @@ INSERT INTO written (value) SELECT to_json(v) FROM unnest('{
 	2023-05-19t11:13:40, 2023-05-19T11-13-40, 2023-02-29T11:13:40,
 	0001-01-01T00:00:00, 9999-12-31T23:59:59, "2023-05-19T11:13:40 BC",
 	2023-05-19T1x:13:40, 2023-05-19T11:13:40.12x, 2023-05-19T11:13:40.+12}'::text[]) AS v;
--- Numbers, as texts and as they are.
+-- Numbers, as texts and as JSON numbers.
 INSERT INTO written (value) SELECT to_json(v) FROM unnest('{
 	0, -0, +5, 007, -1, " 5", "5 ", 5.0, 5e0, 0x1F, 1_000, --5, -, 5-, NaN,
 	32767, 32768, -32768, -32769, 2147483647, 2147483648, -2147483648,
@@ -46,13 +46,13 @@ INSERT INTO written (value) VALUES
 	('0'), ('-0'), ('5'), ('-32768'), ('32768'), ('2147483648'), ('5.0'),
 	('5.5'), ('1e2'), ('9223372036854775807'), ('-9223372036854775808'),
 	('9223372036854775808'), ('-1'), ('12345678901234567890');
--- Truth.
+-- Booleans.
 INSERT INTO written (value) VALUES ('true'), ('false');
 INSERT INTO written (value) SELECT to_json(v) FROM unnest('{
 	true, false, TRUE, t, f, yes, no, on, off, 1, tru, truee, " true"}'::text[])
 	AS v;
--- Texts of every length around those that are looked at in one go, with what
--- is not ASCII at each place, escapes, blanks at the end, and no scalars.
+-- Texts of all lengths around the size of a vector, with non-ASCII characters at
+-- each position, escapes, trailing blanks, and values that are no scalars.
 INSERT INTO written (value)
 SELECT to_json(left('abcdefghijklmnopqrstuvwxyz', n)) FROM generate_series(1, 18) n;
 INSERT INTO written (value)
@@ -62,7 +62,7 @@ INSERT INTO written (value) VALUES
 	('"abcde     "'), ('"abcdef   "'), ('"ééééé"'), ('"éééééé"'), ('"abcdé"'),
 	('{"a": 1}'), ('[1, 2]'), ('[]'), ('null');
 
--- One employee has them all, for every request from here on.
+-- One employee has all values, in all requests from here on.
 SELECT json_build_object('endpoint', '*', 'times', null,
 	'content_type', 'application/json', 'body',
 	json_build_object('employees', json_build_array(
@@ -82,7 +82,7 @@ CREATE DOMAIN checked_text AS text;
 CREATE DOMAIN checked_varchar AS varchar;
 CREATE DOMAIN checked_varchar5 AS varchar(5);
 
--- A table of the fast and one of the slow way, with a column for each value.
+-- A table with the types and one with the domains, with a column for each value.
 CREATE FUNCTION make_table(name text, type text) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN

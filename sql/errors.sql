@@ -1,5 +1,5 @@
 --
--- What goes wrong, and what the error says.  Time-outs and TLS are elsewhere.
+-- Errors and their messages.  Timeouts and TLS are tested elsewhere.
 --
 \getenv base HIBOB_SIM_BASE
 \! "$HIBOB_TELL" reset
@@ -13,8 +13,7 @@ CREATE FOREIGN TABLE people (id text NOT NULL, email text, job_title text,
 CREATE FOREIGN TABLE profiles (id text) SERVER bob
 	OPTIONS (resource 'profiles');
 
--- Says what an error says, without what differs from run to run, and between
--- versions of libcurl.
+-- Prints an error, without parts that differ between runs or versions of libcurl.
 CREATE FUNCTION failure(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE
 	detail text;
@@ -45,14 +44,14 @@ CREATE FUNCTION people_fail() RETURNS SETOF text LANGUAGE sql
 \pset tuples_only on
 \pset format unaligned
 
--- Statuses, with each published shape of an error body.
+-- HTTP statuses, with each documented form of the body of an error.
 \! "$HIBOB_TELL" fault '{"endpoint": "/people/search", "status": 400, "json": {"key": "some.key", "error": "Unknown field ID: /work/site", "args": []}}'
 SELECT people_fail();
 \! "$HIBOB_TELL" fault '{"endpoint": "/people/search", "status": 400, "json": {"error": "BAD_REQUEST", "message": "no such thing", "statusCode": 400}}'
 SELECT people_fail();
 \! "$HIBOB_TELL" fault '{"endpoint": "/people/search", "status": 401, "json": {"errorMessage": "No permissions to position budget"}}'
 SELECT people_fail();
--- ... which is not asked again for a minute.
+-- ... there is no request for a minute.
 \! "$HIBOB_TELL" requests --clear | cut -c 1-20
 SELECT people_fail();
 \! "$HIBOB_TELL" requests --clear
@@ -77,13 +76,13 @@ SELECT people_fail();
 SELECT people_fail();
 \! "$HIBOB_TELL" fault '{"endpoint": "/people/search", "rate_limited": {"reset_in": 3000}}'
 SELECT people_fail();
--- ... and the limit is remembered.
+-- ... the session remembers the limit.
 \! "$HIBOB_TELL" requests --clear | cut -c 1-20
 SELECT people_fail();
 \! "$HIBOB_TELL" requests --clear
 ALTER SERVER bob OPTIONS (SET max_retries '1');
 
--- Bodies that are not what was asked for.
+-- Bodies with a wrong shape.
 \! "$HIBOB_TELL" fault '{"endpoint": "/people/search", "html": true}'
 SELECT people_fail();
 \! "$HIBOB_TELL" fault '{"endpoint": "/people/search", "body": "not JSON at all", "content_type": "text/plain"}'
@@ -103,7 +102,7 @@ SELECT people_fail();
 \! "$HIBOB_TELL" fault '{"endpoint": "/people/{identifier}", "html": true, "status": 404}'
 SELECT failure($$SELECT email FROM people WHERE id = '1'$$);
 
--- Lists are small documents, read as a whole.
+-- Lists are small documents that are read as a whole.
 CREATE FOREIGN TABLE lists (list text, name text)
 	SERVER bob OPTIONS (resource 'named_lists');
 \! "$HIBOB_TELL" fault '{"endpoint": "/company/named-lists", "body": " {\"x\": {\"name\": \"x\", \"values\": [{\"id\": 1, \"name\": \"Zoë 🦄\"}]}} \n"}'
@@ -118,7 +117,7 @@ SELECT failure('SELECT * FROM lists');
 SELECT failure('SELECT * FROM lists');
 DROP FOREIGN TABLE lists;
 
--- Values that do not fit their columns.
+-- Values that are invalid for the types of their columns.
 \! "$HIBOB_TELL" fault '{"endpoint": "/people/search", "json": {"employees": [{"id": "77", "email": "x", "work": {"startDate": "never"}}]}}'
 SELECT failure('SELECT min(start_date) FROM people');
 \! "$HIBOB_TELL" fault '{"endpoint": "/people/search", "body": "{\"employees\":[{\"id\":\"78\",\"email\":\"a\\u0000b\"}]}"}'
@@ -127,24 +126,24 @@ SELECT people_fail();
 SELECT people_fail();
 \! "$HIBOB_TELL" fault '{"endpoint": "/people/search", "body_base64": "eyJlbXBsb3llZXMiOlt7ImlkIjoiODAiLCJlbWFpbCI6Iv8ifV19"}'
 SELECT people_fail();
--- ... but nobody looks at what is not wanted.
+-- ... has no effect if the query does not need the column.
 \! "$HIBOB_TELL" fault '{"endpoint": "/people/search", "body": "{\"employees\":[{\"id\":\"78\",\"x\":\"a\\u0000b\"}]}"}'
 SELECT id FROM people;
 
--- Both published shapes of one employee.
+-- Both documented forms of one employee.
 \! "$HIBOB_TELL" config '{"wrapped_single": true}'
 SELECT email FROM people WHERE id = '3332883884017713312';
 \! "$HIBOB_TELL" reset
 SELECT email FROM people WHERE id = '3332883884017713312';
 
--- Fields that nobody carries.
+-- Fields that are missing in all rows.
 \pset format aligned
 \! "$HIBOB_TELL" config '{"hidden_categories": ["work", "lifecycle"]}'
 SELECT count(email), count(job_title), count(status) FROM people;
 ALTER FOREIGN TABLE people OPTIONS (ADD on_missing_field 'error');
 SELECT count(email), count(job_title), count(status) FROM people;
 SELECT count(email) FROM people;
--- ... a query that stops early cannot tell.
+-- ... a query that stops early does not know.
 SELECT job_title FROM people LIMIT 1;
 ALTER FOREIGN TABLE people OPTIONS (SET on_missing_field 'ignore');
 SELECT count(email), count(job_title), count(status) FROM people;
@@ -157,11 +156,11 @@ CREATE FOREIGN TABLE wrong_field (id text,
 	cost_centre text OPTIONS (field 'work.costCenter')) SERVER bob
 	OPTIONS (resource 'people');
 SELECT count(cost_centre) FROM wrong_field;
--- ... null for everybody is not missing.
+-- ... null in all rows is not missing.
 \! "$HIBOB_TELL" fault '{"endpoint": "/people/search", "json": {"employees": [{"id": "1", "email": null}, {"id": "2", "email": null}]}}'
 SELECT count(email) FROM people;
 
--- Fewer rows than there must be.
+-- Fewer rows than min_rows.
 ALTER FOREIGN TABLE people OPTIONS (ADD min_rows '450');
 CREATE MATERIALIZED VIEW roster AS SELECT id, email FROM people;
 \! "$HIBOB_TELL" config '{"audience": "employed"}'
@@ -173,8 +172,7 @@ SELECT email FROM people WHERE id = '3332883884017713312';
 \! "$HIBOB_TELL" reset
 REFRESH MATERIALIZED VIEW roster;
 
--- Too many fields for one request, which a whole row cannot be put together
--- from.
+-- More fields than a request may have, with a whole row, which cannot be split.
 DO $$
 BEGIN
 	EXECUTE (SELECT format('CREATE FOREIGN TABLE wide (%s,
@@ -186,7 +184,7 @@ END $$;
 SELECT wide FROM wide;
 SELECT c1 FROM wide LIMIT 1;
 
--- No mapping; nobody to connect to.
+-- No user mapping; a server that refuses connections.
 DROP USER MAPPING FOR PUBLIC SERVER bob;
 \set VERBOSITY sqlstate
 SELECT id FROM people;

@@ -1,6 +1,6 @@
 --
 -- EXPLAIN: a value that depends on the running query is shown as the server
--- shows it, wherever the scan stands in the plan.
+-- shows it, wherever the scan is in the plan.
 --
 \getenv here PG_ABS_SRCDIR
 \set here :here '/test/lib/regress.sql'
@@ -76,7 +76,7 @@ SELECT requests($$WITH RECURSIVE up AS (SELECT person AS id FROM licence UNION
 	WHERE p.id = up.id OFFSET 0) p) SELECT count(*) FROM up$$);
 SELECT requests($$SELECT app, max(p.full_name) FROM licence l JOIN people p
 	ON p.id = l.person GROUP BY app ORDER BY app$$);
--- In what changes tables, in EXECUTE, in a cursor.
+-- In statements that change tables, in EXECUTE, in a cursor.
 SELECT requests($$UPDATE licence l SET email = (SELECT p.email FROM people p
 	WHERE p.id = l.person)$$);
 SELECT requests($$INSERT INTO licence SELECT 'b', 'c', p.email FROM licence l

@@ -1,5 +1,5 @@
 --
--- The extension's functions and views as SQL sees them.
+-- The functions and views of the extension.
 --
 SET client_min_messages = warning;
 CREATE EXTENSION hibob_fdw;
@@ -15,8 +15,8 @@ SELECT attrelid::regclass AS view, count(*) AS columns,
  WHERE classid = 'pg_class'::regclass AND attnum > 0
  GROUP BY attrelid ORDER BY attrelid::regclass::text;
 
--- Every function has a comment, and those that call HiBob or show what others
--- do are not for everybody.
+-- Every function has a comment.  Functions that make requests or show other
+-- sessions are not executable by PUBLIC.
 SELECT objid::regprocedure FROM members
  WHERE classid = 'pg_proc'::regclass AND obj_description(objid, 'pg_proc') IS NULL
  ORDER BY objid::regprocedure::text;

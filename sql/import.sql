@@ -26,7 +26,7 @@ SELECT relnamespace::regnamespace AS schema, relname AS table, attnum AS no,
   FROM pg_attribute JOIN pg_class c ON attrelid = c.oid
  WHERE relkind = 'f' AND attnum > 0;
 
--- As a new user does it.
+-- The defaults.
 IMPORT FOREIGN SCHEMA hibob FROM SERVER bob INTO hr;
 SELECT name, columns FROM tables ORDER BY name COLLATE "C";
 SELECT no, name, type, not_null, options FROM columns
@@ -39,7 +39,7 @@ SELECT full_name, cost_centre, languages, business_unit, laptop_price,
   FROM hr.people WHERE employee_number IN (2, 3) ORDER BY id \g (format=unaligned)
 DROP SCHEMA hr CASCADE;
 
--- Everything.
+-- All options.
 CREATE SCHEMA hr;
 IMPORT FOREIGN SCHEMA hibob FROM SERVER bob INTO hr
 	OPTIONS (fields 'all', reports 'true', custom_tables 'true');
@@ -55,7 +55,7 @@ SELECT name, type, options FROM columns
  WHERE "table" IN ('same_label_twice', 'úř_čů_report') ORDER BY "table", no;
 SELECT count(people) FROM hr.people;
 
--- Twice the same, whatever order HiBob's metadata has.
+-- The result does not depend on the order of HiBob's metadata.
 \! "$HIBOB_TELL" config '{"shuffle_fields": true}'
 IMPORT FOREIGN SCHEMA hibob FROM SERVER bob INTO again
 	OPTIONS (fields 'all', reports 'true', custom_tables 'true');
@@ -69,8 +69,8 @@ SELECT count(*) FROM (
 DROP SCHEMA again CASCADE;
 DROP SCHEMA hr CASCADE;
 
--- Names of every kind: other scripts, SQL's own words, symbols, ends cut off.
--- A field of HiBob's that the catalogue does not know is none of the account's.
+-- All kinds of names: other scripts, SQL keywords, symbols, truncated names.
+-- An unknown standard field of HiBob is not a custom field.
 CREATE SCHEMA hr;
 \! "$HIBOB_TELL" fault '{"endpoint": "/company/people/fields", "times": 2, "status": 200, "json": [{"id": "work.custom.field_12", "name": "Grade", "categoryDisplayName": "Work", "type": "list"}, {"id": "work.custom.field_9", "name": "grade"}, {"id": "custom.category_1.field_13", "name": "GRADE!", "categoryDisplayName": "★"}, {"id": "financial.bankName", "name": "Bank", "type": "text"}, {"id": "work.custom.field_14", "name": null, "type": null}, {"id": "work.custom.field_15", "name": "  ", "type": "brand-new"}, {"id": "work.custom.field_16", "name": "ctid"}, {"id": "work.custom.field_17", "name": "Select", "type": "number"}, {"id": "work.custom.field_18", "name": "1st day", "type": "date"}, {"id": "work.custom.field_19", "name": "Straße ÄÖÜ"}, {"id": "work.custom.field_20", "name": "Σίσυφος"}, {"id": "work.custom.field_21", "name": "العربية"}, {"id": "work.custom.field_22", "name": "हिन्दी"}, {"id": "work.custom.O\"quote\\ 1", "name": "a\"b;--"}, {"id": "work.custom.field_23", "name": "名前", "type": "currency"}, {"id": "work.custom.field_24", "name": "名前 currency"}, {"id": "work.custom.field_25", "name": "An agreement that goes on for more bytes than a name has in SQL", "type": "currency"}, {"id": "work.custom.field_26", "name": "An agreement that goes on for more bytes than a name has in SQL, 2"}]}'
 IMPORT FOREIGN SCHEMA hibob LIMIT TO (people) FROM SERVER bob INTO hr;
@@ -82,7 +82,8 @@ IMPORT FOREIGN SCHEMA hibob LIMIT TO (people) FROM SERVER bob INTO hr
 SELECT name, options FROM columns WHERE "table" = 'people' AND no > 31 ORDER BY no;
 DROP FOREIGN TABLE hr.people;
 
--- Who comes later by its id has the longer name, in HiBob's order or another.
+-- Of two equal names, the field with the greater id gets the suffix, in any
+-- order of the metadata.
 \! "$HIBOB_TELL" fault '{"endpoint": "/people/custom-tables/metadata", "json": {"tables": [{"id": "root__table_100", "name": "Thing"}, {"id": "root__table_20", "name": "People", "columns": [{"id": "column_1", "name": "Data"}, {"id": "column_2", "name": "id", "type": "list"}]}, {"id": "root__table_3", "name": "Thing", "columns": null}, {"id": "root__table_4", "name": "", "columns": []}]}}'
 \! "$HIBOB_TELL" fault '{"endpoint": "/company/reports", "json": {"views": [{"id": 1000, "name": "Twice"}, {"id": 999, "name": "Twice"}, {"id": 71001, "name": "Thing"}, {"id": 71002, "name": "★"}]}}'
 \! "$HIBOB_TELL" fault '{"endpoint": "/company/reports/{report_id}/download", "times": 4, "status": 200, "content_type": "text/csv", "body": "Id,id,\"a\nb\",,ctid\n"}'
@@ -96,7 +97,7 @@ SELECT name, options FROM columns
 \! "$HIBOB_TELL" reset
 DROP SCHEMA hr CASCADE;
 
--- Some of it, and what is asked for that.
+-- LIMIT TO and EXCEPT, and their requests.
 CREATE SCHEMA hr;
 \! "$HIBOB_TELL" requests --clear >/dev/null
 IMPORT FOREIGN SCHEMA hibob LIMIT TO (people, work_history) FROM SERVER bob INTO hr
@@ -111,7 +112,7 @@ IMPORT FOREIGN SCHEMA hibob EXCEPT (people, profiles, work_history)
 \! "$HIBOB_TELL" requests --clear
 SELECT count(*) FROM tables;
 
--- Mistakes.
+-- Errors.
 IMPORT FOREIGN SCHEMA public FROM SERVER bob INTO hr;
 IMPORT FOREIGN SCHEMA hibob LIMIT TO (peoples) FROM SERVER bob INTO hr;
 IMPORT FOREIGN SCHEMA hibob LIMIT TO (headcount) FROM SERVER bob INTO hr;
@@ -136,7 +137,7 @@ IMPORT FOREIGN SCHEMA hibob FROM SERVER bob INTO hr;
 \set VERBOSITY default
 SELECT count(*) FROM tables;
 
--- What the account does not have, and a report that is no longer shared.
+-- Inactive modules, and a report that is no longer shared.
 \! "$HIBOB_TELL" config '{"modules_off": ["/company/reports"]}'
 IMPORT FOREIGN SCHEMA hibob FROM SERVER bob INTO hr OPTIONS (reports 'true');
 \! "$HIBOB_TELL" reset
@@ -154,7 +155,7 @@ SELECT count(*) FROM tables;
 DROP SCHEMA hr CASCADE;
 CREATE SCHEMA hr;
 
--- More fields than one request can name, and than a table can have columns.
+-- More fields than a request may have, and than a table may have columns.
 \! "$HIBOB_TELL" config '{"extra_custom_fields": 500}'
 IMPORT FOREIGN SCHEMA hibob LIMIT TO (people) FROM SERVER bob INTO hr;
 SELECT count(*) FROM columns WHERE "table" = 'people';

@@ -1,12 +1,11 @@
 --
--- Options: what each object takes, refuses and says about it.  No request is
--- made.
+-- Options: which ones each object accepts, and the errors.  No request is made.
 --
 CREATE EXTENSION hibob_fdw;
 \pset tuples_only on
 \pset format unaligned
 
--- Runs a statement and undoes it; says whether it was accepted.
+-- Runs a statement and rolls it back; prints whether it was accepted.
 CREATE FUNCTION attempt(statement text) RETURNS SETOF text
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -74,7 +73,7 @@ RETURNS SETOF text LANGUAGE sql AS $$
 				   ' OPTIONS (' || options || ')')
 $$;
 
--- The wrapper itself has none.
+-- The foreign-data wrapper has no options.
 SELECT attempt('ALTER FOREIGN DATA WRAPPER hibob_fdw OPTIONS (base_url ''x'')');
 
 --
@@ -94,7 +93,7 @@ SELECT server_option('base_url',
 	'https://x.com\y.com/', 'https://x.com/..', 'https://x.com/v1/../v2',
 	'https://x.com/v1//./',
 	'http://%6cocalhost/', 'https://' || repeat('a', 256) || '.com/');
--- What could be a password is not repeated.
+-- The error does not repeat a possible password.
 SELECT server_option('base_url',
 	'https://user:hush@x.com/', 'https://x.com/?key=hush',
 	'https://x.com/#hush', 'https://@x.com/', 'https://x.com/?');
@@ -115,8 +114,8 @@ SELECT server_option('proxy', 'http://x/hush' || chr(10),
 SELECT server_option('ca_file', '/etc/ssl/certs/ca.pem', 'ca.pem', '',
 	'/etc/ssl' || chr(10));
 
--- An option that does not exist, near to one, far from all, and one of
--- another kind of object.
+-- An option that does not exist: similar to one, similar to none, and an option
+-- of another kind of object.
 SELECT server_option('read_timeuot', '1s');
 SELECT server_option('Base_URL', 'x');
 SELECT server_option('zzz', 'x');
@@ -131,7 +130,7 @@ SELECT attempt('CREATE FOREIGN TABLE t (id text) SERVER bob
 				OPTIONS (resource '''')');
 SELECT attempt_values('CREATE FOREIGN TABLE t (id text) SERVER bob OPTIONS (%s)',
 	'resource', 'people', 'profiles', 'peple', 'People', 'invoices');
--- A long one is not compared with others.
+-- A long name is not compared with others.
 SELECT length(attempt_values(
 	'CREATE FOREIGN TABLE t (id text) SERVER bob OPTIONS (%s)',
 	'resource', repeat('people', 10000)));
@@ -145,7 +144,7 @@ SELECT table_option('people', 'show_inactiv', 'true');
 SELECT table_option('people', 'report_name', 'x');
 SELECT table_option('people', 'base_url', 'x');
 
--- What only a search can do.
+-- Options for searches only.
 SELECT table_option('profiles', 'min_rows', '1');
 SELECT table_option('profiles', 'cache_ttl', '1s');
 SELECT table_option('profiles', 'show_inactive', 'false');
@@ -157,7 +156,7 @@ SELECT attempt('ALTER FOREIGN TABLE p
 				OPTIONS (SET resource ''profiles'', DROP batch_size)');
 SELECT attempt('ALTER FOREIGN TABLE p OPTIONS (DROP resource)');
 
--- What only some resources have.
+-- Options of some resources.
 SELECT table_option('work_history', 'include_archived', 'true', 'perhaps');
 SELECT table_option('people', 'include_archived', 'true');
 SELECT table_option('time_off', 'include_private', 'true');
@@ -182,7 +181,7 @@ SELECT column_option('field', 'work.department', '*', 'root.id',
 	'identification.custom.Payroll Integration ID_1RNhIIf',
 	'', '.', '.id', 'work.', 'work..title', 'work.*', '**',
 	'work.' || chr(9) || 'title', 'work.' || chr(10) || 'title');
--- A report's label may look like this, a path of keys may not.
+-- The label of a report may look like this, a path of keys may not.
 CREATE FOREIGN TABLE keys (a text OPTIONS (field 'work..title'),
 	b text OPTIONS (field '.id'), c text OPTIONS (field 'work.'))
 	SERVER bob OPTIONS (resource 'people');
@@ -198,7 +197,7 @@ SELECT attempt('ALTER FOREIGN TABLE p ALTER COLUMN id
 SELECT attempt('ALTER FOREIGN TABLE p ALTER COLUMN id OPTIONS (name ''x'')');
 
 --
--- User mappings: both options, always.
+-- User mappings: both options are required.
 --
 SELECT mapping_options($$service_user_id 'SERVICE-1', token 'x y:z'$$);
 SELECT attempt('CREATE USER MAPPING FOR CURRENT_USER SERVER bob');
@@ -222,7 +221,7 @@ SELECT attempt('ALTER USER MAPPING FOR CURRENT_USER SERVER bob
 				OPTIONS (SET service_user_id '''')');
 
 --
--- What only superusers may set
+-- Options that only superusers can set
 --
 CREATE ROLE regress_hibob_owner;
 GRANT USAGE ON FOREIGN DATA WRAPPER hibob_fdw TO regress_hibob_owner;
@@ -233,7 +232,7 @@ SET ROLE regress_hibob_owner;
 SELECT server_option('base_url', 'https://api.sandbox.hibob.com/v1');
 SELECT server_option('proxy', 'http://proxy.example.com:3128');
 SELECT server_option('ca_file', '/etc/passwd', 'no such file');
--- A proxy stays where a superuser put it: no other address through it.
+-- Only a superuser can change a server with a proxy.
 SELECT attempt('ALTER SERVER proxied OPTIONS (base_url ''https://x.com'')');
 SELECT attempt('ALTER SERVER proxied OPTIONS (DROP proxy)');
 SELECT attempt('CREATE USER MAPPING FOR CURRENT_USER SERVER proxied

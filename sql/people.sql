@@ -8,7 +8,7 @@ CREATE SERVER bob FOREIGN DATA WRAPPER hibob_fdw OPTIONS (base_url :'base');
 CREATE USER MAPPING FOR CURRENT_USER SERVER bob
 	OPTIONS (service_user_id 'SERVICE-5772', token 's3cret-canary-token');
 
--- Every column of the catalogue, without an option.
+-- All columns of the resource, without options.
 CREATE FOREIGN TABLE people (
 	id text NOT NULL, email text, full_name text, display_name text,
 	first_name text, surname text, job_title text, department text, site text,
@@ -35,7 +35,7 @@ SELECT employee_number, to_json(first_name) AS first_name,
  WHERE employee_number BETWEEN 2 AND 33 ORDER BY employee_number
 \g (format=unaligned)
 
--- Machine and human values of one field, paths into a value, whole rows.
+-- Machine and human-readable values of a field, paths into a value, whole rows.
 CREATE FOREIGN TABLE shapes (
 	number bigint OPTIONS (field 'work.employeeIdInCompany'),
 	title_id text OPTIONS (field 'work.title'),
@@ -73,7 +73,7 @@ SELECT everything->>'fullName' AS name, everything#>>'{work,title}' AS title,
 SELECT everything#>>'{work,custom}' IS NOT NULL AS custom, cost_centre
   FROM shapes WHERE number = 2;
 
--- The same from every published form of an answer.
+-- The same rows from each documented form of the response.
 CREATE TEMP TABLE expected AS SELECT * FROM people;
 CREATE TEMP VIEW difference AS
 	(SELECT * FROM people EXCEPT ALL SELECT * FROM expected)
@@ -128,7 +128,7 @@ SELECT * FROM arrays;
 \! "$HIBOB_TELL" fault '{"endpoint": "/people/search", "json": {"employees": [{"id": "5", "about": {"numbers": ["x"]}}]}}'
 SELECT n FROM arrays;
 
--- A column that nothing says the field of.
+-- A column without a field.
 CREATE FOREIGN TABLE unknown_column (id text, departmnt text)
 	SERVER bob OPTIONS (resource 'people');
 SELECT departmnt FROM unknown_column;
@@ -152,7 +152,7 @@ SELECT (p).email FROM (SELECT p FROM people p WHERE employee_number = 3) AS s;
 ALTER FOREIGN TABLE people DROP COLUMN avatar_url;
 SELECT count(p) FROM people p;
 
--- Read only, in the server's own words.
+-- Foreign tables are read-only.
 INSERT INTO people (id) VALUES ('1');
 UPDATE people SET email = NULL;
 DELETE FROM people;

@@ -1,5 +1,5 @@
 --
--- Planning: lookups by key, statistics, shared results, local conditions.
+-- Plans: parameterized scans, statistics, shared results, local conditions.
 --
 \getenv here PG_ABS_SRCDIR
 \set here :here '/test/lib/regress.sql'
@@ -16,7 +16,7 @@ IMPORT FOREIGN SCHEMA hibob LIMIT TO (people, work_history, training, named_list
 	time_off, tasks) FROM SERVER bob INTO hr;
 SET search_path = hr, public;
 
--- One row on the other side: a lookup.  More: one search.
+-- One outer row: a parameterized scan.  More: one search.
 CREATE TABLE licence (app text, person text, email text);
 INSERT INTO licence SELECT 'app ' || n, (3332883884017713238 + 37 * n)::text, NULL
   FROM generate_series(1, 400) n;
@@ -43,8 +43,8 @@ SELECT count(*) FROM licence l JOIN training t ON t.employee_id = l.person
  WHERE app IN ('app 1', 'app 2');
 \! "$HIBOB_TELL" requests --clear
 
--- The other side has more rows than the planner expects: lookups end after as
--- many requests as reading all rows takes.
+-- More outer rows than the planner expects: lookups end after as many requests as
+-- a scan of all rows takes.
 CREATE FUNCTION persons(count int) RETURNS SETOF text ROWS 1 LANGUAGE sql VOLATILE
 	AS 'SELECT person FROM licence LIMIT count';
 SET enable_hashjoin = off;
@@ -57,7 +57,7 @@ SELECT count(*), count(name) FROM persons(100) person
 					  WHERE p.id = person OFFSET 0) p ON true;
 \! "$HIBOB_TELL" requests --clear
 
--- ... after a null, too, which needs no request: a null and 30 people twice.
+-- ... also after a null, which makes no request: a null and 30 people twice.
 CREATE FUNCTION numbers() RETURNS SETOF int ROWS 1 LANGUAGE sql VOLATILE
 	AS 'SELECT generate_series(1, 62)';
 SELECT n, count(name) FROM (SELECT n, CASE WHEN n % 31 <> 20 THEN
@@ -71,18 +71,18 @@ SELECT count(*), count(name) FROM (SELECT CASE WHEN n = 1 THEN
   LEFT JOIN LATERAL (SELECT full_name AS name FROM people p
 					  WHERE p.id = l.person OFFSET 0) p ON true;
 \! "$HIBOB_TELL" requests --clear
--- ... and where some rows of each value are needed; pages are whole ones then.
+-- ... with LIMIT for each value, the pages are complete ones then.
 SELECT count(*), count(job_title_id) FROM persons(60) person
   LEFT JOIN LATERAL (SELECT job_title_id FROM work_history w
 					  WHERE w.employee_id = person LIMIT 1) w ON true;
 \! "$HIBOB_TELL" requests --clear | grep -v cursor | sed 's/employeeIds=[0-9]*/employeeIds=N/' | sort | uniq -c | sed 's/^ *//'
--- If it expects many rows, there are no lookups.
+-- If the planner expects many rows, there are no lookups.
 SELECT count(*), count(name) FROM (SELECT person FROM licence LIMIT 100) l
   LEFT JOIN LATERAL (SELECT full_name AS name FROM people p
 					  WHERE p.id = l.person OFFSET 0) p ON true;
 \! "$HIBOB_TELL" requests --clear
 
--- Memoize, where lookups are cheap.
+-- Memoize, if lookups are cheap.
 SET enable_memoize = on;
 ALTER SERVER bob OPTIONS (ADD fdw_startup_cost '1', ADD fdw_tuple_cost '10');
 CREATE TABLE again AS
@@ -95,7 +95,7 @@ RESET enable_mergejoin;
 RESET enable_material;
 ALTER SERVER bob OPTIONS (DROP fdw_startup_cost, DROP fdw_tuple_cost);
 
--- A subquery's values, once.
+-- The values of a subquery, once.
 SELECT explain($$
 SELECT full_name FROM people
  WHERE id = ANY (ARRAY(SELECT person FROM licence WHERE app < 'app 2'))$$, 'ANALYZE');
@@ -124,7 +124,7 @@ ANALYZE people;
 \set VERBOSITY default
 SELECT reltuples FROM pg_class WHERE relname = 'people';
 
--- One result, several readers: the columns of all of them, requested once.
+-- Several scans share one result: one request has the columns of all of them.
 SET enable_nestloop = off;
 \! "$HIBOB_TELL" requests --clear >/dev/null
 SELECT count(*), count(m.full_name) FROM people p JOIN people m ON m.id = p.manager_id;
@@ -138,7 +138,7 @@ WITH RECURSIVE tree AS (
 SELECT level, count(*) FROM tree GROUP BY 1 ORDER BY 1;
 \! "$HIBOB_TELL" requests --clear
 SELECT explain($$SELECT count(*), count(m.full_name) FROM people p JOIN people m ON m.id = p.manager_id$$);
--- Each reader has all rows, however they take turns.
+-- Each scan returns all rows, in any order of execution.
 SELECT count(*), sum((a.n = b.n)::int) FROM
 	(SELECT id, row_number() OVER () AS n FROM people) a
 	FULL JOIN (SELECT id, row_number() OVER () AS n FROM people) b USING (id);
@@ -164,7 +164,7 @@ SELECT count(*) FROM people p JOIN people m ON m.id = p.manager_id;
 SELECT count(*) FROM people p JOIN people m ON m.id = p.manager_id;
 RESET enable_nestloop;
 
--- What HiBob cannot evaluate.
+-- Conditions that HiBob cannot evaluate.
 EXPLAIN (VERBOSE, COSTS OFF)
 SELECT id FROM people WHERE status = 'Active' AND email LIKE 'a%' AND id > '3';
 SELECT explain($$SELECT id FROM tasks WHERE due > '2026-11-24' AND title = 'x'$$, 'VERBOSE, FORMAT JSON');

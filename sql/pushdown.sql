@@ -1,5 +1,5 @@
 --
--- What reaches HiBob of a query: fields, filters, and what EXPLAIN says of it.
+-- The remote part of a query: fields and filters, and EXPLAIN.
 --
 \getenv here PG_ABS_SRCDIR
 \set here :here '/test/lib/regress.sql'
@@ -61,19 +61,19 @@ SELECT email FROM people_by_number WHERE id = 3332883884017713312;
 SELECT full_name FROM people WHERE id = 'search';
 \! "$HIBOB_TELL" requests --clear
 
--- HiBob may match more: it ignores the case of addresses here.
+-- HiBob may return more rows: here it ignores the case of addresses.
 \! "$HIBOB_TELL" config '{"email_filter_ignores_case": true}'
 SELECT id FROM people WHERE email = 'ZOE.mueller3@example.com';
 SELECT email FROM people
  WHERE email IN ('ZOE.mueller3@example.com', 'zoe.mueller3@example.com');
--- ... and the same employee does not come with two batches.
+-- ... an employee is not returned by two batches.
 SELECT count(*), count(DISTINCT id) FROM people WHERE email = ANY (
 	ARRAY(SELECT CASE WHEN n = 1 THEN 'zoe.mueller3@example.com'
 				 WHEN n = 250 THEN 'ZOE.mueller3@example.com'
 				 ELSE 'b' || n END FROM generate_series(1, 250) n));
 \! "$HIBOB_TELL" reset
 
--- Many values: batches of 200, duplicates and nulls dropped.
+-- Many values: batches of 200, without duplicates and nulls.
 SELECT email FROM people WHERE id IN ('3332883884017713312',
 	'3332883884017713312', '3332883884017713349', NULL) ORDER BY id;
 SELECT email FROM people WHERE id = ANY ('{}');
@@ -98,7 +98,7 @@ SELECT count(*) FROM active_people;
 SELECT count(*) FROM active_people WHERE status = 'Inactive';
 \! "$HIBOB_TELL" requests --clear
 
--- Not pushed: other operators, collations, casts, disjunctions.
+-- Local conditions: other operators, collations, casts, disjunctions.
 CREATE COLLATION loose (provider = icu, locale = 'und-u-ks-level2',
 						deterministic = false);
 SELECT line FROM unnest(ARRAY[
@@ -110,7 +110,7 @@ SELECT line FROM unnest(ARRAY[
 	plan_of('SELECT id FROM people WHERE ' || condition) AS line
  WHERE line LIKE '%HiBob Request%' OR line LIKE '%Filter:%';
 
--- Parameters: generic plans, too.
+-- Parameters, also in generic plans.
 PREPARE by_id (text) AS SELECT email FROM people WHERE id = $1;
 SET plan_cache_mode = force_generic_plan;
 EXPLAIN (VERBOSE, COSTS OFF) EXECUTE by_id ('3332883884017713312');
@@ -163,7 +163,7 @@ FETCH BACKWARD 1 FROM c \g (format=unaligned)
 COMMIT;
 \! "$HIBOB_TELL" requests --clear
 
--- A rescan does not ask again; different values do.
+-- A rescan makes no request, unless the values change.
 SET enable_hashjoin = off;
 SET enable_mergejoin = off;
 SET enable_material = off;

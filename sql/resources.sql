@@ -1,7 +1,6 @@
 --
--- Every other resource: tables of employees, lists, time off, positions,
--- reports.  What they have is compared with HiBob's own answers elsewhere;
--- here it is looked at.
+-- All other resources: tables of employees, lists, time off, positions, reports.
+-- The TAP tests compare all rows with HiBob's responses; this test shows some.
 --
 \getenv here PG_ABS_SRCDIR
 \set here :here '/test/lib/regress.sql'
@@ -17,7 +16,7 @@ IMPORT FOREIGN SCHEMA hibob FROM SERVER bob INTO hr
 	OPTIONS (custom_tables 'true', reports 'true');
 SET search_path = hr, public;
 
--- All of them, as JSON: how many rows, and how many of their values.
+-- All of them as JSON: the number of rows and of values.
 CREATE FUNCTION public.census() RETURNS TABLE (tab text, num bigint, filled bigint)
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -38,7 +37,7 @@ BEGIN
 END $$;
 SELECT * FROM census();
 
--- The tables of employees.
+-- Tables of employees.
 SELECT id, effective_date, end_effective_date, is_current, job_title_id,
 	   site, manager_email, work_change_type, team
   FROM work_history WHERE employee_id = '3332883884017713275' ORDER BY id;
@@ -50,7 +49,7 @@ SELECT actual_working_pattern->>'workingPatternType' AS pattern, count(*)
   FROM employment_history GROUP BY 1 ORDER BY 1;
 SELECT count(*), count(data->'customColumns'), min(id) FROM dependents;
 
--- Pages, and what reaches the request.
+-- Pages, and the requests.
 SELECT explain($$SELECT id FROM salaries$$);
 SELECT explain($$SELECT id FROM salaries LIMIT 7$$);
 EXPLAIN (VERBOSE, COSTS OFF) SELECT id FROM salaries WHERE is_current LIMIT 7;
@@ -68,7 +67,7 @@ SELECT name FROM training
  WHERE employee_id = ANY ('{3332883884017713312,3332883884017713275,99}')$$);
 EXPLAIN (VERBOSE, COSTS OFF) SELECT id FROM training;
 
--- A custom table, with values for people's eyes.
+-- A custom table, with human-readable values.
 \d certifications
 SELECT * FROM certifications WHERE employee_id = '3332883884017713275';
 
@@ -80,7 +79,7 @@ SELECT list, count(*) FROM named_lists
  WHERE list IN ('title', 'site', 'department') GROUP BY 1 ORDER BY 1;
 SELECT explain($$SELECT id FROM named_lists WHERE list IN ('site', 'department')$$);
 
--- Who is out: a range of days is needed.
+-- Absences: a range of dates is required.
 SELECT count(*) FROM time_off;
 SELECT count(*) FROM time_off WHERE end_date >= '2026-11-24';
 SELECT explain($$
@@ -98,7 +97,7 @@ ALTER FOREIGN TABLE time_off OPTIONS (ADD include_pending 'true');
 SELECT DISTINCT status FROM time_off
  WHERE start_date BETWEEN '2026-11-01' AND '2026-12-25' ORDER BY 1;
 
--- What changed: since when is needed, and shown.
+-- Changes of absences: a lower bound is required, and is a column.
 SELECT count(*) FROM time_off_changes WHERE created_at >= '2026-11-01';
 SELECT DISTINCT since, until FROM time_off_changes
  WHERE since > '2026-11-01 12:00+02' AND until <= '2026-11-20';
@@ -108,7 +107,7 @@ SELECT explain($$
 SELECT request_id FROM time_off_changes
  WHERE since = '2026-09-01' AND until < '2026-11-24'$$);
 
--- Positions: fields are named, people's forms only where they are wanted.
+-- Positions: the request names the fields, and human-readable values if needed.
 EXPLAIN (VERBOSE, COSTS OFF) SELECT name, fte FROM positions;
 EXPLAIN (VERBOSE, COSTS OFF) SELECT name, department FROM positions;
 SELECT id, name, department, site, fte, filled_by_name FROM positions
@@ -137,7 +136,7 @@ SELECT count(*) FROM tasks;
 SELECT count(*) FROM equity_grants;
 \! "$HIBOB_TELL" reset
 
--- What HiBob withholds.
+-- Values that the service user may not see.
 \! "$HIBOB_TELL" config '{"hidden_employees": [2], "restricted_columns": {"work": {"no_view_permission": ["title"], "no_view_history_permission": ["site"]}}}'
 SELECT count(*) FROM work_history WHERE employee_id = '3332883884017713312';
 SELECT count(job_title_id), count(site) > 0 AS site FROM work_history;
@@ -149,7 +148,7 @@ ALTER FOREIGN TABLE work_history OPTIONS (SET on_missing_field 'ignore');
 SELECT count(job_title_id) FROM work_history;
 \! "$HIBOB_TELL" reset
 
--- Columns by the keys that they are in or that are in them.
+-- Columns with a path of keys.
 \! "$HIBOB_TELL" config '{"restricted_columns": {"salaries": {"no_view_permission": ["base", "change.reason", "bas"], "no_view_history_permission": ["column_1"]}}}'
 SELECT count(amount), count(changed_by) > 0 AS changed FROM salaries;
 ALTER FOREIGN TABLE salaries ADD COLUMN change jsonb OPTIONS (field 'change'),
@@ -158,7 +157,7 @@ SELECT count(change) > 0 AS changed, count(one), count(effective_date) > 0 AS re
   FROM salaries;
 \! "$HIBOB_TELL" reset
 
--- A field that a row does not have.
+-- A field that is missing in a row.
 ALTER FOREIGN TABLE tasks ALTER COLUMN title OPTIONS (SET field 'titel');
 SELECT count(title) FROM tasks;
 ALTER FOREIGN TABLE tasks ADD COLUMN owners text;
@@ -168,19 +167,19 @@ ALTER FOREIGN TABLE positions ADD COLUMN grade text,
 SELECT count(grade) FROM positions;
 SELECT count(level) FROM positions;
 
--- Employees are read by their ids: without those there would be none of them.
+-- Employees are read by their ids: a response without ids is an error.
 \! "$HIBOB_TELL" config '{"hidden_fields": ["root.id"]}'
 SELECT count(*) FROM training;
 ALTER FOREIGN TABLE people OPTIONS (ADD batch_size '100');
 SELECT count(*) FROM people;
 \! "$HIBOB_TELL" reset
 
--- The next page is asked for ahead; what is wrong with it shows with it.
+-- An error of the prefetched page is raised when the scan needs the page.
 \! "$HIBOB_TELL" config '{"page_entries": 5, "rate_limits": {"/bulk/people/salaries": 1}, "rate_window": 300}'
 SELECT count(*) FROM (SELECT id FROM salaries WHERE id > 0 LIMIT 2) s;
 \! "$HIBOB_TELL" reset
 
--- Bounds that nobody else can write, and columns that cannot show theirs.
+-- Bounds that HiBob cannot represent, and columns that cannot show their bound.
 SELECT count(*) > 100 AS many FROM time_off
  WHERE end_date >= '0044-03-15 BC' AND start_date <= '20260-12-31';
 SELECT count(*) FROM time_off

@@ -1,5 +1,5 @@
 --
--- Values on their way in: lengths, slash keys, human-readable forms, arrays.
+-- Reading values: lengths, slash keys, human-readable forms, arrays.
 --
 \getenv here PG_ABS_SRCDIR
 \set here :here '/test/lib/regress.sql'
@@ -11,7 +11,7 @@ CREATE SERVER bob FOREIGN DATA WRAPPER hibob_fdw OPTIONS (base_url :'base', max_
 CREATE USER MAPPING FOR CURRENT_USER SERVER bob
 	OPTIONS (service_user_id 'SERVICE-5772', token 's3cret-canary-token');
 
--- A length cuts off blanks, so HiBob is not asked for what is left.
+-- A length removes trailing blanks, so such a condition is local.
 CREATE DOMAIN short AS varchar(3);
 CREATE DOMAIN shorter AS short;
 CREATE FOREIGN TABLE lengths (id text,
@@ -62,7 +62,7 @@ SELECT count(department), count(*) FILTER (WHERE department ~ '^[A-Z]') AS names
 \! "$HIBOB_TELL" fault '{"endpoint": "/people/search", "json": {"employees": [{"id": "1", "work": {"department": "17"}, "humanReadable": {"/work/department": {"value": "Eng"}}}, {"id": "2", "work": {"department": "18"}, "humanReadable": {"/work/department": "R&D"}}, {"id": "3", "work": {"department": "19"}, "humanReadable": {"/work/department": {"value": null}}}, {"id": "4", "work": {"department": "20"}, "humanReadable": {"/work/department": {}}}, {"id": "5", "work": {"department": "21"}, "humanReadable": {"work": {"department": "Sales"}, "/work/department": "no"}}]}}'
 SELECT id, department, department_id FROM people;
 
--- Arrays: each element is read as a value of its own would be.
+-- Arrays: each element is read like a single value.
 CREATE DOMAIN three AS varchar(3)[];
 CREATE DOMAIN filled AS text NOT NULL;
 CREATE DOMAIN small AS int CHECK (VALUE < 10);
@@ -121,7 +121,7 @@ SELECT col || ' ' || outcome(col) FROM unnest('{texts,filled,small,numbers,json,
 SELECT col || ' ' || outcome(col) FROM unnest('{texts,filled,few,days}'::text[]) col;
 \! "$HIBOB_TELL" reset
 
--- Names of the items of a multi-list: one text, or by their ids.
+-- Names of the items of a multi-list: in one text, or by their ids.
 CREATE FOREIGN TABLE named_lists (list text, id text, name text)
 	SERVER bob OPTIONS (resource 'named_lists');
 CREATE FOREIGN TABLE fields (id text, name text, type text, list_id text)

@@ -1,6 +1,6 @@
 --
--- What HiBob withholds: warnings once a statement, errors, and fewer rows than
--- there have to be.
+-- Withheld fields and employees: one warning per statement, errors, and
+-- min_rows.
 --
 \getenv base HIBOB_SIM_BASE
 \! "$HIBOB_TELL" reset
@@ -55,7 +55,7 @@ DO $$ BEGIN FOR i IN 1 .. 2 LOOP
 END LOOP; END $$;
 ALTER FOREIGN TABLE people OPTIONS (DROP on_missing_field);
 
--- However deep what HiBob says is nested, it is not overlooked.
+-- The list is found at any depth of the response.
 ALTER FOREIGN TABLE work_history OPTIONS (ADD on_missing_field 'error');
 SELECT json_build_object('endpoint', '/bulk/people/work', 'json', json_build_object(
 	'results', json_build_array(json_build_object('employeeId', '1',

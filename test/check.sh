@@ -1,25 +1,24 @@
 #!/bin/bash
-# Runs every test, whatever fails on the way; the last line says how many
-# passed and failed.  Needs Debian and, the first time, root.
+# Runs all tests and does not stop at failures; the last line has the numbers of
+# passed and failed tests.  Needs Debian and, the first time, root.
 #
-#   test/check.sh                      all of them
-#   test/check.sh sql t/008 unit       those whose names have one of these in
-#                                      them, with the build of gcc
-#   test/check.sh --packages           installs the packages, and that is all
+#   test/check.sh                      all tests
+#   test/check.sh sql t/people unit    the tests whose names contain one of
+#                                      these words, built with gcc
+#   test/check.sh --packages           only installs the packages
 #
-# In the environment: HIBOB_CFLAGS, flags to compile the extension and the unit
-# tests with; HIBOB_UNIT_PREFIX and HIBOB_SERVER_PREFIX, commands that run these
-# and servers; HIBOB_TEST_SLOWNESS, what times and memory in tests may be
-# multiplied with.  test/sanitize.sh and test/valgrind.sh use them.
+# Environment: HIBOB_CFLAGS are compiler flags for the extension and the unit
+# tests; HIBOB_UNIT_PREFIX and HIBOB_SERVER_PREFIX are commands that run unit
+# tests and servers; HIBOB_TEST_SLOWNESS is a factor for limits of time and
+# memory.  test/sanitize.sh and test/valgrind.sh use them.
 set -euo pipefail
 # shellcheck source=test/lib/setup.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/setup.sh"
 
 PACKAGES+=(clang libclang-rt-dev)
-# pg_cron, clients of other makes, and what packages are made with: a test
-# skips what is not to be had.
+# pg_cron, other clients, and tools for packages.  Tests skip what is missing.
 OPTIONAL_PACKAGES=(
-    git rpm "postgresql-$PG_VERSION-cron" "postgresql-plpython3-$PG_VERSION"
+    git rpm shellcheck "postgresql-$PG_VERSION-cron" "postgresql-plpython3-$PG_VERSION"
     curl python3-psycopg2 libpostgresql-jdbc-java
     default-jre-headless libecj-java odbc-postgresql unixodbc python3-pyodbc
 )
@@ -29,10 +28,10 @@ ONLY=("$@")
 UNIT_FLAGS=
 PASSED=0
 FAILED=0
-# What a single program may take, in seconds; the sum stays below 20 minutes.
+# The limit for a single program in seconds.
 LIMIT=${HIBOB_TEST_LIMIT:-300}
 
-# Whether a test is to run, by its name.
+# Whether a test with this name runs.
 selected() {
     local part
     [ ${#ONLY[@]} != 0 ] || return 0
@@ -42,7 +41,7 @@ selected() {
     return 1
 }
 
-# Adds up, and says so in a line.  No result at all is a failure too.
+# Adds to the totals and prints a line.  A step without results is a failure.
 tally() {
     local name=$1 passed=$2 failed=$3
     [ $((passed + failed)) -gt 0 ] || failed=1
@@ -51,7 +50,7 @@ tally() {
     printf '%-44s %5d passed, %d failed\n' "$name" "$passed" "$failed"
 }
 
-# A step that either works or does not.
+# A step that succeeds or fails as a whole.
 check() {
     local name=$1 log=$WORK/step.log
     shift
@@ -66,8 +65,8 @@ check() {
 
 found() { compgen -G "$1" >/dev/null; }
 
-# "passed failed" of TAP.  A line that sums up a subtest is not a test, nor is
-# one that was skipped; a failure that was expected (TODO) is no failure.
+# Prints the numbers of passed and failed tests of TAP.  The line that sums up a
+# subtest does not count, nor does a skipped test; a TODO test never fails.
 count_tap() {
     awk '/^ *((not )?ok [0-9]|1\.\.[0-9])/ {
              depth = match($0, /[^ ]/)
@@ -80,14 +79,14 @@ count_tap() {
          END { print passed + 0, failed + 0 }' "$1"
 }
 
-# What a test says as it dies is in a log of its own.
-dying_words() {
+# The last messages of a test that died are in its own log.
+show_end_of_log() {
     local own
     own=tmp_check/log/regress_log_$(basename "$1" .pl)
     [ ! -f "$own" ] || tail -n 20 "$own"
 }
 
-# A program that prints TAP.  One that dies has a failure that it did not print.
+# A program that prints TAP.  If it dies, that counts as a failure.
 check_tap() {
     local name=$1 log=$WORK/tap.log status=0 passed failed
     shift
@@ -100,10 +99,12 @@ check_tap() {
                 head -n 100 || true
         fi
         tail -n 100 "$log"
-        dying_words "$name"
+        show_end_of_log "$name"
     fi
-    # A file that skips all of itself says so, and has no test.
-    if [ "$status$passed$failed" = 000 ] && grep -q '# *SKIP' "$log"; then
+    # A file may skip each of its tests, or all of them at once: then prove
+    # prints "skipped: REASON".
+    if [ "$status$passed$failed" = 000 ] &&
+        grep -qE '# *SKIP|\.\. skipped: ' "$log"; then
         printf '%-44s skipped\n' "$name"
     else
         tally "$name" "$passed" "$failed"
@@ -112,10 +113,10 @@ check_tap() {
 
 # --- steps ------------------------------------------------------------------
 
-# (compgen would find a function of the name clang, too.)
+# (compgen also finds shell functions, so none may be named clang.)
 find_clang() { compgen -c clang | grep -E '^clang(-[0-9]+)?$' | sort -V | head -n 1; }
 
-# gcc comes last: its build is the one that is tested.
+# gcc is last: the tests use its build.
 builds() {
     local compiler
     for compiler in $(selected clang && find_clang) gcc; do
@@ -125,7 +126,7 @@ builds() {
     done
 }
 
-# The readers build without PostgreSQL; UNIT_FLAGS are for those that do not.
+# Most unit tests build without PostgreSQL; UNIT_FLAGS are for the others.
 unit_test() {
     local name=test/unit/$1
     shift
@@ -144,7 +145,48 @@ unit_tests() {
         unit_test mux_test http/mux.c
 }
 
-# The layers of src/; and that the check finds what breaks them.
+# --- the source tree ----------------------------------------------------------
+
+# What check_tap prints for TAP files that pass, fail, skip and die.
+harness_test() {
+    local file=$WORK/tmp/harness.pl expected code result passed=0 failed=0
+    selected test/check.sh || return 0
+    while IFS='|' read -r expected code; do
+        say "$code" >"$file"
+        result=$(check_tap "" "$file" | tail -n 1)
+        read -r result <<<"$result"
+        if [ "$result" = "$expected" ]; then
+            passed=$((passed + 1))
+        else
+            failed=$((failed + 1))
+            say "$code: $result, not $expected"
+        fi
+    done <<'END'
+2 passed, 0 failed|print "ok 1\nok 2\n1..2\n"
+1 passed, 1 failed|print "ok 1\nnot ok 2\n1..2\n"; exit 1
+1 passed, 0 failed|print "ok 1 # SKIP no pg_cron\nok 2\n1..2\n"
+skipped|print "ok 1 # SKIP no pg_cron\n1..1\n"
+skipped|print "1..0 # SKIP needs /proc\n"
+0 passed, 1 failed|die "early\n"
+END
+    tally test/check.sh "$passed" "$failed"
+}
+
+# Without shellcheck this is skipped.  SC2119 warns of functions that are called
+# without their optional arguments.
+shell_test() {
+    local scripts
+    selected shellcheck || return 0
+    if ! command -v shellcheck >/dev/null; then
+        printf '%-44s skipped\n' shellcheck
+        return 0
+    fi
+    mapfile -t scripts < <(grep -lrE '^#!/bin/(ba)?sh|^# shellcheck shell=' \
+        --exclude='*.p[lm]' .)
+    check shellcheck shellcheck -x -e SC2119 "${scripts[@]}" || true
+}
+
+# The layers of src/, and that the check finds violations.
 layers_test() {
     local bad=$WORK/layers
     selected layers || return 0
@@ -167,15 +209,17 @@ layers_test() {
         "test/lib/versions.sh '$bad' | grep -q 'http/mux.c:[0-9]*: .*compat.h'" || true
 }
 
-# The manual's part on resources is what the catalogue says.
+# --- programs and servers ----------------------------------------------------
+
+# The manual's part on resources is up to date.
 manual_test() {
     selected doc/reference.md || return 0
     check "doc/reference.md" env "PG_CONFIG=$PG_BIN/pg_config" \
         doc/generate.sh --check || true
 }
 
-# Every input that was ever found to break something, and some new ones: as
-# many as fit into a few seconds.  test/fuzz.sh goes on for longer.
+# All inputs of the corpus, and new ones for a few seconds.  test/fuzz.sh runs
+# longer.
 fuzz_tests() {
     local target targets=()
     for target in json_reader csv_reader json_doc options row; do
@@ -199,7 +243,7 @@ simulator_tests() {
     ran=$(sed -n 's/^Ran \([0-9]*\) tests\{0,1\} .*/\1/p' "$log")
     bad=$(sed -n 's/^FAILED (\(.*\))$/\1/p' "$log" | tr ',' '\n' |
           awk -F= '/failures|errors|unexpected/ { n += $2 } END { print n + 0 }')
-    # An error outside a test may count more than there are.
+    # Errors outside of tests count, too.
     tally "test/simulator" "$((ran > bad ? ran - bad : 0))" "$bad"
 }
 
@@ -211,7 +255,7 @@ regression_tests() {
         logging_collector=on "log_directory=$WORK" log_filename=server.log
     run_logged "$log" timeout -k 10 "$LIMIT" make -s with_llvm=no \
         "PG_CONFIG=$PG_BIN/pg_config" installcheck || status=$?
-    # "test people ... ok 12 ms" until PostgreSQL 15, TAP from 16 on
+    # "test people ... ok 12 ms" in PostgreSQL 15, TAP since 16
     passed=$(grep -c -E '^(test .*\.\.\. ok|ok [0-9])' "$log" || true)
     failed=$(grep -c -E '^(test .*\.\.\. FAILED|not ok [0-9])' "$log" || true)
     if [ "$status" != 0 ]; then
@@ -223,7 +267,7 @@ regression_tests() {
     secrets_test "$WORK/server.log"
 }
 
-# The servers of the other tests are looked at by those tests themselves.
+# The TAP tests check the logs of their servers themselves.
 secrets_test() {
     local log=$1
     if grep -q 'DEBUG:  ' "$log" && ! grep -q 's3cret-canary-token' "$log"; then
@@ -233,7 +277,14 @@ secrets_test() {
     fi
 }
 
-# Each starts servers of its own by PostgreSQL::Test::Cluster.
+# The clusters of TAP tests are copies of this one.  Without it they use initdb.
+make_template() {
+    export INITDB_TEMPLATE=$WORK/template
+    run_logged "$WORK/initdb.log" "$PG_BIN/initdb" -D "$INITDB_TEMPLATE" \
+        -A trust -N || unset INITDB_TEMPLATE
+}
+
+# Each TAP test starts its own servers with PostgreSQL::Test::Cluster.
 tap_tests() {
     local pgxs file
     found 'test/t/*.pl' || return 0
@@ -243,6 +294,7 @@ tap_tests() {
     export TESTDIR=$PWD TESTDATADIR=$PWD/tmp_check TESTLOGDIR=$PWD/tmp_check/log
     export PG_TEST_PORT_DIR=$WORK/tmp/ports
     unset PGHOST PGPORT PGUSER PGPASSWORD PGDATABASE
+    make_template
     for file in test/t/*.pl; do
         selected "$file" || continue
         check_tap "$file" "$file"
@@ -260,6 +312,8 @@ if [ "${1:-}" = --packages ]; then
 fi
 prepare
 builds
+harness_test
+shell_test
 layers_test
 unit_tests
 fuzz_tests

@@ -1,13 +1,13 @@
 #!/bin/bash
-# Shows hibob_fdw at work: who left and still holds a licence, and what it
-# costs.  Needs Debian and, the first time, root.
+# Shows hibob_fdw: which people left and still have licences, and the costs.
+# Needs Debian and, the first time, root.
 #
-#   test/demo.sh            with a simulated HiBob
-#   test/demo.sh --live     with the real one: HIBOB_SERVICE_USER_ID and
-#                           HIBOB_TOKEN in the environment; optional are
-#                           HIBOB_BASE_URL (the sandbox, say) and
+#   test/demo.sh            with the simulator
+#   test/demo.sh --live     with HiBob; needs HIBOB_SERVICE_USER_ID and
+#                           HIBOB_TOKEN in the environment, and uses
+#                           HIBOB_BASE_URL (for example the sandbox) and
 #                           HIBOB_COST_CENTRE_FIELD (work.custom.field_...)
-#   test/demo.sh --keep     stays up afterwards, for queries of your own
+#   test/demo.sh --keep     keeps the server running for your own queries
 set -euo pipefail
 # shellcheck source=test/lib/setup.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/setup.sh"
@@ -29,8 +29,8 @@ read_arguments() {
     done
 }
 
-# The credentials reach psql by the environment only: a command line is
-# everybody's to read.
+# psql gets the credentials only in its environment, because all users can read
+# command lines.
 use_live() {
     if [ -z "${HIBOB_SERVICE_USER_ID:-}" ] || [ -z "${HIBOB_TOKEN:-}" ]; then
         die "--live needs HIBOB_SERVICE_USER_ID and HIBOB_TOKEN in the environment"
@@ -57,7 +57,7 @@ keep() {
     say "Query it yourself, from another terminal:"
     say "    PGPASSWORD=$PGPASSWORD psql -h $PGHOST -p $PGPORT -U $PGUSER $PGDATABASE"
     say "Enter or Ctrl-C ends it."
-    # Without a terminal there is no Enter.
+    # Without a terminal, wait for a signal.
     read -r || run sleep infinity
 }
 

@@ -13,7 +13,7 @@
 \pset linestyle unicode
 \pset border 1
 
--- Not even a failing statement shows the token in the server's log.
+-- The server does not log the token, even if the statement fails.
 SET log_min_error_statement = panic;
 SET log_statement = none;
 
@@ -37,14 +37,14 @@ CREATE FOREIGN TABLE people (
 	start_date date,
 	termination_date date
 ) SERVER bob OPTIONS (resource 'people');
--- HiBob has no cost centre of its own: it is one of the account's fields.
+-- HiBob has no standard field for the cost centre; it is a custom field.
 \if :{?cost_centre_field}
 ALTER FOREIGN TABLE people ADD COLUMN cost_centre text
 	OPTIONS (field :'cost_centre_field', value 'human');
 \endif
 
 --
--- The company's table of licences: here made up of the people, always alike.
+-- The company's table of licences; here it is generated from the people.
 --
 CREATE TABLE app (name text PRIMARY KEY, monthly_cost numeric(8, 2), share float8);
 INSERT INTO app VALUES
@@ -55,7 +55,7 @@ INSERT INTO app VALUES
 	('Adobe CC', 77.50, 0.07),         ('Tableau', 70.00, 0.06),
 	('Miro', 9.00, 0.20),              ('1Password', 7.25, 0.30);
 
--- A number from 0 to 1 that depends on nothing but the words.
+-- A number from 0 to 1 that depends only on the text.
 CREATE FUNCTION draw(VARIADIC words text[]) RETURNS float8
 LANGUAGE sql IMMUTABLE AS $$
 	SELECT ('x0' || left(md5(array_to_string(words, '/')), 7))::bit(32)::int
@@ -68,9 +68,8 @@ CREATE TABLE licence (
 	monthly_cost numeric(8, 2) NOT NULL
 );
 
--- Everybody employed holds some, who is yet to start none; two in five of
--- those who left, one or two.
--- What people type as their address has capitals now and then.
+-- All employees have some, future employees none, and two of five former
+-- employees one or two.  Some addresses are typed with capital letters.
 INSERT INTO licence
 SELECT a.name,
 	   CASE WHEN draw(p.id, a.name, 'case') < 0.06 THEN initcap(p.email)
@@ -88,7 +87,7 @@ SELECT a.name,
 				 AND a.place <= 1 + round(draw(p.id, 'how many'))
 			ELSE a.place = 1 OR draw(p.id, a.name) < a.share END;
 
--- Accounts of nobody: services, and what was bought without asking.
+-- Accounts that belong to no person: services, and unapproved purchases.
 INSERT INTO licence
 SELECT app.name, account, app.monthly_cost
   FROM (VALUES ('GitHub', 'ci-bot@example.com'),
@@ -125,7 +124,7 @@ SELECT count(*) AS people,
 	   (SELECT sum(monthly_cost) FROM licence) AS monthly_cost
   FROM people;
 
--- Inactive are also those on a long leave, and those who are yet to start.
+-- People on a long leave and future employees are inactive, too.
 \pset title 'They left and still hold a licence: in all'
 SELECT count(DISTINCT p.id) AS former_employees, count(*) AS licences,
 	   sum(l.monthly_cost) AS monthly_cost

@@ -1,11 +1,12 @@
 #!/bin/bash
-# Fuzzes for as long as one likes, and says what was covered.
+# Fuzzes for a given time, and prints the coverage.
 #
-#   test/fuzz.sh [MINUTES [TARGET...]]    10 minutes each of json_reader,
-#                                         csv_reader, json_doc, options, row
+#   test/fuzz.sh [MINUTES [TARGET...]]    by default 10 minutes each of
+#                                         json_reader, csv_reader, json_doc,
+#                                         options, row
 #
-# Inputs that break something are put into tmp_check_fuzz/; the ones worth
-# keeping belong into test/fuzz/corpus/TARGET/, which test/check.sh tries.
+# Inputs that fail are written to tmp_check_fuzz/.  Copy useful ones to
+# test/fuzz/corpus/TARGET/, which test/check.sh runs.
 set -euo pipefail
 # shellcheck source=test/lib/setup.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/setup.sh"

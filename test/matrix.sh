@@ -1,25 +1,25 @@
 #!/bin/bash
-# Runs test/check.sh on every PostgreSQL that Debian has: in a Debian system
-# each, which debootstrap makes in a folder of its own.  Needs Debian or
-# Ubuntu, root, and, for what is not there yet, apt's network.
+# Runs test/check.sh with all PostgreSQL versions that Debian has, each in its own
+# Debian system, which debootstrap makes in a directory.  Needs Debian or Ubuntu,
+# root, and network access for apt while a system is incomplete.
 #
 #   test/matrix.sh [OPTION]... [VERSION]... [-- TEST...]
 #
-#   VERSION           15, 17, 18, 19: all of them unless some are named
-#   TEST              as for test/check.sh: all of them unless some are named;
-#                     optional packages are only for all of them
-#   --cache FOLDER    where the systems are kept (2 GB);
-#                     ${XDG_CACHE_HOME:-~/.cache}/hibob_fdw if not said
-#   --fresh           makes them anew
-#   --until SECONDS   begins no version after that time; and one that cannot
-#                     be had is left out, which is no failure then
+#   VERSION           15, 17, 18, 19; all of them by default
+#   TEST              as for test/check.sh; all of them by default.  Optional
+#                     packages are installed only for all tests.
+#   --cache FOLDER    the directory of the systems (2 GB), by default
+#                     ${XDG_CACHE_HOME:-~/.cache}/hibob_fdw
+#   --fresh           makes the systems again
+#   --until SECONDS   starts no version after that time; a version whose system
+#                     cannot be made is skipped, which is no failure then
 #
-# The variables HIBOB_TEST_... of the tests reach them.  The directory that
-# HIBOB_TEST_REPORTS names gets one a version.
+# The tests get all variables HIBOB_TEST_...; the directory HIBOB_TEST_REPORTS
+# gets a subdirectory for each version.
 #
-# A system is used as debootstrap and apt-get left it: a run happens in a copy
-# in memory, without a network, with processes and mounts of its own.  The last
-# line says how many tests passed and failed on all of them.
+# A run does not change a system: it uses a copy in memory, without a network, in
+# new namespaces for processes and mounts.  The last line has the total numbers
+# of passed and failed tests.
 set -euo pipefail
 # shellcheck source=test/lib/setup.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/setup.sh"
@@ -48,8 +48,7 @@ arguments() {
     [ ${#VERSIONS[@]} != 0 ] || read -ra VERSIONS <<<"$(all_versions)"
 }
 
-# A line of the result; a version without a number of tests has failed, or,
-# with --until, was left out.
+# A line of the result.
 row() {
     printf 'PostgreSQL %-3s %-9s %s\n' "$1" "$(release_of "$1")" "$2"
 }
@@ -71,7 +70,7 @@ check_version() {
     make_system "$version" || { not_run "$version" "$SYSTEM_ERROR"; return; }
     in_time || { not_run "$version" "no time left"; return; }
     test_variables "$version"
-    # A failure shows in its last line, or in that there is none.
+    # The last line of the log shows failures.
     in_system "$version" --bind "$SOURCE" /src "${SHARED[@]}" /usr/bin/env \
         "HIBOB_PG_VERSION=$version" HIBOB_OPTIONAL=no "${VARIABLES[@]}" \
         /src/test/check.sh "${TESTS[@]}" >"$log" 2>&1 || true
@@ -87,7 +86,7 @@ check_version() {
     [ "$failed" = 0 ] || { say "$log:"; tail -n 200 "$log"; }
 }
 
-# What the environment says to the tests, as they have to hear it in there.
+# Sets VARIABLES and SHARED, to pass HIBOB_TEST_... variables to a system.
 test_variables() {
     local name reports
     VARIABLES=()
@@ -103,7 +102,7 @@ test_variables() {
     VARIABLES+=(HIBOB_TEST_REPORTS=/reports)
 }
 
-# "passed failed" of the last line of test/check.sh.
+# The numbers of passed and failed tests in the last line of test/check.sh.
 counts() {
     tail -n 1 "$1" | sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' |
         grep .

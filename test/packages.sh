@@ -1,14 +1,15 @@
 #!/bin/bash
-# Builds the Debian packages, in a Debian system for each PostgreSQL version,
-# and tries them: lintian, autopkgtest, an installation in an empty system, and
-# pg_upgrade from one version to another.  Needs what test/matrix.sh needs, and
-# apt's network each time.
+# Builds the Debian packages in a Debian system for each PostgreSQL version, and
+# tests them: lintian, autopkgtest, an installation in an empty system, and
+# pg_upgrade from one version to another.  Has the requirements of
+# test/matrix.sh, and needs network access for apt each time.
 #
 #   test/packages.sh [OPTION]... [VERSION]...
 #
-#   VERSION           15, 17, 18, 19: all of them unless some are named
-#   --cache FOLDER    as for test/matrix.sh; packages end up in its folder
-#   --fresh           packages-VERSION
+#   VERSION           15, 17, 18, 19; all of them by default
+#   --cache FOLDER    as for test/matrix.sh; the packages are in its
+#                     subdirectories packages-VERSION
+#   --fresh           as for test/matrix.sh
 set -euo pipefail
 # shellcheck source=test/lib/setup.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/setup.sh"
@@ -34,7 +35,7 @@ arguments() {
 
 packages_of() { say "$CACHE/packages-$1"; }
 
-# A step, with its output.
+# Runs a step and shows its output.
 check() {
     local name=$1
     shift
@@ -59,7 +60,7 @@ build_packages() {
         --share "$(packages_of "$1")" /out /src/test/packages/build.sh
 }
 
-# The simulator is outside: a database needs no Python.
+# The simulator runs outside of the system, which needs no Python.
 with_simulator() { run "$SOURCE/test/with_simulator.sh" "$@"; }
 
 try_package() {
@@ -70,10 +71,9 @@ try_package() {
         "$(base_of "$1")" /usr/bin/env
 }
 
-# From the first version that was built to a later one, as somebody does who has
-# gone to a later release of Debian.  (Not from each to the next: what
-# PostgreSQL 17.12 writes into the catalog of every foreign table, the pg_dump
-# of 18.6 does not understand.)
+# From the first version to each later one, as after an upgrade of Debian.  (Not
+# from each version to the next: pg_dump of 18.6 does not understand what
+# PostgreSQL 17.12 writes to the catalog for every foreign table.)
 upgrade() {
     # shellcheck disable=SC2016  # expanded inside
     with_simulator sh -c '"$@" "HIBOB_SIM_URL=$HIBOB_SIM_URL" \

@@ -1,13 +1,12 @@
 #!/bin/bash
-# The unit, regression and TAP tests, or those that are named as for
-# test/check.sh, with the extension under AddressSanitizer and
-# UndefinedBehaviorSanitizer.
+# Runs the unit, regression and TAP tests, or the tests that are named as for
+# test/check.sh, with AddressSanitizer and UndefinedBehaviorSanitizer.
 #
 #   test/sanitize.sh [NAME...]
 #
-# Any report fails, also where no test has noticed.  Leaks are not looked for:
-# a server leaves its memory to the end of the process; test/valgrind.sh looks
-# at what libraries allocate.
+# Any report is a failure, even if all tests pass.  Leaks are not checked, since a
+# server does not free all memory before it ends; test/valgrind.sh checks the
+# allocations of the extension and its libraries.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=test/lib/reports.sh
@@ -18,9 +17,9 @@ gcc -shared -fPIC -fno-builtin -Wl,-z,initfirst -o "$REPORTS/asan_first.so" \
     test/lib/asan_first.c
 library=$(readlink -f "$(gcc -print-file-name=libasan.so)")
 
-# gcc warns of more where it adds its own code.
+# gcc has false warnings with the instrumentation.
 export HIBOB_CFLAGS="-fsanitize=address,undefined -fno-omit-frame-pointer -O1 -Wno-maybe-uninitialized"
-# Some tests preload something themselves.
+# Some tests preload libraries, too.
 export HIBOB_SERVER_PREFIX="env \
 LD_PRELOAD=$library:$REPORTS/asan_first.so\${LD_PRELOAD:+:\$LD_PRELOAD} \
 ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1:quarantine_size_mb=1:log_path=$REPORTS/address \

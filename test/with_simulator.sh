@@ -1,6 +1,6 @@
 #!/bin/bash
-# Runs a command with a simulator of HiBob, as the regression tests expect it;
-# its address is in HIBOB_SIM_URL.  The simulator ends with the command:
+# Runs a command with a simulator of HiBob as the regression tests need it, whose
+# address is in HIBOB_SIM_URL.  The simulator ends with the command:
 #
 #   test/with_simulator.sh make installcheck
 set -euo pipefail

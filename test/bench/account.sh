@@ -1,11 +1,11 @@
 #!/bin/bash
-# Measures what an account is like to read: every resource with its rows and
-# requests, what IMPORT makes of it by its options, and the time and memory that
-# a history table of many rows takes.  Needs Debian and, the first time, root.
+# Measures reading an account: the rows and requests of each resource, the tables
+# that IMPORT creates with its options, and the time and memory for a history
+# table with many rows.  Needs Debian and, the first time, root.
 #
 #   test/bench/account.sh [ROWS...]     rows of the history; 5000 500000
 #
-# The simulator is most of the time: the backend's own is its CPU time.
+# Most of the elapsed time is the simulator's; the backend's is its CPU time.
 set -euo pipefail
 # shellcheck source=test/lib/setup.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lib/setup.sh"
@@ -26,7 +26,7 @@ CREATE SCHEMA hr;
 SQL
 }
 
-# Tables, and their columns; the schema holds this import alone then.
+# The tables and their columns of an import, in a new schema.
 import() {
     query <<SQL
 SET client_min_messages = warning;
@@ -51,7 +51,7 @@ imports() {
     import "OPTIONS (fields 'all', reports 'true', custom_tables 'true')"
 }
 
-# A query's plan with what it took, as one line.
+# The plan of a query with its costs, on one line.
 read_table() {
     local table=$1 bounds=
     case $table in
@@ -73,7 +73,7 @@ SQL
                          table, rows, requests, bytes, endpoint }'
 }
 
-# The last import's tables, by name.
+# The tables of the last import, by name.
 resources() {
     local table
     say
@@ -84,7 +84,7 @@ resources() {
         while IFS= read -r table; do read_table "$table"; done
 }
 
-# A session of its own, since a peak is a session's.
+# A new session, since the peak of memory is that of a session.
 read_history() {
     query -v "columns=$2" <<'SQL'
 SET jit = off;
@@ -99,7 +99,7 @@ SELECT format('%7s rows of %-24s %6s s, %5s s of CPU, peak of %s MB', :rows,
 SQL
 }
 
-# An employee has some 2.48 rows.
+# An employee has 2.48 rows on average.
 histories() {
     local rows
     say

@@ -1,7 +1,7 @@
-"""Runs the benchmark; see README.md.  run.sh has made what this needs.
+"""Runs the benchmark; see README.md.  run.sh prepares what this needs.
 
-The ways to read a body take turns, several times over, so that what else the
-machine does hits all of them alike; medians are compared, not single runs.
+The contestants take turns in several rounds, so that other load of the machine
+affects all of them equally; medians are compared, not single runs.
 """
 
 import argparse
@@ -38,7 +38,7 @@ class Deadline:
 
 
 class Server:
-    """bench_server, for as long as this runs."""
+    """bench_server, while the benchmark runs."""
 
     def __init__(self, directory):
         ready = os.path.join(directory, "server.port")
@@ -70,7 +70,7 @@ def why_not(kind, count, directory):
 
 
 class Measurement:
-    """A case, and what the contestants did with it."""
+    """A case, and the results of the contestants."""
 
     def __init__(self, case):
         self.case = case
@@ -104,7 +104,7 @@ class Measurement:
 
 
 class Pace:
-    """How fast each contestant was, to tell what the next size will take."""
+    """The speed of each contestant, to estimate the time of the next size."""
 
     def __init__(self):
         self.seconds_per_byte = {}
@@ -117,7 +117,7 @@ class Pace:
 
 
 def entrants(measurement, has_plpython):
-    """Those for whom the case makes sense."""
+    """The contestants that take part in this case."""
     case = measurement.case
     chosen = []
     for contestant in contestants.CONTESTANTS:
@@ -133,10 +133,10 @@ def entrants(measurement, has_plpython):
 
 
 def measure(case, rounds, seconds, pace, has_plpython):
-    """Lets all take turns, until there are enough rounds or time is up.
+    """Runs all contestants in turns, until there are enough rounds or time is up.
 
-    One whose first turn would take more than half of the time is left out; one
-    that takes long has one turn only.
+    A contestant whose first turn would take more than half of the time is left
+    out; a slow one has only one turn.
     """
     measurement = Measurement(case)
     end = time.monotonic() + seconds
@@ -164,7 +164,7 @@ def measure(case, rounds, seconds, pace, has_plpython):
 
 
 def measure_all(options, directory, server, has_plpython):
-    """All sizes, the small ones first; each has a share of what time is left."""
+    """All sizes, the small ones first; each has a share of the remaining time."""
     deadline = Deadline(options.minutes)
     pace = Pace()
     measurements = []
@@ -201,7 +201,7 @@ def measure_all(options, directory, server, has_plpython):
 
 
 def planning_times(cursor):
-    """Medians of what EXPLAIN says, in milliseconds."""
+    """Medians of the times in EXPLAIN, in milliseconds."""
     queries = {
         "all rows": "SELECT * FROM people",
         "one row": "SELECT * FROM one WHERE id = '1'",
@@ -218,7 +218,7 @@ def planning_times(cursor):
 
 
 def measure_latency(options, directory, server):
-    """Look-ups, first rows and plans."""
+    """Lookups, first rows and plans."""
     path = bodies.make(directory, "wide", 1000, zipped=False)
     bodies.make_one(directory)
     case = contestants.Case("wide", 1000, False, path, os.path.getsize(path),

@@ -1,14 +1,14 @@
-"""Makes what is read: bodies as HiBob sends them, and the same rows as CSV.
+"""Makes the input: bodies as HiBob sends them, and the same rows as CSV.
 
-A body is one block of different employees, repeated with ever new ids until
-there are enough: what repeats is far apart for any cache, and a million
-employees are written as fast as the disk takes them.  Nothing is drawn at
-random, so each run reads the same bytes.
+A body is one block of different employees that is repeated with new ids until
+there are enough.  The repetitions are too far apart for caches, and a million
+employees are written as fast as the disk allows.  There is no randomness, so
+each run reads the same bytes.
 
-An employee has each field twice, as measured: by slash key if it is not null,
-and nested.  Narrow ones have the five fields that are asked for; wide ones
-have all default fields of a search and fifty more, of which, as in any
-account, many are empty.
+An employee has each field twice, as in HiBob: by slash key if it is not null,
+and nested.  Narrow employees have the five requested fields; wide ones have all
+default fields of a search and fifty more, many of which are empty, as in most
+accounts.
 """
 
 import csv
@@ -161,7 +161,7 @@ def as_json(fields):
 
 
 def as_csv(fields, columns):
-    """The line of CSV that has the same values as the columns of a table."""
+    """The line of CSV with the values of the columns of a table."""
     by_column = {
         "id": fields["root.id"], "email": fields["root.email"],
         "full_name": fields["root.fullName"], "site": fields["work.site"],
@@ -180,13 +180,13 @@ def columns_of(kind):
 
 
 class Block:
-    """Texts, one an employee, cut where the employee's own id goes."""
+    """One text per employee, split where the employee's id is inserted."""
 
     def __init__(self, texts):
         self.cut = [text.split(EXAMPLE_ID) for text in texts]
 
     def texts(self, first):
-        """The texts with the ids from a number on."""
+        """The texts with ids that start at a number."""
         for number, parts in enumerate(self.cut, first):
             yield str(FIRST_ID + number).encode().join(parts)
 
@@ -218,13 +218,13 @@ def blocks(kind):
 
 
 def bytes_per_employee(kind):
-    """About: for what a size needs, before it is made."""
+    """The approximate size, before the body is made."""
     texts, _ = blocks(kind)
     return sum(map(len, texts.texts(0))) // BLOCK + 1
 
 
 def make(directory, kind, count, zipped):
-    """Makes KIND-COUNT.json, .csv and, if so wanted, .json.gz."""
+    """Makes KIND-COUNT.json, .csv and optionally .json.gz."""
     path = os.path.join(directory, f"{kind}-{count}.json")
     employees, lines = blocks(kind)
     write_block_wise(path, employees, count, b'{"employees":[', b",", b"]}")
@@ -236,14 +236,14 @@ def make(directory, kind, count, zipped):
 
 
 def remove(directory, kind, count):
-    """Removes what make() has made."""
+    """Removes the files of make()."""
     for name in os.listdir(directory):
         if name.startswith(f"{kind}-{count}."):
             os.unlink(os.path.join(directory, name))
 
 
 def make_one(directory):
-    """one.json: the answer to a look-up of one employee, the bare object."""
+    """one.json: the response to a lookup of one employee, the object alone."""
     employees, _ = blocks("narrow")
     with open(os.path.join(directory, "one.json"), "wb") as out:
         out.write(next(employees.texts(0)))

@@ -1,7 +1,7 @@
-"""What is measured: each way to read a body, as a function of a case.
+"""The contestants: each way to read a body is a function of a case.
 
-Each returns a Run: seconds, rows, and what it has cost as far as that can be
-told.  All get the same columns out of the same bytes, one after the other.
+Each returns a Run: seconds, rows, and other costs as far as they are known.
+All read the same columns from the same bytes, one after another.
 """
 
 import dataclasses
@@ -27,7 +27,7 @@ MEGABYTE = 1_000_000
 
 @dataclasses.dataclass
 class Case:
-    """A body, and where it is."""
+    """A body and its location."""
     kind: str
     count: int
     zipped: bool
@@ -73,7 +73,7 @@ def connect():
 
 
 def backend_cpu(pid):
-    """Seconds that a process has run, by the scheduler's own count."""
+    """The CPU seconds of a process, from the scheduler."""
     with open(f"/proc/{pid}/schedstat", encoding="ascii") as stat:
         return int(stat.read().split()[0]) / 1e9
 
@@ -87,7 +87,7 @@ def backend_peak(pid):
 
 
 def run_sql(query, rows=None, prepare=()):
-    """Times a query in a session of its own.  The query tells its rows."""
+    """Times a query in a new session.  The query returns the number of rows."""
     session = connect()
     try:
         cursor = session.cursor()
@@ -106,10 +106,10 @@ def run_sql(query, rows=None, prepare=()):
 
 
 def all_rows(source, case):
-    """A query that makes all rows, and hands out none but the last.
+    """A query that produces all rows and returns only the last one.
 
-    Nothing else is done with them, so what is measured is the source.  That
-    the last is there says that all of them were.
+    Nothing else is done with the rows, so the query measures their source.  The
+    last row shows that all rows were there.
     """
     return (f"SELECT {', '.join(case.columns)} FROM {source} "
             f"OFFSET {case.count - 1}")
@@ -127,10 +127,10 @@ def last_id(case):
 # --- programs ---------------------------------------------------------------
 
 def finish_program(command):
-    """Runs a program: the words it prints, its seconds of CPU, its peak in MB.
+    """Runs a program: the words that it prints, its CPU seconds, its peak in MB.
 
-    The kernel counts what this process was when the program began, so a peak
-    that is not higher is not known.
+    The kernel includes the memory of this process at the start of the program,
+    so a peak that is not higher than that is unknown.
     """
     own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     process = subprocess.Popen(command, stdout=subprocess.PIPE)
@@ -147,7 +147,7 @@ def finish_program(command):
 # --- floors -----------------------------------------------------------------
 
 def floor_http(case):
-    """The body with curl into nothing; what curl counts, without its start."""
+    """curl discards the body; the time as curl measures it, without its start."""
     words, cpu, _ = finish_program((
         "curl", "-sS", "--fail", "--compressed", "-o", "/dev/null",
         "-d", "{}", "-w", "%{time_total}", case.url))
@@ -199,7 +199,7 @@ def json_columns(case):
 
 
 def jsonb_text(case):
-    """What a generic HTTP function leaves one with: the body as text."""
+    """With a generic HTTP function: the body as text."""
     return run_rows(
         f"(SELECT {json_columns(case)} FROM body_text, "
         "jsonb_array_elements(body::jsonb -> 'employees') AS e) AS people",
@@ -207,7 +207,7 @@ def jsonb_text(case):
 
 
 def jsonb_stored(case):
-    """The body was made jsonb before, which is not counted."""
+    """The body was converted to jsonb before, which is not counted."""
     return run_rows(
         f"(SELECT {json_columns(case)} FROM body_jsonb, "
         "jsonb_array_elements(body -> 'employees') AS e) AS people", case)
@@ -228,7 +228,7 @@ def parser(way):
 
 
 def adding_up(case):
-    """Knows bytes, but no rows."""
+    """Has a number of bytes, but no rows."""
     return dataclasses.replace(parser("sum")(case), rows=case.count)
 
 
@@ -273,7 +273,7 @@ CONTESTANTS = (
 # --- tables -----------------------------------------------------------------
 
 def set_up(server_name="bench"):
-    """What stays for all cases."""
+    """Objects for all cases."""
     session = connect()
     cursor = session.cursor()
     cursor.execute("CREATE EXTENSION IF NOT EXISTS hibob_fdw")
@@ -303,7 +303,7 @@ def set_up(server_name="bench"):
 
 
 def prepare_case(case):
-    """The tables of a case, and the bodies that are read from tables."""
+    """The tables of a case, and the bodies in tables."""
     session = connect()
     cursor = session.cursor()
     columns = definitions(case.columns)
@@ -326,7 +326,7 @@ def prepare_case(case):
 
 
 def check_case(case):
-    """That both tables have the very same rows, before anything is timed."""
+    """Checks that both tables have the same rows, before the measurement."""
     session = connect()
     cursor = session.cursor()
     cursor.execute("""

@@ -1,15 +1,15 @@
 /*
  * lookup.c
- *		What a look-up of one employee costs beyond its HTTP exchange, and how
- *		soon a first row comes out.
+ *		Measures what a lookup of one employee costs beyond its HTTP exchange,
+ *		and the time to the first row.
  *
  *	bench_lookup SERVER-URL TIMES
  *
- * Connects to the database that the environment names, where bench.py has made
- * the tables, and does one thing after the other in turn: the bare exchange
- * with libcurl on a kept connection, the same look-up in SQL, as text and
- * prepared, and one in a local table, which is what a session costs anyway.
- * A first row is counted from the server's sending of the first employee.
+ * Connects to the database of the environment, where bench.py has created the
+ * tables, and alternates between the HTTP exchange alone, with libcurl on an
+ * open connection, the same lookup in SQL, as text and prepared, and a lookup in
+ * a local table, which shows the cost of a session.  The time to the first row
+ * is measured from when the server sends the first employee.
  *
  * Prints a JSON object: medians and 90th percentiles in milliseconds.
  */
@@ -75,7 +75,7 @@ open_exchange(const char *path, const char *body)
 	return easy;
 }
 
-/* One row, or it did not work. */
+/* Requires exactly one row. */
 static void
 expect_row(PGresult *result)
 {
@@ -163,7 +163,7 @@ measure_lookups(int n)
 {
 	double	   *times = calloc(THINGS * (size_t) n, sizeof(double));
 
-	for (int i = -n / 10; i < n; i++)	/* some to warm up */
+	for (int i = -n / 10; i < n; i++)	/* warm-up */
 		for (size_t thing = 0; thing < THINGS; thing++)
 		{
 			uint64_t	start = now_ns();

@@ -1,4 +1,4 @@
-"""What the benchmark ran on."""
+"""The machine that the benchmark ran on."""
 
 import os
 import platform
@@ -35,7 +35,7 @@ def first_line(*command):
 
 
 def describe(session):
-    """By headings; the load tells whether it had anything else to do."""
+    """Facts by heading; the load shows whether the machine was busy."""
     cursor = session.cursor()
     cursor.execute("SELECT version(), hibob_fdw_version()::text")
     postgresql, extension = cursor.fetchone()

@@ -1,17 +1,17 @@
 /*
  * parsers.c
- *		What it takes to get at some values of a body in memory, in this
- *		extension's way and in json-c's two.
+ *		Measures how long it takes to read some values of a body in memory, with
+ *		this extension's reader and in two ways with json-c.
  *
  *	bench_parsers sum|reader|tree|elements BODY COLUMN...
  *
- * "sum" only looks at each byte, which nobody can beat; "reader" is the
+ * "sum" only reads each byte, which is a lower bound; "reader" is the
  * extension's reader; "tree" builds json-c's tree of the whole document;
- * "elements" one tree for each employee, which is all that constant memory
- * leaves to users of json-c.  A column is the dotted path of a value.
+ * "elements" builds a tree for each employee, the only way of json-c with
+ * constant memory.  A column is the dotted path of a value.
  *
- * Prints the seconds it took, the employees, and how many of the values are
- * neither absent nor null, so that it shows when one finds less than another.
+ * Prints the seconds, the number of employees, and the number of values that are
+ * neither absent nor null, which shows whether all of them find the same.
  */
 #include <fcntl.h>
 #include <inttypes.h>
@@ -28,7 +28,7 @@
 
 #include "reader/json_reader.h"
 
-#define WINDOW (64 * 1024)		/* what the reader has at once, about */
+#define WINDOW (64 * 1024)		/* about the size of the reader's window */
 
 typedef struct Outcome
 {
@@ -68,7 +68,7 @@ sum_bytes(void)
 		memcpy(&word, body + i, sizeof(word));
 		outcome.values += word;
 	}
-	outcome.values = outcome.values == 1;	/* so that it has to be done */
+	outcome.values = outcome.values == 1;	/* keeps the compiler from removing the loop */
 	return outcome;
 }
 
@@ -144,7 +144,7 @@ read_rows(void)
  * ------------------------------------------------------------------------
  */
 
-/* Takes the columns out of an employee's tree, as text. */
+/* Reads the columns from an employee's tree, as text. */
 static void
 take_values(struct json_object *employee, Outcome *outcome)
 {

@@ -1,4 +1,4 @@
--- What a user would write in the database itself: the same in PL/Python.
+-- What a user would write in the database: the same in PL/Python.
 DROP FUNCTION IF EXISTS read_by_python(text);
 CREATE FUNCTION read_by_python(url text) RETURNS SETOF record
 LANGUAGE plpython3u AS $$

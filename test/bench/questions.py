@@ -1,8 +1,8 @@
-"""What ten typical questions cost where HiBob allows 50 requests a minute.
+"""What ten typical queries cost if HiBob allows 50 requests a minute.
 
-The questions are asked of the simulator, which tells the requests that it got.
-Beside them stands what a naive client needs: the list of all employees, and a
-request for each of those whom the question is about.
+The queries run against the simulator, which records the requests.  For
+comparison, a naive client requests the list of all employees, and then each
+employee that the query is about.
 """
 
 import json
@@ -13,7 +13,7 @@ PER_MINUTE = 50
 EVERYBODY = "SELECT count(*) FROM people"
 ACTIVE = "SELECT count(*) FROM people WHERE status = 'Active'"
 
-# What is asked, in words and in SQL, and the employees of the naive client.
+# The queries, in words and in SQL, and the employees of the naive client.
 QUESTIONS = (
     ("Headcount by department",
      "SELECT department, count(*) FROM people WHERE status = 'Active' "
@@ -51,7 +51,7 @@ QUESTIONS = (
 
 
 def drain_requests(simulator):
-    """The requests since the last time."""
+    """The requests since the previous call."""
     request = urllib.request.Request(f"{simulator}/_sim/requests",
                                      method="DELETE")
     with urllib.request.urlopen(request) as response:
@@ -59,12 +59,12 @@ def drain_requests(simulator):
 
 
 def seconds_of(requests):
-    """How long so many requests of one endpoint take, by the limit alone."""
+    """How long so many requests of one endpoint take because of the limit."""
     return max(requests - 1, 0) // PER_MINUTE * 60
 
 
 def seconds_of_endpoints(endpoints):
-    """Each endpoint has a limit of its own; the slowest one counts."""
+    """Each endpoint has its own limit; the slowest endpoint counts."""
     return max((seconds_of(endpoints.count(endpoint))
                 for endpoint in set(endpoints)), default=0)
 
@@ -93,7 +93,7 @@ def set_up(cursor, simulator):
 
 
 def ask(cursor, simulator):
-    """The company, and a record for each question."""
+    """The company, and a record for each query."""
     values = set_up(cursor, simulator)
     answers = []
     for title, question, naive in QUESTIONS:

@@ -1,4 +1,4 @@
-"""The result of a benchmark as Markdown."""
+"""The report of the benchmark in Markdown."""
 
 import contestants
 
@@ -24,7 +24,7 @@ def seconds(value):
 # --- targets ----------------------------------------------------------------
 
 class Results:
-    """Looks things up in a result; None where something was not measured."""
+    """Reads values from a result; None if a value was not measured."""
 
     def __init__(self, result):
         self.latency = result["latency"]
@@ -35,7 +35,7 @@ class Results:
         return found.get(contestant, {}).get(what)
 
     def largest(self, kind, suffix="", contestant=None):
-        """The body with the most employees that a contestant has read."""
+        """The largest body that a contestant read."""
         names = [name for name, body in self.bodies.items()
                  if name.startswith(kind) and name.endswith("-gzip") ==
                  (suffix == "-gzip") and
@@ -57,8 +57,8 @@ def total(a, b):
 
 
 def targets(results):
-    """(what, measured, limit, whether more is better); without a limit it is
-    only there to be compared."""
+    """(what, measured, limit, whether more is better).  Without a limit the row is
+    only for comparison."""
     get = results.get
     latency = results.latency
     wide = "wide-100000" if "wide-100000" in results.bodies \

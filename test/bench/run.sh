@@ -1,17 +1,17 @@
 #!/bin/bash
-# Measures hibob_fdw beside its floors and its rivals; see README.md.  Needs
-# Debian and, the first time, root.
+# Compares hibob_fdw with lower bounds and with alternatives; see README.md.
+# Needs Debian and, the first time, root.
 #
-#   test/bench/run.sh                    everything, in a quarter of an hour
+#   test/bench/run.sh                    everything, about 15 minutes
 #   test/bench/run.sh --sizes 1000,10000 --runs 3 --minutes 2
 #   test/bench/run.sh --help
 #
-# Prints the report, and leaves it as report.md and report.json.
+# Prints the report, and writes it to report.md and report.json.
 set -euo pipefail
 # shellcheck source=test/lib/setup.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lib/setup.sh"
 
-# The modules of Debian belong to the python3 of Debian.
+# Debian's Python modules need Debian's python3.
 PACKAGES+=(curl python3-psycopg2 libpq-dev)
 OPTIONAL_PACKAGES=("postgresql-plpython3-$PG_VERSION")
 CALLED_FROM=$PWD

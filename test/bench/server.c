@@ -1,12 +1,12 @@
 /*
  * server.c
- *		Serves prepared bodies as fast as the kernel can send a file.
+ *		Sends prepared bodies as fast as the kernel can send a file.
  *
  *	bench_server DIRECTORY READY-FILE
  *
- * Listens on a loopback port of its own choosing, writes that to the ready
- * file, and ends when its standard input does.  It plays what a scan needs of
- * HiBob, under a base URL for each body:
+ * Listens on a free loopback port, writes its number to the ready file, and ends
+ * at the end of its standard input.  It has the endpoints that a scan needs,
+ * with a base URL for each body:
  *
  *	POST /wide-1000/v1/people/search	DIRECTORY/wide-1000.json
  *	POST /wide-1000-gzip/v1/...			DIRECTORY/wide-1000.json.gz
@@ -15,8 +15,7 @@
  *	GET  /trickled						when the last trickle sent its first
  *										bytes, in nanoseconds of CLOCK_MONOTONIC
  *
- * It looks neither at credentials nor at what is asked for: the body is what
- * is measured.
+ * It ignores credentials and the body of the request.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -108,7 +107,7 @@ send_part(int client, int file, off_t *offset, off_t end)
 	return true;
 }
 
-/* A prepared body, with the headers that HiBob's answers have. */
+/* A prepared body, with the headers of HiBob's responses. */
 static bool
 send_body(int client, const char *path, bool zipped, bool trickle)
 {
@@ -151,7 +150,7 @@ send_body(int client, const char *path, bool zipped, bool trickle)
 	return sent;
 }
 
-/* Whether a text ends so; then it does no more. */
+/* Removes a suffix; returns whether the text had it. */
 static bool
 cut_end(char *text, const char *end)
 {
@@ -164,7 +163,7 @@ cut_end(char *text, const char *end)
 	return true;
 }
 
-/* Answers a request for a path, which starts with a slash. */
+/* Responds to a request for a path, which starts with a slash. */
 static bool
 answer(int client, char *path)
 {
@@ -208,8 +207,8 @@ body_length(const char *headers)
 }
 
 /*
- * Receives one request, its body too, and makes its path a string.  Requests
- * come one after the other, so nothing follows one.
+ * Receives one request with its body, and terminates its path.  Requests are not
+ * pipelined, so nothing follows a request.
  */
 static char *
 receive_request(int client, char *buffer)
@@ -260,7 +259,7 @@ serve(void *arg)
 	return NULL;
 }
 
-/* Ends the program when whoever has started it is gone. */
+/* Ends the program when the process that started it ends. */
 static void *
 watch_input(void *arg)
 {

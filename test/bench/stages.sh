@@ -1,12 +1,12 @@
 #!/bin/bash
-# Counts what each stage of a scan costs, in instructions an employee: unlike
-# seconds, they are the same whatever else the machine does.  The kernel's are
-# not among them.  Needs Debian and, the first time, root.
+# Counts the instructions for each stage of a scan, per employee.  Unlike seconds,
+# they do not depend on the load of the machine.  The kernel's instructions are
+# not included.  Needs Debian and, the first time, root.
 #
 #   test/bench/stages.sh
 #
-# A backend reads bodies of 5,000 employees under valgrind's callgrind, alone
-# in single-user mode.
+# A backend in single-user mode reads bodies of 5,000 employees under valgrind's
+# callgrind.
 set -euo pipefail
 # shellcheck source=test/lib/setup.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lib/setup.sh"
@@ -22,7 +22,7 @@ bodies.make('$WORK/tmp', 'narrow', $COUNT, zipped=True)
 bodies.make('$WORK/tmp', 'wide', $COUNT, zipped=True)"
 }
 
-# The server ends with its standard input, which this script holds.
+# The server ends at the end of its standard input, which this script keeps open.
 start_server() {
     local pipe=$WORK/server.input
     mkfifo "$pipe"
@@ -34,7 +34,8 @@ start_server() {
 }
 
 tables() {
-    local base=http://127.0.0.1:$(cat "$WORK/tmp/port") kind columns
+    local base kind columns
+    base=http://127.0.0.1:$(cat "$WORK/tmp/port")
     printf 'CREATE EXTENSION hibob_fdw;\n'
     for kind in narrow wide narrow_gzip wide_gzip; do
         columns='id text, email text, full_name text, '
@@ -51,7 +52,7 @@ tables() {
     done
 }
 
-# The instructions of a function and all that it calls, for each employee.
+# The instructions of a function, with all functions that it calls, per employee.
 inclusive() {
     awk -v name="$1" -v count="$COUNT" '
         index($0, ":" name " ") || $0 ~ ":" name "$" {
@@ -64,6 +65,7 @@ measure() {
     case $columns in *count*) offset=0 ;; *) offset=$((COUNT - 1)) ;; esac
     printf 'SELECT %s FROM %s OFFSET %d;\n' "$columns" "$table" "$offset" \
         >"$WORK/tmp/query.sql"
+    # shellcheck disable=SC2016  # expanded by the inner shell
     run_logged "$WORK/tmp/valgrind.log" valgrind --tool=callgrind --trace-children=yes \
         --callgrind-out-file="$WORK/tmp/profile" \
         sh -c 'exec "$1" --single -D "$2" postgres <"$3"' sh \
@@ -91,6 +93,7 @@ start_server
 run_logged "$WORK/tmp/initdb.log" "$PG_BIN/initdb" -D "$WORK/tmp/data" \
     --locale=C.UTF-8 --encoding=UTF8
 tables >"$WORK/tmp/tables.sql"
+# shellcheck disable=SC2016  # expanded by the inner shell
 run_logged "$WORK/tmp/tables.log" sh -c \
     'exec "$1" --single -D "$2" postgres <"$3"' sh "$PG_BIN/postgres" \
     "$WORK/tmp/data" "$WORK/tmp/tables.sql"

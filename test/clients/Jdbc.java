@@ -1,4 +1,4 @@
-// JDBC.  README.md says what it prints.
+// JDBC.  README.md describes the output.
 
 import java.io.PrintStream;
 import java.math.BigDecimal;

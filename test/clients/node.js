@@ -1,4 +1,4 @@
-// node-postgres.  README.md says what it prints.
+// node-postgres.  README.md describes the output.
 'use strict';
 
 const { Client, Query } = require('pg');
@@ -8,7 +8,7 @@ function tell(...parts) {
   process.stdout.write(parts.join('\t') + '\n');
 }
 
-// A date and a timestamp come as a Date, in local time.
+// A date or timestamp is a Date in local time.
 function localTime(value) {
   const two = (n) => String(n).padStart(2, '0');
   return `${value.getFullYear()}-${two(value.getMonth() + 1)}-` +
@@ -76,7 +76,7 @@ async function cancelled(client) {
     setTimeout(() => {
       began = Date.now();
       const canceller = new Client();
-      // The server hangs up without an answer, which may count as an error.
+      // The server closes the connection without a response, which may be an error.
       canceller.connection.on('error', () => {});
       canceller.cancel(client, query);
     }, 500);

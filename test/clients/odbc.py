@@ -1,4 +1,4 @@
-"""psqlODBC by unixODBC and pyodbc.  README.md says what it prints."""
+"""psqlODBC with unixODBC and pyodbc.  README.md describes the output."""
 
 import datetime
 import glob
@@ -21,7 +21,7 @@ def as_json(value):
     return json.dumps(value, default=str)
 
 
-# Without OptionalErrors the driver keeps an error's hint to itself.
+# Without OptionalErrors the driver does not return the hint of an error.
 def connect(autocommit, **options):
     env = os.environ
     options = {"Driver": "PostgreSQL Unicode", "Server": env["PGHOST"],
@@ -54,7 +54,7 @@ def prepared(cursor):
                    " WHERE employee_number <= 8 ORDER BY employee_number")
     ids = [row[0] for row in cursor.fetchall()]
     for id in ids:
-        # The same text again runs what was prepared.
+        # The same text again runs the prepared statement.
         cursor.execute("SELECT email FROM hr.people WHERE id = ?", id)
         tell("prepared", id, as_json(cursor.fetchone()[0]))
     other = cursor.connection.cursor()
@@ -129,7 +129,7 @@ def main():
     refused(cursor)
     connection.close()
     streamed()
-    # The driver writes a log of two lines, whatever it is told.
+    # The driver always writes a log of two lines.
     for name in glob.glob(f"/tmp/psqlodbc_*{os.getpid()}.log"):
         os.remove(name)
 

@@ -1,4 +1,4 @@
-"""psycopg 2.  README.md says what it prints."""
+"""psycopg 2.  README.md describes the output."""
 
 import datetime
 import json

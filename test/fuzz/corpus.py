@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Makes seeds for the fuzz targets out of the simulator's answers.
+"""Makes seeds for the fuzz targets from responses of the simulator.
 
     corpus.py FOLDER        writes FOLDER/TARGET/..., a few dozen small files
 
-The bytes in front of each document are what the harness of its target reads
-there; see test/fuzz/*_fuzz.c.
+The bytes before each document are the head that the harness of its target
+expects; see test/fuzz/*_fuzz.c.
 """
 
 import base64
@@ -22,7 +22,7 @@ AUTH = "Basic " + base64.b64encode(b"SERVICE-5772:s3cret-canary-token").decode()
 EMPLOYEE = "3332883884017713275"
 LARGEST = 6000
 
-# The place of a shape in json_reader_fuzz.c.
+# The position of a shape in json_reader_fuzz.c.
 EMPLOYEES, PERSON, GROUPS, TOP, ENTRIES, OBJECT, VALUES = range(7)
 
 FIELDS = ["root.id", "root.email", "work.title", "work.startDate"]
@@ -82,7 +82,7 @@ class Simulator:
 
 
 def shortened(body):
-    """A document small enough to be a seed: of a list, its first elements."""
+    """A document small enough for a seed: the first elements of each list."""
     value = json.loads(body)
 
     def cut(part, most):
@@ -132,7 +132,7 @@ def seeds(simulator):
             long_rows(size)
     for shape, method, path, body in JSON:
         document = shortened(simulator.ask(method, path, body))
-        # no limit on rows, depth 64; cut anywhere, in pieces up to 33 bytes
+        # no limit on rows, depth 64, pieces of up to 33 bytes
         yield "json_reader", bytes([shape, 1, 1, 7, 9, 32, 1, 3]), document
         yield "json_doc", b"\2", document
     for path in LISTS:

@@ -2,18 +2,18 @@
  * csv_reader_fuzz.c
  *		A libFuzzer harness of the CSV reader.
  *
- * The first bytes of the input choose the limit and where to cut; the rest is
- * the document.  It is read
+ * The first bytes of the input choose the limit and the cuts; the rest is the
+ * document.  It is read
  *
- *	- whole, by a reader that has read a part of it before and was restarted;
- *	- in pieces, the bytes no longer needed dropped in between;
- *	- up to some byte as if that were all,
+ *	- as a whole, by a reader that read a part of it before and was restarted;
+ *	- in pieces, where bytes that are no longer needed are dropped;
+ *	- up to some byte, as if the document ended there,
  *
- * and by csv_reference.c, which knows no pieces and no limit on rows.  All have
- * to find the same header and the same rows with the same values, and the same
- * end or the same kind of defect at the same place.  CSV has no end of its own,
- * so what is cut off may be complete: but its rows are the first ones of the
- * whole, save that the last may lack its end.
+ * and by csv_reference.c, which has no pieces and no limit on rows.  All of them
+ * have to find the same header and the same rows with the same values, and the
+ * same end or the same kind of defect at the same position.  CSV does not show
+ * where it ends, so a truncated document may be complete; but its rows have to
+ * be the first rows of the document, except that the last row may be shorter.
  */
 #include "reader/csv_reader.h"
 
@@ -54,7 +54,7 @@ typedef struct Way
 	bool		restarted;
 } Way;
 
-/* What normalising makes of them is what they stand for. */
+/* The meaning of normalized labels does not change. */
 static const char *const wants[NWANTS] = {
 	"a", "a#2", "b", "", " c  d\n", "e\"f", "#2", "id", "a#1", "b#02"
 };
@@ -135,7 +135,7 @@ last_event(const Log *log)
  * The reader
  */
 
-/* Resolves a quoted field in exactly the room that it is promised to need. */
+/* Resolves a quoted field in a buffer of exactly the documented size. */
 static void
 check_quotes(const JsonSlice *slice, const char *window)
 {
@@ -213,7 +213,7 @@ log_header(Log *log, const CsvReader *reader)
 		log->has_label[i] = csv_reader_has_label(reader, i);
 }
 
-/* Reads on in a window; returns how that ends. */
+/* Continues to read in a window; returns the result. */
 static JsonResult
 read_window(Log *log, CsvReader *reader, const uint8_t *document, size_t from,
 			size_t to, bool last)
@@ -335,9 +335,8 @@ read_reference(Log *log, const uint8_t *document, size_t size, size_t limit)
 }
 
 /*
- * A reader that has found too large a row has found what comes before it; from
- * there on, there are as many bytes as a row may have.  Any other has found
- * all.
+ * A reader that found a row that is too large has found all rows before it, and
+ * that row has more bytes than allowed.  Any other reader has found all rows.
  */
 static void
 compare_with_reference(Log *log, const Log *reference, size_t limit,
@@ -356,7 +355,7 @@ compare_with_reference(Log *log, const Log *reference, size_t limit,
 		require(same_log(log, reference));
 }
 
-/* Cut off behind a whole row, it has the first rows; else all but the last. */
+/* Truncated after a complete row: the first rows; otherwise all but the last. */
 static void
 compare_cut_off(const Log *log, const Log *part)
 {

@@ -1,6 +1,6 @@
 /*
  * csv_reference.c
- *		A CSV document as a table, read as simply as can be.
+ *		A CSV document as a table, read in the simplest way.
  */
 #include "csv_reference.h"
 
@@ -18,7 +18,7 @@ typedef struct Reading
 	size_t		at;				/* the next byte */
 	int			delimiter;
 
-	JsonSlice  *cells;			/* room for as many as there can be */
+	JsonSlice  *cells;			/* the largest possible number */
 	size_t		ncells;
 	const char **labels;		/* likewise */
 	char	   *label_text;
@@ -67,7 +67,7 @@ skip_line_end(Reading *reading)
  * Records
  */
 
-/* A field in quotes, from behind the first one. */
+/* A quoted field, after the opening quote. */
 static bool
 read_quoted(Reading *reading, JsonSlice *cell)
 {
@@ -112,7 +112,7 @@ read_plain(Reading *reading, JsonSlice *cell)
 	return true;
 }
 
-/* Reads a record's cells, and the line end behind them. */
+/* Reads the cells of a record, and the line end. */
 static bool
 read_record(Reading *reading)
 {
@@ -138,12 +138,12 @@ read_record(Reading *reading)
  * The header
  */
 
-/* The bytes of a record at "at" that are outside of quotes, and its end. */
+/* The bytes outside of quotes of a record at "at", and its end. */
 typedef struct Sample
 {
 	size_t		counts[4];		/* of each candidate */
-	bool		spaced[4];		/* one has a blank beside it */
-	bool		complete;		/* its quotes are */
+	bool		spaced[4];		/* one has a blank next to it */
+	bool		complete;		/* its quotes are closed */
 	size_t		end;
 	int			last;			/* the byte there */
 } Sample;
@@ -151,8 +151,8 @@ typedef struct Sample
 static const char candidates[] = ",;\t|";
 
 /*
- * A quote opens a field at the record's start and behind any candidate, and a
- * quote that follows one that closes opens it again.
+ * A quote opens a field at the start of the record and after any candidate, and a
+ * quote that follows a closing one opens the field again.
  */
 static Sample
 sample_record(const Reading *reading, size_t at, size_t limit)
@@ -194,9 +194,9 @@ sample_record(const Reading *reading, size_t at, size_t limit)
 }
 
 /*
- * A comma in the header is the delimiter.  Any other one has no blank beside
- * it there, and is as frequent in each of the first three rows, as far as these
- * have fewer bytes than a row may have, with the header.
+ * A comma in the header is the delimiter.  Another delimiter has no blank next to
+ * it in the header, and is as frequent in each of the first three rows, as long
+ * as these and the header have fewer bytes than a row may have.
  */
 static bool
 find_delimiter(Reading *reading, size_t limit)
@@ -240,7 +240,7 @@ is_space(char byte)
 	return byte != '\0' && strchr(" \t\n\v\f\r", byte) != NULL;
 }
 
-/* Writes a label: quotes single, white space one blank, none at the ends. */
+/* Writes a label: quotes undoubled, white space as one blank, none at the ends. */
 static char *
 write_label(const char *text, const JsonSlice *cell, char *out)
 {
@@ -335,7 +335,7 @@ read_document(Reading *reading, size_t limit)
 	return true;
 }
 
-/* A cell, or a label with its NUL, takes a byte that no other one does. */
+/* Each cell, and each label with its NUL, needs at least one byte. */
 static void
 make_room(Reading *reading, size_t size)
 {
@@ -370,7 +370,7 @@ csv_reference_read(const char *text, size_t size, size_t limit)
 	return &reading.table;
 }
 
-/* The n-th column with the label that the first bytes are, or -1. */
+/* The n-th column whose label is the first bytes, or -1. */
 static int
 nth_column(const RefTable *table, const char *label, size_t length,
 		   unsigned long n)

@@ -1,17 +1,17 @@
 /*
  * csv_reference.h
- *		A CSV document as a table, read as simply as can be.
+ *		A CSV document as a table, read in the simplest way.
  *
- * What the fuzz harness holds csv_reader.c against: written from RFC 4180 and
- * csv_reader.h, with the whole document in memory, byte by byte.  It shares no
- * code with the reader, only the types that say what was found.
+ * The fuzz harness compares csv_reader.c with this.  It is written from RFC 4180
+ * and csv_reader.h, with the whole document in memory, byte by byte.  It shares
+ * no code with the reader, only the types of the results.
  */
 #ifndef CSV_REFERENCE_H
 #define CSV_REFERENCE_H
 
 #include "reader/csv_reader.h"
 
-/* Until the next document is read. */
+/* Valid until the next document is read. */
 typedef struct RefTable
 {
 	const char **labels;
@@ -27,7 +27,7 @@ typedef struct RefTable
 extern const RefTable *csv_reference_read(const char *text, size_t size,
 										  size_t limit);
 
-/* The column that a wanted label stands for, or -1. */
+/* The column for a label, or -1. */
 extern int	csv_reference_column(const RefTable *table, const char *label);
 
 #endif							/* CSV_REFERENCE_H */

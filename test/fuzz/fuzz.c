@@ -1,6 +1,6 @@
 /*
  * fuzz.c
- *		What the fuzz harnesses share.
+ *		Functions that the fuzz harnesses share.
  */
 #include "fuzz.h"
 
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* With no sanitizer there is nobody to tell. */
+/* Without a sanitizer these do nothing. */
 #ifdef __SANITIZE_ADDRESS__
 #define WITH_ASAN
 #elif defined(__has_feature)
@@ -28,12 +28,12 @@
 #define MAX_BLOCKS 1024
 
 /*
- * Small pieces come from an arena, since a reader asks for many of them and
- * malloc would take most of the time; a gap behind each may not be touched.
+ * Small allocations come from an arena, since a reader makes many of them and
+ * malloc would take most of the time.  The gap after each one is poisoned.
  */
 static char arena[ARENA] __attribute__((aligned(ALIGNMENT)));
 static size_t arena_used;
-static void *blocks[MAX_BLOCKS]; /* what has found no room there */
+static void *blocks[MAX_BLOCKS]; /* allocations that did not fit there */
 static int	nblocks;
 static size_t allocated;
 

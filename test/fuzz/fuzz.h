@@ -1,6 +1,6 @@
 /*
  * fuzz.h
- *		What the fuzz harnesses share: demands, memory, and how to cut.
+ *		Functions that the fuzz harnesses share: assertions, memory, cuts.
  */
 #ifndef FUZZ_H
 #define FUZZ_H
@@ -9,18 +9,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What libFuzzer calls, again and again; always returns 0. */
+/* libFuzzer calls this for each input; it always returns 0. */
 extern int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Ends the process, and with it the run, where something is not as it must. */
+/* Aborts the process, and the run, if a condition does not hold. */
 #define require(fact) ((fact) ? (void) 0 : fuzz_fail(__FILE__, __LINE__, #fact))
 
 extern void fuzz_fail(const char *file, int line, const char *what)
 	__attribute__((noreturn));
 
 /*
- * Memory as readers get it, zeroed.  It is released as a whole; so much of it
- * was asked for since then.
+ * Zeroed memory for readers.  It is released as a whole; the size is the sum of
+ * all allocations since then.
  */
 extern void	 *fuzz_alloc(size_t size);
 extern size_t fuzz_allocated(void);
@@ -30,8 +30,8 @@ extern void	  fuzz_release(void);
 extern size_t fuzz_draw(uint32_t *seed, size_t most);
 
 /*
- * A copy of exactly that size, so that a sanitizer sees each byte read outside
- * of it; to be freed.
+ * A copy of exactly this size, so that a sanitizer detects a read outside of it.
+ * The caller frees it.
  */
 extern char *fuzz_copy(const void *bytes, size_t size);
 

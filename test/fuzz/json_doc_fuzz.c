@@ -1,16 +1,16 @@
 /*
  * json_doc_fuzz.c
- *		A libFuzzer harness for strings with escapes and small documents.
+ *		A libFuzzer harness of strings with escapes and small documents.
  *
- * The first byte of the input chooses one of them, the rest is its text:
+ * The first byte of the input chooses the module, the rest is the text:
  *
  *	- json_scan.c resolves the escapes of a string;
  *	- named_lists.c makes rows of named lists;
  *	- json_doc.c reads a document.
  *
- * json_reference.c says what is right.  json-c takes more for JSON than RFC 8259
- * does, though no byte order mark, but nothing that was cut off.  Its keys end
- * at a NUL, so that little can be said of documents with such an escape.
+ * The results are compared with json_reference.c.  json-c accepts more than
+ * RFC 8259, except a byte order mark, and nothing that is truncated.  Its keys
+ * end at a NUL, so documents with such an escape are hardly checked.
  */
 #include "reader/json_doc.h"
 
@@ -23,8 +23,8 @@
 #include "reader/named_lists.h"
 
 #define MAX_SIZE 65536
-#define SOME_DEPTH 128			/* more than any of them goes */
-#define LEAST_DEPTH 30			/* that all of them go */
+#define SOME_DEPTH 128			/* deeper than any of them accepts */
+#define LEAST_DEPTH 30			/* that all of them accept */
 
 static bool
 has_nul_escape(const char *text, size_t size)
@@ -64,7 +64,7 @@ check_unescape(const char *text, size_t size)
  * Documents
  */
 
-/* How deep containers are nested, a scalar counted as none. */
+/* The depth of nested containers; 0 for a scalar. */
 static int
 depth_of(const RefValue *value)
 {
@@ -82,7 +82,7 @@ depth_of(const RefValue *value)
 					  value->slice.kind == JSON_ARRAY);
 }
 
-/* The members that are strings have the text that they should. */
+/* Members that are strings have the right text. */
 static void
 check_texts(JsonDoc *doc, const RefValue *object)
 {
@@ -108,7 +108,7 @@ check_texts(JsonDoc *doc, const RefValue *object)
 	}
 }
 
-/* Printed and parsed again, a document is the same. */
+/* A document that is printed and parsed again is the same. */
 static void
 check_print(JsonDoc *doc)
 {
@@ -133,7 +133,7 @@ count_parts(const RefValue *value)
 	return n;
 }
 
-/* What is said of every part that there is must hold. */
+/* Checks all functions for all parts of a document. */
 static void
 check_doc(JsonDoc *doc, const RefDocument *reference, bool is_object,
 		  bool comparable)
@@ -187,7 +187,7 @@ check_parse(const char *text, size_t size)
  * Named lists
  */
 
-/* A row has a string or null in place of a scalar, and a container as it is. */
+/* In a row, a scalar is a string or null, and a container is unchanged. */
 static bool
 is_copy(const RefValue *copy, const RefValue *value)
 {
@@ -199,7 +199,7 @@ is_copy(const RefValue *copy, const RefValue *value)
 		copy->slice.length == value->slice.length;
 }
 
-/* The last of equal keys counts, and null is no value. */
+/* The last one of equal keys is used, and null is no value. */
 static const RefValue *
 member(const RefValue *object, const char *key)
 {
@@ -209,8 +209,8 @@ member(const RefValue *object, const char *key)
 }
 
 /*
- * The rows of the items in an array, in order: returns the one behind the last,
- * or NULL if there are none left.
+ * The rows of the items in an array, in order.  Returns the next row, or NULL if
+ * there are none left.
  */
 static const RefValue *
 check_items(const RefValue *row, const RefValue *items, const RefValue *parent)
@@ -244,7 +244,7 @@ items_of(const RefValue *list)
 	return values != NULL ? values : member(list, "items");
 }
 
-/* A body that was taken for lists has their rows, and nothing else. */
+/* A body that is accepted as lists has exactly the rows of the lists. */
 static void
 check_rows(const RefValue *body, const RefValue *row)
 {

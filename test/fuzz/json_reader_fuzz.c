@@ -2,18 +2,18 @@
  * json_reader_fuzz.c
  *		A libFuzzer harness of the JSON reader.
  *
- * The first bytes of the input choose shape, limits and where to cut; the rest
- * is the document.  It is read
+ * The first bytes of the input choose the shape, the limits and the cuts; the
+ * rest is the document.  It is read
  *
- *	- whole, by a reader that has read a part of it before and was restarted;
- *	- in pieces, the bytes no longer needed dropped in between;
- *	- with nothing wanted outside of rows;
- *	- up to some byte as if that were all,
+ *	- as a whole, by a reader that read a part of it before and was restarted;
+ *	- in pieces, where bytes that are no longer needed are dropped;
+ *	- without patterns for values outside of rows;
+ *	- up to some byte, as if the document ended there,
  *
- * and by json_reference.c and json_rows.c, which know no pieces and no limit
- * on rows.  All have to find the same rows with the same values in them and
- * around them, and the same end or the same kind of defect at the same place.
- * What was cut off is never complete, unless only white space was.
+ * and by json_reference.c and json_rows.c, which have no pieces and no limit on
+ * rows.  All of them have to find the same rows with the same values in them and
+ * around them, and the same end or the same kind of defect at the same position.
+ * A truncated document is never complete, unless only white space is missing.
  */
 #include "reader/json_reader.h"
 
@@ -47,7 +47,7 @@ typedef struct Log
 	bool		carried[NWANTS];
 } Log;
 
-/* How much of events is compared: in their order. */
+/* How much of the events is compared, in this order. */
 typedef enum Extent
 {
 	ROWS = offsetof(Event, outsides),
@@ -74,7 +74,7 @@ typedef struct Subject
 	size_t		allocated;		/* before it has read anything */
 } Subject;
 
-/* HiBob's, and some that are harder; corpus.py counts on the order. */
+/* HiBob's shapes, and some that are harder; corpus.py relies on the order. */
 static const char *const employees[] = {"employees[]", NULL};
 static const char *const employee[] = {"employees[]", "", NULL};
 static const char *const groups[] = {
@@ -90,7 +90,7 @@ static const char *const *const shapes[] = {
 	employees, employee, groups, top, entries, object, values, deep, either
 };
 
-/* '!' before those that last */
+/* '!' before values that are kept */
 static const char *const outsides[NOUTSIDES] = {
 	"a", "b", "b.c", "m.n", "m", "a.b", "[].i", "[][].a", "a.e.a", "!l",
 	"results[].employeeId", "results[].i.a", "results[].values[].x",
@@ -131,7 +131,7 @@ static const char *const wants[NWANTS][MAX_KEYS + 1] = {
 };
 
 /*
- * What the head says
+ * The head of the input
  */
 
 static const char *const *
@@ -239,7 +239,7 @@ is_too_large(const Event *event)
  * The reader
  */
 
-/* Sets up a reader as the input's head says; slots in the order of "wants". */
+/* Creates a reader as the head says; slots are in the order of "wants". */
 static Subject
 make_subject(const Way *way)
 {
@@ -319,7 +319,7 @@ log_event(Log *log, const Subject *subject, JsonResult result,
 	}
 }
 
-/* Reads on in a window; returns how that ends. */
+/* Continues to read in a window; returns the result. */
 static JsonResult
 read_window(Log *log, const Subject *subject, const uint8_t *document,
 			size_t from, size_t to, bool last)
@@ -337,7 +337,7 @@ read_window(Log *log, const Subject *subject, const uint8_t *document,
 	return result;
 }
 
-/* Reads some of the document, and begins anew. */
+/* Reads a part of the document, and restarts. */
 static void
 read_and_restart(const Subject *subject, const Way *way,
 				 const uint8_t *document, size_t size)
@@ -350,9 +350,8 @@ read_and_restart(const Subject *subject, const Way *way,
 }
 
 /*
- * The values outside of rows have room for the largest there was, and up to
- * twice that where it grew.  What a reader remembers of rows has a bound of its
- * own.
+ * The buffers of values outside of rows have at most twice the size of the
+ * largest value.  What a reader remembers of rows has its own limit.
  */
 static void
 check_memory(const Subject *subject, size_t size)
@@ -364,7 +363,7 @@ check_memory(const Subject *subject, size_t size)
 			(size_t) subject->noutsides * 4 * (most + 64));
 }
 
-/* Lets the log end as the reading did. */
+/* Adds the end of the reading to the log. */
 static void
 log_end(Log *log, const Subject *subject, JsonResult result, size_t from,
 		size_t to)
@@ -432,7 +431,7 @@ copy_value(Event *event, int number, const RefValue *value)
 
 /*
  * The value at a path of keys, or NULL; then "carried" is whether the path ends
- * at something else than an object.
+ * at a value that is no object.
  */
 static const RefValue *
 follow(const RefValue *value, const char *const *keys, bool *carried)
@@ -512,9 +511,8 @@ read_reference(Log *log, const uint8_t *head, const uint8_t *document,
 }
 
 /*
- * A reader that has found too large a row has found what comes before it; from
- * there on, there are as many bytes as a row may have.  Any other has found
- * all.
+ * A reader that found a row that is too large has found all rows before it, and
+ * that row has more bytes than allowed.  Any other reader has found all rows.
  */
 static void
 compare_with_reference(Log *log, Log *reference, size_t limit, size_t size)
@@ -532,7 +530,7 @@ compare_with_reference(Log *log, Log *reference, size_t limit, size_t size)
 		require(same_log(log, reference, ALL));
 }
 
-/* Whether nothing but white space follows. */
+/* Whether only white space follows. */
 static bool
 only_space(const uint8_t *bytes, size_t size)
 {
@@ -541,7 +539,7 @@ only_space(const uint8_t *bytes, size_t size)
 	return size == 0;
 }
 
-/* A document without its end has the same rows, as far as it goes. */
+/* A truncated document has the same rows before the cut. */
 static void
 compare_cut_off(const Log *log, const Log *part, bool complete)
 {

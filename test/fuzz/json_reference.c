@@ -1,6 +1,6 @@
 /*
  * json_reference.c
- *		A JSON document as a tree, read as simply as can be.
+ *		A JSON document as a tree, read in the simplest way.
  */
 #include "json_reference.h"
 
@@ -17,7 +17,7 @@ typedef struct Reading
 	int			depth;
 	int			max_depth;
 
-	RefValue   *values;			/* room for as many as there can be */
+	RefValue   *values;			/* the largest possible number */
 	size_t		nvalues;
 	char	   *texts;			/* likewise */
 	size_t		texts_length;
@@ -79,7 +79,7 @@ read_word(Reading *reading, const char *word)
  * Strings
  */
 
-/* A number by four digits; they begin at the next byte. */
+/* The number that the next four hexadecimal digits represent. */
 static bool
 read_hex(Reading *reading, unsigned int *unit)
 {
@@ -131,7 +131,7 @@ add_character(Reading *reading, unsigned int code)
 	}
 }
 
-/* A high surrogate waits in "half" for the other half of its pair. */
+/* "half" keeps a high surrogate until the low one follows. */
 static void
 take_unit(Reading *reading, unsigned int unit, unsigned int *half,
 		  uint8_t *flags)
@@ -176,7 +176,7 @@ read_escape(Reading *reading, unsigned int *half, uint8_t *flags)
 	return true;
 }
 
-/* Reads a string from behind its first quote to behind its last one. */
+/* Reads a string, from after its opening quote to after its closing quote. */
 static bool
 read_string(Reading *reading, uint8_t *flags)
 {
@@ -267,7 +267,7 @@ read_text(Reading *reading, RefValue *value)
 	return true;
 }
 
-/* Reads a value without others in it. */
+/* Reads a scalar. */
 static bool
 read_scalar(Reading *reading, RefValue *value)
 {
@@ -314,7 +314,7 @@ read_member(Reading *reading, RefValue *object)
 	return read_value(reading, object, key, key_length);
 }
 
-/* Reads what is in a container, and what closes it. */
+/* Reads the contents of a container, and its end. */
 static bool
 read_container(Reading *reading, RefValue *value)
 {
@@ -337,7 +337,7 @@ read_container(Reading *reading, RefValue *value)
 	return read_word(reading, close);
 }
 
-/* Makes a value known to what it is in, or as the document's. */
+/* Adds a value to its container, or to the document. */
 static void
 add_value(Reading *reading, RefValue *parent, RefValue *value)
 {
@@ -402,7 +402,7 @@ read_document(Reading *reading)
 	return reading->at == reading->size ? true : unexpected(reading);
 }
 
-/* Every value but the first has a byte that is in no other, if a comma. */
+/* Each value except the first has at least one byte of its own: a comma. */
 static void
 make_room(Reading *reading, size_t size)
 {

@@ -1,10 +1,10 @@
 /*
  * json_reference.h
- *		A JSON document as a tree, read as simply as can be.
+ *		A JSON document as a tree, read in the simplest way.
  *
- * What the fuzz harnesses hold json_reader.c against: written from RFC 8259
- * and json_reader.h, with the whole document in memory, and slow.  It shares
- * no code with the reader, only the types that say what was found.
+ * The fuzz harnesses compare json_reader.c with this.  It is written from
+ * RFC 8259 and json_reader.h, with the whole document in memory.  It shares no
+ * code with the reader, only the types of the results.
  */
 #ifndef JSON_REFERENCE_H
 #define JSON_REFERENCE_H
@@ -14,7 +14,7 @@
 typedef struct RefValue
 {
 	JsonSlice	slice;			/* in the document */
-	bool		complete;		/* a container that was closed, or a scalar */
+	bool		complete;		/* a container that ended, or a scalar */
 	const char		*key;	   /* of a member, escapes resolved; NULL if it
 								 * stands for no text, or for an element */
 	size_t		key_length;
@@ -25,10 +25,10 @@ typedef struct RefValue
 	struct RefValue *next;
 } RefValue;
 
-/* Until the second document after it is read. */
+/* Valid until the second next document is read. */
 typedef struct RefDocument
 {
-	const RefValue *value;		/* what there is up to the defect, or NULL */
+	const RefValue *value;		/* the part before the defect, or NULL */
 	bool		valid;
 	JsonDefect	defect;			/* if not; without a message */
 } RefDocument;
@@ -36,7 +36,7 @@ typedef struct RefDocument
 extern const RefDocument *reference_read(const char *text, size_t size,
 										 int max_depth);
 
-/* The last of an object's members with a key, or NULL. */
+/* The last member of an object with this key, or NULL. */
 extern const RefValue *reference_member(const RefValue *value, const char *key);
 
 #endif							/* JSON_REFERENCE_H */

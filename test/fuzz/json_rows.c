@@ -2,8 +2,8 @@
  * json_rows.c
  *		The rows of a document and the wanted values outside of them.
  *
- * A place is what is left of each pattern behind the steps that lead to a
- * value: keys, or "each element".
+ * A place is the rest of each pattern after the steps that lead to a value.  A
+ * step is a key, or "each element".
  */
 #include "json_rows.h"
 
@@ -13,7 +13,7 @@
 
 #define MAX_ROWS 8				/* patterns */
 
-/* What is left of the patterns; NULL of those that do not lead here. */
+/* The rest of each pattern; NULL if the pattern does not lead here. */
 typedef struct Place
 {
 	const char *rows[MAX_ROWS];
@@ -26,7 +26,7 @@ typedef struct Place
 typedef struct Walk
 {
 	RefSearch  *search;
-	bool		in_row;			/* an object around is a row, so far */
+	bool		in_row;			/* an enclosing object may be a row */
 } Walk;
 
 static bool walk_value(Walk *walk, const Place *place, const RefValue *value,
@@ -43,8 +43,8 @@ is_element(const char *pattern)
 }
 
 /*
- * What follows a pattern's first step, if it is that member, or with NULL "each
- * element"; else NULL.
+ * The rest of a pattern after its first step, if that is this key, or "each
+ * element" for a NULL key; otherwise NULL.
  */
 static const char *
 match_step(const char *pattern, const RefValue *step)
@@ -64,7 +64,7 @@ match_step(const char *pattern, const RefValue *step)
 	return pattern + length + (pattern[length] == '.');
 }
 
-/* Whether a pattern begins with the steps of another one, or is the same. */
+/* Whether a pattern begins with the steps of another one, or is equal to it. */
 static bool
 begins_with(const char *pattern, const char *other, size_t length)
 {
@@ -73,8 +73,8 @@ begins_with(const char *pattern, const char *other, size_t length)
 }
 
 /*
- * Whether a pattern of a value outside of rows is one where a value can be:
- * each of its arrays is on the way to rows, but it is not itself.
+ * Whether a pattern of a value outside of rows can match: each of its arrays
+ * leads to rows, but the value itself does not.
  */
 static bool
 can_be_outside(const RefSearch *search, const char *pattern)
@@ -169,7 +169,7 @@ is_on_the_way(const Place *place)
  * Values
  */
 
-/* The values at the place and below it are gone; those that last, if "all". */
+/* Discards the values at the place and below it; kept ones only if "all". */
 static void
 forget(Walk *walk, const Place *place, bool all)
 {
@@ -207,7 +207,7 @@ misshapen(Walk *walk, size_t position)
 	return false;
 }
 
-/* Walks through the values in a container.  False if it goes no further. */
+/* Visits the values in a container.  Returns false to stop. */
 static bool
 walk_container(Walk *walk, const Place *place, const RefValue *container,
 			   bool *led_on)
@@ -226,8 +226,7 @@ walk_container(Walk *walk, const Place *place, const RefValue *container,
 }
 
 /*
- * A row is one only if it is still there at its end: an array of rows in it,
- * or another row, makes it none.
+ * An object that contains an array of rows, or another row, is no row itself.
  */
 static bool
 walk_row(Walk *walk, const Place *place, const RefValue *value)
@@ -246,7 +245,7 @@ walk_row(Walk *walk, const Place *place, const RefValue *value)
 	return true;
 }
 
-/* An array of rows, or an object that leads on to one if it has the key. */
+/* An array of rows, or an object that leads to one if it has the key. */
 static bool
 walk_way(Walk *walk, const Place *place, const RefValue *value)
 {
@@ -265,8 +264,8 @@ walk_way(Walk *walk, const Place *place, const RefValue *value)
 }
 
 /*
- * A value at a place.  "led_on" is of the container around it: set
- * where this leads on to the rows.
+ * A value at a place.  Sets "led_on" of the container around it if the value
+ * leads to rows.
  */
 static bool
 walk_value(Walk *walk, const Place *place, const RefValue *value, bool *led_on)

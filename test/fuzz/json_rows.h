@@ -3,8 +3,8 @@
  *		The rows of a document and the wanted values outside of them, found in
  *		its tree.
  *
- * What json_reader.h promises of patterns, for the fuzz harness to hold the
- * reader against.
+ * An implementation of the patterns of json_reader.h that the fuzz harness
+ * compares the reader with.
  */
 #ifndef JSON_ROWS_H
 #define JSON_ROWS_H
@@ -24,10 +24,10 @@ typedef struct RefSearch RefSearch;
 struct RefSearch
 {
 	const char *const *rows;	/* as in JsonShape */
-	const char *const *outsides; /* '!' before those that last */
+	const char *const *outsides; /* '!' before values that are kept */
 	int			noutsides;
 
-	/* called for each row, in order, with "found" as it is then */
+	/* called for each row, in order, with "found" at that time */
 	void (*take_row)(RefSearch *search, const RefValue *row);
 	void	   *log;			/* the caller's */
 
@@ -36,7 +36,7 @@ struct RefSearch
 	JsonDefect	defect;			/* without a message */
 };
 
-/* Sets "result", and "defect" or what is found outside of rows in the end. */
+/* Sets "result", and "defect" or the values outside of rows at the end. */
 extern void reference_search(RefSearch *search, const RefDocument *document);
 
 #endif							/* JSON_ROWS_H */

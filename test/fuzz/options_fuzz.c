@@ -1,10 +1,10 @@
 /*
  * options_fuzz.c
- *		A harness of what users write: options, addresses, names.
+ *		A fuzz harness of text from users: options, addresses, names.
  *
- * The first byte of the input says what the rest is: the options of an object,
- * one on a line; a base URL and a segment of a path; or names.  See
- * server_fuzz.c for where it runs.
+ * The first byte of the input chooses the kind of the rest: the options of an
+ * object, one on each line; a base URL and a segment of a path; or names.  It
+ * runs inside a server; see server_fuzz.c.
  */
 #include "server_fuzz.h"
 
@@ -17,7 +17,6 @@
 #include "catalog/pg_type.h"
 #include "catalog/pg_user_mapping_d.h"
 #include "fmgr.h"
-#include "options/options.h"
 #include "mb/pg_wchar.h"
 #include "options/naming.h"
 #include "nodes/makefuncs.h"
@@ -26,7 +25,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 
-/* Who finds this in a message has found a secret. */
+/* A message that contains this discloses a secret. */
 #define CANARY "s3cret-canary"
 
 #define MAX_OPTIONS 16
@@ -67,7 +66,7 @@ is_one_line(const char *text)
 	return true;
 }
 
-/* A part of the text up to a character, which goes; the rest stays in it. */
+/* Removes and returns the text up to a character, which is removed, too. */
 static char *
 split(char **text, char at)
 {
@@ -97,8 +96,8 @@ url_part(CURLU *url, CURLUPart what)
 }
 
 /*
- * What libcurl makes of an address that credentials go to: the host and scheme
- * that were checked, and nothing but a path behind them.
+ * libcurl's view of an address that gets credentials: the host and scheme that
+ * were checked, and only a path after them.
  */
 static void
 check_address(const char *address, const UrlParts *parts, const char *path)
@@ -127,7 +126,7 @@ check_address(const char *address, const UrlParts *parts, const char *path)
 	curl_url_cleanup(url);
 }
 
-/* A base URL is accepted only if all that is put behind it goes there too. */
+/* If a base URL is accepted, all paths appended to it go to the same host. */
 static void
 check_base_url(const char *url, const char *path)
 {
@@ -140,7 +139,7 @@ check_base_url(const char *url, const char *path)
 	check_address(address, &parts, path);
 }
 
-/* A segment stays one, whatever is in it. */
+/* Any text becomes exactly one segment of the path. */
 static char *
 check_segment(const char *value)
 {
@@ -193,7 +192,7 @@ is_secret(const char *name)
 	return false;
 }
 
-/* Adds an option from its line; the server itself refuses one that is there. */
+/* Adds an option from its line; the server itself rejects duplicates. */
 static bool
 add_option(Given *given, Datum *array, int n, char *line)
 {
@@ -238,7 +237,7 @@ validate(void *argument)
 						ObjectIdGetDatum(given->catalog));
 }
 
-/* An error names a code of options, says what to do, and no secret. */
+/* An error has a SQLSTATE for options, a hint, and no secret. */
 static void
 check_error(const Given *given, const ErrorData *error)
 {
@@ -306,7 +305,7 @@ check_mapping(List *list)
 	require(strchr(options->service_user_id, ':') == NULL);
 }
 
-/* What the validator takes can be looked up, and is what it has to be. */
+/* Options that the validator accepts can be read, and have valid values. */
 static void
 look_up(void *argument)
 {
@@ -370,7 +369,7 @@ check_name(const char *name)
 	require(strpbrk(name, " \t\n\"'\\;.,-ABCDEFGHIJKLMNOPQRSTUVWXYZ") == NULL);
 }
 
-/* Things that are displayed so, one on a line, get names that differ. */
+/* Display names, one on each line, become different names. */
 static void
 fuzz_names(char *text)
 {
@@ -398,7 +397,7 @@ fuzz_names(char *text)
 	}
 }
 
-/* Of several names, the one that is nearest to the first is one of them. */
+/* The name that is most similar to the first one is among the names. */
 static void
 fuzz_hints(char *text)
 {

@@ -1,10 +1,11 @@
 /*
  * row_fuzz.c
- *		A harness of what stands behind the readers: envelopes and datums.
+ *		A fuzz harness of the code after the readers: metadata of responses and
+ *		datums.
  *
- * The first bytes of the input choose a foreign table, made by server_fuzz.sql,
- * and one of its columns or all of them; the rest is an answer.  Its rows are
- * stored and printed by their types.  See server_fuzz.c for where it runs.
+ * The first bytes of the input choose a foreign table of server_fuzz.sql, and
+ * one or all of its columns; the rest is a response.  Its rows are converted to
+ * datums and printed.  It runs inside a server; see server_fuzz.c.
  */
 #include "server_fuzz.h"
 
@@ -31,7 +32,7 @@ static const char *const tables[] = {
 	"people", "salaries", "positions", "report", "lists"
 };
 
-/* Of one table; lives as long as the process. */
+/* The state of one table; lives as long as the process. */
 typedef struct Subject
 {
 	Relation	rel;
@@ -41,7 +42,7 @@ typedef struct Subject
 	TupleTableSlot *slot;
 } Subject;
 
-/* One answer that is being read. */
+/* The response that is being read. */
 typedef struct RemoteResult
 {
 	Subject	   *subject;
@@ -117,7 +118,7 @@ open_answer(RemoteResult *answer)
 	answer->record.reader = &answer->reader;
 }
 
-/* Every value can be printed, and is valid text in the database. */
+/* Each value can be printed, and is valid text in the database. */
 static void
 print_row(const Subject *subject)
 {
@@ -152,7 +153,7 @@ store_row(void *argument)
 	ExecClearTuple(subject->slot);
 }
 
-/* What stands around a row; false if something is wrong there. */
+/* Reads the values around a row; returns false if they are invalid. */
 static bool
 take_row(RemoteResult *answer)
 {

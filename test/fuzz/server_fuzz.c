@@ -1,11 +1,11 @@
 /*
  * server_fuzz.c
- *		libFuzzer inside a server: a function of SQL that runs a harness.
+ *		libFuzzer inside a server: an SQL function that runs a harness.
  *
- * What takes options apart, or makes datums of rows, uses the server's parsers,
- * types and errors.  Stand-ins for them would be what is tested; so the harness
- * is a module with all of the extension in it, loaded by a server in
- * single-user mode, and each input runs in there.
+ * The code that parses options and converts rows uses the server's parsers,
+ * types and errors.  With stubs instead, the test would test the stubs.  So the
+ * harness is a module that contains the extension; a server in single-user mode
+ * loads it and runs each input.
  */
 #include "server_fuzz.h"
 
@@ -18,7 +18,7 @@
 
 typedef int (*Harness) (const uint8_t *data, size_t size);
 
-/* libFuzzer's entry for who has a main() already. */
+/* libFuzzer's entry point for programs with their own main(). */
 extern int	LLVMFuzzerRunDriver(int *argc, char ***argv, Harness harness);
 
 PG_FUNCTION_INFO_V1(hibob_fuzz);
@@ -95,8 +95,8 @@ run_one(const uint8_t *data, size_t size)
 /*
  * hibob_fuzz(harness text, arguments text[]) returns void
  *
- * Runs a harness, 'options' or 'row', as a program with these arguments would.
- * The process ends with it.
+ * Runs a harness, 'options' or 'row', with the arguments of a libFuzzer program.
+ * It ends the process.
  */
 Datum
 hibob_fuzz(PG_FUNCTION_ARGS)

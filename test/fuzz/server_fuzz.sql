@@ -1,6 +1,6 @@
--- What row_fuzz.c reads into, and the function that runs a harness.  MODULE is
--- where the harness lies.  For a server in single-user mode: a statement ends
--- with an empty line.
+-- The tables of row_fuzz.c, and the function that runs a harness.  MODULE is the
+-- path of the harness.  For a server in single-user mode: a statement ends with
+-- an empty line.
 
 CREATE FUNCTION hibob_fuzz(text, text[]) RETURNS void
 	AS 'MODULE' LANGUAGE C;

@@ -1,5 +1,5 @@
-# A psql that stays: statements are sent without waiting, so that many sessions
-# are at work at once, and what it prints is fetched later.
+# A psql process that a test keeps.  Statements are sent without waiting for
+# them, so that many sessions work at the same time; their output is read later.
 package HibobSession;
 
 use strict;
@@ -12,7 +12,7 @@ use Time::HiRes qw(time);
 
 my $count = 0;
 
-# Options: app, a name for pg_stat_activity; set, statements to begin with.
+# Options: app, the application_name; set, statements to run first.
 sub new
 {
 	my ($class, $node, %options) = @_;
@@ -34,7 +34,7 @@ sub new
 sub backend { return $_[0]->{backend} }
 sub app { return $_[0]->{app} }
 
-# The statements end in a semicolon each, or are commands of psql.
+# Each statement ends in a semicolon, or is a command of psql.
 sub send
 {
 	my ($self, $sql) = @_;
@@ -47,9 +47,9 @@ sub send
 
 sub mark { return "--end of $_[1]--" }
 
-# What the next of the statements sent printed, and complained of.  It stops
-# waiting after so many seconds, or when psql ends: then the third value says
-# which, "hung" or "gone".
+# The output and the errors of the next statements that were sent.  If they do
+# not end within so many seconds, or if psql ends, the third value is "hung" or
+# "gone".
 sub receive
 {
 	my ($self, $seconds) = @_;
@@ -72,7 +72,7 @@ sub receive
 	return ($text{out}, $text{err}, $trouble);
 }
 
-# Waits for either of the pipes.
+# Waits for output or errors, and reads them.
 sub read_more
 {
 	my ($self, $seconds) = @_;

@@ -1,5 +1,6 @@
-# What the TAP tests share: simulators of HiBob, a cluster with the extension,
-# and queries whose error is looked at.  Everything ends with the test.
+# Functions that the TAP tests share: they start simulators of HiBob and clusters
+# with the extension, run queries and return their errors.  All processes end
+# with the test.
 package HibobTest;
 
 use strict;
@@ -17,16 +18,33 @@ use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw(start_simulator new_cluster tell requests add_server
   query query_error $TOKEN $SLOWNESS);
-our @EXPORT_OK = qw(bare_cluster certificate authority told session states
-  cancel_after hibob read_pages load_pages differences employee_id
-  preload_resolver closed_port deaf_port silent_port one_shot_port serve
-  report);
+our @EXPORT_OK = qw(bare_cluster certificate authority contains_token session
+  outcome states reset_simulator canonical_body cancel_after hibob read_pages
+  load_pages differences employee_id quoted_ids preload_resolver closed_port
+  deaf_port silent_port one_shot_port serve report);
 
 our $TOKEN = 's3cret-canary-token';
 
-# What times and memory may be multiplied with: under a sanitizer servers are slow
-# and large.
+# A factor for limits of time and memory: under a sanitizer, servers are slow and
+# large.
 our $SLOWNESS = $ENV{HIBOB_TEST_SLOWNESS} // 1;
+
+# PostgreSQL::Test::Cluster copies the cluster INITDB_TEMPLATE since PostgreSQL
+# 17, which is faster than initdb.  With earlier versions this does it.
+{
+	my $system_or_bail = \&PostgreSQL::Test::Utils::system_or_bail;
+
+	no warnings 'redefine';
+	*PostgreSQL::Test::Utils::system_or_bail = sub {
+		my @command = @_;
+
+		@command = ('cp', '-RPp', $ENV{INITDB_TEMPLATE}, $command[2])
+		  if defined $ENV{INITDB_TEMPLATE}
+		  && "@command" =~ /^initdb -D \S+ -A trust -N$/;
+		return $system_or_bail->(@command);
+	};
+}
+
 my @simulators;
 my @servers;
 my @NEW_KEY = ('-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1',
@@ -56,7 +74,7 @@ sub start_simulator
 	return "$scheme://127.0.0.1:$port";
 }
 
-# The file with the certificate of the tests' own authority.
+# The file with the certificate of the tests' own certificate authority.
 my $authority;
 
 sub authority
@@ -68,19 +86,19 @@ sub authority
 	return "$authority.crt";
 }
 
-# A certificate for some names, as options of start_simulator().  It is signed
-# by the tests' authority and good for two days, but for what is said.
+# A certificate for some names, as options of start_simulator().  By default it
+# is signed by the tests' authority and valid for two days.
 sub certificate
 {
-	my ($names, %but) = @_;
+	my ($names, %options) = @_;
 	my $file = PostgreSQL::Test::Utils::tempdir . '/certificate';
-	my $by = $but{signed_by} // authority() =~ s/\.crt$//r;
-	my $days = $but{days} // 2;
+	my $by = $options{signed_by} // authority() =~ s/\.crt$//r;
+	my $days = $options{days} // 2;
 	my @valid = ('-days', $days);
 	my @sign = $by eq 'itself' ? ('-signkey', "$file.key")
 	  : ('-CA', "$by.crt", '-CAkey', "$by.key", '-CAcreateserial');
 
-	# Where openssl has dates it takes no negative number of days any more.
+	# Versions of openssl that accept dates reject a negative number of days.
 	@valid = ('-not_before', '20240101000000Z', '-not_after', '20240102000000Z')
 	  if $days < 0 && `openssl x509 -help 2>&1` =~ /-not_after/;
 	append_to_file("$file.ext", "subjectAltName=$names\n");
@@ -101,7 +119,7 @@ sub openssl
 	return;
 }
 
-# The simulator's control plane: "reset", "fault", "config".
+# Sends a command to the simulator's control plane: "reset", "fault", "config".
 sub tell
 {
 	my ($url, $command, $what) = @_;
@@ -113,7 +131,14 @@ sub tell
 	return;
 }
 
-# The requests since the last time, as a list of hashes.
+# For a fault: a JSON body with sorted keys.
+sub canonical_body
+{
+	my ($data) = @_;
+	return (status => 200, body => JSON::PP->new->canonical->encode($data));
+}
+
+# The requests since the previous call, as a list of hashes.
 sub requests
 {
 	my ($url) = @_;
@@ -124,8 +149,19 @@ sub requests
 	return @{ decode_json($response->{content}) };
 }
 
-# A running cluster.  It logs all that can be logged, but for the statements
-# that were successful: one of them gives it the token.
+# Resets a simulator, changes these settings, and forgets the requests.
+sub reset_simulator
+{
+	my ($url, %settings) = @_;
+
+	HibobTest::tell($url, 'reset');
+	HibobTest::tell($url, 'config', \%settings) if %settings;
+	requests($url);
+	return;
+}
+
+# A running cluster.  It logs everything except successful statements, because
+# one of them contains the token.
 my @nodes;
 
 sub bare_cluster
@@ -144,7 +180,7 @@ log_statement = none
 	return $node;
 }
 
-# The same with the extension.
+# A running cluster with the extension.
 sub new_cluster
 {
 	my $node = bare_cluster(@_);
@@ -153,7 +189,8 @@ sub new_cluster
 	return $node;
 }
 
-# A server, a mapping for the superuser, and the schema of its tables.
+# Creates a server, a user mapping for the superuser, and a schema with a table
+# of people.
 sub add_server
 {
 	my ($node, $name, $url, $options) = @_;
@@ -178,7 +215,8 @@ sub query
 	return $node->safe_psql('postgres', $sql);
 }
 
-# The SQLSTATE and the message of a query that has to fail; '' if it does not.
+# The SQLSTATE and the message of a query that has to fail.  The SQLSTATE is ''
+# if the query succeeds.
 sub query_error
 {
 	my ($node, $sql) = @_;
@@ -190,7 +228,8 @@ sub query_error
 	return ($state // '', $err);
 }
 
-# What psql prints, and what it complains of, verbosely; it goes on after errors.
+# The standard output and the verbose errors of psql, which continues after an
+# error.
 sub session
 {
 	my ($node, $sql) = @_;
@@ -200,14 +239,23 @@ sub session
 	return ($out, $err);
 }
 
-# The SQLSTATEs of the errors in what psql complained of.
+# The result of a query, or its error.
+sub outcome
+{
+	my ($node, $sql) = @_;
+	my ($out, $err) = session($node, $sql);
+
+	return $err eq '' ? $out : $err;
+}
+
+# The SQLSTATEs of the errors in psql's error output.
 sub states
 {
 	return $_[0] =~ /ERROR:  ([0-9A-Z]{5}):/g;
 }
 
-# Cancels the first of some queries after so many seconds.  Returns how many
-# milliseconds it went on, and what psql prints and complains of.
+# Runs some queries and cancels the first one after a number of seconds.  Returns
+# for how many milliseconds it continued, and the output and errors of psql.
 sub cancel_after
 {
 	my ($node, $seconds, @queries) = @_;
@@ -245,13 +293,20 @@ sub cancel_after
 	return ($took, $out, $err);
 }
 
-# The id of an employee by number.
+# The id of the employee with this number.
 sub employee_id
 {
 	return 3332883884017713238 + 37 * $_[0];
 }
 
-# The body of an answer that the test asks for itself: GET, or POST of a body.
+# The ids of some employees as SQL literals.
+sub quoted_ids
+{
+	return map { "'" . employee_id($_) . "'" } @_;
+}
+
+# The body of a response to a request by the test itself: GET, or POST if there
+# is a body.
 sub hibob
 {
 	my ($url, $path, $body) = @_;
@@ -266,7 +321,7 @@ sub hibob
 	return $response->{content};
 }
 
-# The bodies of all pages, by their cursors.
+# The bodies of all pages, following the cursors.
 sub read_pages
 {
 	my ($url, $path, $body) = @_;
@@ -294,7 +349,8 @@ sub read_pages
 	return @pages;
 }
 
-# A table (tag text, page jsonb) of bodies; each is a text, or [tag, text].
+# Creates a table (tag text, page jsonb) of bodies; each is a text, or
+# [tag, text].
 sub load_pages
 {
 	my ($node, $table, @pages) = @_;
@@ -311,7 +367,7 @@ sub load_pages
 	return;
 }
 
-# The rows that one query has and the other has not, some of them; '' if none.
+# Some of the rows that only one of two queries returns; '' if there are none.
 sub differences
 {
 	my ($node, $got, $expected) = @_;
@@ -319,14 +375,15 @@ sub differences
 		expected AS MATERIALIZED ($expected),
 		more AS (TABLE got EXCEPT ALL TABLE expected),
 		less AS (TABLE expected EXCEPT ALL TABLE got)
-		(SELECT 'too many', left(more::text, 300) FROM more LIMIT 3) UNION ALL
+		(SELECT 'unexpected', left(more::text, 300) FROM more LIMIT 3) UNION ALL
 		(SELECT 'missing', left(less::text, 300) FROM less LIMIT 3) UNION ALL
 		SELECT 'nothing expected', '' WHERE NOT EXISTS (SELECT FROM expected)");
 }
 
-# A resolver for some names, to be preloaded by a server: "slow.test" takes its
-# time, "nowhere.test" does not exist, "other.test" is 127.0.0.1, and "many.test"
-# has the addresses in the file "addresses", one a line, in that order.
+# Builds a library with a name resolver, for LD_PRELOAD of a server: "slow.test"
+# takes six seconds, "nowhere.test" does not exist, "other.test" is 127.0.0.1, and
+# "many.test" has the addresses of the file "addresses", one on each line, in that
+# order.
 sub preload_resolver
 {
 	my ($dir) = @_;
@@ -391,14 +448,19 @@ sub listener
 	  || die "listen: $!";
 }
 
-# A port of which the kernel says that nobody is there.
+# A port that refuses connections.
 sub closed_port
 {
-	return listener(1)->sockport;
+	my $listener = listener(1);
+	my $port = $listener->sockport;
+
+	close $listener;
+	return $port;
 }
 
-# A port whose kernel drops the packets of further connections; of an address
-# and with a number, if given.  The sockets that make it so are kept in an array.
+# A port where connecting never completes, because its backlog is full.  The
+# address and the number are optional.  The sockets that fill the backlog are kept
+# in an array.
 sub deaf_port
 {
 	my ($keep, $address, $port) = @_;
@@ -415,7 +477,7 @@ sub deaf_port
 	return $listener->sockport;
 }
 
-# A port that takes connections and says nothing.
+# A port that accepts connections and sends nothing.
 sub silent_port
 {
 	my ($keep) = @_;
@@ -425,7 +487,7 @@ sub silent_port
 	return $listener->sockport;
 }
 
-# A port that takes connections, says something, and closes them.
+# A port that accepts connections, sends a text, and closes them.
 sub one_shot_port
 {
 	my ($keep, $text) = @_;
@@ -435,7 +497,7 @@ sub one_shot_port
 	return $listener->sockport;
 }
 
-# A process that serves one connection after the other, until the test ends.
+# Starts a process that serves one connection after another until the test ends.
 sub serve
 {
 	my ($listener, $handler) = @_;
@@ -455,8 +517,8 @@ sub serve
 	return;
 }
 
-# Prints a table of hashes, by the columns' names; and into a file of that name
-# in the directory that HIBOB_TEST_REPORTS names, if it does.
+# Prints a table of hashes with these columns, and writes it to a file with this
+# name in the directory HIBOB_TEST_REPORTS, if that is set.
 sub report
 {
 	my ($name, $columns, @rows) = @_;
@@ -469,8 +531,8 @@ sub report
 	return;
 }
 
-# Whether a text tells a token, be it as an Authorization header does.
-sub told
+# Whether a text contains a token, plain or as in an Authorization header.
+sub contains_token
 {
 	my ($text, $token) = @_;
 
@@ -479,17 +541,18 @@ sub told
 	  || index($text, encode_base64("SERVICE-5772:$token", '')) >= 0;
 }
 
-# Whatever a test was about: no log of its servers has the token.  That is
-# looked at when all is done, and makes the test fail as a whole.
+# No server log of any test may contain the token.  This is checked when the test
+# ends, and makes it fail as a whole.
 sub check_logs
 {
 	foreach my $node (@nodes)
 	{
-		next unless -e $node->logfile;	# it was not even started
+		next unless -e $node->logfile;	# it was never started
 
 		my $log = slurp_file($node->logfile);
-		return 'the log of ' . $node->name . ' has the token' if told($log);
-		return 'the log of ' . $node->name . ' does not say everything'
+		return 'the log of ' . $node->name . ' contains the token'
+		  if contains_token($log);
+		return 'the log of ' . $node->name . ' is incomplete'
 		  if index($log, 'DEBUG:  ') < 0;
 	}
 	return;

@@ -1,10 +1,10 @@
-# Queries over people, made at random: conditions over every kind of operator,
-# nulls, collations, joins, subqueries, LIMIT, parameters.  The same seed gives
-# the same queries.
+# Random queries of people: conditions with all kinds of operators, nulls,
+# collations, joins, subqueries, LIMIT, parameters.  The same seed gives the same
+# queries.
 #
-# A query is a text with {p} where the people stand, and {h} where their history
-# does: so it can be asked of foreign tables and of copies.  Besides there is a
-# local table licence (app, person, email, persons text[], number bigint).
+# A query is a text with {p} for the table of people and {h} for their history, so
+# that it can run with foreign tables and with copies.  Queries also use a local
+# table licence (app, person, email, persons text[], number bigint).
 package RandomQueries;
 
 use strict;
@@ -34,7 +34,7 @@ my @odd = ('', ' ', 'search', '../1', '%', '_', "'", '"', '\\', '0', '-1', 'x',
 	'null', "a\tb", 'Active', '@', '@example.com', '3332883884017713275 ',
 	'03332883884017713275', '٣', '1e3', '😀', 'İ', 'ß', '{}', '[]');
 
-# So many characters, of bytes of UTF-8.
+# The first characters of a UTF-8 text.
 sub beginning
 {
 	my ($value, $length) = @_;
@@ -43,7 +43,7 @@ sub beginning
 	  ? $1 : '';
 }
 
-# A text to compare a column with: mostly one that it has, or nearly has.
+# A text to compare a column with: often a value of the column, or similar to one.
 sub text_value
 {
 	my ($column) = @_;
@@ -67,7 +67,7 @@ sub text_list
 	return map { quoted(text_value($column)) } 0 .. $n;
 }
 
-# An expression that is no constant to the planner, or one that is.
+# An expression that the planner evaluates to a constant, or cannot evaluate.
 sub text_expression
 {
 	my ($column) = @_;
@@ -121,7 +121,7 @@ sub time_value
 }
 
 # ----------------------------------------------------------------------------
-# Conditions on a row of the people with an alias
+# Conditions on a row of people with an alias
 # ----------------------------------------------------------------------------
 
 my @texts = qw(id email full_name department site manager_id status email_c
@@ -133,7 +133,7 @@ sub any_text
 	return pick('id', 'id', 'email', 'email', 'email_c', 'email_v', @texts);
 }
 
-# The column that has the values for another.
+# The column whose values are used for another one.
 sub source_of
 {
 	return $_[0] =~ /^email/ ? 'email' : $_[0];
@@ -163,7 +163,7 @@ sub text_condition
 		"($c = $v) IS " . pick('TRUE', 'NOT TRUE', 'FALSE', 'UNKNOWN', 'NULL'));
 }
 
-# Equalities that are not those of bytes, or not of the column.
+# Equalities that do not compare bytes, or not the column itself.
 sub other_text_condition
 {
 	my ($p) = @_;
@@ -308,7 +308,7 @@ sub targets
 	return join ', ', map { "$p.$_" } grep { chance(0.2) } @columns, 'id';
 }
 
-# A query without targets has none to compare.
+# A query needs at least one target.
 sub some_targets
 {
 	my $targets = targets(@_);
@@ -351,7 +351,7 @@ sub ordered_query
 		. " ORDER BY p.$key$way, p.id$limit" ];
 }
 
-# Which rows come is not said: they have to be some of the others.
+# LIMIT may return any rows; they have to be rows of the query.
 sub limited_query
 {
 	my $n = int rand 12;
@@ -472,7 +472,7 @@ sub prepared_query
 		  : array_expression(pick('id', 'email')) =~ s/\(SELECT.*//sr
 	} 1 .. 7;
 
-	# An argument may not be a subquery.
+	# An argument of EXECUTE must not be a subquery.
 	@runs = map { /ARRAY$/ ? "ARRAY['" . pick(@{ $values{id} }) . "']" : $_ } @runs;
 	return [ 'prepared', 'SELECT ' . some_targets('p') . " FROM {p} p WHERE $where"
 		. pick('', ' AND p.employee_number > 20'), $type, @runs ];
@@ -482,7 +482,7 @@ my @kinds = ((\&plain_query) x 9, (\&grouped_query) x 2, (\&ordered_query) x 2,
 	(\&limited_query) x 2, (\&join_query) x 5, \&lateral_query, \&set_query,
 	\&recursive_query, (\&prepared_query) x 2);
 
-# So many queries; "known" has a list of values for each column.
+# A number of queries; "known" has a list of values for each column.
 sub random_queries
 {
 	my ($seed, $n, $known) = @_;

@@ -1,12 +1,12 @@
 /*
  * asan_first.c
- *		Lets AddressSanitizer start before all else, where it is preloaded.
+ *		Makes a preloaded AddressSanitizer start before all other libraries.
  *
- * It starts with the first allocation, and asks the loader for a symbol that
- * is not there, whose error is looked up in a translation.  The first to
- * allocate in a PostgreSQL server is a library that is just registering its
- * translations and holds their lock: the process would wait for itself.  This
- * is to be preloaded too, and linked so that it comes first.
+ * AddressSanitizer starts with the first allocation and looks up a symbol that
+ * does not exist; the loader translates the error message.  The first
+ * allocation in a PostgreSQL server is by a library that is registering its
+ * translations and holds their lock, so the process would deadlock.  This
+ * library is preloaded, too, and linked so that it is initialized first.
  *
  * cc -shared -fPIC -fno-builtin -Wl,-z,initfirst
  */

@@ -1,6 +1,6 @@
 #!/bin/bash
-# A server for as long as a process lives, or until a signal; setup.sh starts
-# it.  The port and the superuser's password come in PGPORT and PGPASSWORD.
+# Runs a server until a process ends or a signal comes; setup.sh starts it.  The
+# port and the superuser's password are in PGPORT and PGPASSWORD.
 #
 #   cluster.sh PROCESS READY-FILE DATA PG-BIN SERVER-BIN [-c NAME=VALUE...]
 set -euo pipefail
@@ -13,7 +13,7 @@ shift 5
 "$server_bin/postgres" -D "$data" -F -p "$PGPORT" -c listen_addresses=localhost \
     -c unix_socket_directories= "$@" &
 server=$!
-# An immediate stop would leave the statistics, and valgrind, without an end.
+# An immediate stop would end neither the statistics nor valgrind properly.
 trap 'kill -INT "$server"; wait "$server" || true; exit' TERM INT HUP
 
 until "$pg_bin/pg_isready" -q; do

@@ -1,17 +1,17 @@
 #!/bin/bash
-# The fuzz targets, as steps of test/check.sh and test/fuzz.sh: in the root of
-# the tree, as the server's user, with PG_BIN in the environment.
+# The steps of fuzzing for test/check.sh and test/fuzz.sh.  They run in the root
+# of the tree, as the server's user, with PG_BIN in the environment.
 #
 #   test/lib/fuzz.sh build           all targets
-#   test/lib/fuzz.sh seeds           from the simulator's answers
+#   test/lib/fuzz.sh seeds           makes seeds from responses of the simulator
 #   test/lib/fuzz.sh run TARGET ARGUMENT...
-#                                    libFuzzer, with these arguments; all that
-#                                    was ever found is tried first
+#                                    libFuzzer with these arguments; first it
+#                                    tries all inputs of the corpus
 #   test/lib/fuzz.sh coverage TARGET...
-#                                    of what the targets have found so far
+#                                    the coverage of the inputs found so far
 #
-# json_reader, csv_reader and json_doc are programs.  options and row need the
-# server around them: see test/fuzz/server_fuzz.c.
+# json_reader, csv_reader and json_doc are programs.  options and row run inside
+# a server: see test/fuzz/server_fuzz.c.
 set -euo pipefail
 
 FUZZ=$PWD/test/fuzz
@@ -35,7 +35,7 @@ dictionary() {
     esac
 }
 
-# A server in single-user mode that has the harness loaded; SQL is its input.
+# A server in single-user mode that loads the harness; its input is SQL.
 server() {
     local library
     library=$("$CLANG" -print-file-name="libclang_rt.asan-$(uname -m).so")
@@ -51,7 +51,7 @@ prepare_server() {
         server -c exit_on_error=on
 }
 
-# An error of the statement itself does not show in the exit status.
+# An error of the statement itself does not change the exit status.
 run_in_server() {
     local arguments
     arguments=$(printf "'%s'," "${@:2}")
@@ -61,7 +61,7 @@ run_in_server() {
     grep -q '^Done ' "$BUILD/server.log"
 }
 
-# libFuzzer keeps what it finds in the first of the folders.
+# libFuzzer writes new inputs to the first directory.
 run() {
     local target=$1
     mkdir -p "$FUZZ/found/$target" "$FUZZ/seeds/$target"
@@ -69,7 +69,7 @@ run() {
         "-dict=$FUZZ/$(dictionary "$target").dict" \
         "-artifact_prefix=$FUZZ/found/$target-" \
         "$FUZZ/found/$target" "$FUZZ/corpus/$target" "$FUZZ/seeds/$target"
-    # A server leaves its memory to the end of the process.
+    # A server does not free all memory before it ends.
     export ASAN_OPTIONS=malloc_context_size=4:quarantine_size_mb=8
     if in_server "$target"; then
         ASAN_OPTIONS+=:detect_leaks=0
@@ -94,8 +94,8 @@ coverage() {
         percentages
 }
 
-# Of llvm-cov's columns those of lines and branches; nothing of files that no
-# target comes to.
+# llvm-cov's columns for lines and branches, without files that no target
+# reaches.
 percentages() {
     printf '%-24s %6s %9s %9s\n' file lines covered branches
     awk 'sub(/.*src\//, "src/", $1) && $8 > 0 && $10 != "0.00%" {

@@ -1,23 +1,23 @@
 #!/bin/bash
-# Runs a command inside a Debian system that lies in a directory:
+# Runs a command inside a Debian system in a directory:
 #
 #   in_system.sh [OPTION]... ROOT COMMAND...
 #
-#   --keep                     keeps what the command changes
-#   --network                  shows it this machine's network; otherwise there
-#                              is a loopback of its own
-#   --bind DIRECTORY PLACE     shows it a directory, not to be written to
-#   --share DIRECTORY PLACE    the same, to be written to
+#   --keep                     keeps changes to the system
+#   --network                  with this machine's network; otherwise only with
+#                              a separate loopback interface
+#   --bind DIRECTORY PLACE     mounts a directory read-only
+#   --share DIRECTORY PLACE    mounts a directory writable
 #
-# The command has processes and mounts of its own: all of them end with it, or
-# with this script, however that ends.  Root only.
+# The command runs in new namespaces for processes and mounts.  All its processes
+# end with it, or with this script, however that ends.  Needs root.
 set -euo pipefail
 
-# In the new namespaces, where this is process 1.
+# Runs in the new namespaces, as process 1.
 enter() {
     local root=$SYSTEM
     if [ -z "$KEEP" ]; then
-        # Memory, so that not even a power cut leaves anything.
+        # Changes are in memory, so that nothing stays after a crash.
         mount -t tmpfs -o mode=755 hibob_fdw "$SYSTEM.run"
         mkdir "$SYSTEM.run/upper" "$SYSTEM.run/work" "$SYSTEM.run/root"
         root=$SYSTEM.run/root
@@ -62,7 +62,7 @@ make_devices() {
     ln -s pts/ptmx "$1/ptmx"
 }
 
-# SIOCSIFFLAGS with IFF_UP and IFF_RUNNING, as "ip link set lo up" does it.
+# SIOCSIFFLAGS with IFF_UP and IFF_RUNNING, as "ip link set lo up" does.
 loopback_up() {
     ip link set lo up 2>/dev/null ||
         perl -MSocket -e 'socket(my $s, AF_INET, SOCK_DGRAM, 0) or die $!;
@@ -95,5 +95,5 @@ main() {
     enter "$@"
 }
 
-# On one line, so that nobody minds if the file changes meanwhile.
+# On one line, so that changes of the file during a run have no effect.
 main "$@"; exit

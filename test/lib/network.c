@@ -1,12 +1,12 @@
 /*
  * network.c
- *		A network for one process, to be loaded before the C library: names
- *		lead where a file says, and every IPv4 address is this machine.
+ *		A network for one process, to be loaded before the C library: a file has
+ *		the addresses of names, and every IPv4 address is this machine.
  *
- * The file, named by HIBOB_TEST_NETWORK, has a name and an address in each
- * line and is read at each look-up.  So a test can send a name anywhere without
- * a packet that leaves the machine, and what should not have been reached
- * would have been.
+ * The file that HIBOB_TEST_NETWORK names has a name and an address on each line;
+ * it is read at each lookup.  So a test can give a name any address, no packet
+ * leaves the machine, and a connection to a wrong address would succeed and be
+ * noticed.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>

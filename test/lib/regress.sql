@@ -1,15 +1,14 @@
 \set ECHO none
--- What regression tests share.  A test reads it in by
+-- Functions that the regression tests share.  A test includes this with
 --
 --     \getenv here PG_ABS_SRCDIR
 --     \set here :here '/test/lib/regress.sql'
 --     \i :here
 
--- What EXPLAIN says, in the words of PostgreSQL 15: the planner's later
--- versions say the same otherwise.  18 has decimals in numbers of rows, shows
--- buffers without being asked, and says which nodes are disabled; 17 names the
--- result of an InitPlan; 19 has names for subplans, and a line about what a
--- Result replaces; which side of a join's condition comes first is chance.
+-- The output of EXPLAIN in the format of PostgreSQL 15.  Version 19 has names for
+-- subplans, and a line about what a Result replaces; 18 has decimals in numbers of
+-- rows, shows buffers by default, and shows which nodes are disabled; 17 names the
+-- result of an InitPlan.  The order of the sides of a join condition is random.
 CREATE OR REPLACE FUNCTION public.explain(query text,
 	options text DEFAULT 'ANALYZE, VERBOSE')
 RETURNS SETOF text LANGUAGE plpgsql AS $$

@@ -1,11 +1,11 @@
 # shellcheck shell=bash
-# What test/sanitize.sh and test/valgrind.sh share: test/check.sh with servers
-# that write reports, and an end that looks at them.  Sourced in the root of the
-# tree, by a script with "set -euo pipefail".
+# Functions that test/sanitize.sh and test/valgrind.sh share: they run
+# test/check.sh with servers that write reports, and check the reports.  Sourced
+# in the root of the tree, by a script with "set -euo pipefail".
 #
-#   REPORTS                      where they are to be written to
-#   install_compiler             for what is built before test/check.sh
-#   check_with_reports NAME...   fails if a test does, or if there is a report
+#   REPORTS                      the directory of the reports
+#   install_compiler             before the script builds something
+#   check_with_reports NAME...   fails if a test fails, or if there is a report
 
 # Servers run as another user.
 REPORTS=$(mktemp -d "${TMPDIR:-/tmp}/hibob_fdw_reports.XXXXXX")
@@ -22,7 +22,7 @@ install_compiler() (
     install_packages
 )
 
-# An empty file is of a process that had nothing to report.
+# A process without findings leaves an empty file.
 check_with_reports() {
     local status=0 file reports=0
     test/check.sh "$@" || status=$?

@@ -1,38 +1,38 @@
 # shellcheck shell=bash
-# What test/check.sh and test/demo.sh share: a machine with PostgreSQL, a copy
-# of the tree to build in, a throw-away cluster, a simulator, and an end that
-# leaves nothing running.  Sourced, by a script with "set -euo pipefail".
+# Functions that test/check.sh, test/demo.sh and others share: they install
+# packages, build in a copy of the tree, start a temporary cluster and a
+# simulator, and clean up.  Sourced, by a script with "set -euo pipefail".
 #
-#   prepare               packages, the copy of the tree: then it is the
-#                         current directory
-#   build [ARGUMENT...]   make in the copy, with those arguments
-#   install_extension     into the server
+#   prepare               installs packages, copies the tree, and changes to the
+#                         copy
+#   build [ARGUMENT...]   runs make in the copy with these arguments
+#   install_extension     installs the extension into the server
 #   start_simulator [ARGUMENT...]   sets HIBOB_SIM_URL, HIBOB_SIM_BASE
-#   start_cluster [NAME=VALUE...]   with those settings; sets PGHOST and its like
-#   run COMMAND...        as the server's user, waited for
+#   start_cluster [NAME=VALUE...]   with these settings; sets PGHOST etc.
+#   run COMMAND...        runs a command as the server's user, and waits for it
 #
-# Packages and the installed extension stay; all else goes when the script
-# ends, however it ends.
+# Packages and the installed extension stay.  Everything else is removed when the
+# script ends, however it ends.
 
 SOURCE=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 PG_VERSION=${HIBOB_PG_VERSION:-15}
 PG_BIN=/usr/lib/postgresql/$PG_VERSION/bin
-SERVER_BIN=$PG_BIN      # of what starts servers
+SERVER_BIN=$PG_BIN      # the programs that start servers
 PACKAGES=(
     "postgresql-$PG_VERSION" "postgresql-server-dev-$PG_VERSION"
     postgresql-common libcurl4-openssl-dev libjson-c-dev ca-certificates
     pkg-config gcc make python3 perl libipc-run-perl libio-socket-ssl-perl
     openssl
 )
-# What a script would like, but may do without: it says so before it prepares.
+# Optional packages of a script, which sets them before it calls prepare.
 OPTIONAL_PACKAGES=()
 OPTIONAL_NODE_MODULES=()
 
 WORK=           # the temporary directory
-STEP=           # process groups that run now: the present step,
+STEP=           # running process groups: the present step,
 SIMULATOR=      # the simulator,
-CLUSTER=        # and the one that holds the cluster
-AS_SERVER=()    # what turns a command into one of the server's user
+CLUSTER=        # and the process that runs the cluster
+AS_SERVER=()    # the prefix that runs a command as the server's user
 
 say() { printf '%s\n' "$*"; }
 
@@ -44,8 +44,8 @@ die() {
 is_root() { [ "$(id -u)" = 0 ]; }
 
 prepare() {
-    # Servers and tests speak the same in every surrounding.
-    # (PostgreSQL's TAP library drops LC_ALL.)
+    # The same locale and time zone for servers and tests on every machine.
+    # (PostgreSQL's TAP library unsets LC_ALL.)
     export LC_ALL=C.UTF-8 LANG=C.UTF-8 TZ=UTC PGTZ=UTC
     unset PGHOST PGHOSTADDR PGPORT PGUSER PGPASSWORD PGDATABASE PGSERVICE \
         PGOPTIONS MAKEFLAGS MAKELEVEL
@@ -61,7 +61,7 @@ prepare() {
 
 # --- packages ---------------------------------------------------------------
 
-# HIBOB_OPTIONAL=no does without what is not needed and not there.
+# HIBOB_OPTIONAL=no installs no optional packages.
 install_all() {
     install_packages
     [ "${HIBOB_OPTIONAL:-yes}" != no ] || return 0
@@ -80,7 +80,7 @@ missing_packages() {
     done
 }
 
-# What cannot be installed is left out, and that is said.
+# Packages that cannot be installed are left out with a message.
 install_optional_packages() {
     local package missing=()
     is_root || return 0
@@ -91,7 +91,7 @@ install_optional_packages() {
     say "Installing ${missing[*]}"
     export DEBIAN_FRONTEND=noninteractive
     apt-get update >/dev/null 2>&1 || true
-    # All at once is faster; one by one, a missing one costs no other.
+    # All at once is faster; one by one, a missing package does not affect others.
     install_quietly "${missing[@]}" && return
     for package in "${missing[@]}"; do
         install_quietly "$package" || say "Without $package: apt-get failed"
@@ -102,9 +102,9 @@ install_quietly() {
     apt-get install -y --no-install-recommends "$@" >/dev/null 2>&1 </dev/null
 }
 
-# Modules of node-postgres: "pg@VERSION" and others that belong to it.  Debian
-# has them in a package that needs Debian's Node.js; where there is another one,
-# npm came with it, and gets them into its global directory, which stays.
+# Modules of node-postgres, "pg@VERSION" and others.  Debian's package of them
+# needs Debian's Node.js.  Another Node.js has npm, which installs them into its
+# global directory.
 install_node_modules() {
     [ ${#OPTIONAL_NODE_MODULES[@]} -gt 0 ] || return 0
     NODE_PATH=$(npm root --global 2>/dev/null || true)
@@ -150,13 +150,13 @@ install_packages() {
     rm -f "/tmp/hibob_fdw_apt.$$"
 }
 
-# The server's package would start a cluster of its own.  A machine that has
-# postgresql-common already has been told what its owner wants.
+# The server's package would create a cluster.  A machine that already has
+# postgresql-common keeps its configuration.
 forbid_main_cluster() {
     local file=/etc/postgresql-common/createcluster.conf
     [ -e "$file" ] && return
     mkdir -p "${file%/*}"
-    # dpkg keeps a configuration file that it finds.
+    # dpkg keeps an existing configuration file.
     export UCF_FORCE_CONFFOLD=1
     say "create_main_cluster = false" >"$file"
 }
@@ -173,8 +173,8 @@ may_install() {
     done
 }
 
-# The server refuses to run as root, and its user can neither write nor
-# perhaps read the clone: so everything happens in a copy that it owns.
+# The server refuses to run as root, and its user cannot write to the clone and
+# perhaps cannot read it.  So all steps run in a copy that this user owns.
 copy_tree() {
     WORK=$(mktemp -d "${TMPDIR:-/tmp}/hibob_fdw.XXXXXX")
     mkdir "$WORK/tree" "$WORK/tmp"
@@ -185,7 +185,7 @@ copy_tree() {
     AS_SERVER=(env "HOME=$WORK" "TMPDIR=$WORK/tmp" PYTHONDONTWRITEBYTECODE=1)
     if is_root; then
         chown -R postgres:postgres "$WORK"
-        # Unlike runuser, it stays no parent that would kill after a while.
+        # Unlike runuser, setpriv does not stay as a parent process.
         AS_SERVER=(setpriv --reuid postgres --regid postgres --init-groups
             "${AS_SERVER[@]}" USER=postgres LOGNAME=postgres)
     fi
@@ -193,9 +193,8 @@ copy_tree() {
     export HIBOB_TELL=$WORK/tree/test/simulator/tell
 }
 
-# With HIBOB_SERVER_PREFIX every server that a test starts runs by that command:
-# its words come in front of "postgres".  What only asks for the version, or
-# initializes a cluster, runs as ever.
+# With HIBOB_SERVER_PREFIX, all servers that a test starts run with this prefix
+# before "postgres".  Calls for the version, or from initdb, run without it.
 wrap_server() {
     [ -n "${HIBOB_SERVER_PREFIX:-}" ] || return 0
     SERVER_BIN=$WORK/bin
@@ -207,7 +206,7 @@ case \$1 in
 esac
 exec $HIBOB_SERVER_PREFIX "$PG_BIN/postgres" "\$@"
 END
-    # A restart would take the program that the server says it is.
+    # A restart would use the path that the server reports.
     cat >"$SERVER_BIN/pg_ctl" <<END
 #!/bin/sh
 exec "$PG_BIN/pg_ctl" -p "$SERVER_BIN/postgres" "\$@"
@@ -217,8 +216,8 @@ END
 
 # --- steps ------------------------------------------------------------------
 
-# A step is a process group of its own and is waited for, so that a signal to
-# this script is answered at once and ends all of the step.
+# A step is a separate process group.  The script waits for it, so that a signal
+# to this script takes effect at once and ends all of the step.
 run() {
     local status=0
     setsid "${AS_SERVER[@]}" "$@" </dev/null &
@@ -268,7 +267,7 @@ free_port() {
 with socket.create_server(("127.0.0.1", 0)) as s: print(s.getsockname()[1])'
 }
 
-# A server of its own, which ends with this script, even by kill -9.
+# Starts a server that ends with this script, even after kill -9.
 start_cluster() {
     local ready=$WORK/cluster.ready setting settings=()
     for setting in "$@"; do settings+=(-c "$setting"); done
@@ -285,7 +284,7 @@ start_cluster() {
     }
 }
 
-# Waits for a file that a process is to write.
+# Waits for a file that a process writes.
 wait_for() {
     local file=$1 process=$2 tries
     for ((tries = 0; tries < 600; tries++)); do
@@ -301,7 +300,7 @@ wait_for() {
 clean_up() {
     trap '' HUP INT TERM
     set +e
-    # A cluster that is about to start can be stopped only when it has.
+    # A cluster that is starting can be stopped only after its start.
     [ -z "$CLUSTER" ] || wait_for "$WORK/cluster.ready" "$CLUSTER"
     end_group "$STEP"
     end_group "$SIMULATOR"
@@ -309,7 +308,7 @@ clean_up() {
     [ -z "$WORK" ] || { cd / && rm -rf "$WORK"; }
 }
 
-# Ends a process group and waits until its leader has tidied up.
+# Ends a process group and waits until its leader has cleaned up.
 end_group() {
     local group=$1 tries
     [ -n "$group" ] || return 0

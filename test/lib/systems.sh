@@ -1,25 +1,25 @@
 # shellcheck shell=bash
-# Debian systems in a folder, one a PostgreSQL version, for test/matrix.sh and
-# test/packages.sh.  Sourced after setup.sh.
+# Debian systems in directories, one for each PostgreSQL version, for
+# test/matrix.sh and test/packages.sh.  Sourced after setup.sh.
 #
-#   prepare_systems          what it takes; sets LOGS
-#   make_base VERSION        so that there is a system with nothing in it; or
+#   prepare_systems          must be called first; sets LOGS
+#   make_base VERSION        makes a system without further packages, or sets
+#                            SYSTEM_ERROR
+#   make_system VERSION      makes a system with all packages of the tests, or
+#                            with OPTIONAL=no only with those that they need; or
 #                            sets SYSTEM_ERROR
-#   make_system VERSION      so that there is another, with all packages that
-#                            the tests need, or, with OPTIONAL=no, cannot do
-#                            without; or sets SYSTEM_ERROR
-#   in_base VERSION [OPTION...] COMMAND...     runs a command in it, with the
-#   in_system VERSION [OPTION...] COMMAND...   options of in_system.sh
-#   system_facts VERSION     versions of what the extension is built with
+#   in_base VERSION [OPTION...] COMMAND...     run a command in a system, with
+#   in_system VERSION [OPTION...] COMMAND...   the options of in_system.sh
+#   system_facts VERSION     prints versions of the libraries and the compiler
 #
-# The mirror and how it is reached are those of this machine's apt.
+# They use the mirror and the proxy of this machine's apt.
 
 CACHE=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/hibob_fdw
 FRESH=
 LOGS=
 SYSTEM_ERROR=
 
-# Debian's releases, and the PostgreSQL of each.
+# Debian's releases with their PostgreSQL versions.
 all_versions() { say "15 17 18 19"; }
 
 release_of() {
@@ -32,7 +32,7 @@ release_of() {
     esac
 }
 
-# What debootstrap makes of it: experimental is an addition to unstable.
+# The suite for debootstrap: experimental is an addition to unstable.
 suite_of() {
     case $(release_of "$1") in
         experimental) say sid ;;
@@ -57,8 +57,8 @@ prepare_systems() {
     mkdir -p "$LOGS"
 }
 
-# Runs a command while it holds the lock of a directory, exclusively (-x) or
-# with others (-s): nobody changes what somebody looks at.
+# Runs a command while it holds an exclusive (-x) or shared (-s) lock on a
+# directory, so that no process changes a directory that another one uses.
 locked() {
     local how=$1 directory=$2 lock status=0
     shift 2
@@ -85,12 +85,12 @@ make_system() {
     system=$(system_of "$version")
     make_base "$version" || return 1
     locked -x "$system" copy_base "$version" || return 1
-    # The packages that the tests need today; none are missing next time.
+    # The packages that the tests need now may be new.
     in_system "$version" --keep --network --bind "$SOURCE" /src /usr/bin/env \
         "HIBOB_PG_VERSION=$version" "HIBOB_OPTIONAL=${OPTIONAL:-yes}" \
         /bin/sh -c '/src/test/check.sh --packages && apt-get clean' \
         >"$log" 2>&1 && return
-    # shellcheck disable=SC2034  # for those who source this
+    # shellcheck disable=SC2034  # used by scripts that source this
     SYSTEM_ERROR="apt-get could not fill it: $(last_words "$log")"
     return 1
 }
@@ -114,14 +114,14 @@ bootstrap() {
     [ -n "$mirror" ] || { say "apt has no mirror of Debian"; return 1; }
     rm -rf --one-file-system "$base" "$base.new"
     say "Making $base of $mirror"
-    # debootstrap mounts /proc: in namespaces, so that it cannot stay.
+    # debootstrap mounts /proc; in a namespace the mount disappears.
     run unshare --mount --pid --fork --kill-child /usr/bin/env \
         "http_proxy=$(apt_proxy http)" "https_proxy=$(apt_proxy https)" \
         debootstrap --variant=minbase "$(suite_of "$version")" \
         "$base.new" "$mirror" || return 1
     [ "$(release_of "$version")" != experimental ] ||
         add_experimental "$base.new" "$mirror" "$version"
-    # Its apt asks the way this one does.
+    # Its apt uses the proxy of this machine's apt.
     apt-config dump | grep -i -E '^Acquire::(https?::proxy|check-)' \
         >"$base.new/etc/apt/apt.conf.d/90mirror" || true
     mv "$base.new" "$base"
@@ -146,8 +146,7 @@ install_debootstrap() {
             --no-install-recommends debootstrap </dev/null
 }
 
-# The address that apt has Debian's packages from.  What apt knows of labels
-# comes with its lists.
+# The mirror of Debian's packages.  apt knows labels only after it has its lists.
 apt_mirror() {
     local mirror
     mirror=$(debian_mirrors)
@@ -173,7 +172,7 @@ apt_proxy() {
 in_base() { in_directory "$(base_of "$1")" "${@:2}"; }
 in_system() { in_directory "$(system_of "$1")" "${@:2}"; }
 
-# The directory comes after the options.
+# The directory follows the options.
 in_directory() {
     local directory=$1 options=() how=-s
     shift

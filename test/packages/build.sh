@@ -1,7 +1,7 @@
 #!/bin/bash
-# Inside an empty Debian system: builds the Debian packages of the tree in
-# /src with the PostgreSQL of the system, looks at them with lintian, runs their
-# autopkgtest, and leaves them in /out.  The network is apt's.
+# Runs inside an empty Debian system: builds the Debian packages of the tree in
+# /src with the PostgreSQL of the system, checks them with lintian, runs their
+# autopkgtest, and copies them to /out.  Only apt uses the network.
 set -euo pipefail
 export DEBIAN_FRONTEND=noninteractive
 
@@ -12,7 +12,7 @@ install() {
     }
 }
 
-# No cluster of its own, and no manual: the same for everybody.
+# Without a default cluster and without manual pages.
 mkdir -p /etc/postgresql-common
 echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf
 export UCF_FORCE_CONFFOLD=1

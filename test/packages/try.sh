@@ -1,7 +1,7 @@
 #!/bin/bash
-# Inside an empty Debian system: installs the Debian package for PostgreSQL $1
-# from /out, with nothing but what it depends on, and asks the simulator at
-# HIBOB_SIM_URL, which runs outside.  The network is apt's.
+# Runs inside an empty Debian system: installs the Debian package for PostgreSQL
+# $1 from /out with its dependencies only, and queries the simulator at
+# HIBOB_SIM_URL, which runs outside.  Only apt uses the network.
 set -euo pipefail
 export DEBIAN_FRONTEND=noninteractive
 version=$1

@@ -1,8 +1,8 @@
 #!/bin/bash
-# Inside an empty Debian system: PostgreSQL $1 of the release $3 with the
+# Runs inside an empty Debian system: PostgreSQL $1 of the release $3 with the
 # package in /old, then pg_upgrade to PostgreSQL $2 of this release with the
-# package in /new.  Servers, mappings, foreign tables, views and what they say
-# have to be the same; the simulator at HIBOB_SIM_URL runs outside.
+# package in /new.  Servers, mappings, foreign tables, views and their rows have
+# to be the same; the simulator at HIBOB_SIM_URL runs outside.
 set -euo pipefail
 export DEBIAN_FRONTEND=noninteractive
 old=$1
@@ -17,7 +17,7 @@ install() {
     }
 }
 
-# What a question answers in the server of a version.
+# The result of a query in the server of a version.
 ask() {
     local version=$1
     shift
@@ -50,7 +50,7 @@ END
 mkdir -p /etc/postgresql-common
 echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf
 export UCF_FORCE_CONFFOLD=1
-# The older release's packages stay installed where a system is upgraded.
+# The packages of the old release stay installed when a system is upgraded.
 sed "s/ $(. /etc/os-release; echo "${VERSION_CODENAME:-sid}") / $release /" \
     /etc/apt/sources.list >/etc/apt/sources.list.d/old.list
 grep -q " $release " /etc/apt/sources.list.d/old.list ||
@@ -63,7 +63,7 @@ mkdir -m 700 "$directory"
 chown postgres:postgres "$directory"
 cd "$directory"
 for version in "$old" "$new"; do
-    # 18 makes them unless told otherwise, and both have to be alike.
+    # PostgreSQL 18 enables checksums by default; both clusters need the same.
     checksums=()
     [ "$version" -lt 18 ] || checksums=(--no-data-checksums)
     as_server "/usr/lib/postgresql/$version/bin/initdb" -D "$directory/$version" \
@@ -94,7 +94,7 @@ as_server "/usr/lib/postgresql/$new/bin/pg_upgrade" \
 }
 server "$new" start
 facts "$new" >after
-# It can go on, too.
+# The new cluster works.
 ask "$new" -c 'REFRESH MATERIALIZED VIEW hr.kept' \
     -c 'ALTER EXTENSION hibob_fdw UPDATE'
 server "$new" stop

@@ -1,10 +1,11 @@
 /*
  * print_resources.c
- *		The catalogue as Markdown: the part of doc/reference.md on resources.
+ *		Prints the resource table as Markdown: the part of doc/reference.md on
+ *		resources.
  *
- * Built by doc/generate.sh from this file and src/resources/*.c alone, with the
- * server's headers and without the server.  What the program says of a
- * resource it takes from its entry, so that the manual cannot say otherwise.
+ * doc/generate.sh builds it from this file and src/resources/*.c alone, with the
+ * server's headers and without the server.  All of the output comes from the
+ * entries of the resources, so that the manual matches them.
  */
 #include "postgres.h"
 
@@ -12,10 +13,10 @@
 
 #include "resources/resource.h"
 
-/* The server's headers replace it by one of their own. */
+/* The server's headers replace printf. */
 #undef printf
 
-/* Of a condition's values. */
+/* The limit on the values of a condition in one request. */
 #define BATCH RESOURCE_MAX_FILTER_VALUES
 
 /* ------------------------------------------------------------------------
@@ -23,7 +24,7 @@
  * ------------------------------------------------------------------------
  */
 
-/* Whether a request asks for one value, which its path has. */
+/* Whether a request is for one value, which is in its path. */
 static bool
 is_by_path(const Resource *resource)
 {
@@ -33,7 +34,7 @@ is_by_path(const Resource *resource)
 	return false;
 }
 
-/* The column that a condition on a filter's field names. */
+/* The column of a condition with this filter. */
 static const char *
 column_of(const Resource *resource, const char *field)
 {
@@ -86,7 +87,7 @@ print_permission(const Resource *resource)
 		printf("* Permission: view access to %s.\n", resource->permission);
 }
 
-/* Where the values of a condition go. */
+/* Where a request has the values of a condition. */
 static void
 print_values(const Resource *resource, const ResourceFilter *filter)
 {
@@ -172,7 +173,7 @@ print_pushdown(const Resource *resource)
 	printf("%s.\n", separator[0] == '\0' ? "nothing" : "");
 }
 
-/* Requests that the rows take: pages, and employees. */
+/* The number of requests: pages, and employees. */
 static void
 print_requests(const Resource *resource)
 {
@@ -192,7 +193,7 @@ print_requests(const Resource *resource)
 			   "several.\n", resource->max_months);
 }
 
-/* Columns that come from the request, and those that an account adds. */
+/* Columns from the request, and columns that an account defines. */
 static void
 print_special_columns(const Resource *resource)
 {

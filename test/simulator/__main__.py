@@ -1,4 +1,4 @@
-"""A HiBob on loopback, for tests and demonstrations: python3 test/simulator."""
+"""Simulates HiBob on loopback for tests: python3 test/simulator."""
 
 import argparse
 import dataclasses
@@ -71,7 +71,7 @@ def _tls(options):
     context.load_cert_chain(options.tls_cert, options.tls_key)
     if options.tls_version:
         version = ssl.TLSVersion["TLSv" + options.tls_version.replace(".", "_")]
-        # Old versions are not spoken at the usual level of security.
+        # OpenSSL's default security level does not allow old versions.
         context.set_ciphers("ALL:@SECLEVEL=0")
         context.minimum_version = context.maximum_version = version
     return context
@@ -83,7 +83,7 @@ def _exit_on_signals():
 
 
 def _exit_after(pid):
-    """Wait for a process to go, then go as well."""
+    """Wait until a process ends, then exit."""
     while True:
         try:
             os.kill(pid, 0)

@@ -1,7 +1,7 @@
-"""HiBob's endpoints, and what every request goes through.
+"""HiBob's endpoints, and the steps that are common to all requests.
 
-ENDPOINTS is the whole interface.  One more endpoint is one more line there and
-a handler in the module of its subject: a function of (simulator, request) that
+ENDPOINTS is the whole interface.  A new endpoint is one more line there and a
+handler in the module of its subject: a function of (simulator, request) that
 returns a Response or raises ApiError.  `{name}` in a path matches one segment
 and becomes request.params["name"].
 """
@@ -39,7 +39,7 @@ class Endpoint:
     per_minute: int = 0         # its own usual limit
 
     def match(self, method, path):
-        """The path's parameters if this endpoint is meant, else None."""
+        """The parameters of the path if it matches this endpoint, else None."""
         found = _pattern(self.path).fullmatch(path) if method == self.method else None
         return found and found.groupdict()
 
@@ -96,12 +96,12 @@ ENDPOINTS = (
     Endpoint("POST", "/people/actual-payments/search", payments.search_payments,
              people=True),
 )
-# Below these, an unknown path is the login page rather than a 404.
+# Below these, an unknown path returns the login page instead of status 404.
 KNOWN_PREFIXES = ("/people/", "/company/", "/profiles/")
 
 
 def find_endpoint(request):
-    """The endpoint that a request is for, or None; names it in the request."""
+    """The endpoint of a request, or None; sets it in the request."""
     if not request.path.startswith(BASE_PATH + "/"):
         return None
     path = request.path[len(BASE_PATH):]
@@ -115,7 +115,7 @@ def find_endpoint(request):
     return None
 
 
-# -- what every request goes through ----------------------------------------------
+# -- the steps of every request ----------------------------------------------
 
 def credentials(request):
     """(user, token) of a Basic Authorization header; Nones without one."""

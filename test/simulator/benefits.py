@@ -1,8 +1,8 @@
-"""The other tables: pay beside the salary, equity, training, accounts.
+"""The other tables: pay besides the salary, equity, training, accounts.
 
 A maker is a function from an Employee to the rows, oldest first; many people
-have none.  Dependents and right to work have columns that nobody documents, so
-their rows have what all tables have, and a custom column.
+have no rows.  The columns of dependents and right to work are undocumented, so
+their rows have the columns of all tables, and a custom column.
 """
 
 from draws import draw, salt
@@ -13,14 +13,14 @@ _HAS, _KIND, _DAY, _AMOUNT = map(salt, ("has row", "row kind", "row day", "row a
 
 
 def _count(e, subject, share, most):
-    """How many rows somebody has: none for all but a share in percent."""
+    """The number of rows of an employee: 0 except for a share in percent."""
     if draw(e.number, _HAS + subject, 100) >= share:
         return 0
     return 1 + draw(e.number, _KIND + subject, most)
 
 
 def _days(e, subject, count):
-    """Days from the start on, in order, none of them after today."""
+    """Days from the start until today, in order."""
     served = max(1, -e.start_day)
     step = served // (count + 1) or 1
     return [e.start_day + n * step + draw(e.number, _DAY + subject + n, step)
@@ -28,7 +28,7 @@ def _days(e, subject, count):
 
 
 def _rows(e, subject, share, most, columns):
-    """Rows with a history, the last one current; `columns(e, n)` is the rest."""
+    """Rows with a history, the last one current; `columns(e, n)` are the others."""
     days = _days(e, subject, _count(e, subject, share, most))
     rows = []
     for n, (day, end) in enumerate(spans(days)):
@@ -109,7 +109,7 @@ def right_to_work(e):
         "customColumns": {"column_1690000000002": f"Permit {e.number}-{n}"}})
 
 
-# -- asked for employee by employee only ---------------------------------------------
+# -- with a request for each employee only ---------------------------------------------
 
 _COURSES = ("Training", "First aid", "264100015", "Conférence, externe",
             "Say \"yes\"", "安全教育")

@@ -1,8 +1,8 @@
-"""The company: who works there, who manages whom, who came and who left.
+"""The company: its employees, their managers, joiners and leavers.
 
-An Employee is worked out from the number alone; the same number, company size
-and day give the same person.  Managers form a tree over the numbers, five
-levels deep: number 1 is the CEO.
+An Employee is computed from the number alone; the same number, company size and
+date give the same person.  Managers form a tree over the numbers, five levels
+deep: number 1 is the CEO.
 """
 
 from datetime import date
@@ -83,7 +83,7 @@ class Employee:
 
     @lazy
     def email(self):
-        """Ends in the number, so that the company finds people by e-mail."""
+        """Ends in the number, so that the company can find people by e-mail."""
         pick = draw(self.number, _EMAIL, 200)
         if pick < 3:
             return None
@@ -106,7 +106,7 @@ class Employee:
 
     @lazy
     def termination_day(self):
-        """Leavers have one, and a few who are still here but will leave."""
+        """Leavers have one, and a few employees who will leave."""
         number = self.number
         if self.lifecycle == "terminated":
             recent = draw(number, _LEAVING, 100) < 45
@@ -126,7 +126,7 @@ class Employee:
 
     @lazy
     def original_start_day(self):
-        """Earlier than the start for one in thirty: they came back."""
+        """Earlier than the start for one in thirty, who were rehired."""
         if draw(self.number, _ORIGINAL, 30):
             return self.start_day
         return self.start_day - 200 - draw(self.number, _ORIGINAL, 1500)
@@ -142,7 +142,7 @@ class Employee:
         return self.original_start_day - 6700 - draw(self.number, _BIRTH, 13000)
 
     def day(self, days):
-        """The date that many days from today, as JSON has it; None stays."""
+        """The date so many days from today, as in JSON; None for None."""
         if days is None:
             return None
         return date.fromordinal(self.company.today_ordinal + days).isoformat()
@@ -157,14 +157,14 @@ class Employee:
 
     @lazy
     def direct_reports(self):
-        """How many people, leavers among them, have this one as manager."""
+        """How many people, including leavers, have this manager."""
         span, size = self.company.span, self.company.size
         first = span * (self.number - 1) + 2
         return max(0, min(size, first + span - 1) - first + 1)
 
     @lazy
     def all_reports(self):
-        """Everyone below, level by level: each level is a range of numbers."""
+        """All people below, level by level; each level is a range of numbers."""
         span, size = self.company.span, self.company.size
         total, first, last = 0, self.number, self.number
         while (first := span * (first - 1) + 2) <= size:
@@ -206,7 +206,7 @@ class Employee:
 
 
 class Company:
-    """All employees of a company of a size, as of a day."""
+    """All employees of a company of a given size, as of a date."""
 
     def __init__(self, size, today, overrides=None):
         self.size = size
@@ -231,7 +231,7 @@ class Company:
         return employee
 
     def known(self, number):
-        """The same, remembered in any company: for a few numbers asked for often."""
+        """The same, cached for all companies: for a few numbers that are used often."""
         employee = self._often.get(number)
         if employee is None:
             employee = self.employee(number)
@@ -240,7 +240,7 @@ class Company:
         return employee
 
     def manager(self, number):
-        """The same, for a number asked for many times in a row."""
+        """The same, for a number that is used many times in a row."""
         last = self._last_manager
         if last is None or last.number != number:
             last = self._last_manager = self.employee(number)
@@ -273,7 +273,7 @@ class Company:
 
 
 def _span(size):
-    """The fewest reports a manager that let LEVELS levels hold everyone."""
+    """The smallest number of reports per manager for LEVELS levels."""
     span = 1
     while sum(span ** level for level in range(LEVELS + 1)) < size:
         span += 1

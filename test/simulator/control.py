@@ -1,6 +1,6 @@
-"""The control plane: what tests tell the simulator and ask it, under /_sim/.
+"""The control plane for tests, under /_sim/.
 
-It needs no credentials, is never recorded, limited or subject to faults.
+It needs no credentials, and is never recorded, limited or subject to faults.
 """
 
 import json

@@ -1,6 +1,6 @@
-"""Tables that the company has made itself: their columns, and their rows.
+"""Custom tables of the company: their columns and rows.
 
-The list of a column is called `<table>.<column>`; lists.py has it.
+The list of a column is `<table>.<column>`, in lists.py.
 """
 
 from draws import draw, salt
@@ -17,7 +17,7 @@ _SUBJECT = salt("custom tables")
 
 
 class Column:
-    """A column: `make(employee, draw of its own, row's number)` is a value."""
+    """A column: `make(employee, random number, number of the row)` is a value."""
 
     def __init__(self, table, number, name, type, make, mandatory=False):
         self.id = f"column_{1791380300000 + number}"
@@ -35,7 +35,7 @@ class Column:
 
 
 class Table:
-    """A table; `share` percent of the people have up to `most` rows in it."""
+    """A table; `share` percent of the people have up to `most` rows."""
 
     def __init__(self, id, category, name, description, share, most, columns):
         self.id = id
@@ -59,7 +59,7 @@ class Table:
                                                         self.most))]
 
     def _row(self, e, n):
-        """The first column always has a value, of the others four in five."""
+        """The first column always has a value, the others in four of five rows."""
         row = {"id": 1021262 + 10 * e.number + n, "changedBy": e.company.known(1).id}
         for number, column in enumerate(self.columns):
             pick = draw(e.number, salt(column.id) + n, 1 << 20)

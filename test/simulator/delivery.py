@@ -1,7 +1,7 @@
-"""Sends a response over a connection, well or as badly as a fault says.
+"""Sends a response over a connection, with faults.
 
-The body is a stream of blocks.  `recut` gives it new edges; at some of them
-something happens: a stall, a reset, the end of the connection.
+The body is a stream of blocks.  `recut` splits it at other positions, where a
+stall, a reset or the end of the connection may happen.
 """
 
 import heapq
@@ -16,7 +16,7 @@ NO_BODY = (204, 304)
 
 
 class Broken(Exception):
-    """The connection is not usable any more; `reset` says how to leave it."""
+    """The connection is not usable any more; `reset` tells how to close it."""
 
     def __init__(self, reset=False):
         super().__init__()
@@ -24,7 +24,7 @@ class Broken(Exception):
 
 
 class Delivery:
-    """One response on its way."""
+    """The delivery of one response."""
 
     def __init__(self, link, response, fault, record, gzip=False, head_only=False):
         self.link = link
@@ -36,7 +36,7 @@ class Delivery:
         self.close = "close_idle" in self.fault and self.fault["close_idle"] == 0
 
     def run(self):
-        """Send everything; True if the connection can be kept."""
+        """Send everything; True if the connection can be reused."""
         surplus = self.fault.get("surplus", "").encode("latin-1")
         if not surplus or "surplus_ms" in self.fault:
             kept = self._send_answer()
@@ -71,7 +71,7 @@ class Delivery:
     # -- the body before it is sent -----------------------------------------
 
     def _blocks(self):
-        """(blocks, length): the length is None where it is not known yet."""
+        """(blocks, length): the length is None if it is not known yet."""
         body = self.response.body
         whole = isinstance(body, bytes)
         blocks = iter([body] if whole else body)
@@ -111,14 +111,14 @@ class Delivery:
         return "\r\n".join(lines + ["", ""]).encode("latin-1")
 
     def _send_part(self, head, after, then="close"):
-        """The first bytes of the head, and nothing more."""
+        """Only the first bytes of the head."""
         self.link.send(head[:after])
         if then == "stall":
             self.link.wait(FOREVER)
         raise Broken(reset=then == "reset")
 
     def _claimed(self, length):
-        """The Content-Length: not what is sent, where that is the fault."""
+        """The Content-Length, which may be wrong because of a fault."""
         if "claim" in self.fault:
             return self.fault["claim"]
         if "truncate" in self.fault:
@@ -161,7 +161,7 @@ class Delivery:
         return ms / 1000
 
     def _marks(self):
-        """What happens after how many bytes of the body."""
+        """Events by the number of bytes of the body before them."""
         marks = {}
         if "stall" in self.fault and "after" in self.fault["stall"]:
             stall = self.fault["stall"]
@@ -178,7 +178,7 @@ class Delivery:
             act()
 
     def _edges(self, marks):
-        """The positions where the body is cut into pieces, in order."""
+        """The positions where the body is split, in order."""
         edges = [sorted(marks)]
         if "drip" in self.fault:
             size = self.fault["drip"]["bytes"]
@@ -193,7 +193,7 @@ def _break(reset=False):
 
 
 def _sizes(split):
-    """The sizes of the pieces: as given, over and over, or random."""
+    """The sizes of the pieces: as given, repeatedly, or random."""
     if "sizes" in split:
         return itertools.cycle(max(1, size) for size in split["sizes"])
     chance = random.Random(split.get("seed", 0))
@@ -202,7 +202,7 @@ def _sizes(split):
 
 
 def recut(blocks, edges):
-    """The bytes of some blocks, cut at edges: positions that rise."""
+    """The bytes of some blocks, split at increasing positions."""
     position = 0
     edge = next(edges, None)
     for block in blocks:

@@ -1,4 +1,4 @@
-"""The documents of an employee, and the folders that documents are in."""
+"""The documents of an employee, and their folders."""
 
 import uuid
 

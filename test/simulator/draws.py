@@ -1,8 +1,8 @@
-"""Repeatable chance, and values worked out once.
+"""Repeatable random numbers, and values that are computed once.
 
-Everything about an employee follows from the employee's number, so that any
-one of a million can be produced without the others.  `draw` is the only
-source of chance: an integer hash, far cheaper than a generator object each.
+All data of an employee follow from the employee's number, so that any of a
+million employees can be produced without the others.  `draw` is the only source
+of randomness: an integer hash, which is much cheaper than generator objects.
 """
 
 import zlib
@@ -11,12 +11,12 @@ MASK = (1 << 64) - 1
 
 
 def salt(name):
-    """A number for a name, so that two subjects do not draw alike."""
+    """A number for a name, so that different subjects get different numbers."""
     return zlib.crc32(name.encode()) * 0xBF58476D1CE4E5B9 & MASK
 
 
 def draw(number, subject, n):
-    """One of 0 … n-1, always the same for a number and a `salt`."""
+    """One of 0 … n-1, the same for the same number and `salt`."""
     x = (number * 0x9E3779B97F4A7C15 + subject) & MASK
     x = (x ^ x >> 31) * 0x94D049BB133111EB & MASK
     return (x >> 31) % n
@@ -25,8 +25,8 @@ def draw(number, subject, n):
 class lazy:
     """An attribute computed at its first use.
 
-    It has no __set__, so a value in the instance's own dictionary wins: the
-    special people simply put theirs there.
+    It has no __set__, so a value in the instance's own dictionary has precedence:
+    special people have their values there.
     """
 
     def __init__(self, compute):

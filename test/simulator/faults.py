@@ -1,8 +1,8 @@
-"""Faults: what goes wrong, where, and how often.
+"""Faults: what happens, where, and how often.
 
-A Fault is made from the JSON of POST /_sim/fault.  Some of its keys change
-the answer (`change`), the others how the answer travels (delivery.py reads
-those).  KEYS names them all.
+A Fault is made from the JSON of POST /_sim/fault.  Some of its keys change the
+response (`change`), the others its delivery (delivery.py reads those).  KEYS
+lists all of them.
 """
 
 import base64
@@ -17,13 +17,13 @@ from settings import Settings, changed
 KEYS = {
     # where and how often
     "endpoint", "method", "contains", "skip", "times",
-    # a different answer
+    # a different response
     "status", "body", "json", "body_base64", "parts", "content_type", "headers",
     "html", "redirect", "rate_limited", "gzip",
-    # a different journey
+    # a different delivery
     "raw", "head", "stall", "drip", "split", "reset", "truncate", "framing",
     "claim", "surplus", "joined", "surplus_ms", "close_idle",
-    # a change that comes just before the answer
+    # a change of settings just before the response
     "config",
 }
 FRAMINGS = ("length", "chunked", "close")
@@ -33,7 +33,7 @@ _RATE_HEADERS = ("X-RateLimit-Limit", "X-RateLimit-Remaining",
 
 
 class Fault:
-    """One fault, with a count of how often it still happens."""
+    """One fault, with the number of times that it still happens."""
 
     def __init__(self, keys):
         _check(keys)
@@ -45,7 +45,7 @@ class Fault:
         return self.keys.get(key)
 
     def matches(self, request):
-        """Whether a request is one that this fault is about."""
+        """Whether this fault applies to a request."""
         endpoint = self.keys.get("endpoint", "*")
         if endpoint not in ("*", request.endpoint, _below_base(request.path)):
             return False
@@ -55,7 +55,7 @@ class Fault:
         return contains is None or contains.encode() in request.body
 
     def change(self, response):
-        """The answer as this fault wants it."""
+        """The response as changed by this fault."""
         for key, make in _ANSWERS.items():
             if key in self.keys:
                 response = make(self.keys[key], response)
@@ -65,7 +65,7 @@ class Fault:
 
 
 class Faults:
-    """The faults in force, in the order in which they were told."""
+    """The active faults, in the order in which they were added."""
 
     def __init__(self):
         self._lock = threading.Lock()
@@ -82,7 +82,7 @@ class Faults:
             self.generation += 1
 
     def take(self, request):
-        """The fault that befalls a request, or None."""
+        """The fault that applies to a request, or None."""
         with self._lock:
             for fault in self._faults:
                 if fault.left == 0 or not fault.matches(request):
@@ -100,7 +100,7 @@ def _below_base(path):
     return path.removeprefix("/v1")
 
 
-# -- answers ----------------------------------------------------------------------
+# -- responses ----------------------------------------------------------------------
 
 def _with_body(body, content_type):
     def make(value, response):
@@ -109,7 +109,7 @@ def _with_body(body, content_type):
 
 
 def _parts(parts, response):
-    """Texts, each so many times: what would be too long to tell."""
+    """Texts, each repeated, for bodies that are too long for the control plane."""
     return Response(response.status, _repeated(parts), JSON, response.headers)
 
 
@@ -123,7 +123,7 @@ def _repeated(parts):
 
 
 def _status(value, response):
-    """A bare status: the body is empty unless another key gives one."""
+    """A status: the body is empty unless another key gives one."""
     return Response(value, b"", None, response.headers)
 
 
@@ -150,7 +150,7 @@ def _content_type(value, response):
 
 
 def _gzip(value, response):
-    """A body in gzip: good, damaged in the middle, cut short, or in it twice."""
+    """A body in gzip: good, damaged in the middle, truncated, or nested twice."""
     body = response.body
     packed = bytearray(gzip.compress(
         body if isinstance(body, bytes) else b"".join(body), 4, mtime=0))

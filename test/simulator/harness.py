@@ -1,4 +1,4 @@
-"""What the simulator's own tests share: a running simulator and a client."""
+"""Functions that the simulator's tests share: a running simulator, a client."""
 
 import base64
 import contextlib
@@ -92,11 +92,11 @@ class SimulatorCase(unittest.TestCase):
         return answer.json()
 
     def number(self, number, *fields, **body):
-        """The employee with a number, found by id."""
+        """The employee with a number, requested by id."""
         return self.person(str(int(ID_1) + 37 * (number - 1)), *fields, **body)
 
     def raw(self, path="/v1/people/search", body=b"{}"):
-        """A socket on which a POST has been sent."""
+        """A socket that has sent a POST."""
         sock = socket.create_connection(("127.0.0.1", self.port), 5)
         self.addCleanup(sock.close)
         sock.sendall(b"POST %b HTTP/1.1\r\nHost: x\r\nAuthorization: %b\r\n"
@@ -106,7 +106,7 @@ class SimulatorCase(unittest.TestCase):
 
 
 def drain(sock):
-    """(everything that comes, whether the connection was reset)."""
+    """(all received data, whether the connection was reset)."""
     received = b""
     try:
         while data := sock.recv(65536):

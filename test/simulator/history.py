@@ -1,8 +1,8 @@
 """The tables with a history: work, employment, lifecycle, salaries.
 
 A maker is a function from an Employee to the rows, oldest first.  The current
-row says what a people search says of the same employee; earlier rows are drawn
-backwards from it, a few have a row of the future.
+row has the values that a people search returns for the same employee; earlier
+rows are derived backwards from it, and a few employees have a future row.
 """
 
 import json
@@ -35,7 +35,7 @@ def facts(*ids):
 
 
 def entry(e, day, end=None, current=True, reason=None, sequence=0):
-    """What every row of a table begins with.  The id follows from the date."""
+    """The first columns of every row.  The id follows from the date."""
     date = e.day(day)
     author = _author(e)
     return {"id": int(f"{10000 + sequence}{date[:4]}{date[5:7]}{date[8:]}"),
@@ -49,12 +49,12 @@ def entry(e, day, end=None, current=True, reason=None, sequence=0):
 
 
 def _author(e):
-    """One of the first people keeps the records of everybody."""
+    """One of the first employees changes all records."""
     return e.company.known(1 + draw(e.number, _AUTHOR, min(8, e.company.size)))
 
 
 def spans(days):
-    """(first day, day after the last or None) of periods that begin on days."""
+    """(first day, day after the last or None) of periods that begin on these days."""
     return zip(days, [*days[1:], None])
 
 
@@ -85,7 +85,7 @@ def work(e):
 
 
 def work_texts(e):
-    """The rows as JSON text: this table is read for companies of any size."""
+    """The rows as JSON text, which is fast enough for large companies."""
     days = [e.start_day, *past_days(e, _ROWS, 3)]
     current = len(days) - 1
     states = [_at_work(e)]
@@ -122,7 +122,7 @@ def _json(value):
 
 
 def _work_row(e, date, end, current, change, state, reason):
-    """The same beginning as `entry` has, then the table's own columns."""
+    """The columns of `entry`, then the table's own columns."""
     title, department, site, site_id, manager, team = state
     modified = f'"{date}"'
     end = "null" if end is None else f'"{end}"'
@@ -145,7 +145,7 @@ def _change_type(e, n):
 
 
 def _before(e, state, n):
-    """Another state than this one: another title, department, manager or site."""
+    """A different state: another title, department, manager or site."""
     title, department, site, site_id, manager, team = state
     kind = draw(e.number, _KIND + n, 4)
     pick = draw(e.number, _PLACE + n, 1 << 20)
@@ -203,7 +203,7 @@ _STANDARD = week(8)
 
 
 def _pattern(personal, hours):
-    """The personal pattern, in the variant that fits its type."""
+    """The personal working pattern, in the form for its type."""
     if personal == "custom":
         first, second = week(hours / 5), week(hours / 5)
         second["days"]["friday"] = 0
@@ -245,7 +245,7 @@ def lifecycle(e):
 
 
 def _past_stages(e):
-    """The earlier time of somebody who came back."""
+    """The earlier employment of a rehired employee."""
     first, again = e.original_start_day, e.start_day
     if again - first < 100 or e.lifecycle == "hired":
         return []

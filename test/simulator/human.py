@@ -70,7 +70,7 @@ _BY_FIELD = {"list": _item, "list_id": _item, "hierarchy-list": _item,
 
 
 def plain_human(value):
-    """The human form of a value whose type only its looks tell."""
+    """The human form of a value without a known type."""
     if isinstance(value, bool):
         return "Yes" if value else "No"
     if isinstance(value, dict):

@@ -10,7 +10,7 @@ _LEVELS = ("", "Junior ", "Senior ", "Lead ", "Principal ", "Trainee ")
 
 
 def _objects(kind, list_name, more):
-    """Those of the entity list, then more; ids go on in steps of 13."""
+    """The entries of the entity list, then more; ids continue in steps of 13."""
     named = [(item.id, item.name) for item in LISTS[list_name].items]
     next_id = named[-1][0] + 13
     named += [(next_id + 13 * n, name) for n, name in enumerate(more)]

@@ -1,15 +1,15 @@
-"""The company's named lists: what a list-typed field's id stands for.
+"""The company's named lists, whose ids are the values of list-typed fields.
 
-Built-in lists use the name as id ("Full time"); lists that the company keeps
-itself have opaque ids ("209192163" is Engineering); entity lists have integer
-ids, as has the list of sites.
+Built-in lists use the name as id ("Full time"); lists of the company have opaque
+ids ("209192163" is Engineering); entity lists and the list of sites have integer
+ids.
 """
 
 import zlib
 
 
 class Item:
-    """One entry of a list, perhaps with entries below it."""
+    """One entry of a list, which may have children."""
 
     def __init__(self, id, name, archived=False, children=(), path=None):
         self.id = id
@@ -27,7 +27,7 @@ class Item:
 
 
 class NamedList:
-    """A list: `items` as they nest, `live` the pickable ones of every level."""
+    """A list: `items` are nested, `live` are the active ones of all levels."""
 
     def __init__(self, name, items):
         self.name = name
@@ -61,7 +61,7 @@ def _lower(*names):
 
 
 def _opaque(first, *names, archived=()):
-    """The company's own entries: numeric strings that say nothing."""
+    """The company's own entries: the ids are numeric strings without meaning."""
     return ([Item(str(first + 7 * n), name) for n, name in enumerate(names)]
             + [Item(str(first + 5000 + n), name, True)
                for n, name in enumerate(archived)])
@@ -75,7 +75,7 @@ def _integers(first, *names, archived=()):
 
 
 def _tree(first, **branches):
-    """Two levels with integer ids; a path reads "parent \\ child"."""
+    """Two levels with integer ids; a path is "parent \\ child"."""
     items = []
     for number, (parent, children) in enumerate(branches.items()):
         parent = parent.replace("_", " ")
@@ -197,13 +197,13 @@ _ITEMS = {
 
 
 def _fallback(name):
-    """A list nobody wrote down: three entries under the list's own name."""
+    """A list without a definition: three entries with the name of the list."""
     first = 300000000 + zlib.crc32(name.encode()) % 90000000
     return _opaque(first, *(f"{name} {letter}" for letter in "ABC"))
 
 
 def named_lists(names):
-    """All lists, by name: those above and any other that a field refers to."""
+    """All lists, by name: those above, and all others that fields refer to."""
     names = list(_ITEMS) + sorted(set(names) - set(_ITEMS))
     return {name: NamedList(name, _ITEMS.get(name) or _fallback(name))
             for name in names}

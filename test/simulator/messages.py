@@ -1,4 +1,4 @@
-"""What comes in and goes out: Request, Response, and the error shapes."""
+"""Request, Response, and the forms of errors."""
 
 import json
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ LOGIN_PAGE = ("<!DOCTYPE html>\n<html lang=\"en\"><head><title>Bob</title></head
 
 
 class Request:
-    """One request.  `read_body` is called when the body is first needed."""
+    """One request.  `read_body` is called at the first use of the body."""
 
     def __init__(self, method, target, headers, read_body):
         parts = urlsplit(target)
@@ -46,7 +46,7 @@ class Request:
 
 @dataclass
 class Response:
-    """An answer; `body` is bytes, or an iterable of bytes to be streamed."""
+    """A response; `body` is bytes, or an iterable of bytes to be streamed."""
 
     status: int = 200
     body: object = b""
@@ -64,7 +64,7 @@ class ApiError(Exception):
 
 
 def json_text(value, settings=None):
-    """JSON as HiBob writes it: compact; or as the settings ask."""
+    """JSON as HiBob writes it, compact, or as the settings say."""
     spread = settings is not None and settings.whitespace
     return json.dumps(value, indent=1 if spread else None,
                       ensure_ascii=settings is not None and settings.ascii,

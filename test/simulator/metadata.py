@@ -1,7 +1,7 @@
-"""The account's fields: the built-in ones and the company's own.
+"""The account's fields: built-in and custom fields.
 
-`fields.tsv` is the list of built-in fields; CUSTOM is what this company has
-added.  A field knows its id, its place in the JSON, its type and its list.
+`fields.tsv` is the list of built-in fields; CUSTOM are those of this company.  A
+field has an id, a position in the JSON, a type and a list.
 """
 
 import csv
@@ -27,7 +27,7 @@ CUSTOM = (
     ("work.custom.field_1700000000007", "work", "Department", "text", ""),
     ("work.custom.field_1700000000008", "work", "Business unit",
      "hierarchy-list", "field_1700000000008"),
-    # A field keeps its id when it is moved: this one is in Lifecycle now.
+    # A field that is moved keeps its id: this one is in Lifecycle now.
     ("work.custom.field_1700000000009", "lifecycle", "Exit interview",
      "text-area", ""),
     ("work.customColumns.column_1655996461265", "work", "Team", "text", ""),
@@ -38,7 +38,7 @@ CUSTOM = (
      ""),
     (EQUIPMENT + ".field_1730210998069", EQUIPMENT, "Laptop handed out", "date",
      ""),
-    # Names that make bad column names, and types that are rare.
+    # Names that are unsuitable as column names, and rare types.
     ("work.custom.field_1700000000010", "work", "★★★", "text", ""),
     ("work.custom.field_1700000000011", "work", "Email", "text", ""),
     (EQUIPMENT + ".field_1700000000012", EQUIPMENT, "Cost centre", "text", ""),
@@ -116,7 +116,7 @@ LISTS = named_lists(field.list_id for field in FIELDS.values()
 
 @functools.lru_cache(maxsize=2000)
 def extra_field(number):
-    """One of those that the setting extra_custom_fields adds."""
+    """One of the fields that the setting extra_custom_fields adds."""
     id = f"{EXTRA}{number:05}"
     return Field(id, "work", "Work", f"Extra {number}", "text", "", False, id,
                  custom=True)
@@ -129,7 +129,7 @@ def account_fields(settings):
 
 
 def find_field(id, settings):
-    """The field with an id in dot form or, as some clients send it, slash form."""
+    """The field with an id in dot form or in slash form, which clients may send."""
     if id.startswith("/"):
         id = id[1:].replace("/", ".")
     if settings.extra_custom_fields and id.startswith(EXTRA):
@@ -141,5 +141,5 @@ def find_field(id, settings):
 
 
 def default_fields():
-    """What a search returns when it names no fields."""
+    """The fields that a search returns if it names no fields."""
     return [field for field in FIELDS.values() if field.default]

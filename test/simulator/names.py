@@ -1,7 +1,7 @@
-"""Names in several scripts, each with the plain Latin form used in e-mail.
+"""Names in several scripts, each with the Latin form for e-mail addresses.
 
 A script is (share in percent, first names, surnames); a name is
-"native/latin", or only "native" where it is plain Latin already.
+"native/latin", or only "native" if that is Latin already.
 """
 
 
@@ -52,7 +52,7 @@ _TABLE = (
      "शर्मा/sharma गुप्ता/gupta"),
 )
 
-# One entry for each percent, so that a draw of 100 picks a script by share.
+# One entry for each percent, to choose a script by its share.
 SCRIPTS = tuple(
     (_pairs(first), _pairs(last))
     for share, first, last in _TABLE for _ in range(share))

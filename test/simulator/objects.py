@@ -1,4 +1,4 @@
-"""Objects by slash ids: what a search for them may say, and their JSON.
+"""Objects by slash ids: the body of a search for them, and their JSON.
 
 A Kind is a set of fields {slash id: type}; an object is {slash id: value}.
 """
@@ -13,9 +13,9 @@ _OPERATORS = ("equals", "notEqual")
 
 
 class Kind:
-    """Fields with types, and which of them can be filtered by.
+    """Fields with types, and the fields that filters may use.
 
-    A type is a name, a dictionary of human forms, or a function to them.
+    A type is a name, a dictionary of human forms, or a function to human forms.
     """
 
     def __init__(self, fields, filterable):
@@ -51,7 +51,7 @@ class Search:
         return [self._filter(each) for each in filters]
 
     def _filter(self, each):
-        """(field, whether its value should be there, values as texts)."""
+        """(field, whether it must have one of the values, values as texts)."""
         known = self.kind.filterable
         if not isinstance(each, dict) or each.get("fieldId") not in known:
             raise ApiError(400, "invalidFilterField", "The field cannot be filtered by")
@@ -71,7 +71,7 @@ class Search:
                    for field, wanted, values in self.filters)
 
     def show(self, found, company):
-        """The wanted fields of an object."""
+        """The requested fields of an object."""
         shown = {id: found[id] for id in self.fields if id in found}
         return as_entry(shown, self.kind.fields if self.human else None, company)
 
@@ -83,7 +83,7 @@ def _as_text(value):
 
 
 def as_entry(found, types, company):
-    """{slash id: {"value", "humanReadable"}}; without types no human form."""
+    """{slash id: {"value", "humanReadable"}}; no human form without types."""
     return {id: {"value": value} if types is None or value is None
             else {"value": value,
                   "humanReadable": _human(types[id], value, company)}

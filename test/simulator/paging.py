@@ -1,8 +1,8 @@
-"""Pages: limits, cursors, and how long a run of entries is cut.
+"""Pages: limits, cursors, and splitting of entries into pages.
 
-A cursor says where the next page begins, (item, entry), so that a page costs
-the same wherever it lies.  It is base64 that has '+', '/' and '=' in it: sent
-back without URL-encoding it is not valid any more.
+A cursor contains the start of the next page, (item, entry), so that all pages
+cost the same.  It is base64 with '+', '/' and '=' in it, so that it is invalid
+if a client sends it back without URL-encoding.
 """
 
 import base64
@@ -23,7 +23,7 @@ def cursor_for(position):
 
 
 def position_of(cursor):
-    """(item, entry) where a page begins; None stands for the beginning."""
+    """(item, entry) where a page begins; None is the beginning."""
     item, entry = (0, 0) if cursor is None else _decoded(cursor)
     return (item, entry) if item < _EMPTY else (0, 0)
 
@@ -83,7 +83,7 @@ def cut(entries, limit, cursor, settings):
 
 
 def _empty_page(cursor, settings):
-    """The cursor behind an empty page, of which there may be some first."""
+    """The cursor after an empty page, some of which may come first."""
     seen = 0 if cursor is None else _decoded(cursor)[0] - _EMPTY
     if 0 <= seen < settings.empty_pages:
         return cursor_for((_EMPTY + seen + 1, 0))
@@ -91,13 +91,13 @@ def _empty_page(cursor, settings):
 
 
 def from_list(entries, cursor):
-    """A short list as `cut` wants it."""
+    """A short list in the form for `cut`."""
     first, _ = position_of(cursor)
     return (((n, 0), entries[n]) for n in range(first, len(entries)))
 
 
 def arranged(entries, settings):
-    """Entries as the settings want them: flat, or in arrays of ten."""
+    """Entries as the settings say: flat, or in arrays of ten."""
     if settings.entries_form == "flat":
         return entries
     return [entries[n:n + 10] for n in range(0, len(entries), 10)]

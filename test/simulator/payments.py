@@ -89,7 +89,7 @@ def _entries(people, bounds, begin):
 
 
 def payments(e):
-    """What was paid: up to eight payments, a quarter apart, the newest last."""
+    """Up to eight payments, one per quarter, the newest last."""
     end = min(0, e.termination_day or 0)
     days = [end - 20 - 91 * n for n in range(draw(e.number, _COUNT, 9))]
     return [_payment(e, n, day) for n, day in enumerate(reversed(days))

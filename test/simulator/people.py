@@ -1,4 +1,4 @@
-"""People and what describes them: search, single person, profiles, metadata.
+"""People and their metadata: search, single person, profiles, fields.
 
 Handlers: functions of (simulator, request) that return a Response or raise
 ApiError.
@@ -93,7 +93,7 @@ def _list_json(named_list, request, settings):
 
 
 def _employees(texts, settings):
-    """{"employees":[…]}, with keys around it if the settings ask."""
+    """{"employees":[…]}, with keys around it if the settings say so."""
     if settings.envelope_extra:
         return stream(texts,
                       '{"metadata":{"employees":[{"id":"decoy"}]},"employees":[',

@@ -1,10 +1,10 @@
-"""What the service user may see: fields by category, people by life cycle."""
+"""What the service user may see: fields by category, people by status."""
 
 EMPLOYED = {"employed", "leave", "parental leave", "garden leave"}
 
 
 def field_readable(settings, field):
-    """Whether a field appears; an unreadable one is dropped without a word."""
+    """Whether a field is readable; others are left out without an error."""
     category = field.category_id
     if settings.categories is not None and category not in settings.categories:
         return False

@@ -1,7 +1,7 @@
 """Positions, their openings and their budgets.
 
-Position n is that of employee n; one in ten more is vacant.  A position has an
-opening or two where somebody is wanted, and most have a budget.
+Position n is that of employee n; another one in ten is vacant.  A position that
+is to be filled has one or two openings, and most positions have a budget.
 """
 
 from draws import draw, salt
@@ -71,14 +71,14 @@ BUDGET = Kind({
 }, ("/positionBudget/id",))
 
 
-# -- what there is ------------------------------------------------------------------
+# -- the positions ------------------------------------------------------------------
 
 def _count(company):
     return company.size + company.size // 10
 
 
 def _holder(number, company, settings):
-    """(the employee of the number or None, whether it may be told)."""
+    """(the employee with the number or None, whether they are accessible)."""
     if number > company.size:
         return None, False
     e = company.employee(number)
@@ -174,7 +174,7 @@ def search_positions(simulator, request):
 
 
 def _with_misprint(found):
-    """The specification also has the id without the slash as a filter."""
+    """The specification also allows the id without the slash in a filter."""
     return {**found, "position/id": found["/position/id"]}
 
 

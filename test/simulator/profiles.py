@@ -4,7 +4,7 @@ from metadata import FIELDS
 from human import humaniser
 from values import getter
 
-# Nested as in the answer; a leaf is a field id.
+# Nested as in the response; a leaf is a field id.
 SHAPE = {
     "id": "root.id", "firstName": "root.firstName", "surname": "root.surname",
     "email": "root.email", "displayName": "root.displayName",
@@ -35,7 +35,7 @@ def profile_maker(form, company):
     """A function from an employee to the profile, in one of three forms.
 
     "machine": list ids; "names": list names; "spec": names, and text where the
-    specification prints text.
+    specification has text.
     """
     return _maker(SHAPE, form, company)
 

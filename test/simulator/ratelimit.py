@@ -18,9 +18,9 @@ class RateLimiter:
             self._windows.clear()
 
     def take(self, settings, endpoint, user, own=0):
-        """Count a request: (headers to send, whether it is one too many).
+        """Count a request: (headers to send, whether it exceeds the limit).
 
-        `own` is what the endpoint has unless the settings say otherwise.
+        `own` is the limit of the endpoint unless the settings have another one.
         """
         usual = own if own and settings.rate_limit == USUAL else settings.rate_limit
         limit = settings.rate_limits.get(endpoint, usual)

@@ -1,4 +1,4 @@
-"""The requests that the simulator saw, for tests to look at."""
+"""Records of the requests, for tests."""
 
 import collections
 import json
@@ -31,7 +31,7 @@ class Recorder:
             self._open -= 1
 
     def begin(self, request, connection, credentials):
-        """A record of a request that has just come in."""
+        """A record of a new request."""
         headers = {name: value for name, value in request.headers.items()
                    if name.lower() != "authorization"}
         with self._lock:
@@ -48,18 +48,18 @@ class Recorder:
         return record
 
     def end(self, record, outcome):
-        """How it ended: complete, reset, cut off, or the client went away."""
+        """How it ended: complete, reset, cut off, or the client closed the connection."""
         record["done"] = True
         record["outcome"] = outcome
 
     def reset(self):
-        """Forget everything, except which connections are open."""
+        """Forget everything except the open connections."""
         with self._lock:
             self._records.clear()
             self._sequence = 0
 
     def records(self, endpoint=None, clear=False):
-        """The records so far, once those that are just ending have ended."""
+        """All records, after those that are about to end have ended."""
         self._settle(0.1)
         with self._lock:
             found = [record for record in self._records
@@ -69,7 +69,7 @@ class Recorder:
         return found
 
     def _settle(self, seconds):
-        """A client may ask before the thread that served it has said so."""
+        """A client may read the records before the serving thread has finished one."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             with self._lock:
@@ -108,7 +108,7 @@ def as_line(record):
 
 
 def parsed(body):
-    """A body for the record: JSON if it is, text otherwise, None if empty."""
+    """A body for the record: JSON if it is valid, otherwise text; None if empty."""
     if not body:
         return None
     try:

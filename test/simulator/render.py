@@ -1,8 +1,7 @@
-"""An employee as JSON text, in the forms that HiBob uses.
+"""An employee as JSON text, in HiBob's forms.
 
-What depends only on the request (which fields, where they nest, the text of
-every key) is worked out once in a Renderer; each employee then costs little
-more than the values themselves.
+A Renderer computes once what depends only on the request (fields, nesting, text
+of the keys); each employee then costs little more than the values.
 """
 
 import json
@@ -32,7 +31,7 @@ class Tree:
             self.entries.append((json.dumps(name) + ":", Tree(members)))
 
     def members(self, texts):
-        """The inside of the object; a leaf whose text is None is left out."""
+        """The contents of the object; a leaf whose text is None is left out."""
         parts = []
         for key, child in self.entries:
             text = texts[child] if child.__class__ is int else child.object(texts)
@@ -46,7 +45,7 @@ class Tree:
 
 
 class Renderer:
-    """Gives the JSON text of an employee with certain fields."""
+    """Returns the JSON text of an employee with certain fields."""
 
     def __init__(self, fields, human, settings, company):
         self.ids = [field.id for field in fields]

@@ -1,7 +1,7 @@
 """The saved reports: columns and rows.
 
-A row is a list of cells, one for each column.  A cell has a machine value, for
-JSON, and a text, for CSV; where they are one, the cell is just the text.
+A row is a list of cells, one for each column.  A cell has a machine value for
+JSON and a text for CSV; if they are equal, the cell is the text.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _ACTION, _WHO, _WHEN = map(salt, ("action", "who", "when"))
 
 
 class Quoted(str):
-    """A text that CSV has in quotes even though it need not."""
+    """A text that CSV quotes although it is not necessary."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def _cell(value, human):
 
 
 def people_rows(ids):
-    """Rows of fields of all employees whom the service user sees."""
+    """Rows of fields of all accessible employees."""
     def rows(company, settings):
         fields = [FIELDS[id] for id in ids]
         makers = [(field.id, getter(field), humaniser(field, company))
@@ -93,7 +93,7 @@ def _logins(company, settings):
 
 
 def _changes(company, settings):
-    """Twenty rows for each employee: as large as the company is made."""
+    """Twenty rows for each employee, so its size follows that of the company."""
     for e in company.everyone():
         if sees(settings, e):
             for n in range(20):

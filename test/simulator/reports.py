@@ -1,7 +1,7 @@
-"""Saved reports: the list, the files as CSV or JSON, at once or later.
+"""Saved reports: the list, and the files as CSV or JSON, asynchronous or not.
 
-Jobs is what asynchronous downloads need to remember, and the only such thing:
-which file has which name, and how often it was asked for in vain.
+Jobs is the state of asynchronous downloads: the names of the files, and how often
+a file was requested before it was ready.
 """
 
 import collections
@@ -17,7 +17,7 @@ KEPT_JOBS = 1000
 
 
 class Jobs:
-    """The files that asynchronous downloads have promised."""
+    """The files of asynchronous downloads."""
 
     def __init__(self):
         self._lock = threading.Lock()
@@ -147,7 +147,7 @@ def _csv_cell(cell, delimiter):
 
 
 def _object(columns, row, human):
-    """A row as JSON: nested by path, with the human form where it is wanted."""
+    """A row as JSON: nested by path, with the human form if it was requested."""
     machine, texts = {}, {}
     for (_, path), cell in zip(columns, row):
         value, text = cell if isinstance(cell, tuple) else (cell, cell)

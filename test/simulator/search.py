@@ -1,4 +1,4 @@
-"""The body of a people search: what it may say, and whom it finds."""
+"""The body of a people search: its syntax, and the people that it finds."""
 
 import json
 
@@ -23,7 +23,7 @@ class Query:
 
 
 def json_object(text):
-    """The object that a request's body is."""
+    """The object in the body of a request."""
     try:
         body = json.loads(text)
     except ValueError:
@@ -45,7 +45,7 @@ def _field_ids(ids):
 
 
 def _filter(filters):
-    """(path, values) of the one filter that a search may have."""
+    """(path, values) of the single filter that a search may have."""
     if not isinstance(filters, list) or len(filters) != 1:
         raise ApiError(400, "invalidFilters", "Exactly one filter is supported")
     only = filters[0]
@@ -64,7 +64,7 @@ def _filter(filters):
 
 
 def wanted_fields(query, settings):
-    """The fields that an answer has: those asked for and readable."""
+    """The fields of the response: those that are requested and readable."""
     if query.fields:
         fields = [find_field(id, settings) for id in query.fields]
     else:

@@ -21,7 +21,7 @@ TICK = 0.02     # how often a waiting connection looks whether it should go on
 
 
 class Server(socketserver.ThreadingTCPServer):
-    """Listens; `simulator` is what the connections share."""
+    """Listens; `simulator` is the state that the connections share."""
 
     daemon_threads = True
     block_on_close = False
@@ -34,13 +34,13 @@ class Server(socketserver.ThreadingTCPServer):
         super().__init__(address, Connection)
 
     def handle_error(self, request, client_address):
-        """A client that goes away, or does not get through TLS, is no news."""
+        """Clients that disconnect or fail in TLS are not reported."""
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
 
 
 class Link:
-    """The sending side of a connection, as a Delivery needs it."""
+    """The sending side of a connection, for Delivery."""
 
     def __init__(self, sock, faults):
         self._sock = sock
@@ -49,7 +49,7 @@ class Link:
 
     @contextlib.contextmanager
     def together(self, joined):
-        """What is sent meanwhile leaves together; joined, as a single piece."""
+        """Data sent within this is sent together; with `joined`, in one piece."""
         if joined:
             self._held = []
         self._cork(True)
@@ -76,7 +76,7 @@ class Link:
             raise Broken() from None
 
     def wait(self, seconds):
-        """Let time pass, less if the peer goes away or everything is reset."""
+        """Wait; return early if the peer disconnects or the simulator is reset."""
         end = time.monotonic() + seconds
         generation = self._faults.generation
         while (left := end - time.monotonic()) > 0:
@@ -87,7 +87,7 @@ class Link:
             time.sleep(min(left, TICK))
 
     def _peer_gone(self):
-        """Whether the peer has closed.  In TLS its good-bye is data too."""
+        """Whether the peer has closed.  In TLS, close_notify is data, too."""
         if not select.select([self._sock], [], [], 0)[0]:
             return False
         try:
@@ -98,7 +98,7 @@ class Link:
 
 
 class Connection(BaseHTTPRequestHandler):
-    """One connection and the requests on it, one after the other."""
+    """One connection, with its requests one after another."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
@@ -121,7 +121,7 @@ class Connection(BaseHTTPRequestHandler):
             self._close_tls()
 
     def _close_tls(self):
-        """Say good-bye as TLS wants it, unless something was to be broken."""
+        """Send close_notify in TLS, unless a fault has broken the connection."""
         try:
             if not self.broken:
                 self.connection.settimeout(0.1)
@@ -131,7 +131,7 @@ class Connection(BaseHTTPRequestHandler):
         self.connection.close()
 
     def log_message(self, format, *args):
-        """Nothing is logged; the recorder has it all."""
+        """Nothing is logged; the recorder has all requests."""
 
     def _serve(self):
         request = Request(self.command, self.path, self.headers, self._read_body)
@@ -182,7 +182,7 @@ class Connection(BaseHTTPRequestHandler):
             self.close_connection = True
 
     def _leave(self, broken, fault):
-        """Close after trouble; says whose it was."""
+        """Close after an error; returns the cause."""
         self.close_connection = self.broken = True
         if broken.reset:
             self._reset()

@@ -1,7 +1,6 @@
-"""What a test may change at run time through POST /_sim/config.
+"""Settings that a test can change at run time with POST /_sim/config.
 
-Settings are immutable: a request works with those it found, however they
-change meanwhile.
+Settings are immutable: a request uses the same settings until its end.
 """
 
 import dataclasses
@@ -14,7 +13,7 @@ class Settings:
     employees: int = 500
     today: date = dataclasses.field(default_factory=date.today)
     overrides: dict = dataclasses.field(default_factory=dict)
-    # who may ask, how often, how it travels
+    # credentials, rate limits, compression
     user: str = "SERVICE-5772"
     token: str = "s3cret-canary-token"
     rate_limit: int = 50
@@ -28,7 +27,7 @@ class Settings:
     audience: str = "everyone"
     ungrouped: bool = False
     ip_blocked: bool = False
-    # forms of answers
+    # forms of responses
     forms: str = "both"
     human_slash: bool = False
     extra_fields: list = ()
@@ -41,7 +40,7 @@ class Settings:
     list_keys: str = "both"
     profiles_form: str = "names"
     email_filter_ignores_case: bool = False
-    # what the account has
+    # contents of the account
     modules_off: list = ()
     extra_custom_fields: int = 0
     shuffle_fields: bool = False
@@ -87,7 +86,7 @@ _TYPES = {
 
 
 def changed(settings, changes):
-    """The settings with some replaced; ValueError if a change is not valid."""
+    """The settings with some of them replaced; ValueError if a value is invalid."""
     types = {field.name: getattr(field.type, "__name__", field.type)
              for field in dataclasses.fields(Settings)}
     types["categories"] = "list | None"
@@ -117,7 +116,7 @@ def _checked(key, type_name, value):
 
 
 def _check_parts(key, value):
-    """What is in a list or a dictionary; ValueError if it cannot be used."""
+    """Check the contents of a list or a dictionary; ValueError if invalid."""
     if key == "hidden_employees" and not all(type(each) is int for each in value):
         raise ValueError("setting 'hidden_employees' is a list of numbers")
     if key == "modules_off" and not all(

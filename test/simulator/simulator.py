@@ -11,7 +11,7 @@ from settings import changed
 
 
 class Simulator:
-    """What all connections share."""
+    """The state that all connections share."""
 
     def __init__(self, settings):
         self._start = settings
@@ -24,14 +24,14 @@ class Simulator:
         self.jobs = Jobs()
 
     def configure(self, changes):
-        """Change some settings; ValueError if one is not valid."""
+        """Change some settings; ValueError if one is invalid."""
         with self._lock:
             self._use(changed(self.settings, changes))
         if {"rate_limit", "rate_limits", "rate_window"} & set(changes):
             self.limiter.reset()
 
     def reset(self):
-        """Everything as it was at the start."""
+        """Restore the initial state."""
         with self._lock:
             self._use(self._start)
         self.faults.reset()

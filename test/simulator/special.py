@@ -1,14 +1,13 @@
-"""The people that tests can rely on, whatever the size of the company.
+"""Special people that tests can rely on in companies of any size.
 
-The key is the employee's number (work.employeeIdInCompany).  A value is put
-into the Employee as it stands: names, days relative to today, and `fields`,
-which replaces single field values (ABSENT leaves the keys out altogether).
-README.md lists them for readers.
+The key is the employee's number (work.employeeIdInCompany).  The values are
+attributes of the Employee: names, days relative to today, and `fields`, which
+replaces single field values (ABSENT leaves the keys out).  README.md lists them.
 """
 
 
 class _Absent:
-    """Stands for a field that a response does not mention, not even as null."""
+    """The value of a field that is missing in a response, not even null."""
 
     def __repr__(self):
         return "ABSENT"
@@ -29,7 +28,7 @@ DESK = "work.custom.field_1700000000004"
 
 
 def _person(first, last, email=None, **facets):
-    """A special person is employed for some years unless told otherwise."""
+    """By default, a special person has been employed for some years."""
     facets.setdefault("lifecycle", "employed")
     facets.update(first_name=first, surname=last)
     if email is not None:
@@ -38,7 +37,7 @@ def _person(first, last, email=None, **facets):
 
 
 def _sparse_fields():
-    """Number 13: most is null, and two keys are absent."""
+    """Number 13: most values are null, and two keys are absent."""
     nulls = ("root.secondName", "root.avatarUrl", "root.coverImageUrl",
              "work.department", "work.workPhone", "work.workMobile",
              "about.about", "about.avatar", "payroll.employment.contract",

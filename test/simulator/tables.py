@@ -1,7 +1,7 @@
-"""The employee tables: in bulk for everybody, and one by one.
+"""The employee tables: in bulk for all employees, and for one employee.
 
-BULK and BY_EMPLOYEE name the tables that have each call; a maker gives an
-employee's rows.
+BULK and BY_EMPLOYEE list the tables with each call; a maker returns the rows of
+an employee.
 """
 
 import re
@@ -31,7 +31,7 @@ AS_TEXT = {"work": history.work_texts}      # makers of JSON, much faster
 MAX_IDS = 200
 BAD_REQUEST = b"<html><body><h1>Bad Request</h1></body></html>\n"
 
-# The list that a column's ids are from.
+# The list of a column's ids.
 _LISTED = {"title": "title", "department": "department",
            "status": "lifecycleStatus"}
 
@@ -67,7 +67,7 @@ def reader_of_all(table):
 
 
 def _is_plain(table, settings):
-    """Whether rows can go out as the text that they were made as."""
+    """Whether rows can be sent as the text that the maker returned."""
     return (table in AS_TEXT and table not in settings.restricted_columns
             and settings.bulk_form == "plain"
             and not settings.ascii and not settings.whitespace)
@@ -89,7 +89,7 @@ def _named(request):
 
 
 def _known(ids, settings, company):
-    """(the numbers of those that may be seen, an error for each other)."""
+    """(the numbers of accessible employees, an error for each of the others)."""
     numbers, errors = set(), []
     for id in dict.fromkeys(ids):
         employee = company.by_id(id)
@@ -104,7 +104,7 @@ def _known(ids, settings, company):
 
 
 def _entries(make, numbers, begin, settings, company):
-    """((number, row's index), (employee, row)) from a position on."""
+    """((number, index of the row), (employee, row)) from a position on."""
     for number in numbers:
         if number < begin[0]:
             continue
@@ -140,7 +140,7 @@ def _groups(page, table, settings):
 
 
 def _restrictions(table, settings):
-    """(the columns left out, the keys that tell of it)."""
+    """(the columns left out, the keys that list them)."""
     kinds = settings.restricted_columns.get(table)
     if not kinds:
         return (), {}
@@ -170,7 +170,7 @@ def reader_of_one(table):
 
 
 def seen_employee(simulator, id):
-    """The employee with an id; 404 for others and for those out of sight."""
+    """The employee with an id; 404 if unknown or not accessible."""
     employee = simulator.company.by_id(id)
     if employee is None or not sees(simulator.settings, employee):
         raise ApiError(404)
@@ -178,7 +178,7 @@ def seen_employee(simulator, id):
 
 
 def refusing_content_type(handler):
-    """A GET with a Content-Type is refused, as these endpoints do."""
+    """These endpoints reject a GET with a Content-Type."""
     def read(simulator, request):
         if request.headers.get("Content-Type"):
             return Response(400, BAD_REQUEST, HTML)
@@ -187,7 +187,7 @@ def refusing_content_type(handler):
 
 
 def human_row(row, human):
-    """The human form of a row's values; nulls and the id are left out."""
+    """The human form of the values of a row, without nulls and the id."""
     return {name: human(name, value) for name, value in row.items()
             if value is not None and name not in ("id", "change", "customColumns")}
 

@@ -1,4 +1,4 @@
-"""Tasks: the open ones of everybody, and all of one person."""
+"""Tasks: the open ones of all people, and all of one person."""
 
 from draws import draw, salt
 from messages import ApiError, json_response, stream_json

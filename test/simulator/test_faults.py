@@ -1,4 +1,4 @@
-"""Checks how answers travel: connections, records, faults, large companies."""
+"""Tests of delivery: connections, records, faults, large companies."""
 
 import gzip
 import http.client

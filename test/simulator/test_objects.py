@@ -1,4 +1,4 @@
-"""Checks time off, tasks, positions, jobs, and what metadata can be made to be."""
+"""Tests of time off, tasks, positions, jobs, and forms of metadata."""
 
 import unittest
 from urllib.parse import quote

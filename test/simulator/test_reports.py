@@ -1,4 +1,4 @@
-"""Checks saved reports: the list, the files, and those that come later."""
+"""Tests of saved reports: the list, the files, and asynchronous files."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""Checks that the simulator behaves as HiBob does.
+"""Tests that the simulator behaves like HiBob.
 
     python3 -m unittest discover -s test/simulator
 """

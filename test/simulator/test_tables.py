@@ -1,4 +1,4 @@
-"""Checks the employee tables, payments, custom tables and documents."""
+"""Tests of the employee tables, payments, custom tables and documents."""
 
 import base64
 import unittest
@@ -33,7 +33,7 @@ class TableCase(SimulatorCase):
             cursor = page["response_metadata"][key]
 
     def rows(self, table, query="limit=200"):
-        """{employee id: rows}, however they were cut into pages."""
+        """{employee id: rows}, from all pages."""
         found = {}
         for page in self.pages(table, query):
             for group in page["results"]:

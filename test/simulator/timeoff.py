@@ -1,8 +1,8 @@
-"""Time off: who is out, and what happened to the requests.
+"""Time off: absences, and changes of the requests for them.
 
-An employee's requests lie from about a year before today to half a year after.
-A request has a history: made (perhaps pending first), and perhaps canceled,
-deleted, or replaced by one with other dates.
+The requests of an employee are between about a year before and half a year after
+today.  A request has a history: it is created (possibly pending at first), and
+possibly canceled, deleted, or replaced by one with other dates.
 """
 
 import re
@@ -46,7 +46,7 @@ class Absence:
         return "Out of office" if hidden else self.policy
 
     def when(self, names):
-        """The keys that tell the time, those that its kind has."""
+        """The keys with the time, which depend on the kind of request."""
         day = self.employee.day
         if self.kind == "hours":
             return {"date": day(self.first), names["hours"]: 3, "minutes": 30}
@@ -67,7 +67,7 @@ _NAMES_TODAY = {"start": "startDatePortion", "end": "endDatePortion",
 
 
 def absences(e):
-    """All requests of an employee, those that came to nothing among them."""
+    """All requests of an employee, including canceled and deleted ones."""
     found = []
     for n in range(draw(e.number, _COUNT, 7)):
         first = draw(e.number, _START + n, 540) - 360
@@ -102,7 +102,7 @@ def _moment(e, day, minutes):
     return midnight + timedelta(minutes=545 + 37 * minutes % 600)
 
 
-# -- who is out ---------------------------------------------------------------------
+# -- absences ---------------------------------------------------------------------
 
 def read_whos_out(simulator, request):
     first, last = (_day(request, name, simulator) for name in ("from", "to"))
@@ -136,7 +136,7 @@ def read_out_today(simulator, request):
 
 
 def _out(simulator, request, first, last):
-    """The requests that overlap days and that the flags let through."""
+    """The requests that overlap the days and match the flags."""
     hourly, private, pending = map(request.flag, ("includeHourly", "includePrivate",
                                                   "includePending"))
     statuses = {"Approved", "Pending"} if pending else {"Approved"}
@@ -162,7 +162,7 @@ def _day(request, name, simulator):
     return day.toordinal() - simulator.company.today_ordinal
 
 
-# -- what happened to requests --------------------------------------------------------
+# -- changes of requests --------------------------------------------------------
 
 def read_changes(simulator, request):
     settings = simulator.settings

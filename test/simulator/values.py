@@ -1,8 +1,8 @@
-"""What each field holds for an employee, in machine form.
+"""The value of each field for an employee, in machine form.
 
-`getter(field)` gives a function from an Employee to the value.  RULES covers
-the fields that must fit together (names, dates, reporting lines); any other
-field gets a plausible value by its type, null for some people.
+`getter(field)` returns a function from an Employee to the value.  RULES has the
+fields that must be consistent (names, dates, managers); any other field has a
+plausible value of its type, and is null for some people.
 """
 
 from datetime import date
@@ -18,7 +18,7 @@ CURRENCIES = ("GBP", "USD", "EUR", "ILS", "EUR", "BRL", "JPY", "EUR")
 FULL_TIME_HOURS = 40
 
 
-# -- small makers of getters -------------------------------------------------
+# -- functions that make getters -------------------------------------------------
 
 def day(facet):
     """A facet that counts days from today, as a date."""
@@ -96,7 +96,7 @@ def _period_left(e):
 # -- people --------------------------------------------------------------------
 
 def brief(person):
-    """The object that stands for a manager in work.reportsTo."""
+    """The object for a manager in work.reportsTo."""
     if person is None:
         return None
     return {"id": person.id, "firstName": person.first_name,
@@ -120,12 +120,12 @@ def _manager_email(e):
 
 
 def _on_leave(days):
-    """A date some days from today, for those who are on leave."""
+    """A date some days from today, for people on leave."""
     return lambda e: e.day(days - e.number % 30) if "leave" in e.lifecycle else None
 
 
 def _colleague(subject):
-    """Some low number: people who serve many."""
+    """A small number, for people who serve many others."""
     subject = salt(subject)
     return lambda e: e.company.employee(
         1 + draw(e.number, subject, min(20, e.company.size))).id
@@ -277,7 +277,7 @@ RULES = {
 # -- everything else: by type ------------------------------------------------------
 
 def _text(field, subject):
-    """A value that looks right for the field's name."""
+    """A value that is plausible for the name of the field."""
     id = field.id.lower()
     if "phone" in id or "mobile" in id:
         return lambda e: f"+44 20 7946 {draw(e.number, subject, 10000):04}"
@@ -352,7 +352,7 @@ def _by_type(field):
 
 
 def getter(field):
-    """The function that gives a field's value for an employee."""
+    """The function that returns the value of a field for an employee."""
     if field.id.startswith(EXTRA):
         return _text(field, salt(field.id))
     return RULES.get(field.id) or _by_type(field)

@@ -1,5 +1,5 @@
-# A host with several addresses: a connection is made if one of them works,
-# without waiting for those that refuse it or do not answer.
+# A host with several addresses: a connection succeeds if one of them works, and
+# does not wait for addresses that refuse it or do not respond.
 
 use strict;
 use warnings;
@@ -12,7 +12,7 @@ use Test::More;
 use Time::HiRes qw(time);
 
 my $COUNT = 'SELECT count(*) FROM many.people';
-# A timeout that nothing here may need, and what a query may take instead.
+# A timeout that no query may need, and the limit for a query.
 my $TIMEOUT = 60;
 my $QUICK = 10 * $SLOWNESS;
 
@@ -68,7 +68,7 @@ foreach my $host (@hosts)
 	is(query($node, $COUNT), '500', "$name works");
 	my $took = time - $started;
 	note(sprintf '%.2f s', $took);
-	cmp_ok($took, '<', $QUICK, '... and soon');
+	cmp_ok($took, '<', $QUICK, '... in time');
 }
 
 set_addresses(@deaf[ 0 .. 2 ], $good);
@@ -86,7 +86,7 @@ sub fails
 	set_addresses(@$addresses);
 	my ($state, $message) = query_error($node, $COUNT);
 	is($state, 'HV00N', $name);
-	like($message, $detail, '... and why');
+	like($message, $detail, '... with a detail');
 	return;
 }
 
@@ -104,7 +104,7 @@ fails('addresses of both kinds', [ $deaf[0], $closed[0] ],
 	qr/Could not connect within 700 ms\./);
 query($node, "ALTER SERVER many OPTIONS (SET connect_timeout '${TIMEOUT}s')");
 
-# A port without TLS: there is a connection, but not more.
+# A port without TLS: the connection succeeds, and the handshake fails.
 my $plain = start_simulator();
 my ($plain_port) = $plain =~ /:(\d+)$/;
 deaf_port(\@sockets, $deaf[0], $plain_port);
@@ -133,7 +133,7 @@ my $before = descriptors();
 is(($session->run("$COUNT;"))[0], '500', '... and again');
 is(($session->run("$COUNT;"))[0], '500', '... over the same connection');
 is(($session->run('SELECT hibob_fdw_disconnect_all();'))[0], 't', '... which is closed');
-is(descriptors(), $before, '... without a descriptor left');
+is(descriptors(), $before, '... and leaves no descriptor');
 set_addresses(@deaf[ 0 .. 5 ]);
 foreach my $times (1 .. 3)
 {
@@ -144,7 +144,7 @@ $session->run('RESET statement_timeout; SELECT hibob_fdw_disconnect_all();');
 is(descriptors(), $before, '... leaves no descriptor');
 
 set_addresses(@closed[ 0 .. 2 ], $deaf[0], $good);
-is(($session->run("RESET statement_timeout; $COUNT;"))[0], '500', 'and it goes on');
+is(($session->run("RESET statement_timeout; $COUNT;"))[0], '500', 'the session continues');
 
 # ------------------------------------------------------------------------
 # Several at once

@@ -1,5 +1,5 @@
-# ANALYZE: as whom a foreign table is sampled, by what, and which columns are
-# requested for it.
+# ANALYZE: the role that samples a foreign table, how it is sampled, and the
+# columns that are requested.
 
 use strict;
 use warnings;
@@ -42,7 +42,7 @@ foreach my $part ('a', 'b')
 		ALTER FOREIGN TABLE hr.part_$part OWNER TO owner_$part});
 }
 
-# What ANALYZE has found, and the fields that it requested.
+# The columns with statistics, and the requested fields.
 sub statistics
 {
 	my ($table) = @_;
@@ -68,7 +68,8 @@ is(query($node, q{SELECT reltuples FROM pg_class WHERE relname = 'part_b'}), '50
 query($node, 'DROP USER MAPPING FOR owner_b SERVER bob');
 my ($state, $message) = query_error($node, 'ANALYZE hr.everybody');
 is($state, '42704', 'an owner without a user mapping');
-like($message, qr/user mapping not found for.*"owner_b"/, '... who is named');
+like($message, qr/user mapping not found for.*"owner_b"/,
+	'... the message names the owner');
 query($node, q{CREATE USER MAPPING FOR owner_b SERVER bob
 	OPTIONS (service_user_id 'SERVICE-5772', token 's3cret-canary-token')});
 is((query_error($node, 'ANALYZE'))[0], '', 'a whole database');
@@ -96,15 +97,15 @@ is(query($node, q{SELECT n_distinct FROM pg_stats
 is(query($node, q{SELECT reltuples FROM pg_class WHERE relname = 'child'}), '500',
 	'... and the child');
 
-# An error leaves the session as it was.
+# An error does not change the state of the session.
 tell($sim, 'fault', { endpoint => '/people/search', reset => 5000, times => undef });
 my ($out, $err) = session($node, q{
 	SET ROLE parent;
 	ANALYZE hr.everybody;
 	SELECT current_user;
 	BEGIN; SAVEPOINT s; ANALYZE hr.everybody; ROLLBACK TO s; SELECT current_user; ROLLBACK});
-is($out, "parent\nparent", 'an error on the way') or diag($err);
-is(join(' ', states($err)), '08006 08006', '... is that of a query');
+is($out, "parent\nparent", 'an error of the sample') or diag($err);
+is(join(' ', states($err)), '08006 08006', '... has the SQLSTATE of a query');
 tell($sim, 'reset');
 
 # --- the columns ---------------------------------------------------------------

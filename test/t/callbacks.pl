@@ -1,6 +1,5 @@
-# The end of a transaction, of a subtransaction, of a statement and of a session
-# never fails: neither when temporary files have reached their limit nor when
-# the disk is full.
+# The end of a transaction, a subtransaction, a statement or a session never
+# fails, even if temporary files have reached their limit or the disk is full.
 
 use strict;
 use warnings;
@@ -29,32 +28,32 @@ query($node, q{
 	CREATE TABLE note (word text);
 	CREATE FUNCTION temp_kilobytes() RETURNS bigint LANGUAGE sql AS
 		$$ SELECT coalesce(sum(size) / 1024, 0)::bigint FROM pg_ls_tmpdir() $$;
-	-- What is there now is all that there may be.
+	-- Allows no more temporary files than there are now.
 	CREATE FUNCTION fill_disk() RETURNS void LANGUAGE plpgsql AS $$
 	BEGIN
 		EXECUTE format('SET temp_file_limit = %s', temp_kilobytes());
 	END $$});
 my $postmaster = slurp_file($node->data_dir . '/postmaster.pid');
 
-# Ends a session with an error that its callbacks must not add to: checks what
-# it prints, the SQLSTATEs of its errors, and that nothing is left of it.
+# Runs a session whose callbacks must not raise errors.  Checks its output, the
+# SQLSTATEs of its errors, and that it leaves nothing.
 sub check
 {
 	my ($name, $script, $out, @states) = @_;
 	my $from = -s $node->logfile;
 	my ($got, $err) = session($node, "SET work_mem = '64kB';\n$script");
 
-	is($got, $out, "$name: what is printed");
+	is($got, $out, "$name: the output");
 	is_deeply([ states($err) ], \@states, "$name: the errors") or diag($err);
 	unlike($err, qr/server closed|connection to server was lost|AbortTransaction/,
-		"$name: the session lives on");
+		"$name: the session continues");
 	ok($node->poll_query_until('postgres', 'SELECT temp_kilobytes() = 0'),
 		"$name: no temporary file is left");
 	unlike(slurp_file($node->logfile, $from),
 		qr/PANIC|FATAL|AbortTransaction|not closed at end-of-transaction|leak/,
-		"$name: nothing in the log");
+		"$name: no errors in the log");
 	is(slurp_file($node->data_dir . '/postmaster.pid'), $postmaster,
-		"$name: the cluster lives on");
+		"$name: the server was not restarted");
 	return;
 }
 

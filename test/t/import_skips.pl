@@ -1,6 +1,6 @@
-# IMPORT FOREIGN SCHEMA and hibob_fdw_comment_columns(): what HiBob calls things
-# in ways that the database or an option cannot hold is skipped with a warning,
-# in every encoding, and what is created can be read and dumped.
+# IMPORT FOREIGN SCHEMA and hibob_fdw_comment_columns() skip fields, tables and
+# reports whose ids or names the database or an option cannot represent, with a
+# warning.  In every encoding, the created tables can be read, dumped and restored.
 
 use strict;
 use warnings;
@@ -15,7 +15,7 @@ use Test::More;
 my $sim = start_simulator();
 my $node = new_cluster('import_skips');
 
-# A database of its own with a server.
+# Creates a database with a server.
 my %databases;
 sub database
 {
@@ -34,7 +34,7 @@ sub database
 	return $name;
 }
 
-# What psql prints in it, and what it complains of, as the bytes of the database.
+# The output and the errors of psql in a database, in its encoding.
 sub psql
 {
 	my ($database, $sql) = @_;
@@ -54,7 +54,7 @@ sub body
 	return;
 }
 
-# A list of fields [id, name] as HiBob sends it, in bytes.
+# HiBob's list of fields, as bytes; each field is [id, name].
 sub fields
 {
 	my (@fields) = @_;
@@ -92,7 +92,7 @@ is($out, join("\n", 'fine|{field=work.custom.field_1}',
 	'bonus|{"field=payroll.variable.Bonus v1.5.amount"}'),
 	'a display name that is not UTF-8 is not used');
 
-# What IMPORT has written, a scan reads: as one key, as by slash key.
+# A scan reads the created columns, as one key and by slash keys.
 foreach my $form (
 	'"payroll":{"variable":{"Misc.":{"amount":"7"},"Bonus v1.5":{"amount":"8"}}}',
 	'"/payroll/variable/Misc//amount":{"value":"7"},"/payroll/variable/Bonus v1/5/amount":{"value":"8"}')
@@ -104,7 +104,7 @@ foreach my $form (
 }
 tell($sim, 'reset');
 
-# The comments have no such text either.
+# The comments do not contain such text, either.
 body('/company/people/fields', fields(
 	["work.custom.field_1", "Na\xffme"], ["work.custom.field_2", 'Name 2']));
 ($out, $err) = psql($db, q{SELECT hibob_fdw_comment_columns('hr') > 0;
@@ -113,7 +113,7 @@ body('/company/people/fields', fields(
 	 ORDER BY attnum});
 is($out, "t\nFine; HiBob field work.custom.field_1 (category Work), text\n"
 	  . 'Name 2; HiBob field work.custom.field_2 (category Work), text',
-	'a comment is made without a name that is not UTF-8') or diag($err);
+	'a comment without a name that is not UTF-8') or diag($err);
 tell($sim, 'reset');
 
 # --- custom tables and reports ---------------------------------------------------
@@ -152,14 +152,14 @@ like($err, qr/skipping column "caf\?" of foreign table "third"/, '... as are lab
 tell($sim, 'reset');
 psql($db, 'DROP SCHEMA hr CASCADE; CREATE SCHEMA hr');
 
-# One that the command names is an error, as is what concerns all of them.
+# A report that the command names is an error, and so are errors of all reports.
 body('/company/reports', '{"views":[{"id":1,"name":"First"}]}');
 tell($sim, 'fault', { endpoint => '/company/reports/{report_id}/download', status => 404 });
 ($out, $err) = psql($db, sprintf($reports, 'LIMIT TO (first)'));
 is(join(' ', states($err)), 'HV00R', 'a report that the command names') or diag($err);
 tell($sim, 'fault', { endpoint => '/company/reports/{report_id}/download', status => 401, times => 2 });
 ($out, $err) = psql($db, sprintf($reports, ''));
-is(join(' ', states($err)), '28000', 'refused credentials') or diag($err);
+is(join(' ', states($err)), '28000', 'rejected credentials') or diag($err);
 psql($db, q{SELECT hibob_fdw_disconnect_all(); ALTER USER MAPPING FOR CURRENT_USER
 	SERVER bob OPTIONS (SET service_user_id 'SERVICE-5772')});
 tell($sim, 'reset');
@@ -190,8 +190,8 @@ foreach my $encoding ('UTF8', 'EUC_JP', 'SQL_ASCII', 'LATIN1', 'LATIN9', 'WIN125
 	unlike($err, qr/ERROR/, '... without an error') or diag($err);
 	tell($sim, 'reset');
 
-	# The columns by their names, and the dump is restored in the same encoding
-	# and in UTF-8.
+	# The columns can be read by their names, and the dump can be restored in the
+	# same encoding and in UTF-8.
 	($out, $err) = psql($database, q{SELECT 'SELECT ' || string_agg('count(' || quote_ident(attname) || ')', '+') || ' > 0 FROM hr.people'
 		FROM pg_attribute WHERE attrelid = 'hr.people'::regclass AND (attnum = 1 OR attnum > 31) \gexec});
 	is($out, 't', '... can be read') or diag($err);

@@ -1,5 +1,5 @@
-# A session that uses many servers: idle connections make room for others, and
-# what does not need a further one does without.
+# A session that uses many servers: idle connections are closed for new ones, and
+# a query does not need more connections than there are.
 
 use strict;
 use warnings;
@@ -30,7 +30,7 @@ sub add_servers
 	return;
 }
 
-# How many connections the simulator has, once it has so many.
+# Waits until the simulator has so many connections, and returns how many it has.
 sub open_connections
 {
 	my ($expected) = @_;
@@ -61,12 +61,12 @@ my ($out, $err) = session($node, "SET max_parallel_workers_per_gather = 0;
 	$UNION; $EACH; $STATUS; $UNION;");
 is($err, '', 'many servers in one session');
 is($out, join("\n", 20 * $SERVERS, $EACH_COUNT, "healthy|$SERVERS",
-		20 * $SERVERS), '... one by one, all in one query, and their status');
+		20 * $SERVERS), '... one by one, all of them in one query, and their status');
 my $psql = $node->background_psql('postgres', on_error_stop => 0);
 $psql->query($UNION);
 is($psql->query('SELECT sum(channels), sum(in_use)
-	FROM hibob_fdw_get_connections()'), '20|0', '... of which few are kept');
-is(open_connections(20), 20, '... as HiBob sees it');
+	FROM hibob_fdw_get_connections()'), '20|0', '... few connections stay open');
+is(open_connections(20), 20, '... as the simulator reports');
 $psql->quit;
 
 # --- few descriptors -------------------------------------------------------------
@@ -79,7 +79,7 @@ is($err, '', 'few descriptors: one server after the other');
 is($out, join("\n", $EACH_COUNT, "healthy|$SERVERS", $EACH_COUNT),
 	'... and the status of all of them');
 
-# Cursors that are not read to their end keep their connections.
+# Cursors keep their connections until they are read to their end.
 $psql = $node->background_psql('postgres', on_error_stop => 0);
 $psql->query('BEGIN');
 my $cursors = 0;
@@ -91,30 +91,30 @@ while ($psql->{stderr} eq '' && $cursors < $SERVERS)
 }
 like($psql->{stderr}, qr/ERROR:.*could not prepare an HTTP connection/,
 	"the descriptors are used up by $cursors cursors");
-like($psql->{stderr}, qr/HINT:.*max_files_per_process/, '... and a hint');
-cmp_ok($cursors, '>', 8, '... which are not few');
+like($psql->{stderr}, qr/HINT:.*max_files_per_process/, '... with a hint');
+cmp_ok($cursors, '>', 8, '... more than a few');
 $psql->{stderr} = '';
 $psql->query('ROLLBACK TO s');
 is($psql->query("SELECT status, count(*) FROM hibob_fdw_status() GROUP BY 1"),
-	"unreachable|$SERVERS", 'the status reports what has no connection');
+	"unreachable|$SERVERS", 'hibob_fdw_status() reports servers without a connection');
 is($psql->{stderr}, '', '... without an error');
 like($psql->query("SELECT detail FROM hibob_fdw_status('s1')"),
-	qr/could not prepare an HTTP connection/i, '... and says why');
+	qr/could not prepare an HTTP connection/i, '... with a detail');
 
 # One connection is free.
 $psql->query('CLOSE c1');
 is($psql->query($TRAINING), $trained,
-	'a query that likes several connections does with one');
-is($psql->query('SELECT count(*) FROM people50'), 20, '... as does any other');
+	'a query with parallel requests needs only one connection');
+is($psql->query('SELECT count(*) FROM people50'), 20, '... like any other query');
 is($psql->query('FETCH ALL FROM c2') =~ tr/\n//, 18,
-	'... and the cursors go on');
+	'... the cursors continue');
 $psql->query('COMMIT');
 is($psql->query('SELECT count(*) FROM people60'), 20, 'after the transaction');
 $psql->quit;
 
 # --- many user mappings --------------------------------------------------------
 
-# More than a session keeps: the oldest is made anew.
+# More than a session keeps: the oldest one is created again when it is needed.
 query($node, join "\n", map { qq{
 	CREATE SERVER t$_ FOREIGN DATA WRAPPER hibob_fdw
 		OPTIONS (base_url '$sim/v1', max_retries '0');

@@ -1,5 +1,5 @@
-# ALTER SERVER and ALTER USER MAPPING count from the next statement on, in every
-# session: also if they commit while the first statement of a session runs or is
+# ALTER SERVER and ALTER USER MAPPING take effect with the next statement of every
+# session, also if they commit while the first statement of a session runs or is
 # planned.
 
 use strict;
@@ -14,11 +14,11 @@ use Time::HiRes qw(sleep);
 
 my $COUNT = 'SELECT count(*) FROM bob.people';
 my @sims = map { start_simulator(employees => $_) } 10, 20;
-my $node = new_cluster('changes');
+my $node = new_cluster('option_changes');
 my $tls = start_simulator(employees => 30, certificate('IP:127.0.0.1'));
 
 add_server($node, 'bob', $sims[0], q{max_retries '0'});
-# A wait for a lock, without a look for invalidation messages.  The planner
+# A wait for a lock that does not process invalidation messages.  The planner
 # evaluates the first one.
 query($node, q{
 	CREATE FUNCTION wait_in_planner(bigint) RETURNS void IMMUTABLE STRICT
@@ -27,8 +27,8 @@ my %WAIT = (
 	planner => 'wait_in_planner(1) IS NOT NULL',
 	executor => '(SELECT pg_advisory_lock_shared(1)) IS NOT NULL');
 
-# What is altered while the first statement waits, and what the next one says.
-# Then all is as before.
+# The change while the first statement waits, the result of the next one, and
+# how to undo the change.
 my $HTTPS = 'https' . substr($tls, 5);
 my @changes = (
 	[ 'base_url', "ALTER SERVER bob OPTIONS (SET base_url '$sims[1]/v1')", '20',
@@ -63,7 +63,7 @@ sub wait_for_lock
 	return;
 }
 
-# What a statement came to: its rows, or the SQLSTATE of its error.
+# The rows of a statement, or the SQLSTATE of its error.
 sub outcome
 {
 	my ($out, $err) = @_;
@@ -92,29 +92,29 @@ foreach my $where ('planner', 'executor')
 			"$what, in the $where: the first statement") or diag($before);
 		$session->run('SELECT pg_advisory_unlock_all();');
 		is(outcome($session->run("$COUNT;")), $expected,
-			'... and the next one');
+			'... the next statement');
 		is(scalar(grep { $_->{credentials} eq 'wrong' && $what =~ /another/ }
 				map { requests($_) } @sims), 0,
-			'... and no server gets credentials of the other');
+			'... no server gets credentials of the other');
 		$session->run("SELECT hibob_fdw_disconnect('bob');");
-		is(outcome($session->run("$COUNT;")), $expected, '... and after it');
+		is(outcome($session->run("$COUNT;")), $expected, '... the statement after disconnect');
 		$admin->run("$back;");
-		is(outcome($session->run("$COUNT;")), '10', '... and as before');
+		is(outcome($session->run("$COUNT;")), '10', '... the change is undone');
 		$session->finish;
 	}
 }
 
-# A role's row, or another server's: that is no reason to read all anew.
+# Changes of roles or other servers do not close the connection.
 my $session = HibobSession->new($node);
 $session->run("$COUNT;");
 requests($sims[0]);
 query($node, 'CREATE SERVER other FOREIGN DATA WRAPPER hibob_fdw');
-is(outcome($session->run("$COUNT;")), 10, 'another server is made');
+is(outcome($session->run("$COUNT;")), 10, 'another server is created');
 $session->run("$COUNT;");
 my %connections = map { $_->{connection} => 1 } requests($sims[0]);
-is(scalar keys %connections, 1, '... and the connection stays');
+is(scalar keys %connections, 1, '... the connection stays open');
 
-# An option of a table, in a session's first statement.
+# A cached result, in the first statement of a session.
 query($node, q{CREATE FOREIGN TABLE bob.few (id text) SERVER bob
 	OPTIONS (resource 'people', cache_ttl '1h')});
 tell($sims[1], 'config', { token => $TOKEN });

@@ -1,4 +1,5 @@
-# A proxy: what goes through it, and errors that name it when it fails.
+# The server option proxy: requests through a proxy, and errors that name it if it
+# fails.
 
 use strict;
 use warnings;
@@ -43,7 +44,7 @@ sub read_head
 	return $head;
 }
 
-# A proxy that answers every request with this text.
+# A proxy that responds to every request with this text.
 sub proxy_that_says
 {
 	my ($text) = @_;
@@ -53,7 +54,7 @@ sub proxy_that_says
 	return $listener->sockport;
 }
 
-# Passes on what two sockets send each other, until one of them closes.
+# Forwards data between two sockets until one of them closes.
 sub relay
 {
 	my @both = @_;
@@ -133,16 +134,18 @@ foreach my $failure (@failures)
 	set_proxy($url);
 	my ($state, $message) = query_error($node, $COUNT);
 	is($state, 'HV00N', $name);
-	like($message, qr/through the proxy of server "bob"/, '... names the proxy');
+	like($message, qr/through the proxy of server "bob"/,
+		'... the message names the proxy');
 	like($message, qr/DETAIL:  [^\n]*$detail.*HINT:  Check the server option proxy/s,
-		'... and so does the hint');
+		'... the hint names it, too');
 	unlike($message, qr/Check base_url/, '... and not base_url');
 }
 
 set_proxy('http://127.0.0.1:' . silent_port(\@sockets));
 my ($state, $message) = query_error($node, $COUNT);
-is($state, 'HV00N', 'a proxy that says nothing');
-like($message, qr/through the proxy of server "bob"/, '... is named');
+is($state, 'HV00N', 'a proxy that sends nothing');
+like($message, qr/through the proxy of server "bob"/,
+	'... the message names the proxy');
 query($node, "ALTER SERVER bob OPTIONS (SET connect_timeout '1min')");
 
 # ------------------------------------------------------------------------
@@ -165,17 +168,17 @@ append_to_file("$dir/addresses", "127.0.0.10\n127.0.0.11\n127.0.0.1\n");
 set_proxy("http://many.test:$good");
 is(query($node, $COUNT), '500', '... at the third address');
 
-# The host behind it: here the hint is about the host.
+# Errors of the host behind the proxy.
 set_proxy("http://127.0.0.1:$good");
 query($node, "ALTER SERVER bob OPTIONS (SET base_url '$stranger/v1')");
 ($state, $message) = query_error($node, $COUNT);
 is($state, 'HV00N', 'a host with a certificate for another name');
-like($message, qr/HINT:  The certificate has to match/, '... is not the proxy');
-unlike($message, qr/proxy/, '... which is not mentioned');
+like($message, qr/HINT:  The certificate has to match/, '... the hint');
+unlike($message, qr/proxy/, '... does not mention the proxy');
 query($node, "ALTER SERVER bob OPTIONS (SET base_url 'https://127.0.0.1:$plain_port/v1')");
 ($state, $message) = query_error($node, $COUNT);
 is($state, 'HV00N', 'a host without TLS');
-unlike($message, qr/proxy/, '... is not the proxy');
+unlike($message, qr/proxy/, '... does not mention the proxy');
 
 $node->stop;
 done_testing();

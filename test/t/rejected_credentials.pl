@@ -1,6 +1,6 @@
-# Credentials that HiBob rejects, and waits that a response causes: few requests
-# are sent in vain, no wait is longer than minutes, a clock that is set back
-# prolongs none, and an administrator gets a request through.
+# Rejected credentials, and waits that a response causes: few requests are sent
+# unnecessarily, no wait is longer than some minutes or because the clock is set
+# back, and an administrator can end a wait.
 
 use strict;
 use warnings;
@@ -24,7 +24,7 @@ add_server($node, 'bob', $sim, q{max_retries '0', max_rate_limit_wait '0'});
 
 my $token = 0;
 
-# A new token, so that nothing is known of it.
+# A new token, of which no session knows anything.
 sub begin
 {
 	my ($is_wrong, %settings) = @_;
@@ -39,11 +39,11 @@ sub begin
 	return;
 }
 
-# --- many sessions, and a 401 that takes its time --------------------------------
+# --- many sessions, and a slow 401 -----------------------------------------------
 
 my @sessions = map { HibobSession->new($node) } 1 .. $SESSIONS;
 
-# All sessions send the same; the SQLSTATEs and the time that it took.
+# Runs the same query in all sessions.  Returns the SQLSTATEs and the time.
 sub all_at_once
 {
 	my ($sql) = @_;
@@ -62,21 +62,21 @@ sub all_at_once
 begin(1);
 tell($sim, 'fault', { endpoint => '*', times => undef, stall => { seconds => 2 } });
 my ($states, $took) = all_at_once($COUNT);
-is_deeply($states, { 28000 => $SESSIONS }, 'a 401 after two seconds, for all');
+is_deeply($states, { 28000 => $SESSIONS }, 'a 401 after two seconds: an error in all sessions');
 my $sent = requests($sim);
 # One at the beginning, and one more every half a second until it arrives.
-cmp_ok($sent, '<=', 2 + 2 * $took, "... by $sent requests, one after the other");
-cmp_ok($sent, '<', $SESSIONS / 2, '... and not by all sessions');
+cmp_ok($sent, '<=', 2 + 2 * $took, "... after $sent requests, one after another");
+cmp_ok($sent, '<', $SESSIONS / 2, '... and not one per session');
 ($states) = all_at_once($COUNT);
-is_deeply($states, { 28000 => $SESSIONS }, '... and again');
-is(scalar requests($sim), 0, '... by none');
+is_deeply($states, { 28000 => $SESSIONS }, '... again');
+is(scalar requests($sim), 0, '... without a request');
 
-# The same if the response comes and is good: nobody waits for long.
+# The same with a good response: no session waits for long.
 begin(0);
 tell($sim, 'fault', { endpoint => '*', stall => { seconds => 1 } });
 ($states, $took) = all_at_once($COUNT);
 is_deeply($states, { 20 => $SESSIONS }, 'a first response after a second');
-is(scalar requests($sim), $SESSIONS, '... and all are served');
+is(scalar requests($sim), $SESSIONS, '... all sessions get their rows');
 
 # And if the first request fails without a response, the next one goes at once.
 begin(0);
@@ -84,7 +84,7 @@ tell($sim, 'fault', { endpoint => '*', times => $SESSIONS,
 		reset => 'before_headers' });
 ($states, $took) = all_at_once($COUNT);
 is_deeply($states, { '08006' => $SESSIONS }, 'no response at all');
-cmp_ok($took, '<', 10 * $SLOWNESS, '... is no reason to wait');
+cmp_ok($took, '<', 10 * $SLOWNESS, '... causes no wait');
 $_->finish foreach @sessions;
 
 # --- a server that asks for an hour ------------------------------------------------
@@ -106,8 +106,8 @@ foreach my $header ([ 'Retry-After', { retry_after => 3599 } ],
 	is((query_error($node, $COUNT))[0], '53400', '... and again');
 	is(scalar requests($sim), 0, '... without a request');
 	is(query($node, "SELECT status FROM hibob_fdw_status('bob')"), 'healthy',
-		'... but the status is asked for');
-	is(scalar requests($sim), 1, '... by a request');
+		'... hibob_fdw_status() is not affected');
+	is(scalar requests($sim), 1, '... and sends a request');
 
 	begin(0);
 	tell($sim, 'fault', { endpoint => '*', rate_limited => $limited });
@@ -128,9 +128,9 @@ query($node, "ALTER USER MAPPING FOR CURRENT_USER SERVER bob
 	OPTIONS (SET token 'token-$token')");
 requests($sim);
 query_error($node, $COUNT) for 1 .. 3;
-is(scalar requests($sim), 1, 'one request after ALTER, and no more');
+is(scalar requests($sim), 1, 'only one request after ALTER');
 query($node, "SELECT FROM hibob_fdw_status('bob')");
-is(scalar requests($sim), 1, '... and one of the status');
+is(scalar requests($sim), 1, '... and one by hibob_fdw_status()');
 
 # --- the default of max_rate_limit_wait ------------------------------------------
 
@@ -163,13 +163,13 @@ foreach my $phase (1 .. 4)
 	$longest = max($longest, $wait // 'inf');
 }
 cmp_ok($longest, '<=', 3000 + 1250 + 100,
-	"a wait outlasts a window by little: $longest ms");
+	"a wait is hardly longer than a window: $longest ms");
 query($node, q{ALTER SERVER bob OPTIONS (ADD max_rate_limit_wait '0')});
 
 # --- a clock that is set back ------------------------------------------------------
 
-# The server's clocks, shifted by what is in files: the time of day, and the clock
-# that nobody sets, by which time passes here.
+# Shifts the clocks of the server by the seconds in two files: the time of day, and
+# the monotonic clock.
 append_to_file("$dir/clock.c", <<'C');
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -261,7 +261,7 @@ begin(1);
 is((query_error($node, $COUNT))[0], '28000', 'rejected credentials');
 set_clock(set => -3600);
 is((query_error($node, $COUNT))[0], '28000', 'the clock is set back by an hour');
-is(scalar requests($sim), 1, '... which lets no request through');
+is(scalar requests($sim), 1, '... no request is sent');
 set_clock(set => -3600, passed => 61);
 is((query_error($node, $COUNT))[0], '28000', 'a minute later');
 is(scalar requests($sim), 1, '... a request is sent again');
@@ -274,12 +274,12 @@ requests($sim);
 set_clock(set => -3600, passed => 61);
 my ($state, $message) = query_error($node, $COUNT);
 is($state, '53400', 'the clock is set back by an hour');
-is(scalar requests($sim), 0, '... which lets no request through');
+is(scalar requests($sim), 0, '... no request is sent');
 my ($reset) = $message =~ /resets at (.+?)\.\n/;
 is(query($node, "SELECT '$reset' BETWEEN now() AND now() + '101s'"), 't',
-	'... and the message is right by that clock');
+	'... the message has the time of that clock');
 set_clock(set => -3600, passed => 61 + 101);
-is(query($node, $COUNT), 20, '... and is over in time');
+is(query($node, $COUNT), 20, '... the wait ends in time');
 set_clock(set => 3600, passed => 61 + 101);
 is(query($node, $COUNT), 20, 'a clock that is set forward');
 

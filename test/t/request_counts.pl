@@ -1,7 +1,7 @@
-# How many requests typical and odd queries make, against the fewest that could
-# answer them: joins with licences, pages of BI tools, correlated subqueries,
-# ranges of time.  What is allowed beyond the fewest is bounded for all queries
-# together.
+# The number of requests of typical and unusual queries, compared with the smallest
+# possible number: joins with licences, pages of BI tools, correlated subqueries,
+# ranges of time.  The sum over all queries may exceed the smallest possible number
+# by 5 %.
 #
 # HIBOB_TEST_COUNTS=1 prints the table.
 
@@ -15,7 +15,7 @@ use Test::More;
 
 my $sim = start_simulator(employees => 500);
 my $big = start_simulator(employees => 5000);
-my $node = new_cluster('counts', 'jit = off');
+my $node = new_cluster('request_counts', 'jit = off');
 
 # ----------------------------------------------------------------------------
 # Tables
@@ -80,7 +80,7 @@ requests($big);
 
 
 # ----------------------------------------------------------------------------
-# Queries: the fewest requests, and what is made where it is more
+# Queries: the smallest number of requests, and the allowed number if it is larger
 # ----------------------------------------------------------------------------
 
 sub employee
@@ -275,7 +275,7 @@ foreach my $entry (@queries)
 	$fewest += $best;
 	$made += $count;
 	push @table, sprintf('%4d of %4d  %s', $count, $best, $name);
-	is($count, $allowed // $best, "... its requests");
+	is($count, $allowed // $best, '... the number of requests');
 }
 push @table, "$made requests where $fewest would do";
 cmp_ok($made, '<=', 1.05 * $fewest, 'all queries: at most 5 % more than the fewest');

@@ -22,7 +22,7 @@ query($node, q{
 	CREATE ROLE maker LOGIN;
 	GRANT USAGE ON FOREIGN DATA WRAPPER hibob_fdw TO maker;
 	CREATE SCHEMA AUTHORIZATION maker;
-	-- Runs a query again and again, each time with another token.
+	-- Runs a query repeatedly, each time with another token.
 	CREATE FUNCTION rotate(server text, rounds int, sql text) RETURNS text
 	LANGUAGE plpgsql AS $$
 	DECLARE
@@ -41,20 +41,20 @@ query($node, q{
 		RETURN (SELECT string_agg(DISTINCT s, ',') FROM unnest(states) s);
 	END $$});
 
-# The shared memory that no structure has taken yet.
+# The shared memory that is not allocated yet.
 sub free_memory
 {
 	return query($node, 'SELECT allocated_size FROM pg_shmem_allocations
 		WHERE name IS NULL');
 }
 
-# Another session, which is there before.  It knows its limit.
+# Another session, which exists before and knows its rate limit.
 my $other = $node->background_psql('postgres');
 is($other->query($COUNT), 20, 'another session');
 my $free = free_memory();
 cmp_ok($free, '>', 0, 'there is free shared memory');
 
-# --- a role that may make servers, and an address that it may not call --------
+# --- a role that can create servers, and an address that is not allowed --------
 
 is(query($node, q{
 	SET SESSION AUTHORIZATION maker;
@@ -67,7 +67,7 @@ is(query($node, q{
 	SELECT rotate('elsewhere', 3000, 'SELECT count(*) FROM maker.people')}),
 	'42501', 'three thousand tokens for an address that is not allowed');
 is(free_memory(), $free, '... take no shared memory');
-is($other->query($COUNT), 20, '... and another session goes on');
+is($other->query($COUNT), 20, '... another session continues');
 
 # --- tokens that are sent -------------------------------------------------------
 
@@ -80,10 +80,10 @@ is(query($node, 'SELECT count(*) FROM limited.people'), 20, 'a limit of one');
 requests($sim);
 is((query_error($node, 'SELECT count(*) FROM limited.people'))[0], '53400',
 	'... is used up');
-is(scalar requests($sim), 0, '... as is known without a request');
+is(scalar requests($sim), 0, '... which the session knows without a request');
 tell($sim, 'config', { token => $TOKEN, rate_limit => 0 });
 
-# A cursor that is open meanwhile: its request is under way.
+# A cursor that is open meanwhile: its request is active.
 $other->query("BEGIN; DECLARE c CURSOR FOR $COUNT; DECLARE d CURSOR FOR
 	SELECT id FROM bob.people; FETCH 1 FROM d");
 
@@ -96,16 +96,16 @@ for (1 .. 4)
 	tell($sim, 'config', { token => 'limited' });
 	requests($sim);
 	is((query_error($node, 'SELECT count(*) FROM limited.people'))[0], '53400',
-		'... and what is in use is known');
-	is(scalar requests($sim), 0, '... as before');
+		'... entries in use stay');
+	is(scalar requests($sim), 0, '... without a request');
 	tell($sim, 'config', { token => $TOKEN });
 }
-is(free_memory(), $free, 'all of that takes no shared memory');
-is($other->query('FETCH 1 FROM c; COMMIT'), 20, 'the open cursor goes on');
-is($other->query($COUNT), 20, '... and its session');
-is(query($node, $COUNT), 20, 'so does a new one');
+is(free_memory(), $free, 'none of this takes shared memory');
+is($other->query('FETCH 1 FROM c; COMMIT'), 20, 'the open cursor continues');
+is($other->query($COUNT), 20, '... its session continues');
+is(query($node, $COUNT), 20, 'a new session works');
 is(query($node, q{SELECT requests >= 800 FROM hibob_fdw_cluster_statistics
-	WHERE server = 'rotated'}), 't', 'all of it is counted');
+	WHERE server = 'rotated'}), 't', 'all requests are counted');
 
 # --- statistics, of the session and of the cluster ------------------------------
 
@@ -132,7 +132,7 @@ is(query($node, qq{
 	  FROM hibob_fdw_statistics}), '1000|1100|t',
 	'a session counts a thousand endpoints, and the others together');
 is(query($node, 'SELECT count(*) <= 1000 FROM hibob_fdw_cluster_statistics'),
-	't', '... and the cluster a thousand');
+	't', '... the cluster counts a thousand');
 is(free_memory(), $free, '... without more shared memory');
 
 $other->quit;

@@ -20,13 +20,13 @@ my %allowed = map { $_ => 1 } qw(Pg_magic_func _PG_init), @sql,
 
 my @exported = symbols('-D', '--defined-only', $library);
 is(join(' ', grep { !$allowed{$_} } @exported), '',
-	'the library exports nothing but what PostgreSQL looks up');
+	'the library exports only what PostgreSQL looks up');
 is(join(' ', grep { my $name = $_; !grep { $_ eq $name } @exported }
 		sort keys %allowed),
-	'', '... and all of that');
+	'', '... and everything that PostgreSQL looks up');
 
-# A module that defines every other function of ours, each of which ends the
-# backend.  It is loaded first, so that its symbols come first.
+# A module that defines all other functions of hibob_fdw, each of which ends the
+# backend.  It is loaded first, so that its symbols precede ours.
 my @hidden = grep { !$allowed{$_} && /^[a-z]\w*_\w+$/ }
   map { /^[0-9a-f]+ [tT] (\w+)$/ ? $1 : () }
   split /\n/, (run_command([ 'nm', object_files() ]))[0];
@@ -48,13 +48,13 @@ my $sim = start_simulator();
 my $node = new_cluster('symbols');
 add_server($node, 'bob', $sim);
 is(query($node, "LOAD '$directory/rival.so'; SELECT count(*) FROM bob.people"),
-	'500', 'a module with the same symbols replaces none of our functions');
+	'500', 'a module with the same symbols does not replace our functions');
 like(query($node, "LOAD '$directory/rival.so'; EXPLAIN SELECT * FROM bob.people"),
-	qr{HiBob Endpoint: POST /people/search}, '... in EXPLAIN either');
+	qr{HiBob Endpoint: POST /people/search}, '... also in EXPLAIN');
 
 done_testing();
 
-# Names that nm lists, one a line.
+# The symbols that nm lists.
 sub symbols
 {
 	my ($text) = run_command([ 'nm', @_ ]);
@@ -67,7 +67,7 @@ sub object_files
 	return glob 'src/*.o src/*/*.o';
 }
 
-# A function that the server has, too, is not replaced: that would break it.
+# Functions that the server has, too, are not replaced, since that would break it.
 my %servers;
 sub is_servers
 {

@@ -1,11 +1,11 @@
-# The option token_file of user mappings: who may set it, which files it takes,
-# and a token that is rotated.
+# The option token_file of user mappings: the roles that can set it, the files that
+# it accepts, and rotation of the token.
 
 use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
-use HibobTest qw(:DEFAULT session states told);
+use HibobTest qw(:DEFAULT session states contains_token);
 use PostgreSQL::Test::Utils;
 use POSIX qw(mkfifo);
 use Test::More;
@@ -37,7 +37,7 @@ sub write_file
 	return $file;
 }
 
-# Makes the superuser's mapping anew.
+# Creates the user mapping of the superuser again.
 sub map_file
 {
 	my ($file, $id) = @_;
@@ -55,7 +55,7 @@ my $file = write_file('token', "$TOKEN\n");
 map_file($file);
 is(query($node, $COUNT), 20, 'a token in a file');
 is(query($node, "SELECT credentials FROM hibob_fdw_status('bob')"),
-	'token_file', '... as the status says');
+	'token_file', '... as hibob_fdw_status() shows');
 foreach my $case ([ 'without a line break', $TOKEN ],
 	[ 'with DOS line breaks', "$TOKEN\r\nmore\r\n" ],
 	[ 'with more lines', "$TOKEN\n\nmore\n" ],
@@ -100,13 +100,13 @@ foreach my $case (@bad)
 	map_file($path);
 	my ($state, $message) = query_error($node, $COUNT);
 	is($state, 'HV00J', "a file that is $what");
-	like($message, qr/DETAIL: .*\Q$path\E.*\Q$words\E/, '... and what is wrong');
-	like($message, qr/HINT:  Option token_file/, '... and a hint');
-	ok(!told($message), '... without its content');
+	like($message, qr/DETAIL: .*\Q$path\E.*\Q$words\E/, '... the detail');
+	like($message, qr/HINT:  Option token_file/, '... the hint');
+	ok(!contains_token($message), '... without its content');
 	my ($detail) = $message =~ /DETAIL:  (?:The file is "[^"]*"\. )?(.*)/;
 	push @table, { file => $what, state => $state, detail => $detail };
 	is(query($node, "SELECT status, credentials FROM hibob_fdw_status('bob')"),
-		'not configured|token_file', '... as the status says');
+		'not configured|token_file', '... as hibob_fdw_status() shows');
 }
 map_file(write_file('no_id', "$TOKEN\n"), '');
 like((query_error($node, $COUNT))[1], qr/HV00J:.*no service user id/s,
@@ -114,7 +114,7 @@ like((query_error($node, $COUNT))[1], qr/HV00J:.*no service user id/s,
 map_file(write_file('no_token', "SERVICE-5772:\n"), '');
 like((query_error($node, $COUNT))[1], qr/HV00J:.*no service user id/s,
 	'... or without the token');
-is(scalar requests($sim), 0, 'none of them causes a request');
+is(scalar requests($sim), 0, 'none of them makes a request');
 HibobTest::report('token_file', [qw(file state detail)], @table);
 
 # --- options -------------------------------------------------------------------
@@ -129,7 +129,7 @@ foreach my $case ([ "token_file 'hush'", 'HV024', 'not absolute' ],
 		"CREATE USER MAPPING FOR reader SERVER bob OPTIONS ($options)");
 
 	is($state, $expected, "OPTIONS ($options)");
-	like($message, qr/$words/, '... and why');
+	like($message, qr/$words/, '... the message');
 	unlike($message, qr/hush/, '... without the value');
 }
 query($node, "DROP USER MAPPING FOR CURRENT_USER SERVER bob;
@@ -139,7 +139,7 @@ is(query($node, "SELECT credentials FROM hibob_fdw_status('bob')"), 'token',
 	'the status of a token in the catalog');
 query($node, "ALTER USER MAPPING FOR CURRENT_USER SERVER bob
 	OPTIONS (DROP token, ADD token_file '$file')");
-is(query($node, $COUNT), 20, 'from a token to a file by ALTER');
+is(query($node, $COUNT), 20, 'ALTER USER MAPPING from token to token_file');
 
 # --- roles that are no superusers -------------------------------------------------
 
@@ -150,7 +150,7 @@ my %answers = map { (session($node, "SET ROLE reader; $_"))[1] =~ s/\d+$//mr => 
   @not_theirs;
 is(scalar keys %answers, 1, 'a role cannot set it, and learns nothing of a file');
 like((keys %answers)[0], qr/42501.*only superusers can set option "token_file"/,
-	'... as the error says');
+	'... the message');
 
 query($node, qq{CREATE USER MAPPING FOR reader SERVER bob
 	OPTIONS (service_user_id 'SERVICE-5772', token_file '$file')});
@@ -161,13 +161,13 @@ foreach my $change ("SET token_file '$dir/missing'", 'DROP token_file',
 	my $state = (query_error($node, "SET ROLE reader;
 		ALTER USER MAPPING FOR reader SERVER bob OPTIONS ($change)"))[0];
 
-	# What drops the option has none of the superuser's afterwards.
+	# Without the option, the mapping has none of the superuser's options.
 	my $expected = $change eq "DROP token_file, ADD token 'x'" ? ''
 	  : $change eq 'DROP token_file' ? 'HV00J' : '42501';
-	is($state, $expected, "... and alters it: $change");
+	is($state, $expected, "... a role alters it: $change");
 }
 
-# What is wrong with the file is the superuser's business.
+# Only superusers see what is wrong with the file.
 query($node, 'DROP USER MAPPING FOR reader SERVER bob');
 my %seen;
 foreach my $path ("$dir/missing", "$dir/empty", "$dir/others", $dir)
@@ -180,7 +180,7 @@ foreach my $path ("$dir/missing", "$dir/empty", "$dir/others", $dir)
 		my ($out, $err) = session($node, "SET ROLE reader; $sql");
 
 		unlike("$out$err", qr/\Q$dir\E|No such|empty|permission/i,
-			'... who does not learn what is wrong with a file');
+			'... the role does not see what is wrong with a file');
 		push @{ $seen{$sql} }, ($err =~ /^(ERROR.*)$/m)[0] // $out =~ s/\d\d:\S+//gr =~ s/\|[^|]*$//r;
 	}
 	query($node, 'DROP USER MAPPING FOR reader SERVER bob');
@@ -188,12 +188,12 @@ foreach my $path ("$dir/missing", "$dir/empty", "$dir/others", $dir)
 foreach my $sql (sort keys %seen)
 {
 	my %different = map { $_ => 1 } @{ $seen{$sql} };
-	is(scalar keys %different, 1, "... since all are alike: $sql");
+	is(scalar keys %different, 1, "... all errors are the same: $sql");
 }
 like(slurp_file($node->logfile), qr/could not use token file "\Q$dir\E\/others".*\n.*permissions/,
-	'the log says it');
+	'the log shows it');
 
-# A server of another role: where the token goes is decided by its owner, among
+# A server of another role: its owner chooses the destination of the token among
 # the allowed hosts.
 query($node, qq{SET ROLE maker;
 	CREATE SERVER own FOREIGN DATA WRAPPER hibob_fdw;
@@ -210,11 +210,11 @@ is((query_error($node, q{SET ROLE maker;
 		OPTIONS (resource 'people');
 	SELECT * FROM pg_temp.own}))[0], '42501',
 	'the owner of the server cannot direct the token elsewhere');
-is(scalar requests($sim), 0, '... by no request');
+is(scalar requests($sim), 0, '... no request is sent');
 
 # --- a token that is rotated --------------------------------------------------
 
-# As Kubernetes does it: the path leads through links, one of which is replaced.
+# As in Kubernetes: the path contains symbolic links, one of which is replaced.
 mkdir "$dir/$_" foreach ('v1', 'v2', 'v3');
 my %versions = (v1 => $TOKEN, v2 => 'second-token', v3 => 'third-token');
 foreach my $version (sort keys %versions)
@@ -236,23 +236,23 @@ map_file("$dir/link");
 
 my $psql = $node->background_psql('postgres', on_error_stop => 0);
 my $other = $node->background_psql('postgres', on_error_stop => 0);
-is($psql->query($COUNT), 20, 'through links');
+is($psql->query($COUNT), 20, 'a path with links');
 is($other->query($COUNT), 20, '... in two sessions');
 requests($sim);
 rotate('v2');
-is($psql->query($COUNT), 20, 'the old token while HiBob takes it');
-is(scalar requests($sim), 1, '... by one request');
+is($psql->query($COUNT), 20, 'the old token while HiBob accepts it');
+is(scalar requests($sim), 1, '... one request');
 tell($sim, 'config', { token => 'second-token' });
-is($psql->query($COUNT), 20, 'the new one once it does not');
+is($psql->query($COUNT), 20, 'the new token afterwards');
 is_deeply([ map { $_->{status} } requests($sim) ], [ 401, 200 ],
-	'... by one request more');
-is($psql->query($COUNT), 20, '... and then');
-is_deeply([ map { $_->{status} } requests($sim) ], [200], '... at once');
+	'... after one more request');
+is($psql->query($COUNT), 20, '... the next query');
+is_deeply([ map { $_->{status} } requests($sim) ], [200], '... sends it at once');
 is($other->query($COUNT), 20, 'another session');
 is_deeply([ map { $_->{status} } requests($sim) ], [200],
-	'... reads the file before it sends what was rejected');
+	'... reads the file before it sends a rejected token');
 
-# Several streams at once: each gets a 401, all go on.
+# Parallel requests: each gets a 401, and all of them continue.
 query($node, q{CREATE FOREIGN TABLE bob.training (employee_id text, id bigint)
 	SERVER bob OPTIONS (resource 'training')});
 my $TRAINING = q{SELECT count(*) > 0 FROM bob.training WHERE employee_id = ANY
@@ -264,25 +264,25 @@ rotate('v3');
 tell($sim, 'config', { token => 'third-token' });
 is($expected, 't', 'a query with parallel requests');
 is($psql->query('FETCH ALL FROM c; COMMIT'), 't',
-	'... and with the token rotated meanwhile');
-is($psql->query($COUNT), 20, '... and the next one');
+	'... with a token that is rotated meanwhile');
+is($psql->query($COUNT), 20, '... the next query');
 
-# The file has no token that HiBob takes.
+# HiBob does not accept the token in the file.
 requests($sim);
 tell($sim, 'config', { token => 'fourth-token' });
 $psql->query($COUNT);
-like($psql->{stderr}, qr/rejected the credentials/, 'nothing new in the file');
+like($psql->{stderr}, qr/rejected the credentials/, 'an unchanged file: an error');
 $psql->{stderr} = '';
-is_deeply([ map { $_->{status} } requests($sim) ], [401], '... is one 401');
+is_deeply([ map { $_->{status} } requests($sim) ], [401], '... after one request');
 $psql->query($COUNT);
-like($psql->{stderr}, qr/rejected the credentials/, '... and known then');
+like($psql->{stderr}, qr/rejected the credentials/, '... again');
 $psql->{stderr} = '';
 is(scalar requests($sim), 0, '... without a request');
 unlink "$dir/v3/token";
 append_to_file("$dir/v3/token", "fourth-token\n");
 chmod 0400, "$dir/v3/token";
 is($psql->query($COUNT), 20, '... until the file changes');
-is_deeply([ map { $_->{status} } requests($sim) ], [200], '... by one request');
+is_deeply([ map { $_->{status} } requests($sim) ], [200], '... one request');
 
 # A new token that is wrong, too.
 unlink "$dir/v3/token";
@@ -291,19 +291,19 @@ chmod 0400, "$dir/v3/token";
 tell($sim, 'config', { token => 'sixth-token' });
 $psql->query($COUNT);
 like($psql->{stderr}, qr/rejected the credentials/, 'another wrong token');
-like($psql->{stderr}, qr/HINT: .*token_file/, '... and where it comes from');
+like($psql->{stderr}, qr/HINT: .*token_file/, '... the hint names its origin');
 $psql->{stderr} = '';
 is_deeply([ map { $_->{status} } requests($sim) ], [ 401, 401 ],
 	'... is sent once');
 
-# The file is gone, or bad: that is not the error of a session that has a token.
+# The file is missing or bad: a session that has a token does not report that.
 unlink "$dir/v3/token";
 $psql->query($COUNT);
-like($psql->{stderr}, qr/rejected the credentials/, 'the file is gone');
+like($psql->{stderr}, qr/rejected the credentials/, 'a missing file');
 is(scalar requests($sim), 0, '... without a request');
 $psql->quit;
 $other->quit;
-is((query_error($node, $COUNT))[0], 'HV00J', '... which a new session says');
+is((query_error($node, $COUNT))[0], 'HV00J', '... a new session reports it');
 
 # --- dumps --------------------------------------------------------------------
 
@@ -311,9 +311,9 @@ map_file($file);
 my ($dump, $errors);
 IPC::Run::run([ 'pg_dump', '-s', '-d', $node->connstr('postgres') ],
 	'>', \$dump, '2>', \$errors) or die $errors;
-like($dump, qr/token_file '\Q$file\E'/, 'a dump has the name of the file');
-ok(!told($dump), '... and not the token');
+like($dump, qr/token_file '\Q$file\E'/, 'a dump contains the name of the file');
+ok(!contains_token($dump), '... and not the token');
 is(query($node, "SELECT count(*) FROM pg_user_mappings
-	WHERE umoptions::text LIKE '%$TOKEN%'"), 0, '... as the catalog');
+	WHERE umoptions::text LIKE '%$TOKEN%'"), 0, '... nor does the catalog');
 
 done_testing();

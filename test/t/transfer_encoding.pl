@@ -1,6 +1,6 @@
-# Encodings of a response: what was not requested is refused, so that a
-# truncated response is never taken for a complete one; what changes nothing is
-# accepted, and so is what an interim response says.
+# Encodings of a response: an encoding that was not requested is an error, so that
+# a truncated response is never taken for a complete one.  Encodings without an
+# effect, and those of interim responses, are accepted.
 
 use strict;
 use warnings;
@@ -13,7 +13,7 @@ use JSON::PP;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-# A server that answers every request with the same bytes.
+# A server that responds to every request with the same bytes.
 my $file = PostgreSQL::Test::Utils::tempdir . '/response';
 my $listener = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Proto => 'tcp',
 	Listen => 100) || die "listen: $!";
@@ -44,7 +44,7 @@ my %RESPONSE = (
 	report => [ 'text/csv', $csv ],
 	people => [ 'application/json', $json ]);
 
-# The body in gzip, up to a flush after so many bytes, or to its end.
+# The body in gzip, up to a flush after so many bytes, or up to its end.
 sub flushed
 {
 	my ($text, $bytes) = @_;
@@ -63,8 +63,8 @@ sub chunked
 	return sprintf("%x\r\n", length $body) . "$body\r\n0\r\n\r\n";
 }
 
-# Makes the server answer requests for a table with some headers and a body.
-sub answer
+# Sets the headers and the body of responses for a table.
+sub respond_with
 {
 	my ($table, $headers, $body, $before) = @_;
 	my ($type, $default) = @{ $RESPONSE{$table} };
@@ -101,32 +101,32 @@ foreach my $table ('report', 'people')
 		['Transfer-Encoding: identity'],
 		['Transfer-Encoding:'])
 	{
-		answer($table, [ @$headers, $length{$table} ]);
+		respond_with($table, [ @$headers, $length{$table} ]);
 		is(query($node, count_rows($table)), '1000',
 			join ', ', "$table with", @$headers, 'a length');
 	}
 	foreach my $coding ('chunked', 'Chunked', ' chunked ', 'identity, chunked')
 	{
-		answer($table, ["Transfer-Encoding: $coding"],
+		respond_with($table, ["Transfer-Encoding: $coding"],
 			chunked($RESPONSE{$table}[1]));
 		is(query($node, count_rows($table)), '1000', "$table with '$coding'");
 	}
 	foreach my $header ('X-Thing: 1', 'Content-Encoding: identity',
 		'Link: </style.css>; rel=preload')
 	{
-		answer($table, [ $length{$table} ], undef,
+		respond_with($table, [ $length{$table} ], undef,
 			"HTTP/1.1 103 Early Hints\r\n$header\r\n\r\n");
 		is(query($node, count_rows($table)), '1000',
 			"$table after 103 with $header");
 	}
 }
 
-# libcurl takes the codings of an interim response for those of the final one in
-# some versions, which then is not in gzip: an error, or all rows.
+# Some versions of libcurl apply the encodings of an interim response to the final
+# one, which is not in gzip: an error, or all rows.
 foreach my $header ('Content-Encoding: br', 'Content-Encoding: gzip',
 	'Transfer-Encoding: gzip')
 {
-	answer('report', [ $length{report} ], undef,
+	respond_with('report', [ $length{report} ], undef,
 		"HTTP/1.1 103 Early Hints\r\n$header\r\n\r\n");
 	my ($status, $out, $err) = $node->psql('postgres', count_rows('report'));
 	like($status == 0 ? $out : $err, qr/^1000$|encoding/,
@@ -144,12 +144,12 @@ foreach my $header ('X-Thing: 1', 'Content-Encoding: br', 'Transfer-Encoding: gz
 # gzip was requested for JSON.
 foreach my $coding ('gzip', 'x-gzip', 'GZIP', 'identity, gzip')
 {
-	answer('people', ["Content-Encoding: $coding"], flushed($json));
+	respond_with('people', ["Content-Encoding: $coding"], flushed($json));
 	is(query($node, count_rows('people')), '1000', "people in $coding");
 }
 
 # ------------------------------------------------------------------------
-# Refused
+# Rejected
 # ------------------------------------------------------------------------
 
 sub refused
@@ -158,7 +158,7 @@ sub refused
 	my ($state, $message) = query_error($node, count_rows($table));
 
 	is($state, '08006', $name);
-	like($message, $detail, '... and why');
+	like($message, $detail, '... the detail');
 	return;
 }
 
@@ -168,56 +168,56 @@ foreach my $table ('report', 'people')
 {
 	my $body = $RESPONSE{$table}[1];
 
-	answer($table, ['Transfer-Encoding: gzip'], flushed($body, 3000));
+	respond_with($table, ['Transfer-Encoding: gzip'], flushed($body, 3000));
 	refused("$table, cut at a flush", $table, $TRANSFER);
 	foreach my $coding ('gzip, chunked', 'gzip,chunked', 'deflate, chunked',
 		'x-gzip, chunked', 'br, chunked')
 	{
-		answer($table, ["Transfer-Encoding: $coding"],
+		respond_with($table, ["Transfer-Encoding: $coding"],
 			chunked(flushed($body, 3000)));
 		refused("$table, '$coding'", $table, $TRANSFER);
 	}
-	answer($table, [ 'Transfer-Encoding: gzip', 'Transfer-Encoding: chunked' ],
+	respond_with($table, [ 'Transfer-Encoding: gzip', 'Transfer-Encoding: chunked' ],
 		chunked(flushed($body, 3000)));
 	refused("$table, gzip and chunked in two headers", $table, $TRANSFER);
-	answer($table, ['Transfer-Encoding: chunked, chunked'],
+	respond_with($table, ['Transfer-Encoding: chunked, chunked'],
 		chunked(chunked($body)));
 	refused("$table, chunked twice", $table, $TRANSFER);
-	answer($table, [ 'Transfer-Encoding: chunked', 'Transfer-Encoding: chunked' ],
+	respond_with($table, [ 'Transfer-Encoding: chunked', 'Transfer-Encoding: chunked' ],
 		chunked(chunked($body)));
 	refused("$table, chunked in two headers", $table, $TRANSFER);
 	foreach my $coding ('br', 'deflate', 'zstd', 'gzip, gzip')
 	{
-		answer($table, [ "Content-Encoding: $coding", $length{$table} ]);
+		respond_with($table, [ "Content-Encoding: $coding", $length{$table} ]);
 		refused("$table in $coding", $table, $CONTENT);
 	}
 }
-answer('report', ['Content-Encoding: gzip'], flushed($csv));
+respond_with('report', ['Content-Encoding: gzip'], flushed($csv));
 refused('a report in gzip', 'report', $CONTENT);
 
 # Interim responses without end are bounded, and a switch to another protocol
 # ends the exchange.
 foreach my $table ('report', 'people')
 {
-	answer($table, [ $length{$table} ], undef,
+	respond_with($table, [ $length{$table} ], undef,
 		"HTTP/1.1 100 Continue\r\n\r\n" x 20000);
 	refused("$table after 20,000 interim responses", $table,
 		qr/headers of the response are too large/);
-	answer($table, [ $length{$table} ], undef,
+	respond_with($table, [ $length{$table} ], undef,
 		"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n");
 	my ($state, $message) = query_error($node, count_rows($table));
 	isnt($state, '', "$table after 101 is an error");
 	note($message);
 }
 
-# Without a length or chunks, only JSON tells where it ends.
+# Without a length or chunks, only JSON shows where it ends.
 foreach my $headers ([], ['Transfer-Encoding: identity'], ['Transfer-Encoding:'])
 {
-	answer('report', $headers, substr $csv, 0, rindex($csv, "\n", 3000) + 1);
+	respond_with('report', $headers, substr $csv, 0, rindex($csv, "\n", 3000) + 1);
 	refused(join(' ', 'a report cut at a row, with', @$headers), 'report',
 		qr/announced no end/);
 }
-answer('people', [], substr $json, 0, 3000);
+respond_with('people', [], substr $json, 0, 3000);
 refused('people, cut', 'people', qr/incomplete/);
 
 $node->stop;

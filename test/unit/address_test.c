@@ -1,6 +1,6 @@
 /*
  * address_test.c
- *		Unit tests of what kind of place an address is; prints TAP.
+ *		Unit tests of the kinds of addresses; prints TAP.
  */
 #include "http/address.h"
 
@@ -25,7 +25,7 @@ static const struct
 	{"::ffff:127.0.0.1", ADDRESS_LOOPBACK},
 	{"::ffff:0.0.0.0", ADDRESS_LOOPBACK},
 
-	/* its link; what may lead to either by a detour */
+	/* link-local addresses, and addresses that map to local ones */
 	{"169.254.0.0", ADDRESS_LOCAL},
 	{"169.254.169.254", ADDRESS_LOCAL},
 	{"169.254.255.255", ADDRESS_LOCAL},
@@ -39,7 +39,7 @@ static const struct
 	{"2002:7f00:1::1", ADDRESS_LOCAL},
 	{"2002:a9fe:a9fe::1", ADDRESS_LOCAL},
 
-	/* an organization's network, and what nobody has */
+	/* private networks, and reserved addresses */
 	{"10.0.0.0", ADDRESS_PRIVATE},
 	{"10.255.255.255", ADDRESS_PRIVATE},
 	{"100.64.0.1", ADDRESS_PRIVATE},
@@ -71,7 +71,7 @@ static const struct
 	{"64:ff9b::10.0.0.1", ADDRESS_PRIVATE},
 	{"2002:a00:1::1", ADDRESS_PRIVATE},
 
-	/* the Internet, up to the edges of all that */
+	/* the Internet, with the neighbours of all ranges above */
 	{"1.0.0.0", ADDRESS_PUBLIC},
 	{"9.255.255.255", ADDRESS_PUBLIC},
 	{"11.0.0.0", ADDRESS_PUBLIC},

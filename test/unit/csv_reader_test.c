@@ -2,10 +2,10 @@
  * csv_reader_test.c
  *		Unit tests of the CSV reader; prints TAP, needs no server.
  *
- * As in json_reader_test.c each case is a document and a transcript, and is
- * read whole, byte by byte, cut in two at every place, and in random pieces
- * with the bytes that are no longer needed dropped in between.  Every window
- * is a fresh copy of exactly its size.
+ * As in json_reader_test.c, each case has a document and a transcript.  The
+ * document is read as a whole, byte by byte, in two pieces for each position of
+ * the cut, and in random pieces, where bytes that are no longer needed are
+ * dropped.  Each window is a new copy of exactly its size.
  */
 #include "reader/csv_reader.h"
 
@@ -32,7 +32,7 @@ typedef struct Setup
 	int			nslots;
 } Setup;
 
-/* How a document is cut: the length of the next piece, of "left" bytes. */
+/* How a document is cut: returns the length of the next piece of "left" bytes. */
 typedef size_t (*Cutter) (size_t offset, size_t left);
 
 static int	checks = 0;
@@ -209,8 +209,8 @@ set_up(Setup *setup, const char *wants, size_t max_row)
 }
 
 /*
- * Reads a document in the pieces that "cutter" makes.  What is no longer
- * needed is dropped at each JSON_MORE, but not always if "lazy".
+ * Reads a document in the pieces that "cutter" returns.  Bytes that are no
+ * longer needed are dropped at each JSON_MORE, but not always if "lazy".
  */
 static char *
 transcribe(const Setup *setup, const char *document, size_t length,
@@ -283,7 +283,7 @@ cut_anywhere(size_t offset, size_t left)
 	return piece < left ? piece : left;
 }
 
-/* The first transcript that differs from the expected one, or that. */
+/* The first transcript that differs from the expected one, or the expected one. */
 static char *
 transcribe_often(const Setup *setup, const char *document, size_t length,
 				 const char *expected, Cutter cutter, size_t times)
@@ -311,7 +311,7 @@ check_reading(const char *name, const Setup *setup, const char *document,
 	{
 		const char *how;
 		Cutter		cutter;
-		size_t		times;		/* 0: once for every place */
+		size_t		times;		/* 0: once for each position */
 	}			ways[] = {
 		{"whole", cut_nowhere, 1},
 		{"byte by byte", cut_everywhere, 1},
@@ -483,7 +483,7 @@ static const Case defects[] = {
 	{"UTF-16, big end first", "a", "\xfe\xff", "syntax@0"},
 };
 
-/* Rows of 16 bytes, their line ends counted. */
+/* Rows of at most 16 bytes, including line ends. */
 static const Case limits[] = {
 	{"as large as allowed", "a/b", "a,b\n0123456,9abcdef\nx,\n0123456,9abcde\n",
 	"row \"0123456\" \"9abcdef\"; row \"x\" null; row \"0123456\" \"9abcde\"; end [a/b] ++"},
@@ -508,7 +508,7 @@ static const Case limits[] = {
 };
 
 /*
- * What is no case
+ * Tests that are not cases
  */
 
 static void
@@ -531,7 +531,10 @@ test_nul_bytes(void)
 	release_all();
 }
 
-/* Two bytes in every position of a document: same answer however cut. */
+/*
+ * Each pair of bytes at each position of a document: the same result for each
+ * cut.
+ */
 static void
 test_every_byte(void)
 {
@@ -571,7 +574,7 @@ test_every_byte(void)
 	release_all();
 }
 
-/* Each special and some plain bytes at every offset of a field. */
+/* Each special byte and some plain ones at each offset of a field. */
 static void
 test_field_bytes(bool quoted)
 {

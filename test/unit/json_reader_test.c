@@ -2,12 +2,12 @@
  * json_reader_test.c
  *		Unit tests of the JSON reader; prints TAP, needs no server.
  *
- * Each case is a document and a transcript: what a reader should say about it.
- * It is read whole, byte by byte, cut in two at every place, and in random
- * pieces with the bytes that are no longer needed dropped in between; the
- * transcript has to be the same each time.  Every window is a fresh copy of
- * exactly its size, so that a sanitizer sees each byte read outside of it and
- * each pointer kept from the last one.
+ * Each case has a document and a transcript of what the reader should return.
+ * The document is read as a whole, byte by byte, in two pieces for each position
+ * of the cut, and in random pieces, where bytes that are no longer needed are
+ * dropped; the transcript has to be the same each time.  Each window is a new
+ * copy of exactly its size, so that a sanitizer detects a read outside of it and
+ * the use of a pointer into the previous one.
  */
 #include "reader/json_reader.h"
 
@@ -21,9 +21,9 @@
 typedef struct Case
 {
 	const char *name;
-	const char *rows;			/* patterns, separated by '|'; behind '>' those
+	const char *rows;			/* patterns, separated by '|'; after '>' those
 								 * of values outside of rows, by ',', with a '!'
-								 * before those of lasting ones */
+								 * before those of values that are kept */
 	const char *wants;			/* paths, separated by ','; '@' is the row */
 	const char *document;
 	const char *expected;
@@ -38,7 +38,7 @@ typedef struct Setup
 	int			noutsides;
 } Setup;
 
-/* How a document is cut: the length of the next piece, of "left" bytes. */
+/* How a document is cut: returns the length of the next piece of "left" bytes. */
 typedef size_t (*Cutter) (size_t offset, size_t left);
 
 static int	checks = 0;
@@ -152,7 +152,7 @@ append_slice(Text *text, const JsonSlice *slice, const char *window)
 		append_string(text, "(stray flags)");
 }
 
-/* Behind a colon, and only if any is wanted. */
+/* After a colon, and only if there are patterns. */
 static void
 append_outsides(Text *text, const Setup *setup)
 {
@@ -283,8 +283,8 @@ set_up(Setup *setup, const char *rows, const char *wants, size_t max_row,
 }
 
 /*
- * Reads a document in the pieces that "cutter" makes.  What is no longer
- * needed is dropped at each JSON_MORE, but not always if "lazy".
+ * Reads a document in the pieces that "cutter" returns.  Bytes that are no
+ * longer needed are dropped at each JSON_MORE, but not always if "lazy".
  */
 static char *
 transcribe(const Setup *setup, const char *document, size_t length,
@@ -364,7 +364,7 @@ cut_in_chunks(size_t offset, size_t left)
 	return piece < left ? piece : left;
 }
 
-/* The first transcript that differs from the expected one, or that. */
+/* The first transcript that differs from the expected one, or the expected one. */
 static char *
 transcribe_often(const Setup *setup, const char *document, size_t length,
 				 const char *expected, Cutter cutter, size_t times)
@@ -392,7 +392,7 @@ check_reading(const char *name, const Setup *setup, const char *document,
 	{
 		const char *how;
 		Cutter		cutter;
-		size_t		times;		/* 0: once for every place */
+		size_t		times;		/* 0: once for each position */
 	}			ways[] = {
 		{"whole", cut_nowhere, 1},
 		{"byte by byte", cut_everywhere, 1},
@@ -597,7 +597,7 @@ static const Case shapes[] = {
 	"{\"employees\":[],\"employees\":0}", "shape@28 ."},
 };
 
-/* In a value that nobody wants unless said otherwise: all is checked. */
+/* Syntax is checked everywhere; most cases are values without a pattern. */
 static const Case defects[] = {
 	{"empty", "[]", "a", "", "truncated@0 ."},
 	{"only white space", "[]", "a", " \n ", "truncated@3 ."},
@@ -985,7 +985,7 @@ static const Case outside_limits[] = {
 };
 
 /*
- * What is no case
+ * Tests that are not cases
  */
 
 static void
@@ -1003,7 +1003,7 @@ test_nul_bytes(void)
 	release_all();
 }
 
-/* Every byte in every position of a document: same answer however cut. */
+/* Each byte at each position of a document: the same result for each cut. */
 static void
 test_every_byte(void)
 {
@@ -1038,7 +1038,7 @@ test_every_byte(void)
 	release_all();
 }
 
-/* A control character and each plain one at every offset of a string. */
+/* A control character and each plain one at each offset of a string. */
 static void
 test_string_bytes(void)
 {
@@ -1209,7 +1209,7 @@ test_restart(void)
 	release_all();
 }
 
-/* A restart forgets what was found outside of rows, wherever it comes. */
+/* A restart at any position discards the values outside of rows. */
 static void
 test_outside_restart(void)
 {
@@ -1240,7 +1240,7 @@ test_outside_restart(void)
 	release_all();
 }
 
-/* How many bytes a reader needs for "n" groups with values of all lengths. */
+/* How many bytes of memory a reader needs for "n" groups of values. */
 static size_t
 memory_of_groups(int n)
 {
@@ -1281,9 +1281,9 @@ test_outside_memory(void)
 }
 
 /*
- * Rows that are alike but for a few draws, as answers have them.  Read byte by
- * byte, nothing can be learned from one row for the next, so that is what the
- * others are compared with.
+ * Rows that are similar except for a few random changes, as in responses.  In a
+ * reading byte by byte the reader cannot use the layout of the previous row, so
+ * the other readings are compared with that one.
  */
 static void
 append_drawn_value(Text *text, int depth)
@@ -1398,7 +1398,7 @@ test_similar_rows(void)
 	check(same == documents, "similar rows", "as byte by byte", "", "");
 }
 
-/* Reads rows in both ways that a layout can be learned, and in the other. */
+/* Reads rows in both ways of learning a layout, and in the other way. */
 static void
 check_rows(const char *name, const Setup *setup, const Text *text)
 {
@@ -1416,7 +1416,7 @@ check_rows(const char *name, const Setup *setup, const Text *text)
 	free(pieces);
 }
 
-/* Paths as long as those that a column's option may have, and longer ones. */
+/* Paths of the maximum length of a column's option, and longer ones. */
 static void
 test_deep_wants(void)
 {
@@ -1459,7 +1459,7 @@ test_deep_wants(void)
 	}
 }
 
-/* Between wanted values, more bytes than a block of what is learned has. */
+/* More bytes between requested values than a block of the layout has. */
 static void
 test_long_stretches(void)
 {

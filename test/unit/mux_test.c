@@ -1,10 +1,10 @@
 /*
  * mux_test.c
- *		Unit tests of the one descriptor for many sockets; prints TAP.
+ *		Unit tests of the multiplexer of sockets; prints TAP.
  *
- * It needs the server's headers, not the server: what mux.c calls of it is
- * below.  With -DMUX_KQUEUE and a library that has kqueue it tests the other
- * half of mux.c.
+ * It needs the server's headers, not the server: the server functions that
+ * mux.c calls are below.  With -DMUX_KQUEUE and a library that has kqueue it
+ * tests the other half of mux.c.
  */
 #include "postgres.h"
 
@@ -17,13 +17,13 @@
 #include "http/mux.h"
 #include "storage/fd.h"
 
-/* Those of the server are not linked. */
+/* The server's versions are not linked. */
 #undef printf
 #undef sprintf
 
 static int	checks = 0;
 static int	failures = 0;
-static int	budget = 100;		/* descriptors that the server would allow */
+static int	budget = 100;		/* descriptors that the server allows */
 
 bool
 AcquireExternalFD(void)
@@ -51,7 +51,7 @@ check(bool good, const char *name)
 	printf("%sok %d - %s\n", good ? "" : "not ", checks, name);
 }
 
-/* Whether something happens within this time, as a backend would learn it. */
+/* Whether the multiplexer wakes a backend within this time. */
 static bool
 wakes(Mux *mux, int milliseconds)
 {
@@ -60,7 +60,7 @@ wakes(Mux *mux, int milliseconds)
 	return poll(&descriptor, 1, milliseconds) == 1;
 }
 
-/* What mux_collect() says: "t", "r1", "w2", "rw1", in the order of sockets. */
+/* The result of mux_collect(): "t", "r1", "w2", "rw1", in the order of sockets. */
 static const char *
 collect(Mux *mux, const int *sockets, int nsockets)
 {
@@ -104,7 +104,7 @@ check_collect(Mux *mux, const int *sockets, const char *expected,
 		printf("#      got: %s\n# expected: %s\n", got, expected);
 }
 
-/* A timer may need a descriptor of its own, once it is set. */
+/* A timer may need its own descriptor when it is set. */
 static void
 test_timer_budget(void)
 {
@@ -129,7 +129,7 @@ test_timer_budget(void)
 #ifndef MUX_KQUEUE
 	budget--;
 #endif
-	check(budget == 2, "... and all are released");
+	check(budget == 2, "... all descriptors are released");
 	budget = before;
 }
 
@@ -143,32 +143,32 @@ test_budget(void)
 	errno = 0;
 	check(!mux_create(&mux) && errno == EMFILE, "no descriptors left");
 	mux_close(&mux);
-	check(budget == 0, "... and none given back");
+	check(budget == 0, "... none is released");
 	budget = before;
-	check(mux_create(&mux), "created");
-	check(budget < before, "... out of the budget");
+	check(mux_create(&mux), "create");
+	check(budget < before, "... acquires descriptors");
 	mux_close(&mux);
-	check(budget == before, "closed, and given back");
+	check(budget == before, "close releases them");
 	mux_close(&mux);
-	check(budget == before, "... once");
+	check(budget == before, "... only once");
 	test_timer_budget();
 }
 
 static void
 test_timer(Mux *mux, const int *sockets)
 {
-	check(!wakes(mux, 0), "nothing set: nothing happens");
-	check(mux_set_timer(mux, 0) && wakes(mux, 5000), "at once");
-	check_collect(mux, sockets, "t", "... as a timer");
-	check_collect(mux, sockets, "", "... once");
-	check(!wakes(mux, 0), "... and no more");
-	check(mux_set_timer(mux, 50) && !wakes(mux, 0), "later");
-	check(wakes(mux, 5000), "... it runs out");
-	check(mux_set_timer(mux, 60000), "set anew, it forgets that");
-	check_collect(mux, sockets, "", "... quite");
-	check(!wakes(mux, 0), "... and is silent");
+	check(!wakes(mux, 0), "without a timer it does not wake");
+	check(mux_set_timer(mux, 0) && wakes(mux, 5000), "a timer of 0 ms");
+	check_collect(mux, sockets, "t", "... is collected");
+	check_collect(mux, sockets, "", "... only once");
+	check(!wakes(mux, 0), "... and does not wake again");
+	check(mux_set_timer(mux, 50) && !wakes(mux, 0), "a timer of 50 ms");
+	check(wakes(mux, 5000), "... expires");
+	check(mux_set_timer(mux, 60000), "an expired timer is set again");
+	check_collect(mux, sockets, "", "... nothing is collected");
+	check(!wakes(mux, 0), "... and it does not wake");
 	check(mux_set_timer(mux, 10) && mux_set_timer(mux, -1) && !wakes(mux, 50),
-		  "taken back");
+		  "a timer is cancelled");
 	check(mux_set_timer(mux, -1), "... twice");
 }
 
@@ -177,28 +177,28 @@ test_sockets(Mux *mux, const int *sockets, int peer)
 {
 	char		byte = 'x';
 
-	check(mux_watch(mux, sockets[0], true, false), "watched for reading");
+	check(mux_watch(mux, sockets[0], true, false), "watch for reading");
 	check(!wakes(mux, 0), "... nothing to read");
-	check(write(peer, &byte, 1) == 1 && wakes(mux, 5000), "... something");
-	check_collect(mux, sockets, "r0", "... from that socket");
-	check_collect(mux, sockets, "r0", "... as long as it is there");
-	check(mux_watch(mux, sockets[0], true, true), "for both");
-	check_collect(mux, sockets, "rw0", "... it is ready for both");
-	check(mux_watch(mux, sockets[0], false, true), "for writing");
-	check_collect(mux, sockets, "w0", "... only");
-	check(mux_watch(mux, sockets[1], false, true), "and another");
-	check_collect(mux, sockets, "w0w1", "... both of them");
+	check(write(peer, &byte, 1) == 1 && wakes(mux, 5000), "... a byte to read");
+	check_collect(mux, sockets, "r0", "... the socket is readable");
+	check_collect(mux, sockets, "r0", "... until the byte is read");
+	check(mux_watch(mux, sockets[0], true, true), "watch for both");
+	check_collect(mux, sockets, "rw0", "... the socket is ready for both");
+	check(mux_watch(mux, sockets[0], false, true), "watch for writing");
+	check_collect(mux, sockets, "w0", "... the socket is writable");
+	check(mux_watch(mux, sockets[1], false, true), "watch a second socket");
+	check_collect(mux, sockets, "w0w1", "... both are writable");
 	check(mux_set_timer(mux, 0) && wakes(mux, 5000) &&
-		  usleep(20000) == 0, "and the timer");
-	check_collect(mux, sockets, "tw0w1", "... all of them");
-	check(mux_watch(mux, sockets[0], false, false), "forgotten");
+		  usleep(20000) == 0, "sockets and a timer");
+	check_collect(mux, sockets, "tw0w1", "... all are collected");
+	check(mux_watch(mux, sockets[0], false, false), "stop watching a socket");
 	check(mux_watch(mux, sockets[0], false, false), "... twice");
-	check_collect(mux, sockets, "w1", "... the other is not");
+	check_collect(mux, sockets, "w1", "... the other one is watched");
 	check(mux_watch(mux, sockets[1], false, false) && !wakes(mux, 0),
-		  "nothing is watched");
+		  "stop watching the last socket");
 }
 
-/* A number that closing gave back belongs to another socket then. */
+/* The descriptor of a closed socket is reused by another one. */
 static void
 test_hang_up(Mux *mux)
 {
@@ -210,14 +210,16 @@ test_hang_up(Mux *mux)
 	check(mux_watch(mux, first[0], true, false), "a peer");
 	close(first[1]);
 	check(wakes(mux, 5000), "... hangs up");
-	check(strchr(collect(mux, first, 1), 'r') != NULL, "... which can be read");
+	check(strchr(collect(mux, first, 1), 'r') != NULL,
+		  "... the socket is readable");
 	close(first[0]);
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, second) != 0)
 		exit(2);
 	check(second[0] == first[0] || second[1] == first[0],
-		  "its number comes again");
+		  "another socket has its descriptor");
 	check(mux_watch(mux, first[0], false, true), "... and is watched");
-	check(strcmp(collect(mux, first, 1), "w0") == 0, "... as a new one");
+	check(strcmp(collect(mux, first, 1), "w0") == 0,
+		  "... without events of the old one");
 	close(second[0]);
 	close(second[1]);
 }
@@ -242,7 +244,7 @@ main(void)
 	test_sockets(&mux, sockets, one[1]);
 	test_hang_up(&mux);
 	mux_close(&mux);
-	check(budget == 100, "all given back");
+	check(budget == 100, "all descriptors are released");
 	printf("1..%d\n", checks);
 	return failures == 0 ? 0 : 1;
 }

@@ -1,0 +1,410 @@
+# A cancel, a timeout or a shutdown takes effect within 50 ms, whatever the query
+# is waiting for or reading.  The time is measured in the server, from
+# pg_cancel_backend() until the session is no longer active.  The median has to
+# be within the limit; a single try may be late on a busy machine.
+#
+# HIBOB_TEST_TRIES is the number of tries for each phase; a larger number gives
+# meaningful percentiles.  HIBOB_TEST_REPORTS names a directory for the report,
+# HIBOB_TEST_PHASE is a regular expression that selects phases.
+
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use HibobTest qw(:DEFAULT states preload_resolver deaf_port silent_port serve
+  report);
+use HibobSession;
+use IO::Socket::INET;
+use List::Util qw(max);
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+my $TRIES = $ENV{HIBOB_TEST_TRIES} // 3;
+my $PROMISE = 50 * $SLOWNESS;
+my $LATEST = 500 * $SLOWNESS;
+my $PEOPLE = 500;
+
+# ------------------------------------------------------------------------
+# A server that sends faster than any reader reads, without end
+# ------------------------------------------------------------------------
+
+sub read_request
+{
+	my ($client) = @_;
+	my ($path, $length, $body);
+
+	while (defined(my $line = <$client>))
+	{
+		$path = $1 if $line =~ m{^\w+ (\S+) HTTP};
+		$length = $1 if $line =~ /^Content-Length: (\d+)/i;
+		last if $line =~ /^\r?\n$/;
+	}
+	read $client, $body, $length if $length;
+	return $path;
+}
+
+# Sends the same block of bytes until the reader disconnects.
+sub pour
+{
+	my ($client, $type, $begin, $block) = @_;
+	my $many = $block x (1 + int((1 << 18) / length $block));
+
+	print { $client } "HTTP/1.1 200 OK\r\nContent-Type: $type\r\n"
+	  . "Transfer-Encoding: chunked\r\n\r\n"
+	  . sprintf("%x\r\n%s\r\n", length $begin, $begin) or return;
+	my $chunk = sprintf("%x\r\n%s\r\n", length $many, $many);
+	1 while print { $client } $chunk;
+	return;
+}
+
+# Sends page after page, each with a different cursor.
+sub pour_pages
+{
+	my ($client) = @_;
+	my $rows = join ',', map { qq({"employeeId":"$_","values":[{"id":$_}]}) } 1 .. 200;
+
+	for (my $n = 1;; $n++)
+	{
+		my $body = qq({"results":[$rows],"response_metadata":{"next_cursor":"c$n"}});
+
+		print { $client } "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+		  . 'Content-Length: ' . length($body) . "\r\n\r\n$body" or return;
+		defined read_request($client) or return;
+	}
+}
+
+sub answer_fast
+{
+	my ($client) = @_;
+	my $path = read_request($client) // return;
+	my $value = qq({"id":"1","root":{"id":"1","email":"a\@b"},"work":{"title":"x"}},);
+
+	$client->autoflush(1);
+	return pour_pages($client) if $path =~ /bulk/;
+	return pour($client, 'text/csv', "ID,Name\r\n", "1,somebody\r\n")
+	  if $path =~ /reports/;
+	return pour($client, 'application/json', '{"employees":[', $value);
+}
+
+# A separate process serves each reader.
+sub fast_server
+{
+	my $listener = IO::Socket::INET->new(LocalAddr => '127.0.0.1',
+		Proto => 'tcp', Listen => 100) or die "listen: $!";
+
+	serve($listener, \&answer_fast) for 1 .. 8;
+	return 'http://127.0.0.1:' . $listener->sockport;
+}
+
+# ------------------------------------------------------------------------
+# Servers
+# ------------------------------------------------------------------------
+
+my @sockets;
+my $dir = PostgreSQL::Test::Utils::tempdir;
+my $sim = start_simulator(employees => $PEOPLE);
+my $library = preload_resolver($dir);
+my %url = (small => $sim, fast => fast_server(), resolve => 'https://slow.test',
+	deaf => 'http://127.0.0.1:' . deaf_port(\@sockets),
+	silent => 'https://127.0.0.1:' . silent_port(\@sockets));
+
+sub create_cluster
+{
+	my ($name) = @_;
+	my $node;
+	{
+		local $ENV{LD_PRELOAD} = $library;
+		$node = new_cluster($name, "jit = off\n");
+	}
+	foreach my $server (sort keys %url)
+	{
+		add_server($node, $server, $url{$server}, q{connect_timeout '30s',
+			read_timeout '30s', max_rate_limit_wait '10min', max_retries '10',
+			fdw_startup_cost '1', fdw_tuple_cost '10'});
+		query($node, qq{
+			CREATE FOREIGN TABLE $server.work (employee_id text, id bigint)
+				SERVER $server OPTIONS (resource 'work_history');
+			CREATE FOREIGN TABLE $server.training (employee_id text, id bigint)
+				SERVER $server OPTIONS (resource 'training');
+			CREATE FOREIGN TABLE $server.report (id text OPTIONS (field 'ID'))
+				SERVER $server OPTIONS (resource 'report', report_id '71001');
+			CREATE FOREIGN TABLE $server.later (id text OPTIONS (field 'ID'))
+				SERVER $server OPTIONS (resource 'report', report_id '71001',
+					report_async 'true');
+		});
+	}
+	query($node, q{
+		CREATE TABLE few AS SELECT (3332883884017713238 + 37 * n)::text AS id
+		  FROM generate_series(1, 12) AS n;
+		ANALYZE few;
+		CREATE MATERIALIZED VIEW roster AS SELECT id, email FROM small.people;
+		CREATE UNIQUE INDEX ON roster (id);
+		CREATE FUNCTION await_wait(victim int) RETURNS bool LANGUAGE plpgsql AS $$
+		BEGIN
+			FOR i IN 1 .. 2000 LOOP
+				PERFORM pg_stat_clear_snapshot();
+				IF EXISTS (SELECT FROM pg_stat_activity WHERE pid = victim
+						AND state = 'active' AND wait_event_type = 'Extension'
+						OR pid = victim AND wait_event = 'AppendReady') THEN
+					RETURN true;
+				END IF;
+				PERFORM pg_sleep(0.002);
+			END LOOP;
+			RETURN false;
+		END $$;
+		CREATE FUNCTION milliseconds_to_end(victim int, how text) RETURNS float
+		LANGUAGE plpgsql AS $$
+		DECLARE
+			started timestamptz := clock_timestamp();
+		BEGIN
+			IF how = 'cancel' THEN
+				PERFORM pg_cancel_backend(victim);
+			ELSE
+				PERFORM pg_terminate_backend(victim);
+			END IF;
+			FOR i IN 1 .. 10000 LOOP
+				PERFORM pg_stat_clear_snapshot();
+				IF NOT EXISTS (SELECT FROM pg_stat_activity
+							   WHERE pid = victim AND state = 'active') THEN
+					RETURN extract(epoch FROM clock_timestamp() - started) * 1000;
+				END IF;
+				PERFORM pg_sleep(0.0005);
+			END LOOP;
+			RETURN 'infinity';
+		END $$;
+	});
+	return $node;
+}
+
+my $node = create_cluster('cancel');
+
+# ------------------------------------------------------------------------
+# The phases
+# ------------------------------------------------------------------------
+
+# Each phase has a name, a query, and a fault or settings of the simulator.  In a
+# "fast" phase the session never waits.
+my @phases;
+
+sub phase
+{
+	my ($name, $sql, %more) = @_;
+	push @phases, { name => $name, sql => $sql, %more };
+	return;
+}
+
+my $COUNT = 'SELECT count(email) FROM %s.people;';
+my %STALL = (stall => { seconds => 60 });
+my %AMID = (stall => { seconds => 60, after => 20000 });
+
+phase('resolving', sprintf($COUNT, 'resolve'));
+phase('connecting', sprintf($COUNT, 'deaf'));
+phase('TLS handshake', sprintf($COUNT, 'silent'));
+phase('before the headers', sprintf($COUNT, 'small'), fault => {%STALL});
+phase('in the headers', sprintf($COUNT, 'small'),
+	fault => { head => { after => 30, then => 'stall' } });
+phase('in the body', sprintf($COUNT, 'small'), fault => {%AMID});
+phase('dripping body', sprintf($COUNT, 'small'),
+	fault => { drip => { bytes => 10, ms => 5 } });
+phase('before the last chunk', sprintf($COUNT, 'small'), fault =>
+	  { framing => 'chunked', stall => { seconds => 60, after => 1 << 30 } });
+phase('between pages', 'SELECT count(*) FROM small.work;', fault => { skip => 1, %STALL });
+phase('parameterized scan', 'SET enable_hashjoin = off; SET enable_mergejoin = off;
+	SELECT count(email) FROM few JOIN small.people USING (id);',
+	fault => { skip => 1, %STALL });
+phase('parallel requests', 'SELECT count(*) FROM small.training WHERE employee_id = ANY
+	((SELECT array_agg(id) FROM few)::text[]);', fault => { skip => 5, %STALL });
+phase('Append', join(' UNION ALL ', ('(SELECT id, email FROM small.people)') x 3) . ';',
+	fault => {%AMID});
+phase('asynchronous report', 'SELECT count(*) FROM small.later;',
+	config => { report_polls => 100000 });
+phase('back-off', sprintf($COUNT, 'small'), fault => { status => 503, body => '' });
+phase('an error whose body stalls', sprintf($COUNT, 'small'),
+	fault => { status => 503, body => 'x' x 9000, stall => { seconds => 60, after => 10 } });
+phase('rate limit', sprintf($COUNT, 'small'), fault => { rate_limited => { reset_in => 60 } });
+phase('refresh', 'REFRESH MATERIALIZED VIEW CONCURRENTLY roster;', fault => {%AMID});
+phase('a cursor', 'BEGIN; DECLARE c CURSOR FOR SELECT id FROM small.people;
+	FETCH ALL FROM c; ROLLBACK;', fault => {%AMID});
+phase('ANALYZE', 'ANALYZE small.people;', fault => {%AMID});
+phase('IMPORT', 'BEGIN; CREATE SCHEMA other;
+	IMPORT FOREIGN SCHEMA hibob FROM SERVER small INTO other; ROLLBACK;', fault => {%STALL});
+phase('status', q{SELECT status FROM hibob_fdw_status('small');}, fault => {%STALL});
+phase('reading fast rows', sprintf($COUNT, 'fast'), fast => 1);
+phase('reading fast pages', 'SELECT count(*) FROM fast.work;', fast => 1);
+phase('reading a fast report', 'SELECT count(id) FROM fast.report;', fast => 1);
+phase('sorting fast rows', 'SELECT id FROM fast.people ORDER BY random() LIMIT 3;',
+	fast => 1);
+
+my %WORDS = (cancel => qr/canceling statement due to user request/,
+	terminate => qr/terminating connection due to administrator command/);
+my $observer = HibobSession->new($node);
+my $victim = HibobSession->new($node);
+
+# Starts the query of a phase.  Returns whether the session reached the phase.
+sub begin
+{
+	my ($phase, $session) = @_;
+
+	# The session forgets what it knows of the rate limit.
+	query($node, q{ALTER SERVER small OPTIONS (SET max_retries '10')})
+	  if $phase->{fault}{rate_limited};
+	tell($sim, 'reset');
+	tell($sim, 'config', $phase->{config}) if $phase->{config};
+	tell($sim, 'fault', { endpoint => '*', times => undef, %{ $phase->{fault} } })
+	  if $phase->{fault};
+	$session->send($phase->{sql});
+	if ($phase->{fast})
+	{
+		sleep 0.05 + rand 0.1;
+		return 1;
+	}
+	my $pid = $session->backend;
+	my ($waits) = $observer->run("SELECT await_wait($pid);");
+	sleep rand 0.06;
+	return $waits eq 't';
+}
+
+# One try: how long it took, and what went wrong.
+sub end_query
+{
+	my ($phase, $session, $how) = @_;
+	my $pid = $session->backend;
+	my $there = begin($phase, $session);
+	my ($took) = $observer->run("SELECT milliseconds_to_end($pid, '$how');");
+	my ($out, $err, $trouble) = $session->receive(30);
+
+	return ($took, 'it did not wait') unless $there;
+	return ($took, "session $trouble")
+	  if defined $trouble && !($trouble eq 'gone' && $how eq 'terminate');
+	return ($took, $err =~ $WORDS{$how} ? undef : "unexpected: $out $err");
+}
+
+sub percentile
+{
+	my ($p, @sorted) = @_;
+	my $index = int($p * @sorted / 100 + 0.999999) - 1;
+	return $sorted[ $index < 0 ? 0 : $index ];
+}
+
+my @table;
+
+sub check_phase
+{
+	my ($phase, $how) = @_;
+	my $name = "$phase->{name}, $how";
+	my (@times, @wrong);
+
+	foreach my $try (1 .. ($how eq 'cancel' ? $TRIES : 1))
+	{
+		my $session = $how eq 'cancel' ? $victim : HibobSession->new($node);
+		my ($took, $wrong) = end_query($phase, $session, $how);
+
+		push @times, $took;
+		push @wrong, $wrong if defined $wrong;
+	}
+	@times = sort { $a <=> $b } @times;
+	is_deeply(\@wrong, [], "$name: the right error");
+	cmp_ok(percentile(50, @times), '<=', $how eq 'cancel' ? $PROMISE : $LATEST,
+		"$name: the median is within the limit");
+	cmp_ok($times[-1], '<=', $LATEST, "$name: never later than $LATEST ms");
+	push @table, { phase => $name, tries => scalar @times, map {
+			$_->[0] => sprintf '%.1f', percentile($_->[1], @times)
+	} [ median => 50 ], [ 'p99' => 99 ], [ latest => 100 ] };
+	return;
+}
+
+my $only = $ENV{HIBOB_TEST_PHASE} // '.';
+foreach my $phase (grep { $_->{name} =~ /$only/ } @phases)
+{
+	check_phase($phase, 'cancel');
+	tell($sim, 'reset');
+	query($node, q{ALTER SERVER small OPTIONS (SET max_retries '10')});
+	my ($out, $err, $trouble) = $victim->run(sprintf($COUNT, 'small'));
+	is($out . $err, '496', "$phase->{name}: the session continues");
+
+	# The same with statement_timeout.
+	my $sql = $phase->{sql};
+	tell($sim, 'config', $phase->{config}) if $phase->{config};
+	tell($sim, 'fault', { endpoint => '*', times => undef, %{ $phase->{fault} } })
+	  if $phase->{fault};
+	my $started = time;
+	$victim->send("SET statement_timeout = '150ms';\n$sql\nROLLBACK;\n"
+		  . 'RESET statement_timeout;');
+	($out, $err, $trouble) = $victim->receive(30);
+	my $took = time - $started;
+	is_deeply([ (states($err))[0] ], ['57014'], "$phase->{name}: statement_timeout")
+	  or diag "$out $err";
+	cmp_ok($took, '<', 0.15 + $LATEST / 1000, '... in time');
+}
+tell($sim, 'reset');
+check_phase($_, 'terminate')
+  foreach grep { $_->{name} =~ /$only/ && $_->{name} !~ /^(?:ANALYZE|IMPORT|refresh)/ }
+  @phases;
+report('cancel', [qw(phase tries median p99 latest)], @table);
+
+# ------------------------------------------------------------------------
+# Shutdown: no backend waits for HiBob, and none survives the postmaster
+# ------------------------------------------------------------------------
+
+# Sessions of a cluster, each in a different phase.
+my @OF_SHUTDOWN = grep { $_->{name} =~ /^(?:resolving|connecting|TLS|reading)/ }
+  @phases;
+push @OF_SHUTDOWN, { name => 'in the body', sql => sprintf($COUNT, 'small') },
+  { name => 'Append', sql => join(' UNION ALL ', ('(SELECT id FROM small.people)') x 2) . ';' };
+
+sub busy_sessions
+{
+	my ($of) = @_;
+	my @sessions;
+
+	tell($sim, 'reset');
+	tell($sim, 'fault', { endpoint => '*', times => undef, %AMID });
+	foreach my $phase (@OF_SHUTDOWN)
+	{
+		my $session = HibobSession->new($of);
+
+		$session->send($phase->{sql});
+		push @sessions, [ $phase->{name}, $session ];
+	}
+	sleep 0.5;
+	return @sessions;
+}
+
+# The sessions whose backends still exist after some seconds.
+sub left_of
+{
+	my ($seconds, @sessions) = @_;
+	my $end = time + $seconds;
+	my @left = @sessions;
+
+	while (@left && time < $end)
+	{
+		@left = grep { kill 0, $_->[1]->backend } @left;
+		sleep 0.02;
+	}
+	return map { $_->[0] } @left;
+}
+
+$_->finish foreach $observer, $victim;
+my @sessions = busy_sessions($node);
+is(scalar(left_of(0.1, @sessions)), scalar @OF_SHUTDOWN, 'active sessions');
+my $started = time;
+$node->stop('fast');
+my $took = time - $started;
+note sprintf 'pg_ctl stop -m fast: %.2f s', $took;
+cmp_ok($took, '<', 5 * $SLOWNESS, 'fast shutdown');
+$_->[1]->finish foreach @sessions;
+
+$node->start;
+@sessions = busy_sessions($node);
+is(scalar(left_of(0.1, @sessions)), scalar @OF_SHUTDOWN,
+	'active sessions after a restart');
+$started = time;
+$node->kill9;
+is_deeply([ left_of(5, @sessions) ], [], 'no backend survives the postmaster');
+$took = time - $started;
+note sprintf 'all backends ended %.2f s after kill -9 of the postmaster', $took;
+$_->[1]->finish foreach @sessions;
+
+done_testing();

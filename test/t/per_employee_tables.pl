@@ -1,0 +1,230 @@
+# Tables that need a request for each employee: training, bank_accounts,
+# documents, custom_table.  Rows, parallel requests, the rate limit, an error of
+# one request, cancel.
+
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use ExpectedRows;
+use HibobTest qw(:DEFAULT reset_simulator session states outcome cancel_after
+  differences employee_id quoted_ids);
+use JSON::PP;
+use List::Util qw(max uniq);
+use Test::More;
+use Time::HiRes qw(time);
+
+my $PEOPLE = 120;
+my $sim = start_simulator(employees => $PEOPLE);
+my $node = new_cluster('per_employee_tables', "jit = off\n");
+
+add_server($node, 'bob', $sim, q{max_retries '0', read_timeout '20s'});
+prepare_expected($node);
+expect_bulk_table($node, $sim, 'work_history');
+
+my $HISTORY = query($node, 'SELECT count(*) FROM expected.work_history');
+my @three = quoted_ids(3, 5, 40);
+my $three = join ',', @three;
+
+reset_simulator($sim);
+my @everybody = map { employee_id($_) } 1 .. $PEOPLE;
+foreach my $table (employee_tables())
+{
+	expect_employee_table($node, $sim, $table, @everybody);
+	requests($sim);
+	# An empty array and no array are different values.
+	is(differences($node, "SELECT * FROM bob.$table",
+			"SELECT * FROM expected.$table"), '', "$table: all rows");
+	my @seen = requests($sim);
+	is(scalar @seen, $PEOPLE + 1,
+		'... one request per employee, and one for the ids');
+	is($seen[0]{endpoint}, '/people/search', '... which is the first');
+	is_deeply([ sort map { (split m{/}, $_->{path})[
+			$table eq 'custom_table' ? 4 : $table eq 'documents' ? 4 : 3] }
+			@seen[ 1 .. $#seen ] ], [ sort @everybody ],
+		'... each employee once');
+	like(query($node, "EXPLAIN (ANALYZE) SELECT count(*) FROM bob.$table"),
+		qr/HiBob Requests: ${\ ($PEOPLE + 1)}\b/,
+		'... EXPLAIN shows the number of requests');
+
+	# Conditions on employee_id, also with an unknown employee.
+	requests($sim);
+	my $known = "employee_id IN ($three)";
+	is(query($node, "SELECT count(*) FROM bob.$table WHERE $known"),
+		query($node, "SELECT count(*) FROM expected.$table WHERE $known"),
+		"$table: three employees");
+	is_deeply([ sort map { (m{/(\d{19})\b})[0] } map { $_->{path} }
+			requests($sim) ], [ map { s/'//gr } @three ],
+		'... three requests');
+	is(query($node, "SELECT count(*) FROM bob.$table
+			WHERE employee_id IN ($three[0], '17', 'nobody')"),
+		query($node, "SELECT count(*) FROM expected.$table
+			WHERE employee_id = $three[0]"), '... unknown employees have no rows');
+	is_deeply([ grep { $_->{path} eq '/v1/people/search' } requests($sim) ], [],
+		'... no search for people');
+	foreach my $value ('..', '.', '', 'search?x=', "\x{e9}/..")
+	{
+		my ($prefix) = ('/v1' . employee_path($table, '')) =~ m{^(/.*/)};
+		my ($out, $err) = session($node,
+			"SELECT count(*) FROM bob.$table WHERE employee_id = '$value'");
+
+		unlike($err, qr/HV00N|08006|XX000/, "... '$value': no unexpected error");
+		is_deeply([ grep { !m{^/v1/(?:docs/people/|people/.*/)} }
+				map { $_->{path} } requests($sim) ], [],
+			'... and no other path');
+	}
+}
+
+# For a custom table, status 404 means that either the table or the employee is
+# unknown.  If all requests get it, one more request asks for the table.
+sub check_custom_table
+{
+	my ($name, $sql, $out, $state, @expected) = @_;
+
+	requests($sim);
+	my ($got, $err) = session($node, $sql);
+	is($got, $out, "$name: the rows");
+	is_deeply([ states($err) ], [ $state || () ], '... and errors');
+	like($err, qr/no custom table "root__table_9".*HINT:.*table_id/s,
+		'... the message')
+	  if $state;
+	is_deeply([ sort map { ($_->{endpoint} =~ m{([^/]*)$})[0] . " $_->{status}" }
+			requests($sim) ], \@expected, '... the requests');
+	return;
+}
+query($node, q{CREATE FOREIGN TABLE bob.no_table (employee_id text, id bigint)
+	SERVER bob OPTIONS (resource 'custom_table', table_id 'root__table_9');
+	CREATE TABLE gone AS SELECT n::text AS id FROM generate_series(17, 18) AS n;
+	ANALYZE gone});
+check_custom_table('unknown employees', q{SELECT count(*) FROM bob.custom_table
+	WHERE employee_id IN ('17', '18')}, '0', '', 'metadata 200',
+	('{table_id} 404') x 2);
+check_custom_table('a join with unknown employees', q{SET enable_hashjoin = off;
+	SET enable_mergejoin = off; SELECT g.id, t.id FROM gone AS g
+	LEFT JOIN bob.custom_table AS t ON employee_id = g.id ORDER BY 1},
+	"17|\n18|", '', 'metadata 200', ('{table_id} 404') x 2);
+check_custom_table('an unknown table', q{SELECT count(*) FROM bob.no_table
+	WHERE employee_id IN ('17', '18')}, '', 'HV00R', 'metadata 200',
+	('{table_id} 404') x 2);
+check_custom_table('an unknown table, known employees',
+	"SELECT count(*) FROM bob.no_table WHERE employee_id = $three[0]", '',
+	'HV00R', 'metadata 200', '{table_id} 404');
+check_custom_table('a join with an unknown table', q{SET enable_hashjoin = off;
+	SET enable_mergejoin = off; SELECT g.id, t.id FROM gone AS g
+	LEFT JOIN bob.no_table AS t ON employee_id = g.id}, '', 'HV00R',
+	'metadata 200', '{table_id} 404');
+
+# Parallel requests.
+my $forty = 'employee_id = ANY ((SELECT array_agg(id) FROM ids
+	WHERE n <= 40)::text[])';
+my $TRAINING = '/people/{id}/training';
+my $expected_forty =
+  query($node, "SELECT count(*) FROM expected.training WHERE $forty");
+reset_simulator($sim);
+tell($sim, 'fault', { endpoint => $TRAINING, times => undef,
+		stall => { seconds => 0.3 } });
+my $started = time;
+is(query($node, "SELECT count(*) FROM bob.training WHERE $forty"),
+	$expected_forty, 'forty employees with requests of 0.3 s');
+cmp_ok(time - $started, '<', 6, '... in less than half of the total');
+my @requests = requests($sim);
+my @begun = sort { $a <=> $b } map { $_->{time} } @requests;
+my $overlap = grep { $begun[$_] - $begun[ $_ - 1 ] < 0.25 } 1 .. $#begun;
+cmp_ok($overlap, '>', 20, '... the requests overlap');
+my $at_once = max(map { my $t = $_;
+		scalar grep { $_ <= $t && $_ > $t - 0.3 } @begun } @begun);
+cmp_ok($at_once, '<=', 4, '... at most four at the same time');
+is(scalar(uniq map { $_->{connection} } @requests), 4,
+	'... over four connections');
+
+# The rate limit.
+reset_simulator($sim, rate_limits => { $TRAINING => 10 }, rate_window => 1);
+my $plan = query($node,
+	"EXPLAIN (ANALYZE) SELECT count(*) FROM bob.training WHERE $forty");
+is_deeply([ uniq map { $_->{status} } requests($sim) ], [200],
+	'a rate limit of ten requests a second: no request is refused');
+like($plan, qr/HiBob Rate Limit Wait: \d+ ms/, '... EXPLAIN shows the wait');
+reset_simulator($sim, rate_limits => { $TRAINING => 10 }, rate_window => 1);
+is(query($node, "SELECT count(*) FROM bob.training WHERE $forty"),
+	$expected_forty, '... all rows');
+query($node, q{ALTER SERVER bob OPTIONS (ADD max_rate_limit_wait '0')});
+reset_simulator($sim, rate_limits => { $TRAINING => 10 }, rate_window => 60);
+my ($out2, $err2) = session($node,
+	"SELECT count(*) FROM bob.training WHERE $forty;
+	 SELECT count(*) FROM bob.work_history;");
+is_deeply([ states($err2) ], ['53400'], 'max_rate_limit_wait 0: an error');
+is($out2, $HISTORY, '... other endpoints are not affected');
+is_deeply([ grep { $_->{status} == 429 } requests($sim) ], [],
+	'... no request is refused');
+query($node, q{ALTER SERVER bob OPTIONS (DROP max_rate_limit_wait)});
+
+# An error of one of the requests.
+my @fault_on = map { '/people/' . employee_id($_) . '/training' } 0 .. 20;
+my $ten = 'employee_id = ANY ((SELECT array_agg(id) FROM ids
+	WHERE n <= 10)::text[])';
+my $expected_ten =
+  query($node, "SELECT count(*) FROM expected.training WHERE $ten");
+foreach my $case (
+	[ '403', { endpoint => $fault_on[5], status => 403, body => '' }, '42501' ],
+	[ 'reset', { endpoint => $fault_on[7], reset => 'before_headers',
+			times => 2 }, '08006' ],
+	[ '500', { endpoint => $fault_on[1], status => 500, body => '' }, 'HV000' ],
+	[ 'a web page', { endpoint => $fault_on[10], html => JSON::PP::true },
+		'HV000' ],
+	[ 'a web page with 404', { endpoint => $fault_on[3], status => 404,
+			html => JSON::PP::true }, 'HV00R' ],
+	[ '401', { endpoint => $fault_on[4], status => 401, body => '' }, '28000' ],
+	[ 'no JSON', { endpoint => $fault_on[2], body => 'oops' }, 'HV000' ],
+	[ 'too few bytes', { endpoint => $fault_on[1], truncate => { after => 9 } },
+		'08006' ])
+{
+	my ($name, $fault, $state) = @$case;
+
+	reset_simulator($sim);
+	tell($sim, 'fault', $fault);
+	my $sql = "SELECT count(*) FROM bob.training WHERE $ten";
+	my ($out, $err) = session($node, "$sql;
+		\\! HIBOB_SIM_URL=$sim test/simulator/tell reset >/dev/null
+		ALTER SERVER bob OPTIONS (SET max_retries '0'); $sql;");
+	is_deeply([ states($err) ], [$state], "one request of ten, $name: an error");
+	is($out, $expected_ten, '... the session continues');
+}
+reset_simulator($sim);
+tell($sim, 'fault', { endpoint => $fault_on[9], status => 404, body => '' });
+is(outcome($node, 'SELECT count(*) FROM bob.training'), query($node,
+		'SELECT count(*) FROM expected.training WHERE employee_id <> '
+		  . q{'} . employee_id(9) . q{'}),
+	'an employee who disappears after the search is left out');
+# A cancel while four requests are active.
+my @took;
+foreach my $try (1 .. 5)
+{
+	reset_simulator($sim);
+	# Some responses come, then four requests stall.
+	tell($sim, 'fault', { endpoint => $TRAINING, skip => 15, times => undef,
+			stall => { seconds => 30 } });
+	my ($took, $out, $err) = cancel_after($node, 0.3 + 0.01 * $try,
+		"SELECT count(*) FROM bob.training WHERE $forty", "SELECT 'continues'");
+	push @took, $took;
+	is(scalar(grep { !defined $_->{status} } requests($sim)), 4,
+		'four requests are active');
+	like($err, qr/canceling statement due to user request/, '... and cancelled');
+	is($out, "continues\n", '... the session continues');
+}
+@took = sort { $a <=> $b } @took;
+note "cancelled in @took ms";
+cmp_ok($took[2], '<=', 50 * $SLOWNESS, 'cancelled within 50 ms');
+cmp_ok($took[4], '<=', 500 * $SLOWNESS, '... never later than 500 ms');
+reset_simulator($sim);
+tell($sim, 'fault', { endpoint => $TRAINING, skip => 1, times => undef,
+		stall => { seconds => 30 } });
+$started = time;
+my ($out, $err) = session($node, "SET statement_timeout = '400ms';
+	SELECT count(*) FROM bob.training WHERE $forty;
+	RESET statement_timeout;
+	SELECT count(*) FROM bob.work_history");
+cmp_ok(time - $started, '<', 5 * $SLOWNESS, 'statement_timeout takes effect');
+is_deeply([ states($err) ], ['57014'], '... with its SQLSTATE');
+is($out, $HISTORY, '... the session continues');
+
+done_testing();

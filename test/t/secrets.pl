@@ -1,0 +1,238 @@
+# Secrets: where the token appears and where it does not, and how to set it in a
+# user mapping without writing it to a log.  HibobTest checks after each test that
+# no server log contains the token.
+
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use HibobTest qw(:DEFAULT contains_token);
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $dir = PostgreSQL::Test::Utils::tempdir;
+my $sim = start_simulator();
+my $node = new_cluster('secrets', q{
+shared_preload_libraries = 'pg_stat_statements'
+});
+
+query($node, 'CREATE EXTENSION pg_stat_statements');
+add_server($node, 'bob', $sim, q{max_retries '0', read_timeout '300ms'});
+query($node, 'CREATE TABLE expected AS SELECT * FROM bob.people');
+
+# The output and the errors of psql.
+sub psql
+{
+	my ($sql, $role, %more) = @_;
+	my ($status, $out, $err) = $node->psql('postgres',
+		"\\set VERBOSITY verbose\n$sql", on_error_stop => 0,
+		(defined $role ? (extra_params => [ '-U', $role ]) : ()), %more);
+
+	return "$out\n$err";
+}
+
+# ------------------------------------------------------------------------
+# Output of a session
+# ------------------------------------------------------------------------
+
+my $ALL = 'SELECT * FROM bob.people';
+my %output;
+$output{"EXPLAIN $_"} = psql(
+	"EXPLAIN (VERBOSE, FORMAT $_) $ALL; EXPLAIN (ANALYZE, VERBOSE, FORMAT $_) $ALL")
+  foreach 'text', 'json', 'xml', 'yaml';
+
+my @faults = (
+	{ status => 400, body => '' }, { status => 401, body => '' },
+	{ status => 403, body => '' }, { status => 404, body => '' },
+	{ status => 500, body => '' }, { html => \1 }, { body => 'oops' },
+	{ redirect => 'http://127.0.0.1:1/' }, { rate_limited => { reset_in => 3000 } },
+	{ reset => 'before_headers' }, { reset => 30000 }, { gzip => 'corrupt' },
+	{ stall => { seconds => 5 } });
+foreach my $fault (@faults)
+{
+	my $name = join ' ', map { ref $fault->{$_} ? $_ : "$_ $fault->{$_}" }
+	  sort keys %$fault;
+
+	tell($sim, 'reset');
+	tell($sim, 'fault', { endpoint => '*', times => undef, %$fault });
+	$output{"fault $name"} = psql("$ALL; SELECT * FROM hibob_fdw_status();
+		SELECT * FROM hibob_fdw_get_connections();
+		SELECT * FROM hibob_fdw_statistics;
+		SELECT hibob_fdw_comment_columns('bob'); ANALYZE bob.people;
+		IMPORT FOREIGN SCHEMA hibob FROM SERVER bob INTO public");
+	like($output{"fault $name"}, qr/ERROR: /, "an error: $name");
+}
+tell($sim, 'reset');
+$output{functions} = psql(q{SELECT * FROM hibob_fdw_version();
+	SELECT * FROM hibob_fdw_status(); SELECT count(*) FROM bob.people;
+	SELECT * FROM hibob_fdw_get_connections();
+	SELECT hibob_fdw_comment_columns('bob');
+	SELECT * FROM pg_description;
+	SELECT hibob_fdw_disconnect('bob'); SELECT hibob_fdw_disconnect_all();
+	SELECT * FROM pg_settings; SELECT * FROM pg_cursors;
+	SELECT * FROM hibob_fdw_statistics; SELECT * FROM hibob_fdw_cluster_statistics;
+	SELECT * FROM pg_prepared_statements; SELECT * FROM pg_foreign_server});
+$output{'mistakes in a mapping'} = psql(qq{
+	ALTER USER MAPPING FOR CURRENT_USER SERVER bob OPTIONS (SET token E'x\\n');
+	ALTER USER MAPPING FOR CURRENT_USER SERVER bob OPTIONS (DROP token);
+	DROP SERVER bob; DROP EXTENSION hibob_fdw;});
+like($output{'mistakes in a mapping'}, qr/HV024.*HV00J.*2BP01.*2BP01/s,
+	'errors of ALTER USER MAPPING and DROP');
+
+tell($sim, 'fault', { endpoint => '*', stall => { seconds => 5 } });
+my $waiting = $node->background_psql('postgres', on_error_stop => 0);
+query($node, q{ALTER SERVER bob OPTIONS (SET read_timeout '60s')});
+$waiting->query_until(qr/begun/, "\\echo begun\n$ALL;\n");
+$node->poll_query_until('postgres', q{SELECT EXISTS (SELECT FROM pg_stat_activity
+	WHERE query LIKE '%bob.people%' AND wait_event_type = 'Extension'
+	  AND pid <> pg_backend_pid())}) or die 'the query does not wait';
+$output{pg_stat_activity} = psql('SELECT * FROM pg_stat_activity;
+	SELECT pg_log_backend_memory_contexts(pid) FROM pg_stat_activity
+	 WHERE query LIKE $$%bob.people%$$ AND pid <> pg_backend_pid()');
+like($output{pg_stat_activity}, qr/SELECT \* FROM bob\.people/,
+	'pg_stat_activity shows the waiting query');
+tell($sim, 'reset');
+$waiting->quit;
+query($node, q{ALTER SERVER bob OPTIONS (SET read_timeout '300ms')});
+
+is(join(', ', grep { contains_token($output{$_}) } sort keys %output), '',
+	'no output of a session contains the token');
+ok(contains_token("x $TOKEN y") && contains_token('Basic U0VSVklDRS01NzcyOnMzY3JldC1jYW5hcnktdG9rZW4='),
+	'... the check finds it, also as in a header');
+# The log at debug5 contains no value of an employee and no token.  These values
+# were read before.
+my $log = slurp_file($node->logfile);
+cmp_ok(length $log, '>', 30000, 'the log has level debug5');
+like($log, qr/broke off/, '... and the errors of these tests');
+foreach my $value ('robert.backslash2@', 'Okafor', '3332883884017713312')
+{
+	is(index(query($node, 'SELECT string_agg(expected::text, $$ $$)
+		FROM expected'), $value) >= 0, 1, "$value is a value of an employee");
+	is(index($log, $value), -1, '... the log does not contain it');
+}
+
+ok(!contains_token($log), 'the log does not contain the token');
+psql("DO \$\$ BEGIN RAISE LOG 'U0VSVklDRS01NzcyOnMzY3JldC1jYW5hcnktdG9rZW4='; END \$\$");
+ok(contains_token(slurp_file($node->logfile)), '... the check finds it there');
+truncate $node->logfile, 0;
+
+# ------------------------------------------------------------------------
+# Setting the token of a user mapping
+# ------------------------------------------------------------------------
+
+# Where the token of a statement appears: the output, the log,
+# pg_stat_statements, and pg_stat_activity right after the statement.
+sub where_seen
+{
+	my ($token, $sql, $role, %environment) = @_;
+	my $look = qq{\\! psql -XAtc "SELECT query FROM pg_stat_activity WHERE pid <> pg_backend_pid()" > $dir/activity\n};
+	my @seen;
+
+	query($node, 'DROP USER MAPPING IF EXISTS FOR CURRENT_USER SERVER bob;
+		DROP USER MAPPING IF EXISTS FOR hr_admin SERVER bob;
+		SELECT pg_stat_statements_reset()');
+	local %ENV = (%ENV, PGHOST => $node->host, PGPORT => $node->port,
+		PGDATABASE => 'postgres', %environment);
+	my $shown = psql("$sql\n$look", $role);
+	push @seen, 'session' if contains_token($shown, $token);
+	push @seen, 'log' if contains_token(slurp_file($node->logfile), $token);
+	push @seen, 'statements' if contains_token(query($node,
+		'SELECT string_agg(query, $$ $$) FROM pg_stat_statements'), $token);
+	push @seen, 'activity' if contains_token(slurp_file("$dir/activity"), $token);
+	push @seen, 'nowhere' if !@seen;
+	push @seen, 'no mapping' if query($node, "SELECT count(*) FROM pg_user_mapping
+		 WHERE '$token' = ANY (SELECT split_part(o, '=', 2)
+			FROM unnest(umoptions) AS o)") ne '1';
+	return join ' ', @seen;
+}
+
+query($node, q{
+	CREATE ROLE hr_admin LOGIN;
+	GRANT USAGE ON FOREIGN SERVER bob TO hr_admin;
+	ALTER SYSTEM SET log_statement = 'all';
+	ALTER SYSTEM SET log_min_duration_statement = 0;
+	ALTER SYSTEM SET log_min_messages = 'debug5';
+	SELECT pg_reload_conf()});
+my $mapping = sub {
+	my ($token) = @_;
+	return "CREATE USER MAPPING FOR CURRENT_USER SERVER bob
+		OPTIONS (service_user_id 'SERVICE-5772', token $token);";
+};
+
+is(where_seen('seen-token-0', $mapping->(q{'seen-token-0'})),
+	'log statements activity', 'a plain CREATE USER MAPPING');
+is(where_seen('seen-token-1', "\\getenv token HIBOB_TOKEN\n" . $mapping->(q{:'token'}),
+		undef, HIBOB_TOKEN => 'seen-token-1'),
+	'log statements activity', '... with the token in a variable of psql');
+
+# The recipes of the manual.
+my $manual = slurp_file('doc/reference.md');
+sub recipe
+{
+	my ($name) = @_;
+	my ($text) = $manual =~ /<!-- recipe: \Q$name\E -->\n\n((?:    .*\n|\n)+)/
+	  or die "the manual has no recipe $name";
+
+	return $text =~ s/^    //gmr;
+}
+is(where_seen('seen-token-2', recipe('superuser'), undef,
+		HIBOB_TOKEN => 'seen-token-2'),
+	'nowhere', 'recipe: by a superuser, with settings');
+psql(recipe('role'));
+is(where_seen('seen-token-3', recipe('by the role'), 'hr_admin',
+		HIBOB_TOKEN => 'seen-token-3'),
+	'nowhere', 'recipe: by a role, with settings of the role');
+psql(q{ALTER ROLE hr_admin RESET ALL});
+is(where_seen('seen-token-4', recipe('by the role'), 'hr_admin',
+		HIBOB_TOKEN => 'seen-token-4'),
+	'log statements activity', '... without these settings the token appears');
+is(where_seen('seen-token-5', recipe('any role'), 'hr_admin',
+		HIBOB_TOKEN => 'seen-token-5'),
+	'nowhere', 'recipe: by any role, without settings');
+query($node, q{
+	ALTER SYSTEM SET pg_stat_statements.track = 'all';
+	SELECT pg_reload_conf()});
+is(where_seen('seen-token-6', recipe('any role'), 'hr_admin',
+		HIBOB_TOKEN => 'seen-token-6'),
+	'statements', '... unless pg_stat_statements tracks nested statements');
+query($node, q{
+	ALTER SYSTEM RESET pg_stat_statements.track;
+	SELECT pg_reload_conf()});
+
+# The same recipe fails, because the mapping exists.
+{
+	local $ENV{HIBOB_TOKEN} = 'seen-token-7';
+	my $shown = psql(recipe('any role'), 'hr_admin');
+
+	like($shown, qr/ERROR:  42710: user mapping .* already exists/,
+		'a mapping that exists: an error');
+	ok(!contains_token($shown . slurp_file($node->logfile), 'seen-token-7'),
+		'... without the token');
+}
+
+# Statements that a driver prepares are logged at debug2, despite log_statement.
+query($node, q{
+	ALTER SYSTEM SET log_statement = 'none';
+	ALTER SYSTEM RESET log_min_duration_statement;
+	SELECT pg_reload_conf()});
+foreach my $case ([ 'seen-token-8', 'warning', 0 ], [ 'seen-token-9', 'debug2', 1 ])
+{
+	my ($token, $level, $seen) = @$case;
+
+	query($node, "DROP USER MAPPING IF EXISTS FOR hr_admin SERVER bob;
+		ALTER SYSTEM SET log_min_messages = '$level'; SELECT pg_reload_conf()");
+	append_to_file("$dir/$token.sql", $mapping->("'$token'") =~ s/\n/ /gr);
+	$node->command_ok([ 'pgbench', '-n', '-t', 1, '-M', 'extended', '-U',
+			'hr_admin', '-f', "$dir/$token.sql", 'postgres' ],
+		"a prepared CREATE USER MAPPING at log level $level");
+	is(contains_token(slurp_file($node->logfile), $token) ? 1 : 0, $seen,
+		$seen ? '... the log contains the token'
+		: '... the log does not contain the token');
+}
+query($node, q{
+	ALTER SYSTEM SET log_min_messages = 'debug5';
+	DROP USER MAPPING IF EXISTS FOR CURRENT_USER SERVER bob;
+	DROP USER MAPPING IF EXISTS FOR hr_admin SERVER bob;
+	SELECT pg_reload_conf()});
+
+done_testing();
