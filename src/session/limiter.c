@@ -320,10 +320,12 @@ limiter_release(Limiter *limiter, const LimiterPermit *permit, bool responded)
 {
 	LimiterState *state = lock_state(limiter, false);
 
-	if (permit->window == state->window && state->in_flight > 0)
-		state->in_flight--;
-	if (responded)
-		state->verified = true;
+	/* Not if the window has ended, or the entry is another one now. */
+	if (permit->window == state->window)
+	{
+		state->in_flight = Max(state->in_flight - 1, 0);
+		state->verified |= responded;
+	}
 	unlock_state(limiter);
 }
 

@@ -108,6 +108,7 @@ foreach my $header ([ 'Retry-After', { retry_after => 3599 } ],
 	is(query($node, "SELECT status FROM hibob_fdw_status('bob')"), 'healthy',
 		'... hibob_fdw_status() is not affected');
 	is(scalar requests($sim), 1, '... and sends a request');
+	is(query($node, $COUNT), 20, '... after which queries are served again');
 
 	begin(0);
 	tell($sim, 'fault', { endpoint => '*', rate_limited => $limited });
