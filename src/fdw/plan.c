@@ -41,6 +41,12 @@
 #define DEFAULT_STATUS_SELECTIVITY 0.5
 
 /*
+ * A typical number of rows may be too high.  Then the executor would make more
+ * lookups than reading all rows takes requests, so it counts with fewer rows.
+ */
+#define CAUTIOUS_FRACTION (1.0 / 3)
+
+/*
  * How often a correlated subquery is assumed to be run.  The planner does not
  * know it while it plans the subquery.
  */
@@ -188,17 +194,6 @@ estimate_rows_of_status(PlannerInfo *root, RelOptInfo *rel,
 												JOIN_INNER, NULL));
 }
 
-/* The most rows that a condition's values can have. */
-static double
-max_rows_of_values(const HibobFdwRelationInfo *fpinfo,
-				   const ShippableClause *values)
-{
-	bool		one_each = fpinfo->resource->form == ROW_EMPLOYEE;
-
-	return shippable_estimate_values(values) *
-		(one_each ? 1 : ROWS_PER_EMPLOYEE);
-}
-
 /*
  * The rows of a table of people, if known: those that this session last read, or
  * those that ANALYZE counted.
@@ -264,24 +259,40 @@ known_employees(Oid serverid)
 	return employees;
 }
 
-/* Whether a resource has rows for each employee. */
-static bool
-is_table_of_employees(const Resource *resource)
+/* The number of rows for each employee; 0: the rows are not of employees. */
+static int
+rows_per_employee(const Resource *resource)
 {
-	return resource->nfilters > 0 && resource->form == ROW_KEYS &&
-		strcmp(resource->filters[0].field, "employeeId") == 0;
+	if (strcmp(resource->name, RESOURCE_PEOPLE) == 0)
+		return 1;
+	return resource->nfilters > 0 &&
+		strcmp(resource->filters[0].field, "employeeId") == 0 ?
+		ROWS_PER_EMPLOYEE : 0;
+}
+
+/* The most rows that a condition's values can have. */
+static double
+max_rows_of_values(const HibobFdwRelationInfo *fpinfo,
+				   const ShippableClause *values)
+{
+	int			rows = rows_per_employee(fpinfo->resource);
+
+	return shippable_estimate_values(values) *
+		(rows > 0 ? rows : ROWS_PER_EMPLOYEE);
 }
 
 /* The rows of a table without statistics. */
 static double
-guess_tuples(const HibobFdwRelationInfo *fpinfo, Oid relid)
+estimate_tuples(HibobFdwRelationInfo *fpinfo, Oid relid)
 {
 	double		counted = row_count_last(relid);
 
 	if (counted > 0)
 		return counted;
-	return fpinfo->employees > 0 ? fpinfo->employees * ROWS_PER_EMPLOYEE :
-		fpinfo->resource->typical_rows;
+	if (fpinfo->employees > 0)
+		return fpinfo->employees * rows_per_employee(fpinfo->resource);
+	fpinfo->guessed = true;
+	return fpinfo->resource->typical_rows;
 }
 
 /* Whether the query is run for each row of an outer query. */
@@ -309,7 +320,7 @@ create_relation_info(PlannerInfo *root, Oid relid)
 	fpinfo->async_capable = options->async_capable &&
 		options->batch_size == 0 && !options->resource->needs_employees &&
 		options->resource->form != ROW_CSV;
-	if (is_table_of_employees(fpinfo->resource))
+	if (rows_per_employee(fpinfo->resource) > 0)
 		fpinfo->employees = known_employees(table->serverid);
 	return fpinfo;
 }
@@ -323,7 +334,7 @@ hibobGetForeignRelSize(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 	rel->fdw_private = fpinfo;
 	classify_conditions(root, rel, relid);
 	if (!analyzed)
-		rel->tuples = guess_tuples(fpinfo, relid);
+		rel->tuples = estimate_tuples(fpinfo, relid);
 	set_baserel_size_estimates(root, rel);
 	if (!analyzed && fpinfo->status != NULL)
 		rel->rows = estimate_rows_of_status(root, rel, fpinfo->status);
@@ -773,12 +784,15 @@ all_requests(const HibobFdwRelationInfo *fpinfo, const RelOptInfo *rel,
 			 const List *remote)
 {
 	double		cost = fpinfo->server->fdw_startup_cost;
+	double		tuples = rel->tuples;
 	double		requests;
 
 	if (!has_bounds(fpinfo, remote, true) || cost <= 0)
 		return INT_MAX;
-	requests = requests_of_all(fpinfo, rel->tuples) +
-		rel->tuples * fpinfo->server->fdw_tuple_cost / cost;
+	if (fpinfo->guessed)
+		tuples = ceil(tuples * CAUTIOUS_FRACTION);
+	requests = requests_of_all(fpinfo, tuples) +
+		tuples * fpinfo->server->fdw_tuple_cost / cost;
 	return (int) Min(requests, INT_MAX);
 }
 

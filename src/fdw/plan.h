@@ -25,6 +25,7 @@ typedef struct HibobFdwRelationInfo
 	ServerOptions *server;
 	int			batch_size;		/* option of the table */
 	double		employees;		/* in the account; 0: not known */
+	bool		guessed;		/* the number of rows is only a typical one */
 	bool		correlated;		/* the query is run for each row of another */
 	List	   *clauses;		/* remote conditions other than "values" */
 	ShippableClause *values;	/* the best condition on values, or NULL */

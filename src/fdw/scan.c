@@ -108,14 +108,15 @@ can_share(const HibobFdwScanState *a, const HibobFdwScanState *b)
 		 equal(sent_conditions(a), sent_conditions(b)));
 }
 
-/* Whether a scan returns the same rows without any condition being sent. */
+/* Whether one request certainly has all rows, whatever the conditions are. */
 static bool
-can_read_all(const HibobFdwScanState *scan)
+is_read_at_once(const HibobFdwScanState *scan)
 {
 	const Resource *resource = scan->options->resource;
 
-	return !resource->is_lists && !resource->needs_lower &&
-		!resource->needs_upper;
+	return resource->paging == PAGING_NONE && !resource->needs_employees &&
+		!resource->needs_lower && !resource->needs_upper &&
+		!resource->is_lists && scan->options->batch_size == 0;
 }
 
 /*
@@ -128,7 +129,7 @@ choose_scope(const List *group)
 	const HibobFdwScanState *first = linitial(group);
 	int			results = 0;
 
-	if (!can_read_all(first))
+	if (!is_read_at_once(first))
 		return;
 	for (int i = 0; i < list_length(group); i++)
 	{
