@@ -136,7 +136,7 @@ foreach my $header ('Content-Encoding: br', 'Content-Encoding: gzip',
 # A trailer says nothing about the body before it.
 foreach my $header ('X-Thing: 1', 'Content-Encoding: br', 'Transfer-Encoding: gzip')
 {
-	answer('report', ['Transfer-Encoding: chunked'],
+	respond_with('report', ['Transfer-Encoding: chunked'],
 		chunked($csv) =~ s/\r\n\z/$header\r\n\r\n/r);
 	is(query($node, count_rows('report')), '1000', "report with the trailer $header");
 }
