@@ -14,8 +14,9 @@
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_inherits.h"
 #include "compat.h"
-#include "executor/tuptable.h"
+#include "executor/executor.h"
 #include "fdw/analyze.h"
+#include "fdw/generated.h"
 #include "foreign/foreign.h"
 #include "miscadmin.h"
 #include "options/options.h"
@@ -117,7 +118,7 @@ needs_all_columns(Relation rel)
 		has_superclass(RelationGetRelid(rel));
 }
 
-/* The columns to request, ascending. */
+/* The columns that the sample needs, ascending. */
 static List *
 sample_columns(Relation rel)
 {
@@ -187,6 +188,9 @@ read_rows(Relation rel, Sample *sample)
 	TableOptions *options =
 		table_options(table, GetForeignServer(table->serverid));
 	ExchangeCounters counters = {0};
+	List	   *generated;
+	List	   *attnums = generated_base_columns(rel, sample_columns(rel),
+												 &generated);
 	bool		has_table = false;
 	RequestFilter filter = {.active_only = !options->show_inactive};
 	TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(rel),
@@ -198,7 +202,7 @@ read_rows(Relation rel, Sample *sample)
 		.serverid = table->serverid,
 		.relid = RelationGetRelid(rel),
 		.options = options,
-		.map = row_map_create(rel, sample_columns(rel), options->resource),
+		.map = row_map_create(rel, attnums, options->resource),
 		.counters = &counters,
 		.fetch_slot = MakeSingleTupleTableSlot(RelationGetDescr(rel),
 											   &TTSOpsVirtual),
@@ -210,18 +214,23 @@ read_rows(Relation rel, Sample *sample)
 	MemoryContext row_context =
 		AllocSetContextCreate(CurrentMemoryContext, "hibob_fdw sample row",
 							  ALLOCSET_DEFAULT_SIZES);
+	EState	   *estate = CreateExecutorState();
+	GeneratedColumns *computed = generated_create(rel, generated, estate);
 	TupleTableSlot *row;
 	MemoryContext old = MemoryContextSwitchTo(row_context);
 
 	while ((row = remote_result_next(result, slot, fetched, true)) != NULL)
 	{
 		CHECK_FOR_INTERRUPTS();
-		sample_row(sample, row);
+		sample_row(sample, computed == NULL ? row :
+				   generated_compute(computed, row));
 		ExecClearTuple(row);
 		MemoryContextReset(row_context);
 	}
 	MemoryContextSwitchTo(old);
 	remote_result_detach(result);
+	ExecResetTupleTable(estate->es_tupleTable, false);
+	FreeExecutorState(estate);
 	ExecDropSingleTupleTableSlot(slot);
 	ExecDropSingleTupleTableSlot(fetched);
 	ExecDropSingleTupleTableSlot(query.fetch_slot);

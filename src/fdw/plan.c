@@ -24,6 +24,7 @@
 #include "catalog/pg_foreign_table.h"
 #include "compat.h"
 #include "fdw/hull.h"
+#include "fdw/generated.h"
 #include "fdw/plan.h"
 #include "foreign/foreign.h"
 #include "nodes/makefuncs.h"
@@ -689,12 +690,16 @@ enum
 	PRIVATE_VARIES,
 	PRIVATE_LIMIT,
 	PRIVATE_ALL_REQUESTS,
-	PRIVATE_LOCAL
+	PRIVATE_LOCAL,
+	PRIVATE_GENERATED
 };
 
-/* The columns in the targets and conditions; for a whole row, all. */
+/*
+ * The columns in the targets and conditions; for a whole row, all.  Sets those
+ * that are generated from the others.
+ */
 static List *
-needed_columns(RelOptInfo *rel, Oid relid)
+needed_columns(RelOptInfo *rel, Oid relid, List **generated)
 {
 	Bitmapset  *used = NULL;
 	Relation	table;
@@ -716,6 +721,7 @@ needed_columns(RelOptInfo *rel, Oid relid)
 			(whole_row ||
 			 bms_is_member(attnum - FirstLowInvalidHeapAttributeNumber, used)))
 			result = lappend_int(result, attnum);
+	result = generated_base_columns(table, result, generated);
 	table_close(table, NoLock);
 	return result;
 }
@@ -820,6 +826,8 @@ hibobGetForeignPlan(PlannerInfo *root, RelOptInfo *rel, Oid relid,
 	List	   *filters = NIL;
 	List	   *comparisons = NIL;
 	List	   *varies = NIL;
+	List	   *attnums;
+	List	   *generated;
 	List	   *private;
 	ListCell   *lc;
 
@@ -833,11 +841,13 @@ hibobGetForeignPlan(PlannerInfo *root, RelOptInfo *rel, Oid relid,
 		varies = lappend_int(varies, clause->varies);
 	}
 	clauses = extract_actual_clauses(clauses, false);
-	private = list_make5(needed_columns(rel, relid), filters, comparisons,
-						 varies, makeInteger(needed_rows(root, rel, remote)));
+	attnums = needed_columns(rel, relid, &generated);
+	private = list_make5(attnums, filters, comparisons, varies,
+						 makeInteger(needed_rows(root, rel, remote)));
 	private = lappend(private,
 					  makeInteger(all_requests(fpinfo, rel, remote)));
 	private = lappend(private, local_conditions(clauses, remote));
+	private = lappend(private, generated);
 	return make_foreignscan(tlist, clauses, rel->relid, exprs, private, NIL,
 							NIL, outer_plan);
 }
@@ -855,5 +865,6 @@ scan_plan_of(const ForeignScan *plan)
 	result->limit = intVal(list_nth(private, PRIVATE_LIMIT));
 	result->all_requests = intVal(list_nth(private, PRIVATE_ALL_REQUESTS));
 	result->local = list_nth(private, PRIVATE_LOCAL);
+	result->generated = list_nth(private, PRIVATE_GENERATED);
 	return result;
 }

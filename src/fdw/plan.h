@@ -40,7 +40,8 @@ typedef struct HibobFdwRelationInfo
  */
 typedef struct ScanPlan
 {
-	List	   *attnums;		/* needed columns, ascending */
+	List	   *attnums;		/* columns to request, ascending */
+	List	   *generated;		/* needed columns that are computed from them */
 	List	   *filters;		/* of each remote condition: the index in the
 								 * resource's filters, */
 	List	   *comparisons;	/* and its FilterComparison */

@@ -17,6 +17,7 @@
 #include "compat.h"
 #include "executor/executor.h"
 #include "fdw/conditions.h"
+#include "fdw/generated.h"
 #include "fdw/plan.h"
 #include "fdw/plan_tree.h"
 #include "fdw/scan.h"
@@ -63,6 +64,8 @@ typedef struct HibobFdwScanState
 	TupleTableSlot *materialized_slot;
 	TupleTableSlot *fetched_slot;
 	uint64		cache_hits;
+
+	GeneratedColumns *generated;	/* NULL: none are needed */
 } HibobFdwScanState;
 
 /* ------------------------------------------------------------------------
@@ -363,6 +366,7 @@ hibobBeginForeignScan(ForeignScanState *node, int eflags)
 	register_scan(scan);
 	resolve_columns(scan, rel);
 	init_slots(scan, RelationGetDescr(rel));
+	scan->generated = generated_create(rel, scan->plan->generated, estate);
 	node->fdw_state = scan;
 }
 
@@ -530,11 +534,10 @@ fetch(HibobFdwScanState *scan, TupleTableSlot *slot)
 	return row;
 }
 
-TupleTableSlot *
-hibobIterateForeignScan(ForeignScanState *node)
+/* The next row without generated columns, or an empty slot. */
+static TupleTableSlot *
+next_row(HibobFdwScanState *scan, ForeignScanState *node)
 {
-	HibobFdwScanState *scan = node->fdw_state;
-
 	if (!scan->running)
 	{
 		resolve_columns(scan, node->ss.ss_currentRelation);
@@ -546,6 +549,16 @@ hibobIterateForeignScan(ForeignScanState *node)
 		cache_read(&scan->materialized, scan->materialized_slot))
 		return scan->materialized_slot;
 	return fetch(scan, node->ss.ss_ScanTupleSlot);
+}
+
+TupleTableSlot *
+hibobIterateForeignScan(ForeignScanState *node)
+{
+	HibobFdwScanState *scan = node->fdw_state;
+	TupleTableSlot *row = next_row(scan, node);
+
+	return scan->generated == NULL || TupIsNull(row) ? row :
+		generated_compute(scan->generated, row);
 }
 
 /* Ends a run. */

@@ -205,7 +205,7 @@ inventory_tables(Oid serverid, Oid schema)
  * ------------------------------------------------------------------------
  */
 
-/* NULL if neither its options nor its name say which field it is. */
+/* NULL if it is generated, or neither options nor name say its field. */
 static InventoryColumn *
 make_column(HeapTuple tuple, const Resource *resource)
 {
@@ -218,6 +218,8 @@ make_column(HeapTuple tuple, const Resource *resource)
 										 &isnull);
 	List	   *options = isnull ? NIL : untransformRelOptions(stored);
 
+	if (form->attgenerated != '\0')
+		return NULL;
 	column->attnum = form->attnum;
 	column->name = pstrdup(NameStr(form->attname));
 	column->type = format_type_be(form->atttypid);

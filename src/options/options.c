@@ -676,6 +676,8 @@ column_options_if_known(Oid relid, AttrNumber attnum, const char *attname,
 	const ResourceColumn *entry = resource_column(resource, attname);
 	ColumnOptions *result = palloc0(sizeof(ColumnOptions));
 
+	if (get_attgenerated(relid, attnum) != '\0')
+		return NULL;			/* computed from other columns */
 	if (field != NULL && entry != NULL && strcmp(field, entry->field) != 0)
 		entry = NULL;
 	if (field == NULL && entry == NULL)
