@@ -416,7 +416,7 @@ failed_at_proxy(const HttpChannel *channel, HttpFailure failure)
 
 	if (proxy == NULL || channel->connected)
 		return false;
-	if (!channel->new_connection)
+	if (!channel->new_connection || channel->too_many_headers)
 		return true;
 	if (pg_strncasecmp(proxy, "socks", 5) == 0)
 		return failure == HTTP_UNREACHABLE;
@@ -500,6 +500,12 @@ http_finish(HttpChannel *channel, CURLcode code)
 	}
 	if (code == CURLE_OK)
 		finish_well(channel);
+	else if (failure == HTTP_UNREACHABLE && channel->address_refused &&
+			 !channel->new_connection)
+		http_fail(channel, HTTP_FORBIDDEN, channel->refusal);
+	else if (code != CURLE_OUT_OF_MEMORY && failed_at_proxy(channel, failure))
+		http_fail(channel, HTTP_PROXY_FAILED, channel->too_many_headers ?
+				  "The headers of the response are too large" : text);
 	else if (channel->too_many_headers)
 		http_fail(channel, HTTP_BROKEN,
 				  "The headers of the response are too large");
@@ -520,11 +526,6 @@ http_finish(HttpChannel *channel, CURLcode code)
 				 channel->bad_encoding);
 		http_fail(channel, HTTP_BROKEN, encoding);
 	}
-	else if (failure == HTTP_UNREACHABLE && channel->address_refused &&
-			 !channel->new_connection)
-		http_fail(channel, HTTP_FORBIDDEN, channel->refusal);
-	else if (code != CURLE_OUT_OF_MEMORY && failed_at_proxy(channel, failure))
-		http_fail(channel, HTTP_PROXY_FAILED, text);
 	else
 		http_fail(channel, failure, text);
 }

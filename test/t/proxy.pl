@@ -122,6 +122,11 @@ my @failures = (
 	(map { [ "status $_", 'http://127.0.0.1:'
 				. proxy_that_says("HTTP/1.1 $_ No\r\nContent-Length: 0\r\n\r\n"),
 			qr/$_/ ] } 403, 407, 500, 502, 503),
+	[ 'a megabyte of headers', 'http://127.0.0.1:'
+		  . proxy_that_says("HTTP/1.1 200 OK\r\n" . "X-Thing: 12345678\r\n" x 50000),
+		qr/./ ],
+	[ 'interim responses without end', 'http://127.0.0.1:'
+		  . proxy_that_says("HTTP/1.1 100 Continue\r\n\r\n" x 50000), qr/./ ],
 	[ 'the connection is closed', 'http://127.0.0.1:' . proxy_that_says(''),
 		qr/./ ],
 	[ 'no HTTP', 'http://127.0.0.1:' . proxy_that_says("220 hello\r\n\r\n"),
