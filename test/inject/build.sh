@@ -49,7 +49,7 @@ way() {
             CacheRegister* | MarkGUCPrefixReserved | ReservePrivate* | \
             Get*UserId* | GetCurrent* | GetDatabaseEncoding | GetSysCacheHashValue | \
             Timestamp* | timestamp* | date* | j2date | time_t_to_timestamptz | \
-            bms_is_* | bms_next_member | bms_member* | bms_free | bms_del_member | \
+            bms_is_* | bms_next_member | bms_member* | bms_del_member | \
             clamp_row_est | InstrUpdate* | IsTransactionState | IsSubTransaction | \
             ExecAsync* | TTSOps* | PostmasterIsAliveInternal | superuser | \
             pg_ascii_* | pg_str*cmp | pg_*mb* | pg_qsort | pg_prng_* | pg_verify* | \

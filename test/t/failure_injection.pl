@@ -1,11 +1,11 @@
 # Failure injection: every call out of the library fails once, libcurl and
 # json-c run out of memory, and the session is cancelled or terminated in any
 # call.  A query then returns all rows or an error; the session and the cluster
-# live on, and nothing is left open.
+# continue, and no descriptor is left open.
 #
-# In the environment: HIBOB_INJECT_SECONDS, how long to go on (100);
-# HIBOB_INJECT_SEED, to repeat a run; HIBOB_INJECT_ONLY, a part of the names of
-# the workloads to run; HIBOB_INJECT_AT, "KIND:CALL", the one injection to make.
+# Environment: HIBOB_INJECT_SECONDS is the duration (100); HIBOB_INJECT_SEED
+# repeats a run; HIBOB_INJECT_ONLY is a part of the names of the workloads to run;
+# HIBOB_INJECT_AT, "KIND:CALL", is the only injection to make.
 
 use strict;
 use warnings;
@@ -51,7 +51,7 @@ query($node, 'CREATE EXTENSION hibob_fdw');
 add_server($node, 'bob', $sim, q{max_retries '1'});
 set_up();
 
-# [name, statements]; what they print must be the same each time.
+# [name, statements]; their output must be the same each time.
 my @workloads = workloads();
 my %baseline;
 my %outcomes;
@@ -65,7 +65,7 @@ foreach my $workload (@workloads)
 	my ($name, $sql) = @$workload;
 	my ($out, $err, $trouble);
 
-	# The second time, the session knows what it will know.
+	# After the second time, the session learns nothing more.
 	($out, $err, $trouble) = $session->run($sql) for 1 .. 2;
 	is($trouble, undef, "$name works") or BAIL_OUT($err);
 	unlike($err, qr/ERROR|FATAL/, '... without an error')
@@ -149,7 +149,7 @@ sub reconnect
 	return;
 }
 
-# Returns what inject_disarm() says, what is printed, the complaints, trouble.
+# Returns the result of inject_disarm(), the output, the errors, and the trouble.
 sub run_injected
 {
 	my ($sql, $kind, $n) = @_;
@@ -163,7 +163,7 @@ sub run_injected
 	return ($told, $out, $err, $trouble);
 }
 
-# An injection, and what has to hold after it.
+# An injection, and the checks after it.
 sub try
 {
 	my ($name, $sql, $kind, $n) = @_;
@@ -187,7 +187,7 @@ sub try
 	push @bad, "$what: printed $out"
 	  if !@states && $out ne $baseline{$name}{out} &&
 	  !($name eq 'status' && $out =~ /^[a-z ]+\|\d*$/);
-	# What OpenSSL does not do has no SQLSTATE of its own.
+	# Failures of OpenSSL have no SQLSTATE of their own.
 	push @bad, "$what: @states: $err"
 	  if (grep { /^XX/ } @states) && $function !~ /^pg_cryptohash/;
 	push @bad, "$what: $err" if $err =~ /leak|WARNING:.*AbortTransaction|not closed/;

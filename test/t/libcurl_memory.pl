@@ -1,5 +1,5 @@
-# libcurl runs out of memory, at every allocation of a query: the query fails or
-# has all rows, and the session goes on.
+# libcurl runs out of memory at each allocation of a query: the query fails or
+# returns all rows, and the session continues.
 
 use strict;
 use warnings;
@@ -13,7 +13,7 @@ use Test::More;
 my $dir = PostgreSQL::Test::Utils::tempdir;
 my $library = "$dir/memory.so";
 
-# The N-th allocation fails, N being the number in a file, which becomes 0 then.
+# The N-th allocation fails; N is the number in a file, which becomes 0 then.
 append_to_file("$dir/memory.c", <<'C');
 #include <curl/curl.h>
 #include <fcntl.h>

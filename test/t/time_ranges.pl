@@ -1,6 +1,6 @@
-# Ranges of time that a resource needs, in ordinary SQL: lists, OR, casts,
-# joins, subqueries.  Each query has the rows that it has on a copy, and makes so
-# many requests.
+# Ranges of time that a resource needs, in ordinary SQL: lists, OR, casts, joins,
+# subqueries.  Each query returns the same rows as with a local copy, and makes
+# the expected number of requests.
 
 use strict;
 use warnings;
@@ -60,7 +60,7 @@ query($node, q{
 query($node, qq{CREATE USER MAPPING FOR reader SERVER bob
 	OPTIONS (service_user_id 'SERVICE-5772', token '$TOKEN')});
 
-# A query with {t} where the schema of the table stands.
+# A query with {t} for the schema of the table.
 sub compare
 {
 	my ($sql, $requests, $set) = @_;
@@ -147,11 +147,11 @@ compare("SELECT name, (SELECT sum((SELECT count(*) FROM $t WHERE t.start_date <=
 compare("SELECT p.id, p.start_date FROM {t}.people p WHERE EXISTS (SELECT FROM $t
 	WHERE t.employee_id = p.id AND t.start_date >= p.start_date AND t.start_date < p.start_date + 3000)", 2);
 
-# Two tables in one bound: a request for each of their rows, NULL costs nothing.
+# Two tables in one bound: a request for each of their rows, none for NULL.
 compare("SELECT q.name, c.day, t.* FROM quarter q JOIN calendar c ON c.day = q.last - 10
 	JOIN $t ON t.start_date >= greatest(q.first, c.day) AND t.start_date <= least(q.last, c.day)", 1);
 
-# What a resource does not need is not asked for row by row.
+# Conditions that a resource does not need cause no request for each row.
 compare("SELECT c.day, x.* FROM calendar c JOIN {t}.payments x ON x.pay_date = c.day", 5);
 
 # Several accounts.
@@ -160,7 +160,7 @@ is(query($node, "SELECT count(*) FROM calendar c JOIN accounts t ON $overlap"),
 	query($node, "SELECT count(*) FROM calendar c JOIN copy.accounts t ON $overlap"), 'UNION ALL');
 is(scalar requests($sim), 2, '... a request for each account');
 
-# Policies hold for the range, too: the role sees half a month.
+# Policies apply to the range, too: the role sees half a month.
 compare("SELECT g.day, t.* FROM guarded g JOIN $t ON t.start_date = g.day", 14,
 	'SET ROLE reader;');
 is((query_error($node, "SET ROLE reader; SELECT count(*) FROM quarter q
@@ -181,7 +181,7 @@ is(query($node, "SET plan_cache_mode = force_generic_plan;
 like(join(' ', map { $_->{query}{from} } requests($sim)), qr/2026-12-11.*2026-11-02/,
 	'... with the range of its parameter');
 
-# What cannot be read has a hint.
+# A query that cannot be read has a hint.
 my ($state, $message) = query_error($node, "SELECT * FROM calendar c FULL JOIN bob.time_off t
 	ON t.start_date = c.day");
 is($state, 'HV00L', 'a full join');
