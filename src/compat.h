@@ -1,7 +1,8 @@
 /*
  * compat.h
- *		What differs between the supported PostgreSQL versions, as macros named
- *		by their meaning.  Nothing else in src/ asks for the server's version.
+ *		Differences between the supported PostgreSQL versions, as macros and
+ *		functions named by their meaning.  No other file of src/ depends on the
+ *		version of the server.
  */
 #ifndef HIBOB_COMPAT_H
 #define HIBOB_COMPAT_H
@@ -37,7 +38,7 @@
 #include "utils/timestamp.h"
 #include "utils/wait_event.h"
 
-/* 18 lets a module say its name and version. */
+/* From 18 on, a module has a name and a version. */
 #if PG_VERSION_NUM >= 180000
 #define HIBOB_MODULE_MAGIC(name_, version_) \
 	PG_MODULE_MAGIC_EXT(.name = name_, .version = version_)
@@ -45,26 +46,26 @@
 #define HIBOB_MODULE_MAGIC(name_, version_) PG_MODULE_MAGIC
 #endif
 
-/* 15 exports the record about a function, but not the function. */
+/* 15 exports the record of a function, but not the function. */
 #define HIBOB_FUNCTION_INFO_V1(name) \
 	extern PGDLLEXPORT Datum name(PG_FUNCTION_ARGS); \
 	PG_FUNCTION_INFO_V1(name)
 
-/* 18 has one word for it, in front of the declaration. */
+/* 18 has a keyword in front of the declaration. */
 #if PG_VERSION_NUM >= 180000
 #define hibob_noreturn pg_noreturn
 #else
 #define hibob_noreturn pg_attribute_noreturn()
 #endif
 
-/* 17 has custom wait events; before it, all extensions share one name. */
+/* 17 has custom wait events; before, all extensions share one name. */
 #if PG_VERSION_NUM >= 170000
 #define hibob_new_wait_event(name) WaitEventExtensionNew(name)
 #else
 #define hibob_new_wait_event(name) PG_WAIT_EXTENSION
 #endif
 
-/* 17 has the resource owner, not the memory context, look after the set. */
+/* From 17 on the set belongs to a resource owner, not to a memory context. */
 #if PG_VERSION_NUM >= 170000
 #define hibob_create_wait_event_set(nevents) \
 	CreateWaitEventSet(CurrentResourceOwner, nevents)
@@ -91,7 +92,7 @@
 							outer, NULL, private_)
 #endif
 
-/* 16 has one function for the privileges on all kinds of objects. */
+/* 16 has one function for the privileges of all kinds of objects. */
 #if PG_VERSION_NUM >= 160000
 #define hibob_server_aclcheck(server, role) \
 	object_aclcheck(ForeignServerRelationId, server, role, ACL_USAGE)
@@ -103,7 +104,7 @@
 #define hibob_owns_table(table, role) pg_class_ownercheck(table, role)
 #endif
 
-/* 15 gave the function a name that 16 changed. */
+/* 16 renamed the function. */
 #if PG_VERSION_NUM >= 160000
 #define hibob_init_materialized_srf(fcinfo) InitMaterializedSRF(fcinfo, 0)
 #else

@@ -1,11 +1,9 @@
 /*
  * hibob_fdw.c
- *		The handler: which callback of a foreign data wrapper is where.
+ *		The handler of the foreign data wrapper, settings, and the version.
  *
- * The way of a query: plan.c says what to ask for, scan.c asks and returns
- * tuples; request.c and response.c stand between it and the network, which
- * exchange.c and http.c know.  Read only: HiBob's people are not changed
- * through SQL, so there are no callbacks for that.
+ * fdw/plan.c plans a query and fdw/scan.c runs it.  The wrapper is read only, so
+ * it has no callbacks that modify rows.
  */
 #include "postgres.h"
 
@@ -85,8 +83,7 @@ hibob_fdw_handler(PG_FUNCTION_ARGS)
 /*
  * hibob_fdw_version() returns record
  *
- * The versions of the extension, of libcurl and of json-c that run, as text:
- * what a report of a problem should say.
+ * The versions of the library, of libcurl and of json-c, as text.
  */
 Datum
 hibob_fdw_version(PG_FUNCTION_ARGS)

@@ -24,7 +24,7 @@ struct GeneratedColumns
 	TupleTableSlot *slot;
 };
 
-/* The columns that an expression uses, as attribute numbers. */
+/* Adds the columns that an expression uses, as attribute numbers. */
 static Bitmapset *
 add_used_columns(Bitmapset *columns, Node *expr)
 {

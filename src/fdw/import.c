@@ -299,7 +299,7 @@ convert_field(const Resource *resource, const char *field,
 	return *defect == NULL ? result : NULL;
 }
 
-/* A field's id as the option of a column; NULL, with a warning, if it cannot be. */
+/* A field's id as the option of a column; NULL, with a warning, if it is none. */
 static char *
 field_option(const TableBuilder *table, const char *field)
 {

@@ -1,9 +1,9 @@
 /*
  * connections.c
  *		hibob_fdw_get_connections(), hibob_fdw_disconnect() and
- *		hibob_fdw_disconnect_all(): what the session keeps open, and its end.
+ *		hibob_fdw_disconnect_all(): lists and closes the session's connections.
  *
- * No credential is shown, nor an address.
+ * The result has neither credentials nor addresses.
  */
 #include "postgres.h"
 
@@ -26,10 +26,10 @@ HIBOB_FUNCTION_INFO_V1(hibob_fdw_disconnect_all);
 /*
  * hibob_fdw_get_connections() returns setof record
  *
- * A row for each connection of the session: server and role of its mapping as
- * name; whether they were not altered since, as boolean; channels open and, of
- * them, in use as integer; and until when refused credentials are not shown to
- * HiBob again as timestamptz, null if they were not refused.
+ * A row for each connection of the session: server and role of the user mapping,
+ * whether they have not been altered since, the number of open channels and of
+ * those in use, and the time until which rejected credentials are not sent
+ * again, null if they were not rejected.
  */
 Datum
 hibob_fdw_get_connections(PG_FUNCTION_ARGS)
@@ -59,7 +59,7 @@ hibob_fdw_get_connections(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* Whether at least one was closed; those in use are told of. */
+/* Whether at least one was closed; warns about those in use. */
 static bool
 close_connections(const char *server_name)
 {
@@ -78,9 +78,8 @@ close_connections(const char *server_name)
 /*
  * hibob_fdw_disconnect(server name) returns boolean
  *
- * Closes the session's connections of a server and forgets what it kept of its
- * answers.  True if at least one was closed.  Raises an error if there is no
- * such server.
+ * Closes the session's connections of a server and discards its cached results.
+ * True if at least one was closed.  An error if there is no such server.
  */
 Datum
 hibob_fdw_disconnect(PG_FUNCTION_ARGS)

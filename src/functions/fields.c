@@ -56,7 +56,7 @@ enum
 	METADATA_COUNT
 };
 
-/* Stores a row; a text that is NULL becomes null. */
+/* Adds a row to the result. */
 static void
 put_row(FunctionCallInfo fcinfo, Datum *values, bool *nulls)
 {
@@ -65,6 +65,7 @@ put_row(FunctionCallInfo fcinfo, Datum *values, bool *nulls)
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
+/* A text that is NULL becomes null. */
 static void
 set_text(Datum *values, bool *nulls, int column, const char *text)
 {
