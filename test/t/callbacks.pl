@@ -22,7 +22,7 @@ query($node, 'CREATE EXTENSION hibob_fdw');
 add_server($node, 'bob', $sim);
 query($node, q{
 	CREATE FOREIGN TABLE kept (id text, row jsonb OPTIONS (field '*'))
-		SERVER bob OPTIONS (resource 'people', cache_ttl '2s');
+		SERVER bob OPTIONS (resource 'people', cache_ttl '6s');
 	CREATE FOREIGN TABLE plain (id text, row jsonb OPTIONS (field '*'))
 		SERVER bob OPTIONS (resource 'people');
 	CREATE TABLE note (word text);
@@ -69,7 +69,7 @@ $cached$spilled
 SELECT fill_disk();
 BEGIN;
 INSERT INTO note VALUES ('committed');
-SELECT pg_sleep(2.1);
+SELECT pg_sleep(6.1);
 COMMIT;
 SELECT word, temp_kilobytes() FROM note;
 RESET temp_file_limit;
@@ -80,7 +80,7 @@ check('... that is rolled back', <<"END", "$employees\nt\n\n\n0\n$employees");
 $cached$spilled
 SELECT fill_disk();
 BEGIN;
-SELECT pg_sleep(2.1);
+SELECT pg_sleep(6.1);
 ROLLBACK;
 SELECT temp_kilobytes();
 RESET temp_file_limit;
@@ -90,7 +90,7 @@ check('... that is prepared to fail', <<"END", "$employees\nt\n\n\n0", '22012');
 $cached$spilled
 SELECT fill_disk();
 BEGIN;
-SELECT pg_sleep(2.1);
+SELECT pg_sleep(6.1);
 SELECT 1 / 0;
 COMMIT;
 SELECT temp_kilobytes();
@@ -117,7 +117,7 @@ BEGIN;
 DECLARE c CURSOR FOR SELECT row FROM kept;
 MOVE 100 IN c;
 SELECT fill_disk();
-SELECT pg_sleep(2.1);
+SELECT pg_sleep(6.1);
 SAVEPOINT s;
 SELECT 1 / 0;
 ROLLBACK TO s;
@@ -229,7 +229,7 @@ $cached
 $full
 BEGIN;
 INSERT INTO note VALUES ('full disk');
-SELECT pg_sleep(2.1);
+SELECT pg_sleep(6.1);
 COMMIT;
 SELECT temp_kilobytes(), count(*) FROM note WHERE word = 'full disk';
 END
