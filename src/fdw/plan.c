@@ -690,6 +690,7 @@ enum
 	PRIVATE_VARIES,
 	PRIVATE_LIMIT,
 	PRIVATE_ALL_REQUESTS,
+	PRIVATE_MAX_REQUESTS,
 	PRIVATE_LOCAL,
 	PRIVATE_GENERATED
 };
@@ -782,21 +783,18 @@ needed_rows(PlannerInfo *root, RelOptInfo *rel, const List *remote)
 }
 
 /*
- * What reading all rows costs in requests.  The transfer of very many rows
- * counts as further requests.
+ * What reading so many rows, all of a table, costs in requests.  The transfer of
+ * very many rows counts as further requests.
  */
 static int
-all_requests(const HibobFdwRelationInfo *fpinfo, const RelOptInfo *rel,
+all_requests(const HibobFdwRelationInfo *fpinfo, double tuples,
 			 const List *remote)
 {
 	double		cost = fpinfo->server->fdw_startup_cost;
-	double		tuples = rel->tuples;
 	double		requests;
 
 	if (!has_bounds(fpinfo, remote, true) || cost <= 0)
 		return INT_MAX;
-	if (fpinfo->guessed)
-		tuples = ceil(tuples * CAUTIOUS_FRACTION);
 	requests = requests_of_all(fpinfo, tuples) +
 		tuples * fpinfo->server->fdw_tuple_cost / cost;
 	return (int) Min(requests, INT_MAX);
@@ -826,6 +824,8 @@ hibobGetForeignPlan(PlannerInfo *root, RelOptInfo *rel, Oid relid,
 	List	   *filters = NIL;
 	List	   *comparisons = NIL;
 	List	   *varies = NIL;
+	double		cautious = fpinfo->guessed ?
+		ceil(rel->tuples * CAUTIOUS_FRACTION) : rel->tuples;
 	List	   *attnums;
 	List	   *generated;
 	List	   *private;
@@ -844,8 +844,10 @@ hibobGetForeignPlan(PlannerInfo *root, RelOptInfo *rel, Oid relid,
 	attnums = needed_columns(rel, relid, &generated);
 	private = list_make5(attnums, filters, comparisons, varies,
 						 makeInteger(needed_rows(root, rel, remote)));
-	private = lappend(private,
-					  makeInteger(all_requests(fpinfo, rel, remote)));
+	private = lappend(private, makeInteger(all_requests(fpinfo, rel->tuples,
+														remote)));
+	private = lappend(private, makeInteger(all_requests(fpinfo, cautious,
+														remote)));
 	private = lappend(private, local_conditions(clauses, remote));
 	private = lappend(private, generated);
 	return make_foreignscan(tlist, clauses, rel->relid, exprs, private, NIL,
@@ -864,6 +866,7 @@ scan_plan_of(const ForeignScan *plan)
 	result->varies = list_nth(private, PRIVATE_VARIES);
 	result->limit = intVal(list_nth(private, PRIVATE_LIMIT));
 	result->all_requests = intVal(list_nth(private, PRIVATE_ALL_REQUESTS));
+	result->max_requests = intVal(list_nth(private, PRIVATE_MAX_REQUESTS));
 	result->local = list_nth(private, PRIVATE_LOCAL);
 	result->generated = list_nth(private, PRIVATE_GENERATED);
 	return result;

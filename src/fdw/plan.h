@@ -51,6 +51,8 @@ typedef struct ScanPlan
 	int			all_requests;	/* to read all rows that the conditions with
 								 * fixed values select, as a cost; INT_MAX:
 								 * this cannot be done */
+	int			max_requests;	/* after so many, a scan whose values vary reads
+								 * all rows */
 	List	   *local;			/* indexes of the conditions in the plan's qual
 								 * that are not sent to HiBob */
 } ScanPlan;

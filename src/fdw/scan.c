@@ -486,7 +486,7 @@ choose_filter(HibobFdwScanState *scan, ExprContext *econtext)
 		return;
 	if (scan->scope == SCOPE_ALL &&
 		conditions_vary(&scan->conditions, SCOPE_ALL) &&
-		scan->query.counters->requests >= (uint64) scan->plan->all_requests)
+		scan->query.counters->requests >= (uint64) scan->plan->max_requests)
 		scan->scope = SCOPE_FIXED;
 	scan->filter = present_filter(scan, econtext);
 }
