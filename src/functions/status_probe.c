@@ -36,7 +36,7 @@ typedef struct Probe
 	TableOptions options;
 	RequestFilter filter;
 	ExchangeCounters counters;
-	ResponseFindings response_findings;
+	ResponseSummary response_findings;
 	Response   *response;
 	instr_time	started;
 	const char *today;
@@ -339,7 +339,7 @@ open_probe(Probe *probe)
 						request_create(&probe->map, &probe->options,
 									   &probe->filter),
 						&probe->map, &probe->counters, &probe->response_findings, false);
-	response_hurry(probe->response);
+	response_fail_fast(probe->response);
 }
 
 static void

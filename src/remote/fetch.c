@@ -1,13 +1,13 @@
 /*
- * metadata_fetch.c
- *		Rows out of many answers.
+ * fetch.c
+ *		Rows of many responses.
  *
- * A page is read to its end before its first row is handed out: then the next
- * one is already asked for while the query still works on this one.  A page
- * has at most 200 entries, so that is little to hold.
+ * A page is read to its end before its first row is returned: the next page is
+ * then requested while the query processes this one.  A page has at most 200
+ * entries, so that few rows are kept.
  *
- * Until HiBob has answered once, only one lane asks: its answer tells how many
- * requests are left, and whether asking makes sense at all.
+ * Until the first response arrives there is only one stream: the response shows
+ * how many requests the rate limit leaves, and errors that concern all requests.
  */
 #include "postgres.h"
 
@@ -16,7 +16,7 @@
 #include "remote/fetch.h"
 #include "utils/memutils.h"
 
-/* More than a page has; what is read ahead is to be little. */
+/* Rows that a stream reads before they are returned; a page has fewer. */
 #define ROUND_ROWS 500
 
 void
@@ -25,7 +25,7 @@ fetch_start(ParallelFetch *fetch, AcquiredChannel *acquired,
 {
 	fetch->context = CurrentMemoryContext;
 	fetch->row_context = AllocSetContextCreate(CurrentMemoryContext,
-											   "hibob_fdw gathered row",
+											   "hibob_fdw fetched row",
 											   ALLOCSET_DEFAULT_SIZES);
 	fetch->slot = slot;
 	fetch->rows = tuplestore_begin_heap(false, false, work_mem);
@@ -39,7 +39,7 @@ fetch_start(ParallelFetch *fetch, AcquiredChannel *acquired,
  * The first stream's channel comes from the caller.
  */
 static bool
-add_lane(ParallelFetch *fetch)
+add_stream(ParallelFetch *fetch)
 {
 	AcquiredChannel *acquired = &fetch->acquired[fetch->nstreams];
 	MemoryContext old;
@@ -50,28 +50,28 @@ add_lane(ParallelFetch *fetch)
 	old = MemoryContextSwitchTo(fetch->context);
 	fetch->streams[fetch->nstreams] =
 		response_create(fetch->subject, acquired, fetch->request, fetch->map,
-						fetch->counters, fetch->findings,
-						!request_is_short(fetch->request));
+						fetch->counters, fetch->summary,
+						!request_expects_one_page(fetch->request));
 	fetch->ended[fetch->nstreams] = false;
 	fetch->nstreams++;
 	MemoryContextSwitchTo(old);
 	return true;
 }
 
-/* Whether a lane was added. */
+/* Adds a stream if there are requests for it.  False if not. */
 static bool
-may_add_lane(ParallelFetch *fetch)
+try_add_stream(ParallelFetch *fetch)
 {
 	if (fetch->nstreams > 0 &&
 		(fetch->nstreams == FETCH_STREAMS ||
-		 !response_was_answered(fetch->streams[0]) ||
+		 !response_has_begun(fetch->streams[0]) ||
 		 !request_has_more(fetch->request)))
 		return false;
-	return add_lane(fetch);
+	return add_stream(fetch);
 }
 
 static void
-keep_row(ParallelFetch *fetch, const Response *stream)
+store_row(ParallelFetch *fetch, const Response *stream)
 {
 	MemoryContext old = MemoryContextSwitchTo(fetch->row_context);
 
@@ -84,12 +84,12 @@ keep_row(ParallelFetch *fetch, const Response *stream)
 }
 
 /*
- * Reads what has come for a lane.  Returns how that ended: at a page's end it
- * stops, so that the page's rows are handed out before the next one is read;
- * and it does as if one had ended where answers are short and many.
+ * Reads what has arrived for a stream.  Stops at the end of a page, so that its rows
+ * are returned before the next page is read; likewise after some rows of many short
+ * responses.
  */
 static ResponseResult
-read_lane(ParallelFetch *fetch, Response *stream)
+read_stream(ParallelFetch *fetch, Response *stream)
 {
 	ResponseResult result;
 
@@ -98,21 +98,21 @@ read_lane(ParallelFetch *fetch, Response *stream)
 		result = response_advance(stream, false);
 		if (result != RESPONSE_ROW)
 			return result;
-		keep_row(fetch, stream);
+		store_row(fetch, stream);
 	}
 	return RESPONSE_PAGE;
 }
 
-/* How reading what has come for all lanes ended. */
+/* The result of reading all streams once. */
 typedef struct Round
 {
-	bool		paged;			/* some lane is at the end of a page */
-	Exchange   *waiting[FETCH_STREAMS];	/* of the lanes that have to sleep */
+	bool		paged;			/* some stream is at the end of a page */
+	Exchange   *waiting[FETCH_STREAMS];	/* of the streams that have to sleep */
 	int			nwaiting;
 } Round;
 
 static void
-read_lanes(ParallelFetch *fetch, Round *round)
+read_streams(ParallelFetch *fetch, Round *round)
 {
 	round->paged = false;
 	round->nwaiting = 0;
@@ -120,7 +120,7 @@ read_lanes(ParallelFetch *fetch, Round *round)
 	{
 		if (fetch->ended[i])
 			continue;
-		switch (read_lane(fetch, fetch->streams[i]))
+		switch (read_stream(fetch, fetch->streams[i]))
 		{
 			case RESPONSE_WAIT:
 				round->waiting[round->nwaiting++] =
@@ -136,9 +136,9 @@ read_lanes(ParallelFetch *fetch, Round *round)
 	}
 }
 
-/* Takes a row that was read ahead. */
+/* Returns a row that was read ahead. */
 static bool
-take_row(ParallelFetch *fetch, TupleTableSlot *slot)
+next_stored_row(ParallelFetch *fetch, TupleTableSlot *slot)
 {
 	MemoryContext old;
 	bool		found;
@@ -146,7 +146,7 @@ take_row(ParallelFetch *fetch, TupleTableSlot *slot)
 	if (!fetch->has_rows)
 		return false;
 
-	/* The slot frees the row it has: it must not lie in a row's memory. */
+	/* The slot frees its tuple, so that is allocated in the slot's memory. */
 	old = MemoryContextSwitchTo(slot->tts_mcxt);
 	found = tuplestore_gettupleslot(fetch->rows, true, true, slot);
 	MemoryContextSwitchTo(old);
@@ -159,8 +159,8 @@ take_row(ParallelFetch *fetch, TupleTableSlot *slot)
 }
 
 /*
- * Reads until rows can be handed out: at the end of a page, or whenever there
- * are any if several lanes read.
+ * Reads until rows can be returned: at the end of a page or, with several streams,
+ * as soon as there are any.
  */
 static ResponseResult
 read_ahead(ParallelFetch *fetch, bool sleep)
@@ -170,10 +170,10 @@ read_ahead(ParallelFetch *fetch, bool sleep)
 		Round		round;
 
 		CHECK_FOR_INTERRUPTS();
-		read_lanes(fetch, &round);
+		read_streams(fetch, &round);
 		if (fetch->has_rows && (round.paged || fetch->nstreams > 1))
 			return RESPONSE_ROW;
-		if (may_add_lane(fetch))
+		if (try_add_stream(fetch))
 			continue;
 		if (round.nwaiting == 0 && !round.paged)
 			return fetch->has_rows ? RESPONSE_ROW : RESPONSE_END;
@@ -189,7 +189,7 @@ fetch_next(ParallelFetch *fetch, TupleTableSlot *slot, bool sleep)
 {
 	ResponseResult result = RESPONSE_ROW;
 
-	while (result == RESPONSE_ROW && !take_row(fetch, slot))
+	while (result == RESPONSE_ROW && !next_stored_row(fetch, slot))
 		result = read_ahead(fetch, sleep);
 	return result;
 }

@@ -1,10 +1,10 @@
 /*
- * metadata_fetch.h
- *		Rows out of many answers: pages, or one answer for each of many
- *		employees.
+ * fetch.h
+ *		Rows of many responses, such as pages or one response for each employee,
+ *		which several streams read at the same time.
  *
- * A few lanes read at once, each over a channel of its own; what they have read
- * ahead waits in a tuplestore.  The rows' order means nothing.
+ * Each stream has a channel of its own.  Rows that are read ahead are kept in a
+ * tuplestore.  The order of the rows is not defined.
  */
 #ifndef HIBOB_REMOTE_FETCH_H
 #define HIBOB_REMOTE_FETCH_H
@@ -20,8 +20,8 @@
 #define FETCH_STREAMS 4
 
 /*
- * Zeroed before it is used.  It and its lanes lie in memory that outlives an
- * error, so that fetch_release() can be called then.
+ * Zeroed before use.  It and its streams lie in memory that lives until an error
+ * was handled, so that fetch_release() can be called then.
  */
 typedef struct ParallelFetch
 {
@@ -29,42 +29,40 @@ typedef struct ParallelFetch
 	Request    *request;
 	RowMap	   *map;
 	ExchangeCounters *counters;
-	ResponseFindings *findings;
+	ResponseSummary *summary;
 	AcquiredChannel acquired[FETCH_STREAMS];
 	Response   *streams[FETCH_STREAMS];
 	bool		ended[FETCH_STREAMS];
 	int			nstreams;
 	Tuplestorestate *rows;		/* read ahead */
 	bool		has_rows;		/* it may have some */
-	MemoryContext context;		/* of the lanes */
-	MemoryContext row_context;	/* of a row that is being read */
-	TupleTableSlot *slot;		/* virtual, for rows on their way in */
+	MemoryContext context;		/* of the streams */
+	MemoryContext row_context;	/* of the values of a row */
+	TupleTableSlot *slot;		/* virtual, for rows to be stored */
 } ParallelFetch;
 
 /*
- * Starts; "slot" is a virtual one.  The lanes live in the present memory
- * context.  The first lane's lease is taken from the caller.
+ * "slot" is a virtual one.  The streams live in the current memory context.  Takes
+ * over the caller's channel for the first stream.
  */
 extern void fetch_start(ParallelFetch *fetch, AcquiredChannel *acquired,
 						TupleTableSlot *slot);
 
 /*
- * Stores the next row in a slot for minimal tuples.  Only if it may "sleep" it
- * never returns RESPONSE_WAIT; RESPONSE_PAGE it never does.
+ * Stores the next row in a slot for minimal tuples.  Returns RESPONSE_WAIT only if
+ * it may not "sleep", and never RESPONSE_PAGE.
  */
 extern ResponseResult fetch_next(ParallelFetch *fetch, TupleTableSlot *slot,
 								 bool sleep);
 
+/* Whether any row had the field of a column. */
 extern bool fetch_has_field(const ParallelFetch *fetch,
 							const RowColumn *column);
 
-/* Gives all back, the rows too. */
+/* Ends the exchanges, releases the channels and frees the rows. */
 extern void fetch_stop(ParallelFetch *fetch);
 
-/*
- * Ends what is under way and gives the channels back: all that has to happen
- * when an error has ended the query.  Never raises an error.
- */
+/* Ends the exchanges and releases the channels.  Never raises an error. */
 extern void fetch_release(ParallelFetch *fetch);
 
 #endif							/* HIBOB_REMOTE_FETCH_H */

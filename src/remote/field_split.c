@@ -2,12 +2,12 @@
  * field_split.c
  *		Employees with more fields than one request can name.
  *
- * The columns are cut into parts, each with no more fields than a request
- * takes.  For some people at a time, named by the filter, each part is asked
- * for, and what came for one id becomes one row.  Who is in one answer and not
- * in another has joined or left the service user's sight in between, and is
- * left out: a row is all of an employee or nothing.  Who is found by two
- * addresses that differ in case only, in two batches, comes with the first.
+ * The columns are split into parts, each with no more fields than a request may
+ * name.  The filter's values are split into batches.  For each batch one request a
+ * part is made, and the results are joined by id.  An employee who is missing in
+ * one of them was added or deleted between the requests and is left out: a row is
+ * complete or not there.  An employee who matches the values of two batches, which
+ * happens with e-mail addresses that differ in case only, is returned once.
  */
 #include "postgres.h"
 
@@ -17,12 +17,12 @@
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 
-/* A row on its way: the parts fill in their columns. */
+/* A row that is being put together. */
 typedef struct SplitRow
 {
 	Datum	   *values;
 	bool	   *nulls;
-	int			parts;			/* that have it */
+	int			parts;			/* that are filled in */
 } SplitRow;
 
 #define MAX_ID 128
@@ -30,7 +30,7 @@ typedef struct SplitRow
 typedef struct SplitEntry
 {
 	char		id[MAX_ID];		/* hash key, padded with zeros */
-	SplitRow    *row;
+	SplitRow   *row;
 } SplitEntry;
 
 struct FieldSplit
@@ -39,17 +39,17 @@ struct FieldSplit
 	AcquiredChannel *acquired;
 	const TableOptions *options;
 	const RequestFilter *filter;
-	List	   *values;			/* of it, each once */
+	List	   *values;			/* of the filter, distinct */
 	ExchangeCounters *counters;
-	ResponseFindings *findings;
+	ResponseSummary *summary;
 	RowMap	   *parts;
 	int			nparts;
-	bool	   *carried;		/* by attribute number */
+	bool	   *present;		/* fields, by attribute number */
 	int			next;			/* of the filter's values */
-	MemoryContext context;		/* of the present people */
+	MemoryContext context;		/* of the current batch */
 	HTAB	   *by_id;
-	HTAB	   *seen;			/* ids of all batches; NULL: batches are of ids */
-	List	   *rows;			/* of SplitRow, in the order they came */
+	HTAB	   *ids;			/* of all batches; NULL: the values are ids */
+	List	   *rows;			/* of SplitRow, in the order of HiBob */
 	int			next_row;
 };
 
@@ -58,7 +58,7 @@ struct FieldSplit
  * ------------------------------------------------------------------------
  */
 
-/* The part that names the column's field already, or -1. */
+/* The part that has the field already, or -1. */
 static int
 part_of_field(const RowMap *parts, int nparts, const char *field)
 {
@@ -69,7 +69,7 @@ part_of_field(const RowMap *parts, int nparts, const char *field)
 	return -1;
 }
 
-/* How many different fields a map's columns have. */
+/* The number of distinct fields of a map. */
 static int
 count_fields(const RowMap *map)
 {
@@ -94,7 +94,7 @@ has_whole_row(const RowMap *map)
 	return false;
 }
 
-/* A whole row cannot be put together from parts. */
+/* A column with the whole row cannot be put together from parts. */
 bool
 field_split_is_needed(const RowMap *map)
 {
@@ -103,9 +103,9 @@ field_split_is_needed(const RowMap *map)
 		count_fields(map) >= map->resource->max_fields;
 }
 
-/* Each part names the identity, too.  Returns how many parts there are. */
+/* Leaves room for the id in each part.  Returns the number of parts. */
 static int
-cut_into_parts(RowMap *parts, const RowMap *map)
+split_into_parts(RowMap *parts, const RowMap *map)
 {
 	int			room = map->resource->max_fields - 1;
 	int			nparts = 0;
@@ -141,7 +141,7 @@ field_split_first_part(const RowMap *map)
 {
 	RowMap	   *parts = allocate_parts(map);
 
-	(void) cut_into_parts(parts, map);
+	(void) split_into_parts(parts, map);
 	return parts;
 }
 
@@ -151,7 +151,7 @@ compare_values(const ListCell *a, const ListCell *b)
 	return strcmp(lfirst(a), lfirst(b));
 }
 
-/* Each value once: one that came with two batches would give two rows. */
+/* Without duplicates, which would give a row for each batch that has them. */
 static List *
 distinct_values(const List *values)
 {
@@ -174,7 +174,7 @@ create_hash(MemoryContext context)
 	ctl.keysize = MAX_ID;
 	ctl.entrysize = sizeof(SplitEntry);
 	ctl.hcxt = context;
-	return hash_create("hibob_fdw wide rows", REQUEST_BATCH, &ctl,
+	return hash_create("hibob_fdw field split", REQUEST_BATCH, &ctl,
 					   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 }
 
@@ -182,7 +182,7 @@ FieldSplit *
 field_split_create(const ErrorSubject *subject, AcquiredChannel *acquired,
 				   const RowMap *map, const TableOptions *options,
 				   const RequestFilter *filter, ExchangeCounters *counters,
-				   ResponseFindings *findings)
+				   ResponseSummary *summary)
 {
 	FieldSplit *split = palloc0(sizeof(FieldSplit));
 
@@ -192,15 +192,15 @@ field_split_create(const ErrorSubject *subject, AcquiredChannel *acquired,
 	split->filter = filter;
 	split->values = distinct_values(filter->values);
 	split->counters = counters;
-	split->findings = findings;
-	split->carried = palloc0(MaxAttrNumber + 1);
+	split->summary = summary;
+	split->present = palloc0(MaxAttrNumber + 1);
 	split->context = AllocSetContextCreate(CurrentMemoryContext,
-										   "hibob_fdw wide rows",
+										   "hibob_fdw field split",
 										   ALLOCSET_DEFAULT_SIZES);
 	split->parts = allocate_parts(map);
-	split->nparts = cut_into_parts(split->parts, map);
+	split->nparts = split_into_parts(split->parts, map);
 	if (strcmp(filter->filter->field, RESOURCE_FIELD_ID) != 0)
-		split->seen = create_hash(CurrentMemoryContext);
+		split->ids = create_hash(CurrentMemoryContext);
 	return split;
 }
 
@@ -209,32 +209,32 @@ field_split_create(const ErrorSubject *subject, AcquiredChannel *acquired,
  * ------------------------------------------------------------------------
  */
 
-/* Whether an employee came with an earlier batch of other values than ids. */
+/* Whether an earlier batch returned the employee. */
 static bool
-came_before(FieldSplit *split, const char *id)
+is_duplicate(FieldSplit *split, const char *id)
 {
 	bool		found = false;
 
-	if (split->seen != NULL)
-		(void) hash_search(split->seen, id, HASH_ENTER, &found);
+	if (split->ids != NULL)
+		(void) hash_search(split->ids, id, HASH_ENTER, &found);
 	return found;
 }
 
-/* The row of an id; only the first part begins one. */
+/* The row of an id; only the first part adds rows. */
 static SplitRow *
-row_of(FieldSplit *split, const RowRecord *record, const RowField *identity,
+find_row(FieldSplit *split, const RowRecord *record, const RowField *identity,
 	   bool first, TupleTableSlot *slot)
 {
 	const JsonSlice *slice = row_field_value(identity, record->reader);
 	int			natts = slot->tts_tupleDescriptor->natts;
 	char		id[MAX_ID] = {0};
-	SplitEntry  *entry;
+	SplitEntry *entry;
 	bool		found;
 
 	if (slice == NULL || slice->length >= MAX_ID)
 		result_missing_identity(&split->parts[0]);
 	memcpy(id, record->window + slice->start, slice->length);
-	if (first && came_before(split, id))
+	if (first && is_duplicate(split, id))
 		return NULL;
 	entry = hash_search(split->by_id, id, first ? HASH_ENTER : HASH_FIND,
 						&found);
@@ -263,40 +263,40 @@ add_part(SplitRow *row, const RowMap *part, const TupleTableSlot *slot)
 }
 
 static void
-note_carried(FieldSplit *split, const RowMap *part, const Response *response)
+note_present(FieldSplit *split, const RowMap *part, const Response *response)
 {
 	for (int i = 0; i < part->ncolumns; i++)
 		if (response_has_field(response, &part->columns[i]))
-			split->carried[part->columns[i].attnum] = true;
+			split->present[part->columns[i].attnum] = true;
 }
 
-/* Asks for one part of the people that a filter names. */
+/* Reads one part of a batch. */
 static void
 read_part(FieldSplit *split, int p, const RequestFilter *filter,
 		  TupleTableSlot *slot)
 {
 	RowMap	   *part = &split->parts[p];
-	/* Who cannot be found one by one has gone. */
-	ResponseFindings findings = {.context = split->context, .answers = 1};
+	/* Not the first response: an employee may be deleted meanwhile. */
+	ResponseSummary summary = {.context = split->context, .responses = 1};
 	Response   *response =
 		response_create(split->subject, split->acquired,
 						request_create(part, split->options, filter), part,
-						split->counters, &findings, false);
+						split->counters, &summary, false);
 
 	while (response_next(response))
 	{
 		const RowRecord *record = response_record(response);
-		SplitRow    *row = row_of(split, record, &part->identity, p == 0, slot);
+		SplitRow   *row = find_row(split, record, &part->identity, p == 0, slot);
 
 		if (row == NULL || row->parts != p)
 			continue;
 		row_map_store(part, record, slot);
 		add_part(row, part, slot);
 	}
-	note_carried(split, part, response);
+	note_present(split, part, response);
 }
 
-/* Reads the next people.  False if there are none. */
+/* Reads the next batch.  False if there is none. */
 static bool
 read_batch(FieldSplit *split, TupleTableSlot *slot)
 {
@@ -331,14 +331,14 @@ field_split_next(FieldSplit *split, TupleTableSlot *slot)
 		ExecClearTuple(slot);
 		while (split->next_row < list_length(split->rows))
 		{
-			SplitRow    *row = list_nth(split->rows, split->next_row++);
+			SplitRow   *row = list_nth(split->rows, split->next_row++);
 
 			if (row->parts < split->nparts)
 				continue;
 			memcpy(slot->tts_values, row->values, sizeof(Datum) * natts);
 			memcpy(slot->tts_isnull, row->nulls, natts);
 			ExecStoreVirtualTuple(slot);
-			split->findings->rows++;
+			split->summary->rows++;
 			return true;
 		}
 		if (!read_batch(split, slot))
@@ -349,5 +349,5 @@ field_split_next(FieldSplit *split, TupleTableSlot *slot)
 bool
 field_split_has_field(const FieldSplit *split, const RowColumn *column)
 {
-	return split->carried[column->attnum];
+	return split->present[column->attnum];
 }

@@ -30,7 +30,7 @@ typedef struct MetadataFetch
 	TableOptions options;
 	RequestFilter filter;
 	ExchangeCounters counters;
-	ResponseFindings findings;
+	ResponseSummary summary;
 	Response   *response;
 	ErrorContextCallback error_context;
 } MetadataFetch;
@@ -95,7 +95,7 @@ open_fetch(Oid serverid, const char *table, const char *resource,
 	fetch->options.id = id;
 	fetch->subject.resource = fetch->map.resource;
 	fetch->subject.table = table;
-	fetch->findings.context = context;
+	fetch->summary.context = context;
 	push_error_context(fetch);
 	connection_acquire(GetUserId(), serverid, &fetch->acquired);
 	fetch->subject.connection = fetch->acquired.connection;
@@ -103,7 +103,7 @@ open_fetch(Oid serverid, const char *table, const char *resource,
 		response_create(&fetch->subject, &fetch->acquired,
 						request_create(&fetch->map, &fetch->options,
 									   &fetch->filter),
-						&fetch->map, &fetch->counters, &fetch->findings,
+						&fetch->map, &fetch->counters, &fetch->summary,
 						false);
 	return fetch;
 }

@@ -1,11 +1,10 @@
 /*
  * remote_error.c
- *		What went wrong between the database and HiBob, as an error.
+ *		Errors of requests to HiBob, with hints.
  *
- * HiBob's own words go into DETAIL, bounded and without anything that is not
- * printable; the hint says what to do in HiBob or in SQL.  The shapes of error
- * bodies are those that HiBob documents and others have met: key and error,
- * error and message, errorMessage, errors by field, nothing at all, or a web
+ * HiBob's own message is shown as DETAIL, limited and without control characters;
+ * the hint says what to do in HiBob or in SQL.  Error bodies have many forms: key
+ * and error, error and message, errorMessage, errors by field, no body, or a web
  * page.
  */
 #include "postgres.h"
@@ -17,13 +16,13 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
-/* How much of HiBob's words, or of a body that is no JSON, is shown. */
-#define MAX_WORDS 400
+/* The most characters of HiBob's message, and of a body, that are shown. */
+#define MAX_MESSAGE 400
 #define MAX_EXCERPT 80
 
 /*
- * The first bytes of what HiBob sent, fit to be shown: one line, and only
- * ASCII where the database could not hold the rest.
+ * The first bytes of a text of HiBob, for a message: in one line, and only ASCII if
+ * the database may not have the other characters.
  */
 static char *
 printable(const char *bytes, size_t length, size_t limit)
@@ -59,16 +58,16 @@ printable(const char *bytes, size_t length, size_t limit)
 }
 
 char *
-error_printable(const char *words)
+error_printable(const char *message)
 {
-	return printable(words, strlen(words), MAX_WORDS);
+	return printable(message, strlen(message), MAX_MESSAGE);
 }
 
 /*
- * HiBob's own words in an error body, or NULL if it has none that can be read.
+ * HiBob's own message in an error body, or NULL.
  */
 static char *
-words_of(JsonDoc *doc)
+hibob_text(JsonDoc *doc)
 {
 	static const char *const keys[] = {"message", "errorMessage", "error",
 		"errors", NULL};
@@ -90,19 +89,19 @@ words_of(JsonDoc *doc)
 }
 
 static char *
-answer_words(const ErrorResponse *answer)
+hibob_message(const ErrorResponse *error)
 {
 	JsonDoc    *doc;
 	char	   *volatile result = NULL;
 
-	if (answer == NULL || answer->length == 0)
+	if (error == NULL || error->length == 0)
 		return NULL;
-	doc = json_doc_parse(answer->body, answer->length);
+	doc = json_doc_parse(error->body, error->length);
 	if (doc == NULL)
 		return NULL;
 	PG_TRY();
 	{
-		result = words_of(doc);
+		result = hibob_text(doc);
 	}
 	PG_FINALLY();
 	{
@@ -112,27 +111,27 @@ answer_words(const ErrorResponse *answer)
 	return result;
 }
 
-/* For ereport(): HiBob's words as detail, if there are any. */
+/* For ereport(): HiBob's message, if there is one. */
 static int
-detail_words(const char *words)
+errdetail_hibob(const char *message)
 {
-	return words != NULL ? errdetail("HiBob says: %s", words) : 0;
+	return message != NULL ? errdetail("HiBob says: %s", message) : 0;
 }
 
 void
-error_refused(const ErrorSubject *subject, const ErrorResponse *answer)
+error_refused(const ErrorSubject *subject, const ErrorResponse *error)
 {
 	const char *server = connection_server_name(subject->connection);
 	const char *user = connection_user_name(subject->connection);
-	char	   *words = answer_words(answer);
+	char	   *message = hibob_message(error);
 
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
 			 errmsg("HiBob rejected the credentials of the mapping of user \"%s\" on server \"%s\"",
 					user, server),
-			 answer == NULL ?
-			 errdetail("It did so less than a minute ago, and repeated refusals block the whole address, so they were not shown to it again.") :
-			 detail_words(words),
+			 error == NULL ?
+			 errdetail("That was less than a minute ago. The credentials were not sent again, since HiBob blocks addresses that repeat rejected ones.") :
+			 errdetail_hibob(message),
 			 connection_has_token_file(subject->connection) ?
 			 errhint("The token was regenerated or revoked, or the service user deleted. Have the current one written to the file that option token_file of the user mapping names.") :
 			 errhint("The token was regenerated or revoked, or the service user deleted. Copy the new one from HiBob, then: ALTER USER MAPPING FOR %s SERVER %s OPTIONS (SET service_user_id 'SERVICE-...', SET token '...').",
@@ -140,14 +139,14 @@ error_refused(const ErrorSubject *subject, const ErrorResponse *answer)
 }
 
 static void
-error_forbidden(const ErrorSubject *subject, const char *words)
+error_forbidden(const ErrorSubject *subject, const char *message)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-			 errmsg("HiBob refused to show \"%s\" to the service user of server \"%s\"",
+			 errmsg("HiBob denied access to \"%s\" for the service user of server \"%s\"",
 					subject->resource->name,
 					connection_server_name(subject->connection)),
-			 detail_words(words),
+			 errdetail_hibob(message),
 			 subject->resource->permission == NULL ?
 			 errhint("If the account restricts API access by IP address, add the address of this database.") :
 			 errhint("In HiBob, give the permission group of the service user view access to %s. If the account restricts API access by IP address, add the address of this database.",
@@ -155,67 +154,67 @@ error_forbidden(const ErrorSubject *subject, const char *words)
 }
 
 static void
-error_no_list(const ErrorSubject *subject, const char *words, const char *list)
+error_no_list(const ErrorSubject *subject, const char *message, const char *list)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_FDW_TABLE_NOT_FOUND),
 			 errmsg("HiBob has no list \"%s\"", list),
-			 detail_words(words),
-			 errhint("Names of lists are case-sensitive; without the condition on the list, foreign table \"%s\" shows them all.",
+			 errdetail_hibob(message),
+			 errhint("Names of lists are case-sensitive. Without the condition on the list, foreign table \"%s\" shows all lists.",
 					 subject->table)));
 }
 
 static void
-error_no_report(const ErrorSubject *subject, const char *words, const char *id)
+error_no_report(const ErrorSubject *subject, const char *message, const char *id)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_FDW_TABLE_NOT_FOUND),
 			 errmsg("HiBob has no report \"%s\" for foreign table \"%s\"", id,
 					subject->table),
-			 detail_words(words),
-			 errhint("Share the report with the service user in HiBob, or correct the table option report_id; a foreign table with the resource \"reports\" shows the ids.")));
+			 errdetail_hibob(message),
+			 errhint("Share the report with the service user in HiBob, or correct the table option report_id. A foreign table with the resource \"reports\" shows the ids.")));
 }
 
 void
-error_no_custom_table(const ErrorSubject *subject, const char *words,
+error_no_custom_table(const ErrorSubject *subject, const char *message,
 					  const char *id)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_FDW_TABLE_NOT_FOUND),
 			 errmsg("HiBob has no custom table \"%s\" for foreign table \"%s\"",
 					id, subject->table),
-			 detail_words(words),
-			 errhint("Correct the table option table_id; a foreign table with the resource \"custom_tables\" shows the ids.")));
+			 errdetail_hibob(message),
+			 errhint("Correct the table option table_id. A foreign table with the resource \"custom_tables\" shows the ids.")));
 	pg_unreachable();
 }
 
-/* A list, report or custom table that is not there. */
+/* A list, report or custom table that does not exist. */
 static void
-error_no_thing(const ErrorSubject *subject, const char *words,
-			   const char *thing)
+error_no_object(const ErrorSubject *subject, const char *message,
+			   const char *object_name)
 {
 	if (subject->resource->is_lists)
-		error_no_list(subject, words, thing);
+		error_no_list(subject, message, object_name);
 	else if (subject->resource->form == ROW_CSV)
-		error_no_report(subject, words, thing);
+		error_no_report(subject, message, object_name);
 	else
-		error_no_custom_table(subject, words, thing);
+		error_no_custom_table(subject, message, object_name);
 }
 
 static void
-error_not_found(const ErrorSubject *subject, const char *words,
-				const char *thing)
+error_not_found(const ErrorSubject *subject, const char *message,
+				const char *object_name)
 {
-	if (thing != NULL)
-		error_no_thing(subject, words, thing);
+	if (object_name != NULL)
+		error_no_object(subject, message, object_name);
 	ereport(ERROR,
 			(errcode(ERRCODE_FDW_TABLE_NOT_FOUND),
 			 errmsg("HiBob has no resource for foreign table \"%s\"",
 					subject->table),
-			 words != NULL ? detail_words(words) :
-			 errdetail("It answered %s %s with status 404.",
+			 message != NULL ? errdetail_hibob(message) :
+			 errdetail("%s %s returned status 404.",
 					   subject->resource->method, subject->resource->path),
-			 errhint("The module may not be active in this account, or base_url of server \"%s\" is wrong.",
+			 errhint("The module may not be active in this account, or base_url of server \"%s\" may be wrong.",
 					 connection_server_name(subject->connection))));
 }
 
@@ -224,81 +223,83 @@ error_not_found(const ErrorSubject *subject, const char *words,
  * value, since that may be somebody's.
  */
 static size_t
-showable_length(const ErrorResponse *answer)
+showable_length(const ErrorResponse *error)
 {
 	const char *colon;
 
-	if (answer->body[0] == '[')
+	if (error->body[0] == '[')
 		return 1;
-	if (answer->body[0] != '{')
-		return answer->length;
-	colon = memchr(answer->body, ':', answer->length);
-	return colon != NULL ? (size_t) (colon - answer->body) + 1 :
-		answer->length;
+	if (error->body[0] != '{')
+		return error->length;
+	colon = memchr(error->body, ':', error->length);
+	return colon != NULL ? (size_t) (colon - error->body) + 1 :
+		error->length;
 }
 
-/* What an answer was that has no words of HiBob's. */
+/* Describes a response without a message of HiBob. */
 static char *
-describe_body(const ErrorResponse *answer)
+describe_body(const ErrorResponse *error)
 {
-	if (answer->length == 0)
-		return pstrdup("The answer has no body.");
-	return psprintf("The answer is %s and begins: %s",
-					answer->content_type != NULL ?
-					printable(answer->content_type,
-							  strlen(answer->content_type), MAX_EXCERPT) :
-					"of no type",
-					printable(answer->body, showable_length(answer),
+	if (error->length == 0)
+		return pstrdup("The response has no body.");
+	return psprintf("The response has %s and begins: %s",
+					error->content_type != NULL ?
+					psprintf("content type %s",
+							 printable(error->content_type,
+									   strlen(error->content_type),
+									   MAX_EXCERPT)) :
+					"no content type",
+					printable(error->body, showable_length(error),
 							  MAX_EXCERPT));
 }
 
 static void
-error_other_status(const ErrorSubject *subject, const ErrorResponse *answer,
-				   const char *words)
+error_other_status(const ErrorSubject *subject, const ErrorResponse *error,
+				   const char *message)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_FDW_ERROR),
-			 errmsg("HiBob answered the request for foreign table \"%s\" with status %d",
-					subject->table, answer->status),
-			 words != NULL ? detail_words(words) :
-			 errdetail_internal("%s", describe_body(answer)),
-			 answer->status >= 500 ?
-			 errhint("HiBob has a problem of its own. Try again later; the server option max_retries says how often this is done unasked.") :
-			 answer->status == 400 && subject->resource->form == ROW_OBJECTS ?
-			 errhint("If it is a field that HiBob does not know, correct the column option \"field\".") :
-			 answer->status == 400 && subject->resource->max_months > 0 ?
+			 errmsg("the request for foreign table \"%s\" failed with status %d",
+					subject->table, error->status),
+			 message != NULL ? errdetail_hibob(message) :
+			 errdetail_internal("%s", describe_body(error)),
+			 error->status >= 500 ?
+			 errhint("This is a problem of HiBob. Try again later. The server option max_retries is the number of automatic retries.") :
+			 error->status == 400 && subject->resource->form == ROW_OBJECTS ?
+			 errhint("If HiBob does not have the field, correct the column option \"field\".") :
+			 error->status == 400 && subject->resource->max_months > 0 ?
 			 errhint("HiBob shows \"%s\" of the last %d months. Add a condition, such as: WHERE %s.",
 					 subject->resource->name, subject->resource->max_months,
 					 subject->resource->example) :
-			 answer->status >= 300 && answer->status < 400 ?
+			 error->status >= 300 && error->status < 400 ?
 			 errhint("Redirects are not followed. Correct base_url of server \"%s\".",
 					 connection_server_name(subject->connection)) : 0));
 }
 
 void
-error_status(const ErrorSubject *subject, const ErrorResponse *answer,
-			 const char *thing)
+error_status(const ErrorSubject *subject, const ErrorResponse *error,
+			 const char *object_name)
 {
-	char	   *words = answer_words(answer);
+	char	   *message = hibob_message(error);
 
-	switch (answer->status)
+	switch (error->status)
 	{
 		case 401:
-			error_refused(subject, answer);
+			error_refused(subject, error);
 		case 403:
-			error_forbidden(subject, words);
+			error_forbidden(subject, message);
 			break;
 		case 404:
-			error_not_found(subject, words, thing);
+			error_not_found(subject, message, object_name);
 			break;
 		default:
-			error_other_status(subject, answer, words);
+			error_other_status(subject, error, message);
 	}
 	pg_unreachable();
 }
 
 static char *
-defect_detail(const ErrorResponse *answer, const JsonDefect *defect,
+defect_detail(const ErrorResponse *error, const JsonDefect *defect,
 			  const ErrorProgress *progress)
 {
 	StringInfoData buf;
@@ -313,15 +314,15 @@ defect_detail(const ErrorResponse *answer, const JsonDefect *defect,
 						 UINT64_FORMAT " rows: %s.",
 						 (uint64) defect->position, progress->rows,
 						 defect->message);
-	/* Only an answer without any row is sure to hold no employee's data. */
-	if (answer != NULL)
-		appendStringInfo(&buf, " %s", describe_body(answer));
+	/* Only a response without any row is sure to have no employee's data. */
+	if (error != NULL)
+		appendStringInfo(&buf, " %s", describe_body(error));
 	return buf.data;
 }
 
-/* What is wrong with a body, as the primary message has it. */
+/* The defect of a body, for the primary message. */
 static const char *
-defect_words(const ErrorSubject *subject, const JsonDefect *defect)
+defect_phrase(const ErrorSubject *subject, const JsonDefect *defect)
 {
 	switch (defect->kind)
 	{
@@ -333,7 +334,7 @@ defect_words(const ErrorSubject *subject, const JsonDefect *defect)
 		case JSON_DEFECT_ROW_SIZE:
 			return "has a row that is too large";
 		case JSON_DEFECT_SHAPE:
-			return "does not have the expected shape";
+			return "does not have the expected structure";
 		case JSON_DEFECT_TRUNCATED:
 			return "is incomplete";
 	}
@@ -341,26 +342,26 @@ defect_words(const ErrorSubject *subject, const JsonDefect *defect)
 }
 
 void
-error_body(const ErrorSubject *subject, const ErrorResponse *answer,
+error_body(const ErrorSubject *subject, const ErrorResponse *error,
 		   const JsonDefect *defect, const ErrorProgress *progress)
 {
-	bool		html = answer->content_type != NULL &&
-		pg_strncasecmp(answer->content_type, "text/html", 9) == 0;
+	bool		html = error->content_type != NULL &&
+		pg_strncasecmp(error->content_type, "text/html", 9) == 0;
 	bool		truncated = defect->kind == JSON_DEFECT_TRUNCATED && !html;
 
 	ereport(ERROR,
 			(errcode(truncated ? ERRCODE_CONNECTION_FAILURE :
 					 ERRCODE_FDW_ERROR),
 			 html ?
-			 errmsg("HiBob answered the request for foreign table \"%s\" with a web page",
+			 errmsg("the response of HiBob for foreign table \"%s\" is a web page",
 					subject->table) :
-			 errmsg("the answer of HiBob for foreign table \"%s\" %s",
-					subject->table, defect_words(subject, defect)),
+			 errmsg("the response of HiBob for foreign table \"%s\" %s",
+					subject->table, defect_phrase(subject, defect)),
 			 errdetail_internal("%s", defect_detail(progress->rows == 0 && !truncated ?
-													answer : NULL,
+													error : NULL,
 													defect, progress)),
 			 html ?
-			 errhint("HiBob shows its login page where a path does not exist. Check base_url of server \"%s\".",
+			 errhint("HiBob returns its login page if a path does not exist. Check base_url of server \"%s\".",
 					 connection_server_name(subject->connection)) : 0));
 	pg_unreachable();
 }
@@ -380,19 +381,27 @@ error_unreachable(const ErrorSubject *subject, HttpFailure failure,
 			 failure == HTTP_PROXY_FAILED ?
 			 errhint("Check the server option proxy, its scheme and port, and that the proxy connects to the host in base_url.") :
 			 failure == HTTP_FORBIDDEN ?
-			 errhint("The name of the host, or the proxy, leads to an address that the server may not reach. A superuser can add the host to the setting hibob_fdw.allowed_hosts for a private address, or become the server's owner for any; plain http reaches a loopback address only.") :
+			 errhint("The host, or the proxy, has an address that the server may not connect to. A superuser can add the host to the setting hibob_fdw.allowed_hosts, which allows private addresses, or become the server's owner, which allows all. Plain http is allowed to loopback addresses only.") :
 			 failure == HTTP_OUTDATED ?
-			 errhint("TLS 1.2 or newer is needed. Check the host and port in base_url, and what may stand between it and the database server.") :
+			 errhint("TLS 1.2 or newer is needed. Check the host and port in base_url, and any firewall between it and the database server.") :
 			 failure == HTTP_UNTRUSTED ?
-			 errhint("The certificate has to match the host in base_url and come from a known authority; a superuser can name another authority in the server option ca_file.") :
-			 errhint("Check base_url, and that the database server may reach the host; the server option connect_timeout says how long is waited.")));
+			 errhint("The certificate has to match the host in base_url and be signed by a known authority. A superuser can set another authority with the server option ca_file.") :
+			 errhint("Check base_url, and whether the database server can connect to the host. The server option connect_timeout is the longest time to connect.")));
+}
+
+/* The text of a failure with a capital letter. */
+static char *
+sentence(char *text)
+{
+	text[0] = (char) pg_ascii_toupper((unsigned char) text[0]);
+	return text;
 }
 
 void
 error_transport(const ErrorSubject *subject, HttpFailure failure,
 				const char *text, const ErrorProgress *progress)
 {
-	text = printable(text, strlen(text), MAX_WORDS);
+	text = sentence(printable(text, strlen(text), MAX_MESSAGE));
 	if (failure == HTTP_UNREACHABLE || failure == HTTP_PROXY_FAILED ||
 		failure == HTTP_FORBIDDEN ||
 		failure == HTTP_UNTRUSTED || failure == HTTP_OUTDATED)
@@ -400,13 +409,13 @@ error_transport(const ErrorSubject *subject, HttpFailure failure,
 	ereport(ERROR,
 			(errcode(failure == HTTP_INTERNAL ? ERRCODE_FDW_ERROR :
 					 ERRCODE_CONNECTION_FAILURE),
-			 errmsg("the answer of HiBob for foreign table \"%s\" broke off",
+			 errmsg("the response of HiBob for foreign table \"%s\" broke off",
 					subject->table),
 			 errdetail("%s, after " UINT64_FORMAT " bytes and " UINT64_FORMAT
 					   " rows.", text, progress->bytes, progress->rows),
 			 failure == HTTP_SILENT ?
-			 errhint("The server option read_timeout says how long a silence is borne.") :
-			 errhint("No row of an incomplete answer counts. Try again.")));
+			 errhint("The server option read_timeout is the longest time without data.") :
+			 errhint("An incomplete response is never used. Try again.")));
 	pg_unreachable();
 }
 
@@ -428,6 +437,6 @@ error_rate_limited(const ErrorSubject *subject, const RateLimit *limit)
 			 errmsg("the rate limit of HiBob for %s %s is used up",
 					subject->resource->method, subject->resource->path),
 			 detail.len > 0 ? errdetail_internal("%s", detail.data) : 0,
-			 errhint("Wait until then, ask less often (a materialized view helps), or raise the server option max_rate_limit_wait.")));
+			 errhint("Wait until then, send fewer requests (a materialized view helps), or raise the server option max_rate_limit_wait.")));
 	pg_unreachable();
 }

@@ -1,10 +1,9 @@
 /*
  * remote_error.h
- *		What went wrong between the database and HiBob, as an error that says
- *		what to do about it.
+ *		Errors of requests to HiBob, with hints.
  *
- * Knows HiBob's status codes and error bodies.  Nothing here shows a token, a
- * URL's user, or a value of an employee.
+ * Knows HiBob's status codes and error bodies.  No message contains a token, the
+ * user of a URL, or a value of an employee.
  */
 #ifndef HIBOB_REMOTE_REMOTE_ERROR_H
 #define HIBOB_REMOTE_REMOTE_ERROR_H
@@ -16,7 +15,7 @@
 #include "resources/resource.h"
 #include "session/connection.h"
 
-/* What a message can say about the scan that failed. */
+/* The scan that failed. */
 typedef struct ErrorSubject
 {
 	Connection *connection;
@@ -24,7 +23,7 @@ typedef struct ErrorSubject
 	const char *table;			/* the foreign table's name */
 } ErrorSubject;
 
-/* An answer that is not the rows asked for. */
+/* A response without rows. */
 typedef struct ErrorResponse
 {
 	int			status;
@@ -33,7 +32,7 @@ typedef struct ErrorResponse
 	size_t		length;
 } ErrorResponse;
 
-/* How far a response had come. */
+/* How much of a response was read. */
 typedef struct ErrorProgress
 {
 	uint64		bytes;
@@ -41,38 +40,38 @@ typedef struct ErrorProgress
 } ErrorProgress;
 
 /*
- * A status that is not a success.  "thing" is the list, report or custom table
- * that was asked for, or NULL.
+ * A status other than success.  "object_name" is that of the list, report or custom
+ * table of the request, or NULL.
  */
 hibob_noreturn extern void error_status(const ErrorSubject *subject,
-										const ErrorResponse *answer,
-										const char *thing);
+										const ErrorResponse *error,
+										const char *object_name);
 
-/* A custom table that HiBob does not have; its words on that, or NULL. */
+/* A custom table does not exist; HiBob's message, or NULL. */
 hibob_noreturn extern void error_no_custom_table(const ErrorSubject *subject,
-												 const char *words,
+												 const char *message,
 												 const char *id);
 
-/* A success that is not JSON, or not with rows where they belong. */
+/* A response with status 200 that is not valid, or not of the right structure. */
 hibob_noreturn extern void error_body(const ErrorSubject *subject,
-									  const ErrorResponse *answer,
+									  const ErrorResponse *error,
 									  const JsonDefect *defect,
 									  const ErrorProgress *progress);
 
-/* No answer, or not a whole one. */
+/* No response, or an incomplete one. */
 hibob_noreturn extern void error_transport(const ErrorSubject *subject,
 										   HttpFailure failure,
 										   const char *text,
 										   const ErrorProgress *progress);
 
-/* Credentials that HiBob refused, now or less than a minute ago. */
+/* HiBob rejected the credentials, now or ("error" is NULL) a short time ago. */
 hibob_noreturn extern void error_refused(const ErrorSubject *subject,
-										 const ErrorResponse *answer);
+										 const ErrorResponse *error);
 
-/* HiBob's words, fit to be shown: bounded, in one line; palloc'd. */
-extern char *error_printable(const char *words);
+/* A text of HiBob for a message: limited, in one line; palloc'd. */
+extern char *error_printable(const char *message);
 
-/* Waiting for the rate limit would take longer than allowed. */
+/* The wait for the rate limit would be longer than allowed. */
 hibob_noreturn extern void error_rate_limited(const ErrorSubject *subject,
 											  const RateLimit *limit);
 

@@ -1,11 +1,11 @@
 /*
  * remote_query.c
- *		What HiBob answers in one run through a table, from conditions to rows.
+ *		A remote query and its result, from conditions to rows.
  *
- * Channel and credentials are borrowed while an answer is read, and given back
- * by a callback of the answer's memory context if an error cuts it short.
+ * The result holds a channel and credentials while it is read.  If an error ends
+ * the query, the callback of its memory context releases them.
  *
- * Knows requests, answers and where rows are kept; nothing of the executor's
+ * Knows requests, responses and materialized rows; nothing of the executor's
  * plans.
  */
 #include "postgres.h"
@@ -22,10 +22,10 @@
 #include "utils/guc.h"
 #include "utils/memutils.h"
 
-/* Memory for the ids of all employees, of whom it can be some 750,000. */
+/* Memory for the ids of all employees: enough for some 750,000. */
 #define MAX_IDS (64 * 1024 * 1024)
 
-/* What an id takes beside its characters, in the list and on the way there. */
+/* What an id takes beside its characters. */
 #define ID_OVERHEAD 64
 
 struct RemoteResult
@@ -34,22 +34,22 @@ struct RemoteResult
 	RemoteQuery	query;
 	ErrorSubject subject;
 	AcquiredChannel acquired;
-	RequestFilter filter;		/* as the query wants it */
-	RequestFilter asked;		/* as the requests are made */
+	RequestFilter filter;		/* of the query */
+	RequestFilter sent_filter;	/* of the requests */
 	Request    *request;
-	Response   *response;		/* NULL if the answers are put together: */
-	FieldSplit *split;			/* as parts of rows; or else */
-	ParallelFetch fetch;		/* as rows */
-	ResponseFindings findings;
-	bool		finished;
+	Response   *response;		/* one of these three is used: */
+	FieldSplit *split;
+	ParallelFetch fetch;
+	ResponseSummary summary;
+	bool		finished;		/* after the last row */
 	int			readers;
-	CacheReader kept;
-	const char *cache_key;		/* NULL: not kept for a time */
+	CacheReader materialized;	/* not open: the rows are not materialized */
+	const char *cache_key;		/* NULL: the result is not cached */
 };
 
 /*
- * Ends what is under way: otherwise the rate limit would go on to count it.  The
- * response lies in the answer's own memory.
+ * Ends the exchange, which would otherwise count as a request in progress.  The
+ * response lies in the result's memory.
  */
 static void
 stop_response(RemoteResult *result)
@@ -59,7 +59,7 @@ stop_response(RemoteResult *result)
 	result->response = NULL;
 }
 
-/* What has to happen when an error ends the query, too. */
+/* The clean-up after an error, which never raises one. */
 static void
 clean_up(void *arg)
 {
@@ -68,17 +68,14 @@ clean_up(void *arg)
 	stop_response(result);
 	connection_release(&result->acquired);
 	fetch_release(&result->fetch);
-	cache_close(&result->kept);
+	cache_close(&result->materialized);
 }
 
-/*
- * Makes the answer's own memory, with the clean-up that has to happen even if
- * an error ends the query, before there is anything to clean up.
- */
+/* Registers the clean-up before there is anything to clean up. */
 static RemoteResult *
 allocate_result(MemoryContext parent)
 {
-	MemoryContext context = AllocSetContextCreate(parent, "hibob_fdw answer",
+	MemoryContext context = AllocSetContextCreate(parent, "hibob_fdw remote result",
 												  ALLOCSET_DEFAULT_SIZES);
 	RemoteResult *result =
 		MemoryContextAllocZero(context, sizeof(RemoteResult));
@@ -94,7 +91,7 @@ allocate_result(MemoryContext parent)
 }
 
 /* ------------------------------------------------------------------------
- * What is asked
+ * Requests
  * ------------------------------------------------------------------------
  */
 
@@ -156,9 +153,9 @@ append_filter(StringInfo key, const RequestFilter *filter)
 }
 
 /*
- * The user mapping, the table, what is asked of it; and how dates and times are
- * read.  What stands for a whole row shows which columns were asked for.  The
- * table's options have no place here, since altering them forgets its entries.
+ * The user mapping, the table, the conditions, and the settings for dates and times.
+ * A column with the whole row depends on which fields were requested.  The table's
+ * options are not in the key, since altering them invalidates its entries.
  */
 const char *
 remote_query_key(const RemoteQuery *query, const RequestFilter *filter)
@@ -180,10 +177,7 @@ remote_query_key(const RemoteQuery *query, const RequestFilter *filter)
 	return key.data;
 }
 
-/*
- * Reads what tells the rows of a resource from one another, beside the answer's
- * own rows.
- */
+/* Reads the ids of the rows of a resource, as a list of strings. */
 static List *
 read_ids(RemoteResult *result, const char *resource,
 		 const RequestFilter *filter)
@@ -191,7 +185,7 @@ read_ids(RemoteResult *result, const char *resource,
 	static const TableOptions plain = {.show_inactive = true};
 	RowMap	   *map = palloc0(sizeof(RowMap));
 	ErrorSubject *subject = palloc(sizeof(ErrorSubject));
-	ResponseFindings findings = {.context = CurrentMemoryContext};
+	ResponseSummary summary = {.context = CurrentMemoryContext};
 	Response   *response;
 	List	   *ids = NIL;
 	size_t		memory = 0;
@@ -202,7 +196,7 @@ read_ids(RemoteResult *result, const char *resource,
 	map->table = result->query.map->table;
 	response = response_create(subject, &result->acquired,
 							   request_create(map, &plain, filter), map,
-							   result->query.counters, &findings, false);
+							   result->query.counters, &summary, false);
 	while (response_next(response))
 	{
 		const RowRecord *record = response_record(response);
@@ -220,7 +214,7 @@ read_ids(RemoteResult *result, const char *resource,
 	return ids;
 }
 
-/* The filter that takes ids of employees. */
+/* The filter on ids of employees. */
 static const ResourceFilter *
 employee_filter(const Resource *resource)
 {
@@ -231,10 +225,10 @@ employee_filter(const Resource *resource)
 }
 
 /*
- * The filter that the requests are made with.  Everybody's ids come first where
- * employees are asked for one by one, or in batches: the latter is HiBob's own
- * advice for companies whose people do not fit into one answer.  Each id comes
- * once, whoever joins or leaves in between.
+ * The filter of the requests.  If employees are requested one by one or in batches,
+ * the ids of all employees are read first.  Batches are HiBob's recommendation for
+ * companies that are too large for one response.  An employee is returned once,
+ * whoever is added or deleted meanwhile.
  */
 static RequestFilter
 request_filter(RemoteResult *result)
@@ -260,21 +254,21 @@ acquire_channel(RemoteResult *result)
 	result->subject.connection = result->acquired.connection;
 }
 
-/* Reads from several answers at once. */
+/* Reads several responses in parallel. */
 static void
-start_fetch(RemoteResult *result)
+start_parallel_fetch(RemoteResult *result)
 {
-	ParallelFetch  *fetch = &result->fetch;
+	ParallelFetch *fetch = &result->fetch;
 
 	fetch->subject = &result->subject;
 	fetch->request = result->request;
 	fetch->map = result->query.map;
 	fetch->counters = result->query.counters;
-	fetch->findings = &result->findings;
+	fetch->summary = &result->summary;
 	fetch_start(fetch, &result->acquired, result->query.fetch_slot);
 }
 
-/* Chooses how the answers become rows. */
+/* Chooses one of the three ways to read. */
 static void
 start_requests(RemoteResult *result)
 {
@@ -284,19 +278,19 @@ start_requests(RemoteResult *result)
 	{
 		result->split = field_split_create(&result->subject, &result->acquired,
 										   query->map, query->options,
-										   &result->asked, query->counters,
-										   &result->findings);
+										   &result->sent_filter, query->counters,
+										   &result->summary);
 		return;
 	}
 	result->request = request_create(query->map, query->options,
-									 &result->asked);
-	if (request_is_scattered(result->request))
-		start_fetch(result);
+									 &result->sent_filter);
+	if (request_has_many_responses(result->request))
+		start_parallel_fetch(result);
 	else
 		result->response = response_create(&result->subject, &result->acquired,
 										   result->request, query->map,
 										   query->counters,
-										   &result->findings, false);
+										   &result->summary, false);
 }
 
 static List *
@@ -326,7 +320,8 @@ is_limited_to_active(const RequestFilter *filter, const TableOptions *options)
 
 RemoteResult *
 remote_result_create(const RemoteQuery *query, const RequestFilter *filter,
-					 MemoryContext parent, bool keep, const char *cache_key)
+					 MemoryContext parent, bool materialize,
+					 const char *cache_key)
 {
 	RemoteResult *result = allocate_result(parent);
 	MemoryContext old = MemoryContextSwitchTo(result->context);
@@ -335,13 +330,13 @@ remote_result_create(const RemoteQuery *query, const RequestFilter *filter,
 	result->filter = *filter;
 	result->filter.values = copy_values(filter->values);
 	result->cache_key = cache_key != NULL ? pstrdup(cache_key) : NULL;
-	result->findings.context = result->context;
+	result->summary.context = result->context;
 	result->subject.resource = query->options->resource;
 	result->subject.table = pstrdup(query->map->table);
-	if (keep || cache_key != NULL)
-		cache_create(&result->kept, query->relid, query->serverid);
+	if (materialize || cache_key != NULL)
+		cache_create(&result->materialized, query->relid, query->serverid);
 	acquire_channel(result);
-	result->asked = request_filter(result);
+	result->sent_filter = request_filter(result);
 	start_requests(result);
 	MemoryContextSwitchTo(old);
 	return result;
@@ -353,7 +348,7 @@ remote_result_create(const RemoteQuery *query, const RequestFilter *filter,
  */
 
 static bool
-is_carried(const RowColumn *column, const void *arg)
+is_present(const RowColumn *column, const void *arg)
 {
 	const RemoteResult *result = arg;
 
@@ -365,8 +360,9 @@ is_carried(const RowColumn *column, const void *arg)
 }
 
 /*
- * Sees to it that the custom table is there if HiBob knows none of the employees
- * who were named, or does not know it: the answers do not say which.
+ * A response 404 for an employee of a custom table does not show whether the
+ * employee or the table does not exist.  If there were no other responses, checks
+ * that the table exists.
  */
 static void
 check_custom_table(RemoteResult *result)
@@ -378,8 +374,8 @@ check_custom_table(RemoteResult *result)
 	List	   *tables;
 	ListCell   *lc;
 
-	*has_table |= result->findings.answers > 0;
-	if (*has_table || result->findings.unsure == 0)
+	*has_table |= result->summary.responses > 0;
+	if (*has_table || result->summary.ambiguous == 0)
 		return;
 	old = MemoryContextSwitchTo(result->context);
 	acquire_channel(result);
@@ -394,7 +390,7 @@ check_custom_table(RemoteResult *result)
 	MemoryContextSwitchTo(old);
 }
 
-/* After the last row: what can only be said now. */
+/* After the last row: the checks of a complete result. */
 static void
 finish(RemoteResult *result)
 {
@@ -404,25 +400,25 @@ finish(RemoteResult *result)
 	connection_release(&result->acquired);
 	fetch_release(&result->fetch);
 	check_custom_table(result);
-	result_check_missing_fields(query->options, query->map, &result->findings,
-								is_carried, result);
+	result_check_missing_fields(query->options, query->map, &result->summary,
+								is_present, result);
 	if (!is_limited(&result->filter))
 		result_check_min_rows(query->options, query->map,
-							  result->findings.rows);
+							  result->summary.rows);
 	if (!is_limited(&result->filter) &&
 		!is_limited_to_active(&result->filter, query->options))
-		row_count_note(query->relid, (double) result->findings.rows);
+		row_count_note(query->relid, (double) result->summary.rows);
 	if (result->cache_key != NULL)
-		cache_publish(&result->kept, result->cache_key,
+		cache_publish(&result->materialized, result->cache_key,
 					  remote_query_columns(query),
 					  query->options->cache_ttl, !is_limited(&result->filter));
 }
 
-/* The next row of the only response. */
+/* Reads the next row of the only response. */
 static ResponseResult
 advance(RemoteResult *result, TupleTableSlot *slot, bool sleep)
 {
-	bool		first = result->findings.rows == 0;
+	bool		first = result->summary.rows == 0;
 	ResponseResult outcome = response_advance(result->response, sleep);
 
 	if (first && outcome != RESPONSE_WAIT &&
@@ -437,7 +433,7 @@ advance(RemoteResult *result, TupleTableSlot *slot, bool sleep)
 
 TupleTableSlot *
 remote_result_next(RemoteResult *result, TupleTableSlot *slot,
-				   TupleTableSlot *gathered, bool sleep)
+				   TupleTableSlot *fetched_slot, bool sleep)
 {
 	ResponseResult outcome;
 
@@ -450,8 +446,8 @@ remote_result_next(RemoteResult *result, TupleTableSlot *slot,
 		outcome = advance(result, slot, sleep);
 	else
 	{
-		outcome = fetch_next(&result->fetch, gathered, sleep);
-		slot = gathered;
+		outcome = fetch_next(&result->fetch, fetched_slot, sleep);
+		slot = fetched_slot;
 	}
 	if (outcome == RESPONSE_END)
 		finish(result);
@@ -483,7 +479,7 @@ remote_result_detach(RemoteResult *result)
 const CacheReader *
 remote_result_materialized(const RemoteResult *result)
 {
-	return &result->kept;
+	return &result->materialized;
 }
 
 const RequestFilter *

@@ -1,10 +1,10 @@
 /*
  * remote_query.h
- *		What HiBob answers in one run through a table: from conditions with
- *		their present values to rows.
+ *		A remote query and its result: from conditions with their current values
+ *		to rows.
  *
- * An answer may have several readers, scans of one statement that need the
- * same; whoever wants a row that has not come yet makes the answer go on.
+ * A result may have several readers, scans of one statement with the same
+ * conditions.  A reader that needs a row that was not fetched yet fetches it.
  */
 #ifndef HIBOB_REMOTE_REMOTE_QUERY_H
 #define HIBOB_REMOTE_REMOTE_QUERY_H
@@ -20,7 +20,8 @@
 #include "session/exchange.h"
 
 /*
- * Who asks what.  All that it points to has to live as long as the statement.
+ * What a scan reads, and as which user.  All that it points to has to live as long
+ * as the statement.
  */
 typedef struct RemoteQuery
 {
@@ -29,70 +30,68 @@ typedef struct RemoteQuery
 	Oid			relid;
 	const TableOptions *options;
 	RowMap	   *map;			/* the columns */
-	ExchangeCounters *counters; /* added to */
-	TupleTableSlot *fetch_slot;	/* virtual, for rows on their way */
-	bool	   *has_table;		/* noted: HiBob has shown the custom table */
+	ExchangeCounters *counters; /* of the scan */
+	TupleTableSlot *fetch_slot; /* virtual, for rows to be stored */
+	bool	   *has_table;		/* set when the custom table was seen */
 } RemoteQuery;
 
 typedef struct RemoteResult RemoteResult;
 
 /*
- * Asks, for the first of the readers.  The answer lies in memory of its own
- * below "parent", which cleans up after itself if an error ends the statement.
- * If rows are to be kept, all readers see all of them; and with a key they
- * are published in the session's cache when the last one has come.
+ * Starts a remote query, for one reader.  The result lives in a memory context of
+ * its own below "parent", whose callback cleans up after an error.  With
+ * "materialize" all readers get all rows.  With a key the complete result is added
+ * to the session's cache.
  */
 extern RemoteResult *remote_result_create(const RemoteQuery *query,
 										  const RequestFilter *filter,
-										  MemoryContext parent, bool keep,
+										  MemoryContext parent,
+										  bool materialize,
 										  const char *cache_key);
 
-/* A further reader. */
+/* Adds a reader. */
 extern void remote_result_attach(RemoteResult *result);
 
-/* Its rows so far and to come, or a reader that is not open: see result_cache.h. */
+/* The materialized rows; not open if there are none (see result_cache.h). */
 extern const CacheReader *
 remote_result_materialized(const RemoteResult *result);
 
-/*
- * The conditions that it answers: with the values that they had.
- */
+/* The conditions of the query, with the values that they had. */
 extern const RequestFilter *remote_result_filter(const RemoteResult *result);
 
 /*
- * Reads the next row into one of two slots, a virtual one and one for minimal
- * tuples.  NULL after the last; or, unless it may "sleep", if there is none
- * yet: it is not finished then.
+ * Stores the next row in one of two slots, a virtual one and one for minimal
+ * tuples, and returns that.  NULL after the last row; or, if it may not "sleep",
+ * when there is no row yet: then it is not finished.
  */
 extern TupleTableSlot *remote_result_next(RemoteResult *result,
 										  TupleTableSlot *slot,
-										  TupleTableSlot *gathered, bool sleep);
+										  TupleTableSlot *fetched_slot,
+										  bool sleep);
 extern bool remote_result_is_finished(const RemoteResult *result);
 
-/* Of one that is not finished: a channel that tells when to ask again. */
+/* A channel that becomes readable when there may be a row.  Not finished only. */
 extern HttpChannel *remote_result_channel(const RemoteResult *result);
 
-/* One reader less; the last one ends what is under way. */
+/* Removes a reader; the last one ends the exchanges and frees the result. */
 extern void remote_result_detach(RemoteResult *result);
 
 /* ------------------------------------------------------------------------
- * Before anything is asked
+ * Without a request
  * ------------------------------------------------------------------------
  */
 
-/*
- * Whether everybody's ids have to be known first.
- */
+/* Whether the query starts with a search for the ids of all employees. */
 extern bool remote_query_needs_ids(const RemoteQuery *query,
 								   const RequestFilter *filter);
 
-/* The requests for a filter; of wide rows, those for their first part. */
+/* The requests for a filter; of a field split, those for the first part. */
 extern Request *remote_query_requests(const RemoteQuery *query,
 									  const RequestFilter *filter);
 
 /*
- * For the session's cache: a key of all that the rows depend on, and the
- * columns that they have, which may be more than somebody needs.
+ * For the session's cache: a key of everything that the rows depend on, and the
+ * columns of the rows.
  */
 extern const char *remote_query_key(const RemoteQuery *query,
 									const RequestFilter *filter);

@@ -1,12 +1,12 @@
 /*
  * report_download.c
- *		A saved report that HiBob prepares first.
+ *		A saved report that HiBob prepares before it can be downloaded.
  *
- * Source: HiBob's specification.  The answer to the request for a report then
- * has a Location, at another host; what counts is the last part of its path,
- * which is the report's name at the API.  There, 204 means that it is not
- * ready.  The request's own status is 202 by the specification's words
- * ("Accepted") and 200 by its list of statuses.
+ * Source: HiBob's specification.  The response to the request for a report has a
+ * Location at another host.  Only the last part of its path is used: it is the
+ * report's name at the API.  A request by that name returns 204 until the report is
+ * ready.  The status of the first response is 202 in the description ("Accepted")
+ * and 200 in the list of statuses.
  */
 #include "postgres.h"
 
@@ -19,14 +19,14 @@
 #define STATUS_NO_CONTENT 204
 
 /*
- * The time between two questions grows from the first to the longest, in ms:
- * HiBob lets a service user ask for reports twenty times a minute.
+ * The first and the longest time between two requests, in ms; it doubles each time.
+ * HiBob's limit for reports is twenty requests a minute.
  */
 #define FIRST_SLEEP 250
 #define LONGEST_SLEEP 5000
 
-/* Nobody waits longer, in ms. */
-#define PATIENCE (30 * 60 * 1000)
+/* The longest wait for a report, in ms. */
+#define MAX_WAIT (30 * 60 * 1000)
 
 #define MAX_NAME 512
 
@@ -37,7 +37,7 @@ report_is_pending(const RequestCall *call, int status)
 		strcmp(call->endpoint, RESOURCE_REPORT_ASYNC) == 0;
 }
 
-/* Whether a name can stand in a path, and nothing be taken for another one. */
+/* Whether a name is a single segment of a path, without control characters. */
 static bool
 is_name(const char *name)
 {
@@ -48,8 +48,8 @@ is_name(const char *name)
 }
 
 /*
- * The last part of the path of a URL, or NULL if that is not a name.  It has
- * what people call the report in it, and so any characters: it is escaped anew.
+ * The last segment of the path of a URL, escaped, or NULL if it is not valid.  It
+ * contains the title of the report, and so any character.
  */
 static char *
 name_in_location(const char *location)
@@ -68,7 +68,7 @@ name_in_location(const char *location)
 }
 
 void
-report_note_answer(ReportWait *wait, const ErrorSubject *subject, int status,
+report_set_location(ReportWait *wait, const ErrorSubject *subject, int status,
 				   const char *location, RequestCall *call)
 {
 	char	   *name;
@@ -81,9 +81,9 @@ report_note_answer(ReportWait *wait, const ErrorSubject *subject, int status,
 	if (name == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_FDW_ERROR),
-				 errmsg("HiBob does not say where the report of foreign table \"%s\" will be",
+				 errmsg("HiBob returned no location of the report of foreign table \"%s\"",
 						subject->table),
-				 errdetail("The answer with status %d has no usable header \"Location\".",
+				 errdetail("The response with status %d has no valid header \"Location\".",
 						   status)));
 	call->endpoint = RESOURCE_REPORT_READY "{reportName}";
 	call->path = psprintf("%s%s", RESOURCE_REPORT_READY, name);
@@ -93,12 +93,12 @@ void
 report_sleep(ReportWait *wait, const ErrorSubject *subject)
 {
 	if (TimestampDifferenceExceeds(wait->since, GetCurrentTimestamp(),
-								   PATIENCE))
+								   MAX_WAIT))
 		ereport(ERROR,
 				(errcode(ERRCODE_FDW_ERROR),
-				 errmsg("HiBob is still preparing the report of foreign table \"%s\"",
+				 errmsg("the report of foreign table \"%s\" was not ready after 30 minutes",
 						subject->table),
-				 errhint("Try again later, or make the report smaller in HiBob.")));
+				 errhint("Try again later, or reduce the report in HiBob.")));
 	http_wait_any(NULL, 0, Min((int64) FIRST_SLEEP << Min(wait->polls, 10),
 							   LONGEST_SLEEP));
 	wait->polls++;

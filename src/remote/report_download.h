@@ -1,7 +1,7 @@
 /*
  * report_download.h
- *		A saved report that HiBob prepares first: where it will lie, and how
- *		long it is waited for.
+ *		A saved report that HiBob prepares before it can be downloaded: its
+ *		path, and the time between two requests.
  */
 #ifndef HIBOB_REMOTE_REPORT_DOWNLOAD_H
 #define HIBOB_REMOTE_REPORT_DOWNLOAD_H
@@ -12,25 +12,25 @@
 #include "remote/remote_error.h"
 #include "remote/request.h"
 
-/* How long one report has been waited for; zeroed before the first answer. */
+/* The wait for one report; zeroed before the first response. */
 typedef struct ReportWait
 {
 	int			polls;
 	TimestampTz since;
 } ReportWait;
 
-/* Whether a success of this status means: not yet. */
+/* Whether a status of success means that the report is not ready. */
 extern bool report_is_pending(const RequestCall *call, int status);
 
 /*
- * Turns the call into the one that asks again.  "location" is the answer's
- * header, or NULL.
+ * Changes the call to the one that downloads the report.  "location" is the header
+ * of the response, or NULL.
  */
-extern void report_note_answer(ReportWait *wait, const ErrorSubject *subject,
+extern void report_set_location(ReportWait *wait, const ErrorSubject *subject,
 							   int status, const char *location,
 							   RequestCall *call);
 
-/* Sleeps, cancellably, before that; an error if it has been too long. */
+/* Sleeps before the next request; raises an error after half an hour. */
 extern void report_sleep(ReportWait *wait, const ErrorSubject *subject);
 
 #endif							/* HIBOB_REMOTE_REPORT_DOWNLOAD_H */

@@ -1,11 +1,19 @@
 /*
  * request.c
- *		A scan's columns and conditions become HTTP requests, one after the
- *		other.
+ *		The columns and conditions of a scan become HTTP requests.
  *
- * What is asked for is cut along two edges: values, of which one request can
- * name so many, and the range of time, of which one request can span so much.
- * How a request is spelled is in request_text.c.
+ * A sequence of requests has two dimensions: the values, of which one request can
+ * name a limited number, and the range of time, of which one request can span a
+ * limited number of months.
+ *
+ * Source of paths and bodies: HiBob's documentation of the search for people, and
+ * its specification.  A search for people has at most one filter; an empty list of
+ * filters is rejected, so the key is omitted.  A search for positions needs the
+ * list.  showInactive is false by default.  humanReadable "APPEND" adds the
+ * human-readable values; other endpoints have a flag for that.
+ *
+ * Text for HiBob is built by StringInfo and escape_json(), which raise an error
+ * where a library would cut off the text.
  */
 #include "postgres.h"
 
@@ -26,7 +34,7 @@ struct Request
 {
 	const Resource *resource;
 	const TableOptions *options;
-	List	   *fields;			/* of char *; NIL: names none */
+	List	   *fields;			/* of char *; NIL: the default fields */
 	bool		human;
 	bool		show_inactive;
 	bool		nothing;		/* no row can meet the conditions */
@@ -39,12 +47,12 @@ struct Request
 	const char *lower_name;		/* of the parameter; NULL: no such bound */
 	const char *upper_name;
 	FilterPlace bounds_place;
-	const char **lowers;		/* the bounds of each range, as HiBob has them; */
+	const char **lowers;		/* the bounds of each range, as sent; */
 	const char **uppers;		/* NULL: open */
 	int			nranges;		/* at least 1 */
-	RowGiven	given[RESOURCE_MAX_GIVEN];	/* the bounds, as rows show them */
+	RowGiven	given[RESOURCE_MAX_GIVEN];	/* the bounds as values of columns */
 	int			limit;			/* entries of the first page; 0: no pages */
-	bool		is_short;
+	bool		one_page;		/* that is expected to be enough */
 	int			next;			/* of the values, for the next call */
 	int			range;			/* of the next call */
 	bool		done;
@@ -72,9 +80,9 @@ add_distinct(List *list, const char *text)
 	return list_has(list, text) ? list : lappend(list, (char *) text);
 }
 
-/* All that the catalogue's columns take. */
+/* The fields of all columns in the resource table. */
 static List *
-catalog_fields(const Resource *resource)
+resource_fields(const Resource *resource)
 {
 	List	   *fields = NIL;
 
@@ -83,24 +91,23 @@ catalog_fields(const Resource *resource)
 	return fields;
 }
 
-/* What stands for a row as a whole. */
+/* The fields of a column with the whole row. */
 static List *
 whole_row_fields(const Resource *resource)
 {
 	List	   *fields = NIL;
 
 	if (resource->default_fields == NULL)
-		return catalog_fields(resource);
+		return resource_fields(resource);
 	for (const char *const *f = resource->default_fields; *f != NULL; f++)
 		fields = add_distinct(fields, *f);
 	return fields;
 }
 
 /*
- * The fields to ask for: the row's identity, which messages name, and those of
- * the columns.  A column that takes the whole row wants what HiBob sends by
- * itself, and where that has a name, it has to be spelled out only beside
- * fields that it does not have.
+ * The fields to request: the row's identity, which messages show, and those of the
+ * columns.  A column with the whole row needs the fields that HiBob returns by
+ * default, which have to be named only together with others.
  */
 static List *
 wanted_fields(const RowMap *map)
@@ -151,9 +158,9 @@ check_number_of_fields(const RowMap *map, const List *fields)
 		ereport(ERROR,
 				(errcode(ERRCODE_FDW_TOO_MANY_HANDLES),
 				 errmsg("too many fields for one request to HiBob"),
-				 errdetail("The query needs %d fields of foreign table \"%s\"; one request may name %d.",
+				 errdetail("The query needs %d fields of foreign table \"%s\", and the limit is %d.",
 						   list_length(fields), map->table, max),
-				 errhint("Name the columns that you need instead of selecting all.")));
+				 errhint("Select only the columns that you need.")));
 }
 
 /* ------------------------------------------------------------------------
@@ -167,10 +174,7 @@ compare_values(const void *a, const void *b)
 	return strcmp(*(char *const *) a, *(char *const *) b);
 }
 
-/*
- * A value for a JSON document: as UTF-8, and checked where the database does
- * not know its own encoding.
- */
+/* Converts a value to UTF-8; in SQL_ASCII, checks that it is that. */
 static char *
 to_utf8(char *value)
 {
@@ -188,9 +192,9 @@ is_id(const char *value)
 	return value[0] != '\0' && strspn(value, "0123456789") == strlen(value);
 }
 
-/* Whether HiBob could have a thing with this value, and be asked for it. */
+/* Whether HiBob accepts the value, and can have it. */
 static bool
-can_be_asked(const ResourceFilter *filter, const char *value)
+is_possible_value(const ResourceFilter *filter, const char *value)
 {
 	if (filter->digits)
 		return is_id(value);
@@ -206,7 +210,7 @@ set_values(Request *request, const ResourceFilter *filter, const List *values)
 
 	request->values = palloc(sizeof(char *) * Max(list_length(values), 1));
 	foreach(lc, values)
-		if (can_be_asked(filter, lfirst(lc)))
+		if (is_possible_value(filter, lfirst(lc)))
 			request->values[n++] = to_utf8(lfirst(lc));
 	qsort(request->values, n, sizeof(char *), compare_values);
 	for (int i = 0; i < n; i++)
@@ -217,7 +221,7 @@ set_values(Request *request, const ResourceFilter *filter, const List *values)
 	request->nothing |= distinct == 0;
 }
 
-/* How many values one request takes. */
+/* How many values one request can name. */
 static int
 values_per_request(const ResourceFilter *filter)
 {
@@ -252,7 +256,7 @@ request_count_of_values(const Resource *resource, double nvalues)
  * ------------------------------------------------------------------------
  */
 
-/* A time by UTC, with so many digits after the second, cut off. */
+/* A time in UTC, truncated to that many fractional digits. */
 static char *
 time_text(TimestampTz time, int digits)
 {
@@ -270,7 +274,7 @@ time_text(TimestampTz time, int digits)
 					digits, (int) fsec);
 }
 
-/* The day of a time by the session's time zone. */
+/* The day of a time in the session's time zone. */
 static char *
 day_text(TimestampTz time)
 {
@@ -285,7 +289,7 @@ day_text(TimestampTz time)
 	return psprintf("%04d-%02d-%02d", year, month, day);
 }
 
-/* Whether a field is a date: the others have a time of day. */
+/* Whether a field is a date, without a time of day. */
 static bool
 is_date_field(const Resource *resource, const char *field)
 {
@@ -295,7 +299,7 @@ is_date_field(const Resource *resource, const char *field)
 	return false;
 }
 
-/* A time in the years 1 to 9999, which is all that others can write. */
+/* Limits a time to the years 1 to 9999. */
 static TimestampTz
 clamp_time(TimestampTz time)
 {
@@ -307,7 +311,7 @@ clamp_time(TimestampTz time)
 	return Max(first, Min(last, time));
 }
 
-/* A bound as HiBob has it. */
+/* A bound in the form of the field. */
 static char *
 bound_text(const Request *request, const ResourceFilter *filter,
 		   TimestampTz time)
@@ -317,7 +321,7 @@ bound_text(const Request *request, const ResourceFilter *filter,
 		time_text(time, 3);
 }
 
-/* By UTC, as HiBob counts: no summer time makes a month longer. */
+/* In UTC, as HiBob does: daylight saving time does not change a month. */
 static TimestampTz
 add_months(TimestampTz time, int months)
 {
@@ -329,9 +333,9 @@ add_months(TimestampTz time, int months)
 }
 
 /*
- * How many ranges of the longest allowed kind it takes.  Nothing has happened
- * yet in one that begins in the future, which a bound such as 9999-12-31 would
- * make thousands of; a day is for clocks that differ.
+ * The number of ranges of the maximum length.  There is no range that begins in the
+ * future, of which an upper bound such as 9999-12-31 would make thousands; a day is
+ * added because clocks differ.
  */
 static int
 count_ranges(int months, TimestampTz lower, TimestampTz upper)
@@ -377,7 +381,7 @@ set_uppers(Request *request, const RequestFilter *filter, TimestampTz lower,
 	}
 }
 
-/* The millisecond that a time is in. */
+/* A time rounded down to milliseconds. */
 static TimestampTz
 to_milliseconds(TimestampTz time)
 {
@@ -386,10 +390,7 @@ to_milliseconds(TimestampTz time)
 	return time - (rest < 0 ? rest + 1000 : rest);
 }
 
-/*
- * HiBob's times have milliseconds: the bounds are rather too wide.  Its dates
- * have no such problem.
- */
+/* HiBob's times have milliseconds, so the bounds are rounded outwards. */
 static void
 set_ranges(Request *request, const RequestFilter *filter)
 {
@@ -418,7 +419,7 @@ given_text(const char *text)
 	return given;
 }
 
-/* The bounds as rows show them. */
+/* The bounds as values of columns. */
 static void
 set_given_bounds(Request *request, const RequestFilter *filter)
 {
@@ -438,7 +439,7 @@ set_given_bounds(Request *request, const RequestFilter *filter)
  * ------------------------------------------------------------------------
  */
 
-/* What a word in braces stands for: the thing of an option, or the value. */
+/* The value of a word in braces: the table's option of that name, or the value. */
 static const char *
 placeholder_value(const Request *request, const RequestCall *call,
 				  const char *word, size_t length)
@@ -452,7 +453,7 @@ placeholder_value(const Request *request, const RequestCall *call,
 	return request->nvalues > 0 ? request->values[call->first] : "";
 }
 
-/* Fills in the words in braces, each as a segment of the path. */
+/* Replaces each word in braces by a segment of the path. */
 static void
 append_path(StringInfo path, const Request *request, const RequestCall *call)
 {
@@ -472,7 +473,7 @@ append_path(StringInfo path, const Request *request, const RequestCall *call)
 	appendStringInfoString(path, pattern);
 }
 
-/* Begins a further parameter. */
+/* Starts a parameter. */
 static void
 append_parameter(StringInfo path, bool *first, const char *name)
 {
@@ -490,7 +491,7 @@ append_bound(StringInfo path, bool *first, const char *name,
 	appendStringInfo(path, "=%s", url_escape_segment(value));
 }
 
-/* Only the first page may be a short one: see request_is_short(). */
+/* Only the first page may be a short one: see request_expects_one_page(). */
 static int
 page_entries(const Request *request, const char *cursor)
 {
@@ -676,7 +677,7 @@ append_pagination(StringInfo body, const Request *request, const char *cursor)
 	appendStringInfoChar(body, '}');
 }
 
-/* Whether the body says which people by their status. */
+/* Whether the body selects employees by their status. */
 static bool
 has_status(const Resource *resource)
 {
@@ -742,16 +743,16 @@ request_create(const RowMap *map, const TableOptions *options,
 	set_ranges(request, filter);
 	set_given_bounds(request, filter);
 	if (resource->paging != PAGING_NONE)
-		request->is_short = filter->limit > 0 &&
+		request->one_page = filter->limit > 0 &&
 			filter->limit <= resource->page_limit;
-	request->limit = request->is_short ? (int) filter->limit :
+	request->limit = request->one_page ? (int) filter->limit :
 		resource->page_limit;
 	return request;
 }
 
 /*
- * Whether a value has the form of an e-mail address, strictly enough that it
- * cannot be taken for another path.
+ * Whether a value has the form of an e-mail address.  Strict, since the value
+ * becomes a part of the path.
  */
 static bool
 is_email(const char *value)
@@ -775,9 +776,9 @@ is_email(const char *value)
 }
 
 /*
- * Whether the values have a call of their own: one by one in its path, or the
- * only one, if it has the form of its field and people of any status are
- * wanted.  An e-mail column is not searched by an id.
+ * Whether the values go into the path, one in each request.  If they need not, only
+ * a single value does, of the form of its field, and if employees of any status are
+ * requested.
  */
 static bool
 is_single(const Request *request)
@@ -792,9 +793,9 @@ is_single(const Request *request)
 		is_id(request->values[0]) : is_email(request->values[0]);
 }
 
-/* Takes the next values, or those of the next range from the first one on. */
+/* The next values; after the last, the first values of the next range. */
 static void
-take_part(Request *request, RequestCall *call)
+next_part(Request *request, RequestCall *call)
 {
 	call->range = request->range;
 	if (request->filter != NULL)
@@ -811,9 +812,8 @@ take_part(Request *request, RequestCall *call)
 	}
 }
 
-/* The report that is prepared first, where the table wants it so. */
 static const char *
-endpoint_of(const Request *request, bool single)
+choose_endpoint(const Request *request, bool single)
 {
 	if (single)
 		return request->resource->single_path;
@@ -821,7 +821,7 @@ endpoint_of(const Request *request, bool single)
 		request->resource->path;
 }
 
-/* What the call's rows do not tell. */
+/* The values of columns that the call's rows do not have. */
 static void
 set_given(const Request *request, RequestCall *call)
 {
@@ -833,32 +833,32 @@ set_given(const Request *request, RequestCall *call)
 }
 
 /*
- * What status 404 is about: one of several such things, or an employee, who
- * then has no rows.  Of a custom table it does not say which of the two, unless
- * HiBob itself has just named the employees.  A list that the query names has
- * to be there; a name that a join or a subquery brings may be of none, or the
- * same query would fail by one plan and not by another.
+ * Status 404 is about the object of the table, or about an employee, who has no rows
+ * then.  For a custom table the status does not show which, unless HiBob has just
+ * returned the ids of the employees.  A named list that the query names has to exist;
+ * a name from a join or a subquery may not exist, or the success of a query would
+ * depend on its plan.
  */
 static void
-set_absence(const Request *request, RequestCall *call)
+set_not_found(const Request *request, RequestCall *call)
 {
 	const Resource *resource = request->resource;
 	bool		by_value = call->single ||
 		(request->filter != NULL && request->filter->place == PLACE_PATH);
 	const char *value = by_value ? request->values[call->first] : NULL;
 
-	call->absence = ABSENT_REFUSED;
+	call->not_found = NOT_FOUND_ERROR;
 	if (resource->id_option != NULL)
-		call->thing = request->options->id;
+		call->object_name = request->options->id;
 	if (resource->is_lists)
 		call->list = value;
 	if (by_value && resource->is_lists && !request->derived_values)
-		call->thing = pg_any_to_server(value, (int) strlen(value), PG_UTF8);
+		call->object_name = pg_any_to_server(value, (int) strlen(value), PG_UTF8);
 	else if (by_value && request->found_values)
-		call->absence = ABSENT_GONE;
+		call->not_found = NOT_FOUND_DELETED;
 	else if (by_value)
-		call->absence = resource->id_option != NULL ? ABSENT_UNSURE :
-			ABSENT_EMPTY;
+		call->not_found = resource->id_option != NULL ? NOT_FOUND_AMBIGUOUS :
+			NOT_FOUND_EMPTY;
 }
 
 bool
@@ -869,20 +869,20 @@ request_next(Request *request, RequestCall *call)
 	if (request->done || request->nothing)
 		return false;
 	memset(call, 0, sizeof(*call));
-	take_part(request, call);
+	next_part(request, call);
 	call->single = is_single(request);
 	call->method = resource->method;
-	call->endpoint = endpoint_of(request, call->single);
+	call->endpoint = choose_endpoint(request, call->single);
 	call->rows = call->single ? resource->single_rows : resource->rows;
 	set_given(request, call);
-	set_absence(request, call);
+	set_not_found(request, call);
 	call->path = request_path(request, call, NULL);
 	call->body = request_body(request, call, NULL);
 	return true;
 }
 
 void
-request_turn_page(const Request *request, RequestCall *call,
+request_set_page(const Request *request, RequestCall *call,
 				  const char *cursor)
 {
 	call->path = request_path(request, call, cursor);
@@ -903,7 +903,7 @@ request_has_batches(const Request *request)
 }
 
 bool
-request_is_scattered(const Request *request)
+request_has_many_responses(const Request *request)
 {
 	return request->resource->paging != PAGING_NONE ||
 		request->resource->needs_employees ||
@@ -912,9 +912,9 @@ request_is_scattered(const Request *request)
 }
 
 bool
-request_is_short(const Request *request)
+request_expects_one_page(const Request *request)
 {
-	return request->is_short;
+	return request->one_page;
 }
 
 const char *
@@ -924,7 +924,7 @@ request_filter_field(const Request *request)
 }
 
 bool
-request_covers(const Request *request, const RequestCall *call,
+request_has_value(const Request *request, const RequestCall *call,
 			   const char *value, size_t length)
 {
 	int			low = call->first;

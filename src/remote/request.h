@@ -1,9 +1,9 @@
 /*
  * request.h
- *		A scan's columns and conditions become HTTP requests: endpoint, path
+ *		The columns and conditions of a scan become HTTP requests: method, path
  *		and body, one after the other.
  *
- * Knows what HiBob's endpoints take.  It sends nothing.
+ * Knows what HiBob's endpoints accept.  It sends nothing.
  */
 #ifndef HIBOB_REMOTE_REQUEST_H
 #define HIBOB_REMOTE_REQUEST_H
@@ -19,7 +19,7 @@
 /* The estimated rows of an employee in the tables of employees. */
 #define ROWS_PER_EMPLOYEE 3
 
-/* What a scan's conditions let HiBob evaluate. */
+/* The conditions of a scan that HiBob evaluates. */
 typedef struct RequestFilter
 {
 	const ResourceFilter *filter;	/* of the values; NULL: none */
@@ -32,22 +32,22 @@ typedef struct RequestFilter
 	TimestampTz upper;
 	const ResourceFilter *lower_filter;	/* whose parameter it is */
 	const ResourceFilter *upper_filter;
-	int			batch_size;		/* values a request; 0: as HiBob likes them */
+	int			batch_size;		/* values a request; 0: HiBob's recommendation */
 	int64		limit;			/* the expected number of rows that are needed; 0:
 								 * all */
-	bool		found_values;	/* the values are what HiBob itself has named, */
-	bool		derived_values; /* or the running query has found elsewhere */
+	bool		found_values;	/* the values come from HiBob, */
+	bool		derived_values; /* or from other tables of the query */
 } RequestFilter;
 
-/* What status 404 means. */
-typedef enum RequestAbsence
+/* The meaning of status 404. */
+typedef enum RequestNotFound
 {
-	ABSENT_REFUSED,				/* what the table shows is not there */
-	ABSENT_EMPTY,				/* there are no such rows */
-	ABSENT_UNSURE,				/* one of the two */
-	ABSENT_GONE					/* no such rows any more, if others have some:
-								 * HiBob has named them just before */
-} RequestAbsence;
+	NOT_FOUND_ERROR,			/* the object of the table does not exist */
+	NOT_FOUND_EMPTY,			/* there are no rows */
+	NOT_FOUND_AMBIGUOUS,		/* one of the two */
+	NOT_FOUND_DELETED			/* the employee was deleted after HiBob has
+								 * returned the id, if others are found */
+} RequestNotFound;
 
 /* One request of the sequence. */
 typedef struct RequestCall
@@ -56,25 +56,23 @@ typedef struct RequestCall
 	const char *endpoint;		/* the path as documented, for rate limits */
 	const char *path;			/* below the base URL, with its query string */
 	const char *body;			/* or NULL */
-	const char *const *rows;	/* where the answer's rows lie */
-	RequestAbsence absence;
-	const char *thing;			/* the list, report or custom table, or NULL */
+	const char *const *rows;	/* the paths of the rows in the response */
+	RequestNotFound not_found;
+	const char *object_name;	/* of the list, report or custom table, or NULL */
 	const char *list;			/* the named list that it requests, in UTF-8;
 								 * NULL: all */
-	RowGiven	given[RESOURCE_MAX_GIVEN];	/* what its rows do not tell */
+	RowGiven	given[RESOURCE_MAX_GIVEN];	/* values that its rows do not have */
 
-	/* which part of the sequence it is */
-	bool		single;
-	int			first;			/* of the values, */
-	int			next;			/* and the one behind the last */
+	/* its part of the sequence */
+	bool		single;			/* of one value, by the resource's single_path */
+	int			first;			/* index of the first value, */
+	int			next;			/* and of the one behind the last */
 	int			range;
 } RequestCall;
 
 typedef struct Request Request;
 
-/*
- * For a map's columns.  All that is given has to live as long as the request.
- */
+/* For a map's columns.  The arguments have to live as long as the request. */
 extern Request *request_create(const RowMap *map, const TableOptions *options,
 							   const RequestFilter *filter);
 
@@ -84,37 +82,31 @@ extern double request_count_of_values(const Resource *resource, double nvalues);
 /* The next request, or false after the last. */
 extern bool request_next(Request *request, RequestCall *call);
 
-/* Turns a call into the one for the next page of the same rows. */
-extern void request_turn_page(const Request *request, RequestCall *call,
+/* Changes a call to the one for the next page. */
+extern void request_set_page(const Request *request, RequestCall *call,
 							  const char *cursor);
 
 /* Whether there is a call that request_next() has not returned yet. */
 extern bool request_has_more(const Request *request);
 
-/*
- * Whether the filters of several requests have to be kept apart: see
- * request_covers().
- */
+/* Whether the rows of a response have to be checked by request_has_value(). */
 extern bool request_has_batches(const Request *request);
 
-/*
- * Whether there are many answers: pages, batches, or one for each of many
- * employees.
- */
-extern bool request_is_scattered(const Request *request);
+/* Whether there may be many responses: pages, batches, one for each employee. */
+extern bool request_has_many_responses(const Request *request);
 
 /*
- * Whether the first page is expected to have all rows that are needed.  It has
- * only so many then; further ones have full size.
+ * Whether the first page is expected to have all rows that are needed.  Then it has
+ * only that many; further pages have full size.
  */
-extern bool request_is_short(const Request *request);
+extern bool request_expects_one_page(const Request *request);
 
 /*
- * Whether a row with this value in the filter's field was asked for by the
- * call.  HiBob may match more than the bytes that were sent, and the same row
- * must not come with two batches.
+ * Whether a row with this value in the filter's field belongs to the call.  HiBob
+ * may match more than the exact value, and two batches must not return the same
+ * row.
  */
-extern bool request_covers(const Request *request, const RequestCall *call,
+extern bool request_has_value(const Request *request, const RequestCall *call,
 						   const char *value, size_t length);
 extern const char *request_filter_field(const Request *request);
 

@@ -1,13 +1,13 @@
 /*
  * response.c
- *		The rows of a request's answers.
+ *		The rows of the responses to a sequence of requests.
  *
- * The reader works on the bytes where the channel keeps them.  When it wants
- * more, what it has done with is dropped and the exchange is asked to go on;
- * when an exchange starts anew, so does the reader.  As soon as one row has
- * been handed out, the exchange may not start anew any more.
+ * The reader works on the bytes in the channel's window.  When it needs more, the
+ * bytes that it has read are dropped and the exchange is polled.  When the
+ * exchange sends the request again, the reader starts again; after the first row
+ * was returned, the exchange does not retry any more.
  *
- * What stands around the rows (cursors, groups, errors) is in response_metadata.c.
+ * What is around the rows (cursors, groups, errors) is in response_metadata.c.
  */
 #include "postgres.h"
 
@@ -19,51 +19,51 @@
 #include "session/stats.h"
 
 /*
- * The one status of an answer with rows: 206, for one, would be a part of them,
- * and 202 none yet.
+ * The only status of a response with rows: 206 would be a part of them, 202 none
+ * yet.
  */
 #define STATUS_OF_ROWS 200
 
-/* How much of the body of an answer that is an error is looked at. */
+/* How much of the body of an error is read. */
 #define MAX_ERROR_BODY (64 * 1024)
 
 struct Response
 {
-	MemoryContext context;		/* of what lasts longer than a row */
-	MemoryContext call_context; /* of the present call's first page, */
+	MemoryContext context;		/* of what lives longer than a row */
+	MemoryContext call_context; /* of the current call's first page, */
 	MemoryContext page_contexts[2]; /* and of its others, in turn */
-	int			pages;			/* of the present call, after the first */
+	int			pages;			/* of the current call, after the first */
 	const ErrorSubject *subject;
 	AcquiredChannel *acquired;
 	Request    *request;
 	RowMap	   *map;
 	ExchangeCounters *counters;
-	ResponseFindings *findings;
+	ResponseSummary *summary;
 	bool		prefetch;
-	bool		hurry;
+	bool		fail_fast;
 	RowReader	reader;
 	ResponseMetadata metadata;
 	RowRecord	record;
 	RowField	filter_field;	/* of the values, if there are several batches */
 
-	/* The present answer. */
+	/* The current response. */
 	RequestCall call;
 	StatsEntry *stats;			/* of its endpoint */
 	Exchange	exchange;
 	bool		open;
-	bool		whole;			/* its last byte has come */
-	bool		dropped;		/* its first byte is not there any more */
-	bool		answered;		/* some byte has come, of any answer */
-	bool		polled;			/* it was looked for without being used: */
-	ExchangeResult early;		/* what came of that */
-	int			attempt;		/* which one the reader is reading */
-	uint64		rows;			/* of it */
-	uint64		barren_bytes;	/* since its last row, or its beginning */
-	int			barren_pages;	/* without a row, up to the one before it */
-	char	   *page;			/* the cursor of a page not yet asked for */
+	bool		whole;			/* its last byte has arrived */
+	bool		dropped;		/* its first byte is no longer in the window */
+	bool		begun;			/* a byte of any response has arrived */
+	bool		polled;			/* the exchange was polled in advance: */
+	ExchangeResult early;		/* the result of that */
+	int			attempt;		/* the one that the reader reads */
+	uint64		rows;			/* so far */
+	uint64		bytes_without_row;	/* since the last row */
+	int			pages_without_row;	/* up to the page before this one */
+	char	   *page;			/* the cursor of the next page */
 	ReportWait	report;
 
-	/* A document that is read as a whole, in other words; NULL: none. */
+	/* Named lists in the form of rows; NULL: the window has the rows. */
 	char	   *text;
 	size_t		text_length;
 };
@@ -71,7 +71,7 @@ struct Response
 Response *
 response_create(const ErrorSubject *subject, AcquiredChannel *acquired,
 				Request *request, RowMap *map, ExchangeCounters *counters,
-				ResponseFindings *findings, bool prefetch)
+				ResponseSummary *summary, bool prefetch)
 {
 	Response   *response = palloc0(sizeof(Response));
 
@@ -88,15 +88,15 @@ response_create(const ErrorSubject *subject, AcquiredChannel *acquired,
 	response->request = request;
 	response->map = map;
 	response->counters = counters;
-	response->findings = findings;
+	response->summary = summary;
 	response->prefetch = prefetch;
 	return response;
 }
 
 void
-response_hurry(Response *response)
+response_fail_fast(Response *response)
 {
-	response->hurry = true;
+	response->fail_fast = true;
 }
 
 /* ------------------------------------------------------------------------
@@ -110,9 +110,7 @@ reader_alloc(size_t size)
 	return palloc0(size);
 }
 
-/*
- * Makes the reader, which serves all answers: they have one shape.
- */
+/* One reader serves all responses, since they have the same structure. */
 static void
 create_reader(Response *response)
 {
@@ -136,17 +134,17 @@ create_reader(Response *response)
 						   request_filter_field(response->request));
 }
 
-/* Refused credentials are not shown again for a while. */
+/* Credentials that HiBob has rejected are not sent again for a while. */
 static void
 check_refused(const Response *response)
 {
 	if (!connection_is_rejected(response->acquired->connection))
 		return;
-	stats_note_error(response->stats, "credentials refused a while ago");
+	stats_note_error(response->stats, "credentials rejected less than a minute ago");
 	error_refused(response->subject, NULL);
 }
 
-/* Prepares the exchange for the present call. */
+/* Prepares the exchange for the current call. */
 static void
 start_exchange(Response *response)
 {
@@ -164,12 +162,12 @@ start_exchange(Response *response)
 					   response->call.path, &http);
 	http.body = response->call.body;
 	http.any_type = response->map->resource->form == ROW_CSV;
-	http.plain = http.any_type; /* JSON tells by itself whether it is whole */
-	policy.max_retries = response->hurry ? Min(options->max_retries, 1) :
+	http.plain = http.any_type; /* JSON itself shows whether it is complete */
+	policy.max_retries = response->fail_fast ? Min(options->max_retries, 1) :
 		options->max_retries;
-	policy.max_rate_limit_wait = response->hurry ? 0 :
+	policy.max_rate_limit_wait = response->fail_fast ? 0 :
 		options->max_rate_limit_wait;
-	policy.ignore_rate_limit = response->hurry;
+	policy.ignore_rate_limit = response->fail_fast;
 	policy.connection = connection;
 	policy.limiter = connection_limiter(connection, response->call.endpoint);
 	policy.counters = response->counters;
@@ -182,14 +180,12 @@ start_exchange(Response *response)
 	response->polled = false;
 	response->attempt = 0;
 	response->rows = 0;
-	response->barren_bytes = 0;
+	response->bytes_without_row = 0;
 	if (response->reader.json != NULL || response->reader.csv != NULL)
 		row_reader_restart(&response->reader);
 }
 
-/*
- * Takes the next request of the sequence.  False if there is none.
- */
+/* Starts the next call of the sequence.  False if there is none. */
 static bool
 open_next(Response *response)
 {
@@ -197,7 +193,7 @@ open_next(Response *response)
 
 	MemoryContextReset(response->call_context);
 	response->pages = 0;
-	response->barren_pages = 0;
+	response->pages_without_row = 0;
 	response->text = NULL;
 	old = MemoryContextSwitchTo(response->call_context);
 	if (!request_next(response->request, &response->call))
@@ -216,7 +212,7 @@ open_next(Response *response)
 	return true;
 }
 
-/* Where what belongs to the present page alone is kept. */
+/* The memory of the current page. */
 static MemoryContext
 page_context(const Response *response)
 {
@@ -225,8 +221,8 @@ page_context(const Response *response)
 }
 
 /*
- * Asks for the next page of the same rows.  Its cursor came with the present
- * one, so the texts of both are there until then, and no more.
+ * Starts the request for the next page.  Its cursor is in the memory of the
+ * current page, so two contexts are used in turn.
  */
 static void
 open_page(Response *response)
@@ -236,14 +232,14 @@ open_page(Response *response)
 	response->pages++;
 	MemoryContextReset(page_context(response));
 	old = MemoryContextSwitchTo(page_context(response));
-	request_turn_page(response->request, &response->call, response->page);
+	request_set_page(response->request, &response->call, response->page);
 	response->page = NULL;
 	start_exchange(response);
 	MemoryContextSwitchTo(old);
 }
 
 static void
-close_answer(Response *response)
+close_exchange(Response *response)
 {
 	exchange_stop(&response->exchange);
 	response->open = false;
@@ -253,7 +249,7 @@ void
 response_stop(Response *response)
 {
 	if (response->open)
-		close_answer(response);
+		close_exchange(response);
 }
 
 /* ------------------------------------------------------------------------
@@ -271,42 +267,42 @@ progress_of(const Response *response)
 	return progress;
 }
 
-/* The first bytes of the present answer, if they are still there. */
+/* The first bytes of the current response, if they are still in the window. */
 static ErrorResponse
-answer_of(const Response *response)
+error_response(const Response *response)
 {
 	HttpChannel *channel = response->acquired->channel;
 	HttpWindow	window = http_channel_window(channel);
-	ErrorResponse answer;
+	ErrorResponse error;
 
-	answer.status = http_channel_status(channel);
-	answer.content_type = http_channel_content_type(channel);
-	answer.body = window.data;
-	answer.length = response->dropped ? 0 : Min(window.length, MAX_ERROR_BODY);
-	return answer;
+	error.status = http_channel_status(channel);
+	error.content_type = http_channel_content_type(channel);
+	error.body = window.data;
+	error.length = response->dropped ? 0 : Min(window.length, MAX_ERROR_BODY);
+	return error;
 }
 
 static void
 raise_defect(Response *response, const JsonDefect *defect)
 {
-	ErrorResponse answer = answer_of(response);
+	ErrorResponse error = error_response(response);
 	ErrorProgress progress = progress_of(response);
 
-	stats_note_error(response->stats, "an answer that cannot be read");
+	stats_note_error(response->stats, "a response that cannot be read");
 	http_channel_force_reconnect(response->acquired->channel);
-	error_body(response->subject, &answer, defect, &progress);
+	error_body(response->subject, &error, defect, &progress);
 }
 
-/* For the statistics, which do not show what may be anybody's. */
+/* For the statistics, which must not contain data of employees. */
 static const char *
 failure_words(HttpFailure failure)
 {
 	switch (failure)
 	{
 		case HTTP_BROKEN:
-			return "an answer that broke off";
+			return "an incomplete response";
 		case HTTP_SILENT:
-			return "silence for too long";
+			return "read timeout";
 		case HTTP_UNTRUSTED:
 			return "a certificate that is not trusted";
 		case HTTP_INTERNAL:
@@ -326,13 +322,13 @@ raise_failure(const Response *response, HttpFailure failure, const char *text)
 }
 
 static void
-raise_status(const Response *response, const ErrorResponse *answer)
+raise_status(const Response *response, const ErrorResponse *error)
 {
 	char		words[STATS_ERROR_SIZE];
 
-	snprintf(words, sizeof(words), "status %d", answer->status);
+	snprintf(words, sizeof(words), "status %d", error->status);
 	stats_note_error(response->stats, words);
-	error_status(response->subject, answer, response->call.thing);
+	error_status(response->subject, error, response->call.object_name);
 }
 
 static void
@@ -340,11 +336,11 @@ raise_rate_limited(const Response *response)
 {
 	RateLimit	limit = limiter_state(response->exchange.policy.limiter);
 
-	stats_note_error(response->stats, "the rate limit is used up");
+	stats_note_error(response->stats, "rate limit used up");
 	error_rate_limited(response->subject, &limit);
 }
 
-/* The answer is JSON, but not as it should be. */
+/* The response is valid JSON, but not of the expected structure. */
 static void
 raise_shape(Response *response, const char *message)
 {
@@ -359,8 +355,8 @@ raise_shape(Response *response, const char *message)
  */
 
 /*
- * JSON tells by itself whether it is whole; of CSV only HTTP can tell, and an
- * answer that ends by closing the connection does not.
+ * JSON itself shows whether it is complete.  For CSV only HTTP can, and a response
+ * that ends when the connection is closed does not.
  */
 static void
 check_end(const Response *response)
@@ -371,15 +367,15 @@ check_end(const Response *response)
 		http_channel_end_is_known(channel))
 		return;
 	raise_failure(response, HTTP_BROKEN,
-				  "the connection was closed, and the answer had announced no end");
+				  "the connection was closed, and the response has neither Content-Length nor chunks");
 }
 
 /*
- * Another request's answer may tell, before this one is sent, that it would be
- * refused.
+ * Before the request is sent, the response to another one may show that HiBob
+ * rejects the credentials.
  */
 static ExchangeResult
-go_on(Response *response, bool sleep)
+poll_exchange(Response *response, bool sleep)
 {
 	Exchange   *exchange = &response->exchange;
 	ExchangeResult result;
@@ -396,17 +392,17 @@ go_on(Response *response, bool sleep)
 }
 
 /*
- * Lets the exchange go on, and raises its errors.  False if there is nothing
- * new without sleeping.
+ * Polls the exchange and raises its errors.  False if nothing new arrives without
+ * sleeping.
  */
 static bool
-await(Response *response, bool sleep)
+wait_for_bytes(Response *response, bool sleep)
 {
 	HttpChannel *channel = response->acquired->channel;
 	ExchangeResult result = response->early;
 
 	if (!response->polled || result == EXCHANGE_WAITING)
-		result = go_on(response, sleep);
+		result = poll_exchange(response, sleep);
 	response->polled = false;
 
 	if (response->exchange.attempt != response->attempt)
@@ -433,82 +429,79 @@ await(Response *response, bool sleep)
 			raise_rate_limited(response);
 			break;
 	}
-	response->answered = true;
+	response->begun = true;
 	return true;
 }
 
 static bool
-has_type(const ErrorResponse *answer, const char *type)
+has_type(const ErrorResponse *error, const char *type)
 {
-	return answer->content_type != NULL &&
-		pg_strncasecmp(answer->content_type, type, strlen(type)) == 0;
+	return error->content_type != NULL &&
+		pg_strncasecmp(error->content_type, type, strlen(type)) == 0;
 }
 
 static bool
-is_web_page(const ErrorResponse *answer)
+is_web_page(const ErrorResponse *error)
 {
-	return has_type(answer, "text/html");
+	return has_type(error, "text/html");
 }
 
-/* HiBob's specification calls CSV JSON, too, so its first byte counts. */
+/* HiBob's specification declares CSV as JSON, too, so the first byte decides. */
 static bool
-is_json(const ErrorResponse *answer)
+is_json(const ErrorResponse *error)
 {
-	return has_type(answer, "application/json") && answer->length > 0 &&
-		(answer->body[0] == '{' || answer->body[0] == '[');
+	return has_type(error, "application/json") && error->length > 0 &&
+		(error->body[0] == '{' || error->body[0] == '[');
 }
 
 /*
- * Whether status 404 is no error.  One of the people that HiBob has just named
- * may have gone; if it knows none of a few of them, it is the resource that is
- * not there.
+ * Whether status 404 is no error.  An employee whose id HiBob has just returned
+ * may have been deleted; if the first few are not found, the resource does not
+ * exist.
  */
 static bool
-may_be_absent(Response *response)
+may_be_not_found(Response *response)
 {
 	const uint64 few = 3;
-	ResponseFindings *findings = response->findings;
+	ResponseSummary *summary = response->summary;
 
-	if (response->call.absence == ABSENT_UNSURE)
-		findings->unsure++;
-	if (response->call.absence != ABSENT_GONE)
-		return response->call.absence != ABSENT_REFUSED;
-	findings->absent++;
-	return findings->answers > 0 ||
-		(findings->absent < few && request_has_more(response->request));
+	if (response->call.not_found == NOT_FOUND_AMBIGUOUS)
+		summary->ambiguous++;
+	if (response->call.not_found != NOT_FOUND_DELETED)
+		return response->call.not_found != NOT_FOUND_ERROR;
+	summary->deleted++;
+	return summary->responses > 0 ||
+		(summary->deleted < few && request_has_more(response->request));
 }
 
 /*
- * Deals with a status that is no success: an error, but for the one thing that
- * is not there.  True when that is dealt with.
+ * Handles a status other than success: raises an error, unless it is a 404 that
+ * means no rows.  False if that needs sleep.
  */
 static bool
-read_refusal(Response *response, bool sleep)
+read_error_response(Response *response, bool sleep)
 {
-	ErrorResponse answer = answer_of(response);
+	ErrorResponse error = error_response(response);
 
-	while (!response->whole && answer.length < MAX_ERROR_BODY)
+	while (!response->whole && error.length < MAX_ERROR_BODY)
 	{
-		if (!await(response, sleep))
+		if (!wait_for_bytes(response, sleep))
 		{
-			response->polled = true;	/* comes back here */
+			response->polled = true;	/* the next call continues here */
 			response->early = EXCHANGE_WAITING;
 			return false;
 		}
-		answer = answer_of(response);
+		error = error_response(response);
 	}
-	if (answer.status != 404 || is_web_page(&answer) ||
-		!may_be_absent(response))
-		raise_status(response, &answer);
+	if (error.status != 404 || is_web_page(&error) ||
+		!may_be_not_found(response))
+		raise_status(response, &error);
 	stats_note_success(response->stats);
-	close_answer(response);
+	close_exchange(response);
 	return true;
 }
 
-/*
- * A report that is still being prepared is asked for again where HiBob says
- * that it will be.
- */
+/* Waits for a report that HiBob is preparing, and requests it again. */
 static void
 wait_for_report(Response *response)
 {
@@ -517,18 +510,18 @@ wait_for_report(Response *response)
 
 	PG_TRY();
 	{
-		report_note_answer(&response->report, response->subject,
+		report_set_location(&response->report, response->subject,
 						   http_channel_status(channel),
 						   http_channel_header(channel, "Location"),
 						   &response->call);
-		close_answer(response);
+		close_exchange(response);
 		report_sleep(&response->report, response->subject);
 	}
 	PG_CATCH();
 	{
-		/* Anything else is a cancel. */
+		/* Any other error is a cancel. */
 		if (geterrcode() == ERRCODE_FDW_ERROR)
-			stats_note_error(response->stats, "a report that does not come");
+			stats_note_error(response->stats, "a report that was not ready in time");
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
@@ -536,37 +529,32 @@ wait_for_report(Response *response)
 	MemoryContextSwitchTo(old);
 }
 
-/*
- * Looks at what has come, and deals with an answer that is not one with rows.
- * False if that needs sleep.
- */
+/* Handles a response that has no rows.  False if that needs sleep. */
 static bool
-judge_answer(Response *response, bool sleep)
+check_status(Response *response, bool sleep)
 {
 	int			status = http_channel_status(response->acquired->channel);
-	ErrorResponse answer;
+	ErrorResponse error;
 	bool		pending = response->reader.csv != NULL && status >= 200 &&
 		status <= 299 && report_is_pending(&response->call, status);
 
 	if (status != STATUS_OF_ROWS && !pending)
-		return read_refusal(response, sleep);
+		return read_error_response(response, sleep);
 	if (response->reader.csv == NULL)
 		return true;
-	answer = answer_of(response);
-	if (is_web_page(&answer))
+	error = error_response(response);
+	if (is_web_page(&error))
 		raise_shape(response, "expected CSV");
 	if (pending)
 		wait_for_report(response);
-	else if (is_json(&answer))
+	else if (is_json(&error))
 		raise_shape(response, "expected CSV");
 	return true;
 }
 
-/*
- * Gets more of the present answer into the window.  False if that needs sleep.
- */
+/* Gets more bytes into the window.  False if that needs sleep. */
 static bool
-read_on(Response *response, bool sleep)
+read_more(Response *response, bool sleep)
 {
 	HttpChannel *channel = response->acquired->channel;
 	size_t		done = row_reader_keep_from(&response->reader);
@@ -576,11 +564,11 @@ read_on(Response *response, bool sleep)
 		http_channel_drop(channel, done);
 		row_reader_dropped(&response->reader, done);
 		response->dropped = true;
-		response->barren_bytes += done;
+		response->bytes_without_row += done;
 	}
-	if (response->barren_bytes > RESPONSE_MAX_BARREN_BYTES)
-		raise_shape(response, "more than 64 MB bring no row");
-	return await(response, sleep) && judge_answer(response, sleep);
+	if (response->bytes_without_row > RESPONSE_MAX_BYTES_WITHOUT_ROW)
+		raise_shape(response, "more than 64 MB without a row");
+	return wait_for_bytes(response, sleep) && check_status(response, sleep);
 }
 
 /* Makes rows of a body of named lists. */
@@ -601,8 +589,8 @@ write_lists(Response *response, const char *body, size_t length)
 }
 
 /*
- * Reads named lists, which are not rows yet, to their end, and puts them into
- * rows: the one kind of answer that is small enough to be held as a whole.
+ * Reads named lists to the end and converts the trees of items to rows.  Such a
+ * response is small enough to be held as a whole.
  */
 static bool
 read_lists(Response *response, bool sleep)
@@ -614,7 +602,7 @@ read_lists(Response *response, bool sleep)
 	{
 		if (http_channel_window(channel).length > RESPONSE_MAX_ROW)
 			raise_shape(response, "the named lists are larger than allowed");
-		if (!read_on(response, sleep))
+		if (!read_more(response, sleep))
 			return false;
 		if (!response->open)
 			return true;
@@ -642,9 +630,9 @@ window_of(const Response *response)
 	return window;
 }
 
-/* Whether the present row belongs to the batch that was asked for. */
+/* Whether the current row belongs to the batch of the request. */
 static bool
-is_covered(const Response *response)
+is_in_batch(const Response *response)
 {
 	const JsonSlice *slice;
 	size_t		length;
@@ -656,12 +644,12 @@ is_covered(const Response *response)
 	if (slice == NULL)
 		return false;
 	value = row_utf8(slice, response->record.window, &length);
-	return request_covers(response->request, &response->call, value, length);
+	return request_has_value(response->request, &response->call, value, length);
 }
 
 /*
- * Who was asked for by name has to say who they are.  Any object could be taken
- * for one employee of whom nothing is known, and whom no condition matches.
+ * An employee that the request named must have an id.  Otherwise any object, such
+ * as an error, would be an employee without values, which no condition matches.
  */
 static void
 check_identity(Response *response)
@@ -672,25 +660,25 @@ check_identity(Response *response)
 		raise_shape(response, "an employee has no id");
 }
 
-/* A row is there.  Whether it is one of those that were asked for. */
+/* Processes a new row.  False if it does not belong to the request. */
 static bool
-take_row(Response *response)
+accept_row(Response *response)
 {
 	const char *defect;
 
 	response->exchange.committed = true;
 	response->rows++;
-	response->barren_bytes = 0;
+	response->bytes_without_row = 0;
 	response->record.window = window_of(response).data;
 	defect = response->reader.csv != NULL ? NULL :
-		response_metadata_read_row(&response->metadata, response->findings,
+		response_metadata_read_row(&response->metadata, response->summary,
 								   response->record.given);
 	if (defect != NULL)
 		raise_shape(response, defect);
 	check_identity(response);
-	if (!is_covered(response))
+	if (!is_in_batch(response))
 		return false;
-	response->findings->rows++;
+	response->summary->rows++;
 	response->stats->figures.rows++;
 	return true;
 }
@@ -700,17 +688,17 @@ static void
 check_pages(Response *response)
 {
 	if (response->rows > 0)
-		response->barren_pages = 0;
-	else if (++response->barren_pages > RESPONSE_MAX_BARREN_PAGES)
-		raise_shape(response, "more than 5000 pages in a row bring no row");
+		response->pages_without_row = 0;
+	else if (++response->pages_without_row > RESPONSE_MAX_PAGES_WITHOUT_ROW)
+		raise_shape(response, "more than 5000 consecutive pages without a row");
 }
 
 /*
- * An answer has ended.  What it says beside its rows is noted, and if there is
- * a next page, it is asked for.
+ * The response has ended.  Notes what it has beside rows, and with "prefetch"
+ * requests the next page.
  */
 static ResponseResult
-finish_answer(Response *response)
+finish_response(Response *response)
 {
 	const char *defect = NULL;
 
@@ -719,15 +707,15 @@ finish_answer(Response *response)
 	{
 		MemoryContext old = MemoryContextSwitchTo(page_context(response));
 
-		defect = response_metadata_end(&response->metadata, response->findings,
+		defect = response_metadata_end(&response->metadata, response->summary,
 									   &response->page);
 		MemoryContextSwitchTo(old);
 	}
 	if (defect != NULL)
 		raise_shape(response, defect);
-	response->findings->answers++;
+	response->summary->responses++;
 	stats_note_success(response->stats);
-	close_answer(response);
+	close_exchange(response);
 	if (response->page == NULL)
 		return RESPONSE_END;
 	check_pages(response);
@@ -740,7 +728,7 @@ finish_answer(Response *response)
 	return RESPONSE_PAGE;
 }
 
-/* Lets the reader read.  What it allocates has to last as long as it does. */
+/* Runs the reader.  What it allocates lives as long as the reader. */
 static JsonResult
 read_bytes(Response *response)
 {
@@ -755,30 +743,28 @@ read_bytes(Response *response)
 	return result;
 }
 
-/*
- * Reads the present answer.  RESPONSE_END is the end of that.
- */
+/* Reads the current response; RESPONSE_END is its end. */
 static ResponseResult
-read_answer(Response *response, bool sleep)
+read_response(Response *response, bool sleep)
 {
 	while (response->open)
 	{
 		if (response->polled)
 		{
-			if (!read_on(response, sleep))
+			if (!read_more(response, sleep))
 				return RESPONSE_WAIT;
 			continue;
 		}
 		switch (read_bytes(response))
 		{
 			case JSON_ROW:
-				if (take_row(response))
+				if (accept_row(response))
 					return RESPONSE_ROW;
 				break;
 			case JSON_END:
-				return finish_answer(response);
+				return finish_response(response);
 			case JSON_MORE:
-				if (!read_on(response, sleep))
+				if (!read_more(response, sleep))
 					return RESPONSE_WAIT;
 				break;
 			case JSON_BAD:
@@ -803,7 +789,7 @@ response_advance(Response *response, bool sleep)
 		if (response->map->resource->is_lists && response->text == NULL &&
 			!read_lists(response, sleep))
 			return RESPONSE_WAIT;
-		result = read_answer(response, sleep);
+		result = read_response(response, sleep);
 		if (result != RESPONSE_END)
 			return result;
 	}
@@ -821,7 +807,7 @@ response_next(Response *response)
 }
 
 /* ------------------------------------------------------------------------
- * What can be asked
+ * Properties
  * ------------------------------------------------------------------------
  */
 
@@ -838,9 +824,9 @@ response_exchange(Response *response)
 }
 
 bool
-response_was_answered(const Response *response)
+response_has_begun(const Response *response)
 {
-	return response->answered;
+	return response->begun;
 }
 
 bool

@@ -1,11 +1,12 @@
 /*
  * response.h
- *		The rows of a request's answers, out of bytes that are still coming.
+ *		The rows of the responses to a sequence of requests, read while the
+ *		bytes arrive.
  *
- * Puts together the request, the exchange and the reader, and sees to it that
- * an answer is either whole or an error.  Knows nothing of datums.  Several
- * responses can share one request: each takes the next part of it when it is
- * done with one.
+ * Connects the request, the exchange and the reader, and guarantees that a
+ * response is either complete or an error.  Knows nothing of datums.  Several
+ * Responses can share one Request: each takes the next call when it has read the
+ * one before.
  */
 #ifndef HIBOB_REMOTE_RESPONSE_H
 #define HIBOB_REMOTE_RESPONSE_H
@@ -17,18 +18,16 @@
 #include "row/row.h"
 #include "session/exchange.h"
 
-/* The largest row or small document, and the deepest nesting. */
-/* Also what a document may have that is held as a whole. */
+/* The largest row, or document that is held as a whole; the deepest nesting. */
 #define RESPONSE_MAX_ROW (16 * 1024 * 1024)
 #define RESPONSE_MAX_DEPTH 256
 
 /*
- * Rows bound what is read of an answer: they are what the query wants.  What
- * comes without bringing any has bounds of its own, so that no answer lasts
- * for ever: bytes, and pages one after the other.
+ * Bytes, and pages one after the other, that bring no row.  Without these limits
+ * a response could last for ever; rows themselves have no limit.
  */
-#define RESPONSE_MAX_BARREN_BYTES (64 * 1024 * 1024)
-#define RESPONSE_MAX_BARREN_PAGES 5000
+#define RESPONSE_MAX_BYTES_WITHOUT_ROW (64 * 1024 * 1024)
+#define RESPONSE_MAX_PAGES_WITHOUT_ROW 5000
 
 typedef struct Response Response;
 
@@ -36,69 +35,64 @@ typedef enum ResponseResult
 {
 	RESPONSE_ROW,				/* see response_record() */
 	RESPONSE_PAGE,				/* a page has ended, and there is another one */
-	RESPONSE_WAIT,				/* there is nothing more without sleeping */
-	RESPONSE_END				/* every answer was complete */
+	RESPONSE_WAIT,				/* no more rows without sleeping */
+	RESPONSE_END				/* every response was complete */
 } ResponseResult;
 
 /*
- * What the answers of a scan said beside their rows.  HiBob leaves out what
- * the service user may not see, and in some places says so.
+ * What the responses of a scan contain beside rows.  HiBob leaves out what the
+ * service user has no permission for, and reports some of that.
  */
-typedef struct ResponseFindings
+typedef struct ResponseSummary
 {
 	MemoryContext context;		/* of the lists */
 	uint64		rows;
-	uint64		answers;		/* that were complete */
-	uint64		absent;			/* answers 404 with ABSENT_GONE, */
-	uint64		unsure;			/* and with ABSENT_UNSURE */
-	List	   *refusals;		/* its words on employees that were named; each
-								 * once, and only the first few */
-	List	   *hidden;			/* names of fields of which nothing is shown, */
-	List	   *hidden_history; /* and those without their history */
-} ResponseFindings;
+	uint64		responses;		/* that were complete */
+	uint64		deleted;		/* responses 404 with NOT_FOUND_DELETED, */
+	uint64		ambiguous;		/* and with NOT_FOUND_AMBIGUOUS */
+	List	   *denials;		/* HiBob's messages about employees that the
+								 * request named; distinct, the first few */
+	List	   *hidden;			/* names of fields that HiBob does not show, */
+	List	   *hidden_history; /* and those that it shows without history */
+} ResponseSummary;
 
 /*
- * Starts with the next request of the sequence, at the first advance.  It lives
- * in the present memory context, and all that is given has to live as long.
- * With "prefetch" the next page is asked for as soon as it can be named.
+ * The first call of response_advance() sends the next request of the sequence.
+ * The result lives in the current memory context; the arguments have to live as
+ * long.  With "prefetch" the next page is requested as soon as its cursor is
+ * known.
  */
 extern Response *response_create(const ErrorSubject *subject,
 								 AcquiredChannel *acquired, Request *request,
 								 RowMap *map, ExchangeCounters *counters,
-								 ResponseFindings *findings, bool prefetch);
+								 ResponseSummary *summary, bool prefetch);
 
-/*
- * For who wants to know how it stands rather than have the rows: the rate limit
- * is not waited for, and what fails is tried once more at most.
- */
-extern void response_hurry(Response *response);
+/* Does not wait for the rate limit, and retries once at most. */
+extern void response_fail_fast(Response *response);
 
-/* Goes on.  Only if it may "sleep" it never returns RESPONSE_WAIT. */
+/* Reads on.  Returns RESPONSE_WAIT only if it may not "sleep". */
 extern ResponseResult response_advance(Response *response, bool sleep);
 
-/* Goes to the next row, sleeping where it has to.  False after the last one. */
+/* Reads the next row; sleeps if necessary.  False after the last row. */
 extern bool response_next(Response *response);
 
-/* The present row, until the response goes on. */
+/* The current row.  Valid until the next call that reads. */
 extern const RowRecord *response_record(const Response *response);
 
 /* What to sleep for after RESPONSE_WAIT: see exchange_wait_any(). */
 extern Exchange *response_exchange(Response *response);
 
-/* Whether HiBob has answered anything yet. */
-extern bool response_was_answered(const Response *response);
+/* Whether a byte of any response has arrived. */
+extern bool response_has_begun(const Response *response);
 
-/* Stops an answer that is still coming. */
+/* Ends the exchange, if one is in progress.  Never raises an error. */
 extern void response_stop(Response *response);
 
-/*
- * Whether any row carried a column's field, be it as null.  HiBob leaves out
- * what the service user may not see.
- */
+/* Whether any row had the field of a column, with a value or null. */
 extern bool response_has_field(const Response *response,
 							   const RowColumn *column);
 
-/* The reader of CSV, if that is what comes; NULL before the first answer. */
+/* The reader of a CSV response; NULL for JSON, or before the first response. */
 extern const CsvReader *response_csv(const Response *response);
 
 #endif							/* HIBOB_REMOTE_RESPONSE_H */

@@ -1,13 +1,13 @@
 /*
  * response_metadata.c
- *		What stands around the rows of an answer.
+ *		What a response has around its rows.
  *
- * Source: HiBob's specification and running clients.  The next page's cursor is
- * called "next_cursor" by most, and "cursor" by the specification of the bulk
- * tables.  Employees that were asked for by name and may not be shown come as
- * "errors", in a list of objects with one key each: the employee's id, or the
- * word employeeId.  Columns that may not be shown come as "restricted_columns",
- * beside the rows they are missing from.
+ * Source: HiBob's specification and existing clients.  Most endpoints call the
+ * cursor of the next page "next_cursor"; the specification of the bulk tables
+ * says "cursor".  Employees that the request names and that HiBob does not show
+ * are in "errors", a list of objects with one key each: the employee's id, or the
+ * word employeeId.  Columns that HiBob does not show are in "restricted_columns",
+ * beside the rows that lack them.
  */
 #include "postgres.h"
 
@@ -16,13 +16,13 @@
 #include "remote/response.h"
 #include "remote/response_metadata.h"
 
-/* So many of HiBob's words are worth repeating. */
-#define MAX_REFUSALS 5
+/* HiBob's messages that are shown. */
+#define MAX_DENIALS 5
 
-/* So many columns may be named as withheld; no table has more. */
+/* Names of columns that are kept; no table has more columns. */
 #define MAX_NAMES 1600
 
-/* Bytes of a cursor; no more would fit into the address of a request. */
+/* Bytes of a cursor; a longer one would not fit into the URL of a request. */
 #define MAX_CURSOR 8192
 
 static const char *const restricted_places[] = {
@@ -32,7 +32,7 @@ static const char *const restricted_places[] = {
 };
 
 /* ------------------------------------------------------------------------
- * What is looked for
+ * Registration
  * ------------------------------------------------------------------------
  */
 
@@ -46,7 +46,7 @@ want_pages(ResponseMetadata *metadata, JsonReader *reader)
 	metadata->errors = json_reader_want_outside(reader, "errors");
 }
 
-/* Only the tables of employees have columns to withhold. */
+/* Only tables of employees have restricted columns. */
 static bool
 may_restrict(const Resource *resource)
 {
@@ -78,7 +78,7 @@ response_metadata_begin(ResponseMetadata *metadata, MemoryContext context)
 	metadata->context = context;
 	metadata->mark = NULL;
 	metadata->pages = 0;
-	metadata->patience = 1;
+	metadata->mark_pages = 1;
 }
 
 /* ------------------------------------------------------------------------
@@ -88,7 +88,7 @@ response_metadata_begin(ResponseMetadata *metadata, MemoryContext context)
 
 /* Adds a text to a list that has it not yet. */
 static void
-note_text(ResponseFindings *findings, List **list, const char *text)
+note_text(ResponseSummary *summary, List **list, const char *text)
 {
 	MemoryContext old;
 	ListCell   *lc;
@@ -96,12 +96,12 @@ note_text(ResponseFindings *findings, List **list, const char *text)
 	foreach(lc, *list)
 		if (strcmp(lfirst(lc), text) == 0)
 			return;
-	old = MemoryContextSwitchTo(findings->context);
+	old = MemoryContextSwitchTo(summary->context);
 	*list = lappend(*list, pstrdup(text));
 	MemoryContextSwitchTo(old);
 }
 
-/* A text of the document, which only lack of memory can keep from being there. */
+/* A text of the document; only lack of memory makes it NULL. */
 static const char *
 need_text(const char *text)
 {
@@ -114,58 +114,58 @@ need_text(const char *text)
 
 /* Adds the names in an array of the document. */
 static void
-note_names(ResponseFindings *findings, List **list, JsonDoc *names)
+note_names(ResponseSummary *summary, List **list, JsonDoc *names)
 {
 	for (size_t i = 0; i < json_doc_length(names); i++)
 	{
 		if (json_doc_element(names, i) == NULL ||
 			list_length(*list) >= MAX_NAMES)
 			continue;
-		note_text(findings, list,
+		note_text(summary, list,
 				  error_printable(need_text(json_doc_element_text(names, i))));
 	}
 }
 
 static void
-note_restricted(ResponseFindings *findings, JsonDoc *doc)
+note_restricted(ResponseSummary *summary, JsonDoc *doc)
 {
-	note_names(findings, &findings->hidden,
+	note_names(summary, &summary->hidden,
 			   json_doc_value(doc, "no_view_permission"));
-	note_names(findings, &findings->hidden_history,
+	note_names(summary, &summary->hidden_history,
 			   json_doc_value(doc, "no_view_history_permission"));
 }
 
-/* HiBob's words on one employee, whatever they are under. */
+/* HiBob's message about one employee. */
 static void
-note_refusal(ResponseFindings *findings, JsonDoc *refusal)
+note_denial(ResponseSummary *summary, JsonDoc *denial)
 {
-	JsonDoc    *inner = json_doc_first_value(refusal);
-	const char *words = NULL;
+	JsonDoc    *inner = json_doc_first_value(denial);
+	const char *message = NULL;
 
 	if (inner != NULL)
-		words = json_doc_text(inner, "message");
-	if (words == NULL && inner != NULL)
-		words = json_doc_text(inner, "error");
-	if (words == NULL)
-		words = need_text(json_doc_print(refusal));
-	note_text(findings, &findings->refusals, error_printable(words));
+		message = json_doc_text(inner, "message");
+	if (message == NULL && inner != NULL)
+		message = json_doc_text(inner, "error");
+	if (message == NULL)
+		message = need_text(json_doc_print(denial));
+	note_text(summary, &summary->denials, error_printable(message));
 }
 
 static void
-note_refusals(ResponseFindings *findings, JsonDoc *doc)
+note_denials(ResponseSummary *summary, JsonDoc *doc)
 {
 	for (size_t i = 0; i < json_doc_length(doc); i++)
-		if (list_length(findings->refusals) < MAX_REFUSALS)
-			note_refusal(findings, json_doc_element(doc, i));
+		if (list_length(summary->denials) < MAX_DENIALS)
+			note_denial(summary, json_doc_element(doc, i));
 }
 
 /*
- * Parses a value and notes what it says.  The reader has found the value to be
- * valid JSON of no more than that depth, so that only memory can be lacking.
+ * Parses a value and notes its contents.  The reader has checked that the value
+ * is valid JSON of at most that depth, so only lack of memory makes this fail.
  */
 static void
-note(ResponseFindings *findings, const JsonOutside *value,
-	 void (*take) (ResponseFindings *, JsonDoc *))
+note(ResponseSummary *summary, const JsonOutside *value,
+	 void (*take) (ResponseSummary *, JsonDoc *))
 {
 	JsonDoc    *doc = json_doc_parse_value(value->text, value->length,
 										   RESPONSE_MAX_DEPTH);
@@ -177,7 +177,7 @@ note(ResponseFindings *findings, const JsonOutside *value,
 				 errdetail("The list of what HiBob withheld could not be read.")));
 	PG_TRY();
 	{
-		take(findings, doc);
+		take(summary, doc);
 	}
 	PG_FINALLY();
 	{
@@ -187,11 +187,11 @@ note(ResponseFindings *findings, const JsonOutside *value,
 }
 
 /*
- * Looks at what is said of columns, as often as it is said anew: of one
- * employee HiBob may show more than of another.
+ * Notes the restricted columns of each group of rows: HiBob may show more of one
+ * employee than of another.
  */
 static void
-look_at_restricted(ResponseMetadata *metadata, ResponseFindings *findings)
+read_restricted(ResponseMetadata *metadata, ResponseSummary *summary)
 {
 	if (!may_restrict(metadata->resource))
 		return;
@@ -203,7 +203,7 @@ look_at_restricted(ResponseMetadata *metadata, ResponseFindings *findings)
 		if (value->kind != JSON_OBJECT || value->times == metadata->noted[i])
 			continue;
 		metadata->noted[i] = value->times;
-		note(findings, value, note_restricted);
+		note(summary, value, note_restricted);
 	}
 }
 
@@ -214,9 +214,9 @@ look_at_restricted(ResponseMetadata *metadata, ResponseFindings *findings)
 
 const char *
 response_metadata_read_row(ResponseMetadata *metadata,
-						   ResponseFindings *findings, RowGiven *given)
+						   ResponseSummary *summary, RowGiven *given)
 {
-	look_at_restricted(metadata, findings);
+	read_restricted(metadata, summary);
 	for (int i = 0; i < RESOURCE_MAX_GIVEN; i++)
 	{
 		const JsonOutside *value;
@@ -226,7 +226,7 @@ response_metadata_read_row(ResponseMetadata *metadata,
 		value = json_reader_outside(metadata->reader, metadata->given[i]);
 		if ((value->kind != JSON_STRING && value->kind != JSON_NUMBER) ||
 			(value->flags & JSON_ESCAPED) != 0)
-			return "a group of rows does not say first which employee it is of";
+			return "a group of rows does not begin with the id of its employee";
 		given[i].text = value->text;
 		given[i].length = value->length;
 	}
@@ -245,27 +245,27 @@ find_cursor(const ResponseMetadata *metadata)
 }
 
 /*
- * Whether a cursor has come before, so that the pages would never end.  Each
- * is compared with one that is kept, and which is replaced after ever more
- * pages: so a circle of any length is found, and no more than one is held.
+ * Whether a cursor is a repetition, so that the pages would never end.  Each
+ * cursor is compared with one earlier cursor, which is replaced after 1, 2, 4, 8,
+ * ... pages.  That finds a cycle of any length and keeps only one cursor.
  */
 static bool
-comes_again(ResponseMetadata *metadata, const char *cursor)
+is_repeated(ResponseMetadata *metadata, const char *cursor)
 {
 	if (metadata->mark != NULL && strcmp(metadata->mark, cursor) == 0)
 		return true;
-	if (metadata->pages++ % metadata->patience == 0)
+	if (metadata->pages++ % metadata->mark_pages == 0)
 	{
 		if (metadata->mark != NULL)
 			pfree(metadata->mark);
 		metadata->mark = MemoryContextStrdup(metadata->context, cursor);
-		metadata->patience *= 2;
+		metadata->mark_pages *= 2;
 		metadata->pages = 1;
 	}
 	return false;
 }
 
-/* A cursor's text; what is escaped in it is resolved. */
+/* A cursor's text, with its escapes resolved. */
 static char *
 cursor_text(const JsonOutside *cursor)
 {
@@ -284,30 +284,30 @@ find_next_page(ResponseMetadata *metadata, char **cursor)
 		(next->kind == JSON_STRING && next->length == 0))
 		return NULL;
 	if (next->kind != JSON_STRING && next->kind != JSON_NUMBER)
-		return "the cursor of the next page is not a text";
+		return "the cursor of the next page is not a string";
 	if ((next->flags & JSON_NUL_ESCAPE) != 0)
-		return "the cursor of the next page has a character zero";
+		return "the cursor of the next page contains \\u0000";
 	if ((next->flags & JSON_LONE_SURROGATE) != 0)
-		return "the cursor of the next page has half a surrogate pair";
+		return "the cursor of the next page contains half a surrogate pair";
 	if (next->length > MAX_CURSOR)
 		return "the cursor of the next page is longer than 8192 bytes";
 	*cursor = cursor_text(next);
-	if (comes_again(metadata, *cursor))
-		return "the cursor of the next page has come before";
+	if (is_repeated(metadata, *cursor))
+		return "the cursor of the next page is that of an earlier page";
 	return NULL;
 }
 
 const char *
-response_metadata_end(ResponseMetadata *metadata, ResponseFindings *findings,
+response_metadata_end(ResponseMetadata *metadata, ResponseSummary *summary,
 					  char **cursor)
 {
 	*cursor = NULL;
-	look_at_restricted(metadata, findings);
+	read_restricted(metadata, summary);
 	if (metadata->resource->paging == PAGING_NONE)
 		return NULL;
 	if (json_reader_outside(metadata->reader,
 							metadata->errors)->kind == JSON_ARRAY)
-		note(findings, json_reader_outside(metadata->reader, metadata->errors),
-			 note_refusals);
+		note(summary, json_reader_outside(metadata->reader, metadata->errors),
+			 note_denials);
 	return find_next_page(metadata, cursor);
 }

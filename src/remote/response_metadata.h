@@ -1,7 +1,7 @@
 /*
  * response_metadata.h
- *		What stands around the rows of an answer: the cursor of the next page,
- *		the employee that a group of rows belongs to, what HiBob withheld.
+ *		What a response has around its rows: the cursor of the next page, the
+ *		employee that a group of rows belongs to, what HiBob withheld.
  */
 #ifndef HIBOB_REMOTE_RESPONSE_METADATA_H
 #define HIBOB_REMOTE_RESPONSE_METADATA_H
@@ -12,51 +12,51 @@
 #include "resources/resource.h"
 #include "row/row.h"
 
-struct ResponseFindings;
+struct ResponseSummary;
 
 typedef struct ResponseMetadata
 {
 	const Resource *resource;
 	const JsonReader *reader;
 
-	/* places, as numbers of the reader; -1: not wanted */
+	/* numbers of values outside of rows, see json_reader_want_outside() */
 	int			cursors[2];
 	int			errors;
 	int			restricted[3];
 	int			given[RESOURCE_MAX_GIVEN];
 
-	uint32		noted[3];		/* which values of "restricted" were noted */
+	uint32		noted[3];		/* the last noted value of "restricted" */
 
-	/* to find a cursor that comes again */
+	/* to detect a cursor that is repeated */
 	MemoryContext context;
-	char	   *mark;
+	char	   *mark;			/* an earlier cursor */
 	uint64		pages;			/* since the mark was set */
-	uint64		patience;		/* pages until it is set anew */
+	uint64		mark_pages;		/* pages until it is set again */
 } ResponseMetadata;
 
-/* Asks a new reader for what a resource has around its rows. */
+/* Registers what a resource has around its rows with a new reader. */
 extern void response_metadata_register(ResponseMetadata *metadata,
 									   const Resource *resource,
 									   JsonReader *reader);
 
-/* A new sequence of pages begins, and will last no longer than a context. */
+/* A new sequence of pages begins; the context lives as long as that. */
 extern void response_metadata_begin(ResponseMetadata *metadata,
-									MemoryContext	  context);
+									MemoryContext context);
 
 /*
- * A row has come: adds what its group says to what is given already.  Returns
- * NULL, or what is wrong.
+ * Call it for each row: sets the values that the row's group has.  Returns NULL,
+ * or a description of a defect.
  */
 extern const char *response_metadata_read_row(ResponseMetadata *metadata,
-											  struct ResponseFindings *findings,
+											  struct ResponseSummary *summary,
 											  RowGiven *given);
 
 /*
- * The answer has ended.  Sets the cursor of the next page, palloc'd, or NULL.
- * Returns NULL, or what is wrong.
+ * Call it at the end of a response.  Sets the cursor of the next page, palloc'd,
+ * or NULL.  Returns NULL, or a description of a defect.
  */
 extern const char *response_metadata_end(ResponseMetadata *metadata,
-										 struct ResponseFindings *findings,
+										 struct ResponseSummary *summary,
 										 char **cursor);
 
 #endif							/* HIBOB_REMOTE_RESPONSE_METADATA_H */

@@ -1,11 +1,11 @@
 /*
  * result_checks.c
- *		What can be said of an answer only when it is whole.
+ *		Checks of a complete result.
  *
- * HiBob leaves out, without a word, a field that does not exist or that the
- * service user may not see; of the tables of employees it names columns and
- * employees that it withholds.  All of that is one thing to a query: something
- * that it asked for is not there.
+ * HiBob silently omits a field that does not exist or that the service user has no
+ * permission for.  In the tables of employees it lists the columns and employees
+ * that it withholds.  To a query all of that is the same: data that it requested is
+ * missing.
  */
 #include "postgres.h"
 
@@ -16,7 +16,7 @@
 #include "utils/memutils.h"
 
 static bool
-names_text(const List *list, const char *text)
+list_has_text(const List *list, const char *text)
 {
 	ListCell   *lc;
 
@@ -26,14 +26,14 @@ names_text(const List *list, const char *text)
 	return false;
 }
 
-/* So many warnings of a statement are remembered. */
+/* Warnings of a statement that are remembered. */
 #define MAX_REPORTED 100
 
-/* So many names are listed in a message. */
+/* Names that a message lists. */
 #define MAX_LISTED 20
 
 static char *
-join(const List *texts, const char *separator)
+join_texts(const List *texts, const char *separator)
 {
 	StringInfoData buf;
 	int			n = list_length(texts);
@@ -48,12 +48,12 @@ join(const List *texts, const char *separator)
 }
 
 /*
- * Whether a column's field has to be somewhere in the rows.  Of other things
- * than employees HiBob leaves out keys that have no value: there only a field
- * that we do not know ourselves may be a mistake.
+ * Whether some row should have the field of a column.  In objects other than
+ * employees HiBob omits keys without a value, so that only a field that is not in
+ * the resource table may be a mistake.
  */
 static bool
-has_to_be_carried(const RowColumn *column, const Resource *resource)
+must_be_present(const RowColumn *column, const Resource *resource)
 {
 	if (column->given >= 0 || resource->form == ROW_CSV)
 		return false;
@@ -64,9 +64,9 @@ has_to_be_carried(const RowColumn *column, const Resource *resource)
 				strlen(RESOURCE_CUSTOM_COLUMNS)) != 0;
 }
 
-/* The columns whose field no row carried, and what to grant for them. */
+/* The columns whose field no row had, and the categories to grant. */
 static List *
-missing_columns(const RowMap *map, FieldPresenceTest carried, const void *arg,
+missing_columns(const RowMap *map, FieldPresenceTest is_present, const void *arg,
 				List **categories)
 {
 	List	   *columns = NIL;
@@ -76,14 +76,14 @@ missing_columns(const RowMap *map, FieldPresenceTest carried, const void *arg,
 		const RowColumn *column = &map->columns[i];
 		const char *category = column->options->category;
 
-		if (!has_to_be_carried(column, map->resource) || carried(column, arg))
+		if (!must_be_present(column, map->resource) || is_present(column, arg))
 			continue;
 		columns = lappend(columns, psprintf("%s (field %s)", column->name,
 											column->options->field));
 		if (category != NULL)
 		{
 			category = psprintf("\"%s\"", category);
-			if (!names_text(*categories, category))
+			if (!list_has_text(*categories, category))
 				*categories = lappend(*categories, (char *) category);
 		}
 	}
@@ -116,7 +116,7 @@ is_to_report(int elevel, const char *what, const char *table,
 		reported = NIL;
 		statement = GetCurrentStatementStartTimestamp();
 	}
-	if (names_text(reported, warning))
+	if (list_has_text(reported, warning))
 		return false;
 	if (list_length(reported) < MAX_REPORTED)
 	{
@@ -128,36 +128,36 @@ is_to_report(int elevel, const char *what, const char *table,
 }
 
 static void
-report_columns(const RowMap *map, int elevel, FieldPresenceTest carried,
+report_columns(const RowMap *map, int elevel, FieldPresenceTest is_present,
 			   const void *arg)
 {
 	List	   *categories = NIL;
-	List	   *columns = missing_columns(map, carried, arg, &categories);
+	List	   *columns = missing_columns(map, is_present, arg, &categories);
 	bool		people = map->resource->form == ROW_EMPLOYEE;
 	char	   *list;
 
 	if (columns == NIL)
 		return;
-	list = join(columns, ", ");
+	list = join_texts(columns, ", ");
 	if (!is_to_report(elevel, "missing", map->table, list))
 		return;
 	ereport(elevel,
 			(errcode(ERRCODE_FDW_COLUMN_NAME_NOT_FOUND),
 			 people ?
-			 errmsg("HiBob sent no employee with some of the requested fields for foreign table \"%s\"",
+			 errmsg("HiBob returned no value of some fields of foreign table \"%s\" for any employee",
 					map->table) :
-			 errmsg("HiBob sent no row with some of the requested fields for foreign table \"%s\"",
+			 errmsg("HiBob returned no value of some fields of foreign table \"%s\" in any row",
 					map->table),
 			 errdetail_internal("Columns: %s.", list),
 			 categories != NIL ?
 			 errhint("In HiBob, give the permission group of the service user view access to the categories %s, or correct the column option \"field\".",
-					 join(categories, ", ")) :
+					 join_texts(categories, ", ")) :
 			 people ?
 			 errhint("In HiBob, give the permission group of the service user view access to the category of the field, or correct the column option \"field\".") :
 			 errhint("Correct the column option \"field\".")));
 }
 
-/* Whether one key path is another one, or that and more. */
+/* Whether one key path is, or starts with, another one. */
 static bool
 begins_with_keys(const char *path, const char *start)
 {
@@ -168,11 +168,11 @@ begins_with_keys(const char *path, const char *start)
 }
 
 /*
- * Whether a field is one of those that HiBob names, or is inside of one, or has
- * one inside.  A custom column it may name without saying where it is.
+ * Whether a field is one of the fields that HiBob names, or contains one, or is
+ * part of one.  HiBob may name a custom column without the key that it is in.
  */
 static bool
-takes_one_of(const char *field, const List *names)
+is_affected(const char *field, const List *names)
 {
 	const char *custom = RESOURCE_CUSTOM_COLUMNS;
 	ListCell   *lc;
@@ -184,12 +184,12 @@ takes_one_of(const char *field, const List *names)
 			begins_with_keys(lfirst(lc), field))
 			return true;
 	return strncmp(field, custom, strlen(custom)) == 0 &&
-		takes_one_of(field + strlen(custom), names);
+		is_affected(field + strlen(custom), names);
 }
 
-/* The columns of the query that take one of these fields. */
+/* The columns of the query that need one of these fields. */
 static List *
-columns_of(const RowMap *map, const List *fields)
+affected_columns(const RowMap *map, const List *fields)
 {
 	List	   *columns = NIL;
 
@@ -197,7 +197,7 @@ columns_of(const RowMap *map, const List *fields)
 	{
 		const char *field = map->columns[i].options->field;
 
-		if (takes_one_of(field, fields))
+		if (is_affected(field, fields))
 			columns = lappend(columns, psprintf("%s (field %s)",
 												map->columns[i].name, field));
 	}
@@ -205,29 +205,29 @@ columns_of(const RowMap *map, const List *fields)
 }
 
 static char *
-hidden_words(const List *hidden, const List *history)
+hidden_detail(const List *hidden, const List *history)
 {
 	StringInfoData words;
 
 	initStringInfo(&words);
 	if (hidden != NIL)
-		appendStringInfo(&words, "Not shown: %s.", join(hidden, ", "));
+		appendStringInfo(&words, "Not shown: %s.", join_texts(hidden, ", "));
 	if (history != NIL)
 		appendStringInfo(&words, "%sShown without their history: %s.",
-						 words.len > 0 ? " " : "", join(history, ", "));
+						 words.len > 0 ? " " : "", join_texts(history, ", "));
 	return words.data;
 }
 
 static void
-report_hidden(const RowMap *map, int elevel, const ResponseFindings *findings)
+report_hidden(const RowMap *map, int elevel, const ResponseSummary *summary)
 {
-	List	   *hidden = columns_of(map, findings->hidden);
-	List	   *history = columns_of(map, findings->hidden_history);
+	List	   *hidden = affected_columns(map, summary->hidden);
+	List	   *history = affected_columns(map, summary->hidden_history);
 	char	   *words;
 
 	if (hidden == NIL && history == NIL)
 		return;
-	words = hidden_words(hidden, history);
+	words = hidden_detail(hidden, history);
 	if (!is_to_report(elevel, "withheld", map->table, words))
 		return;
 	ereport(elevel,
@@ -240,17 +240,17 @@ report_hidden(const RowMap *map, int elevel, const ResponseFindings *findings)
 }
 
 static void
-report_refusals(const RowMap *map, int elevel,
-				const ResponseFindings *findings)
+report_denials(const RowMap *map, int elevel,
+				const ResponseSummary *summary)
 {
-	char	   *words = join(findings->refusals, " ");
+	char	   *words = join_texts(summary->denials, " ");
 
-	if (findings->refusals == NIL ||
+	if (summary->denials == NIL ||
 		!is_to_report(elevel, "refused", map->table, words))
 		return;
 	ereport(elevel,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-			 errmsg("HiBob refused to show employees that the query for foreign table \"%s\" named",
+			 errmsg("HiBob denied access to employees that the query on foreign table \"%s\" names",
 					map->table),
 			 errdetail("HiBob says: %s", words),
 			 errhint("In HiBob, widen \"Access data for\" of the permission group of the service user.")));
@@ -258,21 +258,21 @@ report_refusals(const RowMap *map, int elevel,
 
 void
 result_check_missing_fields(const TableOptions *options, const RowMap *map,
-							const ResponseFindings *findings,
-							FieldPresenceTest carried, const void *arg)
+							const ResponseSummary *summary,
+							FieldPresenceTest is_present, const void *arg)
 {
 	int			elevel = options->on_missing_field == MISSING_FIELD_ERROR ?
 		ERROR : WARNING;
 
 	if (options->on_missing_field == MISSING_FIELD_IGNORE)
 		return;
-	report_refusals(map, elevel, findings);
-	report_hidden(map, elevel, findings);
-	if (findings->rows > 0)
-		report_columns(map, elevel, carried, arg);
+	report_denials(map, elevel, summary);
+	report_hidden(map, elevel, summary);
+	if (summary->rows > 0)
+		report_columns(map, elevel, is_present, arg);
 }
 
-/* The labels that a report does have, for a hint. */
+/* The labels of a report, for a message. */
 static char *
 list_labels(const CsvReader *reader)
 {
@@ -287,7 +287,7 @@ list_labels(const CsvReader *reader)
 								  pg_any_to_server(label, (int) strlen(label),
 												   PG_UTF8)));
 	}
-	return join(labels, ", ");
+	return join_texts(labels, ", ");
 }
 
 void
@@ -304,7 +304,7 @@ result_check_labels(const RowMap *map, const CsvReader *reader)
 				(errcode(ERRCODE_FDW_COLUMN_NAME_NOT_FOUND),
 				 errmsg("the report of foreign table \"%s\" has no column \"%s\"",
 						map->table, column->options->field),
-				 errdetail("Column \"%s\" of the foreign table needs it. The report has: %s.",
+				 errdetail("Column \"%s\" of the foreign table needs it. The columns of the report are: %s.",
 						   column->name, list_labels(reader)),
 				 errhint("The report was changed in HiBob. Correct the column option \"field\", or import the table again.")));
 	}
@@ -315,7 +315,7 @@ result_missing_identity(const RowMap *map)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-			 errmsg("HiBob sent an employee without the id by which foreign table \"%s\" is read",
+			 errmsg("HiBob returned an employee without the id, by which foreign table \"%s\" is read",
 					map->table),
 			 errhint("In HiBob, give the permission group of the service user view access to the category \"Basic info\".")));
 	pg_unreachable();
@@ -326,10 +326,10 @@ result_too_many_ids(const RowMap *map)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_FDW_ERROR),
-			 errmsg("HiBob shows more employees than foreign table \"%s\" can be read by",
+			 errmsg("there are too many employees to read foreign table \"%s\" by their ids",
 					map->table),
-			 errdetail("Their ids are kept in memory, and would take more than 64 MB."),
-			 errhint("Name the employees in a condition.")));
+			 errdetail("The ids would take more than 64 MB of memory."),
+			 errhint("Add a condition on the ids of the employees.")));
 	pg_unreachable();
 }
 
@@ -341,9 +341,9 @@ result_check_min_rows(const TableOptions *options, const RowMap *map,
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_FDW_ERROR),
-			 errmsg("HiBob sent fewer rows for foreign table \"%s\" than its option min_rows demands",
+			 errmsg("HiBob returned fewer rows for foreign table \"%s\" than its option min_rows requires",
 					map->table),
-			 errdetail(UINT64_FORMAT " came, " INT64_FORMAT " are demanded.",
+			 errdetail("HiBob returned " UINT64_FORMAT " rows, and min_rows is " INT64_FORMAT ".",
 					   rows, options->min_rows),
-			 errhint("Check \"Access data for\" of the permission group of the service user in HiBob; if the company did shrink, lower min_rows.")));
+			 errhint("Check \"Access data for\" of the permission group of the service user in HiBob. If the company has fewer employees now, lower min_rows.")));
 }

@@ -1,7 +1,7 @@
 /*
  * result_checks.h
- *		What can be said of an answer only when it is whole: what HiBob left
- *		out, and whether there are as many rows as the table demands.
+ *		Checks of a complete result: what HiBob withheld, and whether there are
+ *		as many rows as the table requires.
  */
 #ifndef HIBOB_REMOTE_RESULT_CHECKS_H
 #define HIBOB_REMOTE_RESULT_CHECKS_H
@@ -13,33 +13,33 @@
 #include "remote/response.h"
 #include "row/row.h"
 
-/* Tells whether any row carried a column's field. */
+/* Whether any row had the field of a column. */
 typedef bool (*FieldPresenceTest) (const RowColumn *column, const void *arg);
 
 /*
- * Warns of, or refuses, what HiBob withheld, as the table's on_missing_field
- * says.
+ * Warns, or raises an error, about data that HiBob withheld, as the table's option
+ * on_missing_field says.
  */
 extern void result_check_missing_fields(const TableOptions *options,
 										const RowMap *map,
-										const ResponseFindings *findings,
-										FieldPresenceTest carried,
+										const ResponseSummary *summary,
+										FieldPresenceTest is_present,
 										const void *arg);
 
 /*
- * Refuses a report that does not have the columns of the table any more.  The
- * reader knows its header.
+ * Raises an error if a report no longer has the columns of the table.  The reader
+ * has read its header.
  */
 extern void result_check_labels(const RowMap *map, const CsvReader *reader);
 
-/* Refuses employees whose id is not shown, where they are read by it. */
-hibob_noreturn extern void result_missing_identity(const RowMap *map);
-
-/* Refuses more employees than there is room for the ids of. */
-hibob_noreturn extern void result_too_many_ids(const RowMap *map);
-
-/* Refuses fewer rows than the table's min_rows demands. */
+/* Raises an error if the result has fewer rows than the table's min_rows. */
 extern void result_check_min_rows(const TableOptions *options,
 								  const RowMap *map, uint64 rows);
+
+/* An employee has no id, in a table that is read by ids. */
+hibob_noreturn extern void result_missing_identity(const RowMap *map);
+
+/* There are more employees than fit into the memory for their ids. */
+hibob_noreturn extern void result_too_many_ids(const RowMap *map);
 
 #endif							/* HIBOB_REMOTE_RESULT_CHECKS_H */

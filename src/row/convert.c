@@ -1,12 +1,12 @@
 /*
  * convert.c
- *		Values of a few types, straight from the text that HiBob writes.
+ *		Fast conversion of values of a few types from HiBob's text.
  *
- * The server's input functions take whatever people write: names of months,
- * infinity, blanks around it.  HiBob writes dates, numbers and truth values in
- * one form each, and most texts in ASCII.  A text in that form is read here,
- * with the very result of the input function; any other, and any that does not
- * fit the type, is left to it.  So nothing here has a message for anybody.
+ * The server's input functions accept many forms: names of months, infinity, spaces
+ * around the value.  HiBob writes dates, numbers and booleans in one form each, and
+ * most texts in ASCII.  A text in that form is converted here, with the same result
+ * as by the input function.  Any other text, and any that does not fit the type, is
+ * left to the input function, so that there are no error messages here.
  */
 #include "postgres.h"
 
@@ -23,21 +23,21 @@
  * ------------------------------------------------------------------------
  */
 
-/* Whether eight bytes are all from 1 to 127. */
+/* Whether all of eight bytes are from 1 to 127. */
 static inline bool
 eight_are_plain(const char *bytes)
 {
 	const uint64 ones = UINT64CONST(0x0101010101010101);
 	uint64		word;
 
-	/* Only a zero, or a top bit that is there, makes one in the difference. */
+	/* The difference has a top bit only if a byte is zero or has one. */
 	memcpy(&word, bytes, sizeof(word));
 	return ((word | (word - ones)) & (ones << 7)) == 0;
 }
 
 /*
- * Whether a text is in ASCII, without the character zero.  Then it is valid in
- * every encoding that a server can have, and the same in all of them.
+ * Whether a text is ASCII without the character zero, which is valid, and the same,
+ * in every server encoding.
  */
 static inline bool
 is_plain(const char *text, size_t length)
@@ -58,8 +58,8 @@ is_plain(const char *text, size_t length)
 }
 
 /*
- * text, and varchar if it has no length or is short enough: a longer one may
- * still fit, if it is blanks that are too many.
+ * text, and varchar if it has no length or the text is short enough: a longer one
+ * may end in blanks, which are cut off.
  */
 static bool
 fast_text(const char *text, size_t length, int32 typmod, Datum *result)
@@ -73,22 +73,22 @@ fast_text(const char *text, size_t length, int32 typmod, Datum *result)
 }
 
 /* ------------------------------------------------------------------------
- * Truth and numbers
+ * Booleans and numbers
  * ------------------------------------------------------------------------
  */
 
 static bool
 fast_bool(const char *text, size_t length, int32 typmod, Datum *result)
 {
-	bool		truth = length == 4 && memcmp(text, "true", 4) == 0;
+	bool		value = length == 4 && memcmp(text, "true", 4) == 0;
 
-	if (!truth && (length != 5 || memcmp(text, "false", 5) != 0))
+	if (!value && (length != 5 || memcmp(text, "false", 5) != 0))
 		return false;
-	*result = BoolGetDatum(truth);
+	*result = BoolGetDatum(value);
 	return true;
 }
 
-/* Digits, at most 18 so that they fit, perhaps behind a minus. */
+/* At most 18 digits, which fit into 64 bits, and an optional minus. */
 static inline bool
 read_integer(const char *text, size_t length, int64 *result)
 {
@@ -151,7 +151,7 @@ fast_int8(const char *text, size_t length, int32 typmod, Datum *result)
  * ------------------------------------------------------------------------
  */
 
-/* The number that so many digits are, or -1. */
+/* The value of that many digits, or -1. */
 static inline int
 read_digits(const char *text, int digits)
 {
@@ -169,8 +169,8 @@ read_digits(const char *text, int digits)
 }
 
 /*
- * YYYY-MM-DD, which means the same whatever DateStyle says: a first part of
- * more than two digits is a year.  There is no year 0.
+ * YYYY-MM-DD, which does not depend on DateStyle: a first part of more than two
+ * digits is a year.  There is no year 0.
  */
 static inline bool
 read_date(const char *text, DateADT *result)
@@ -198,7 +198,7 @@ fast_date(const char *text, size_t length, int32 typmod, Datum *result)
 	return true;
 }
 
-/* What follows a point, at most six digits, as microseconds; or -1. */
+/* At most six fractional digits, as microseconds; or -1. */
 static inline int
 read_fraction(const char *text, size_t length)
 {
@@ -213,8 +213,8 @@ read_fraction(const char *text, size_t length)
 }
 
 /*
- * hh:mm:ss, perhaps with a fraction.  What the server counts on into the next
- * minute or day, a second 60 or hour 24, is left to it.
+ * hh:mm:ss with an optional fraction.  A second 60 and an hour 24, which the server
+ * accepts, are left to the input function.
  */
 static inline bool
 read_time(const char *text, size_t length, int64 *microseconds)

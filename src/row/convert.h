@@ -1,6 +1,6 @@
 /*
  * convert.h
- *		Values of a few types, straight from the text that HiBob writes.
+ *		Fast conversion of values of a few types from HiBob's text.
  *
  * Knows types and texts, but nothing of JSON, rows or columns.
  */
@@ -10,15 +10,14 @@
 #include "postgres.h"
 
 /*
- * Makes a datum from a value's text, in UTF-8 and not terminated, and allocates
- * in the current memory context.  False, and nothing else, if that is not for
- * this function to decide: the type's input function has to read it, or to
- * refuse it.
+ * Makes a datum from a value's text, in UTF-8 and not terminated, and allocates in
+ * the current memory context.  Returns false if the type's input function has to
+ * read, or to reject, the text.
  */
 typedef bool (*FastConversion) (const char *text, size_t length, int32 typmod,
 								Datum *result);
 
-/* The fast way to a type, or NULL if its input function is the only one. */
+/* The fast conversion to a type, or NULL if there is only the input function. */
 extern FastConversion convert_fast(Oid type, int32 typmod);
 
 #endif							/* HIBOB_ROW_CONVERT_H */

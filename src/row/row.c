@@ -1,18 +1,18 @@
 /*
  * row.c
- *		A row's values become datums.
+ *		The values of a row become datums.
  *
- * HiBob sends a field of people in up to three places of an employee (see
- * "Response, machine mode" and "APPEND" in its people contract):
+ * HiBob sends a field in up to three places of an employee (see "Response, machine
+ * mode" and "APPEND" in its people contract):
  *
  *		"work": {"title": "209192163"}					nested
  *		"/work/title": {"value": "209192163"}			by slash key
- *		"humanReadable": {"work": {"title": "Chef"}}	for people
+ *		"humanReadable": {"work": {"title": "Chef"}}	human-readable
  *
- * The nested one counts; the slash key is the fallback where it is absent; a
- * human column takes the third, and the machine's form where there is none.
- * Rows of other resources have one place for each value, and some another one
- * for its human form.
+ * A column takes the nested value or, where that is absent, the one by slash key.  A
+ * human column takes the third, or the machine form where there is none.  Rows of
+ * other resources have one place for each value, and some of them another one for
+ * its human-readable form.
  */
 #include "postgres.h"
 
@@ -47,7 +47,7 @@ typedef struct RowConversion
 	struct RowConversion *element;	/* of CONVERT_ARRAY */
 } RowConversion;
 
-/* What an error inside a conversion is about. */
+/* The value that is converted, for the context of an error. */
 typedef struct ConversionContext
 {
 	const RowMap *map;
@@ -56,9 +56,9 @@ typedef struct ConversionContext
 } ConversionContext;
 
 /*
- * How a type takes values.  Text is stored without a detour; a domain, or a
- * type with a length, goes through its input function, which checks.  What
- * does not come as JSON is text for any type.
+ * The conversion to a type.  Text is stored directly; a domain, or a type with a
+ * length, needs its input function, which checks the value.  A value that is not
+ * from JSON is text for any type.
  */
 static RowConversion *
 conversion_create(Oid type, int32 typmod, bool is_json)
@@ -132,7 +132,7 @@ to_utf8(const char *text)
 		pg_server_to_any(text, (int) strlen(text), PG_UTF8);
 }
 
-/* Which of the fields that a row does not have itself, or -1. */
+/* The index among the fields that a row does not have itself, or -1. */
 static int
 given_index(const Resource *resource, const char *field)
 {
@@ -179,9 +179,7 @@ row_map_create(Relation rel, const List *attnums,
 	return map;
 }
 
-/*
- * A path of keys, put together from dotted parts.
- */
+/* A path of keys. */
 typedef struct KeyPath
 {
 	const char **keys;
@@ -211,9 +209,9 @@ key_path_add_dotted(KeyPath *path, const char *dotted)
 }
 
 /*
- * Adds where a field's nested value lies: its id, but for the category "root",
- * whose fields lie at the top (the metadata's jsonPath has no exception).  The
- * name of an item of the account is one key, also if it has dots:
+ * Adds the path of a field's nested value: its id, except for the category "root",
+ * whose fields are at the top (as in the metadata's jsonPath).  The name of an item
+ * of the account is one key, also if it has dots:
  * "payroll.variable.Bonus v1.5.amount".
  */
 static void
@@ -233,7 +231,7 @@ key_path_add_field(KeyPath *path, const char *field)
 	key_path_add_dotted(path, field);
 }
 
-/* The key under which a row has the field's value by its id. */
+/* The slash key of a field. */
 static char *
 slash_key(const char *field)
 {
@@ -266,14 +264,14 @@ add_human_place(RowColumn *column, RowReader *reader, const KeyPath *path)
 }
 
 static void
-add_witness(RowColumn *column, RowReader *reader, const KeyPath *path)
+add_presence_place(RowColumn *column, RowReader *reader, const KeyPath *path)
 {
 	column->presence_slots[column->npresence_slots++] = want(reader, path);
 }
 
 /*
- * The human form of an employee's field: nested as HiBob's guide and a live
- * capture have it, or by slash key as others have met it.
+ * The human-readable form of an employee's field: nested, as in HiBob's guide and a
+ * live capture, or by slash key, as in the tests of another client.
  */
 static void
 add_employee_human(RowColumn *column, RowReader *reader)
@@ -304,12 +302,12 @@ add_employee_places(RowColumn *column, RowReader *reader)
 		add_employee_human(column, reader);
 
 	key_path_add_field(&nested, column->field);
-	add_witness(column, reader, &nested);
+	add_presence_place(column, reader, &nested);
 	key_path_add_dotted(&nested, column->path);
 	add_place(column, reader, &nested);
 
 	key_path_add(&slash, slash_key(column->field));
-	add_witness(column, reader, &slash);
+	add_presence_place(column, reader, &slash);
 	key_path_add(&slash, "value");
 	key_path_add_dotted(&slash, column->path);
 	add_place(column, reader, &slash);
@@ -328,7 +326,7 @@ add_key_places(RowColumn *column, RowReader *reader)
 		add_human_place(column, reader, &human);
 	}
 	key_path_add_dotted(&path, column->field);
-	add_witness(column, reader, &path);
+	add_presence_place(column, reader, &path);
 	key_path_add_dotted(&path, column->path);
 	add_place(column, reader, &path);
 }
@@ -341,7 +339,7 @@ add_object_places(RowColumn *column, RowReader *reader)
 	KeyPath		path = {0};
 
 	key_path_add(&human, column->field);
-	add_witness(column, reader, &human);
+	add_presence_place(column, reader, &human);
 	key_path_add(&human, "humanReadable");
 	if (column->human)
 		add_human_place(column, reader, &human);
@@ -449,9 +447,8 @@ row_map_register(RowMap *map, RowReader *reader)
 }
 
 /*
- * Resolves a string's escapes.  PostgreSQL's text can hold neither the
- * character zero nor half a surrogate pair, and nothing is put in their place
- * in silence.
+ * Resolves a string's escapes.  PostgreSQL's text can contain neither the character
+ * zero nor half a surrogate pair; replacing them silently would change the value.
  */
 static char *
 unescape(const JsonSlice *slice, const char *window, size_t *length)
@@ -475,7 +472,7 @@ unescape(const JsonSlice *slice, const char *window, size_t *length)
 	return out;
 }
 
-/* JSON comes as UTF-8; checked, and converted where the database is not. */
+/* Converts UTF-8 to the database's encoding; checks it if that is the same. */
 static const char *
 to_server(const char *text, size_t *length)
 {
@@ -560,7 +557,7 @@ convert_value(const RowConversion *conversion, const JsonSlice *slice,
 	return convert_input(conversion, text, length);
 }
 
-/* Null, which some domains refuse. */
+/* Null, which some domains reject. */
 static void
 convert_null(const RowConversion *conversion)
 {
@@ -585,8 +582,8 @@ add_element(ArrayBuildState *state, const RowConversion *element,
 }
 
 /*
- * Each element as if it were a value of its own.  A scalar, which HiBob sends
- * for some lists, is an array of one.
+ * Converts each element like a value of its own.  A scalar, which HiBob sends for
+ * some lists, is an array with one element.
  */
 static Datum
 convert_array(const RowConversion *conversion, const JsonSlice *slice,
@@ -611,7 +608,7 @@ convert_array(const RowConversion *conversion, const JsonSlice *slice,
 	return result;
 }
 
-/* A text for a message: HiBob's ids are digits, and nothing else is shown. */
+/* An id for a message.  HiBob's ids are digits; nothing else is shown. */
 static const char *
 shown_id(const char *text, size_t length)
 {
@@ -620,7 +617,7 @@ shown_id(const char *text, size_t length)
 	return id[0] != '\0' && strspn(id, "0123456789") == strlen(id) ? id : NULL;
 }
 
-/* Whose row it is, or which one, as far as that can be told. */
+/* The employee or the id of a row. */
 static const char *
 identity_text(const ConversionContext *context)
 {
@@ -644,7 +641,7 @@ identity_text(const ConversionContext *context)
 					"id %s", id != NULL ? id : "unknown");
 }
 
-/* Says which column of whom could not be converted, but not its value. */
+/* Shows the column and the row, but not the value. */
 static void
 conversion_callback(void *arg)
 {
@@ -656,9 +653,9 @@ conversion_callback(void *arg)
 }
 
 /*
- * The value that a column takes: the first place that has one.  A human form
- * that is null counts as none, and so does one by slash key that is an object
- * without "value".
+ * The value of a column: that of the first place that has one.  A human-readable
+ * form is skipped if it is null, and one by slash key also if it is an object without
+ * "value".
  */
 static const JsonSlice *
 find_value(const RowColumn *column, const RowReader *reader)
@@ -676,7 +673,7 @@ find_value(const RowColumn *column, const RowReader *reader)
 	return slice;
 }
 
-/* A given value, as if the row had it: a string without escapes. */
+/* A slice of a value that the row does not have: a string without escapes. */
 static JsonSlice
 given_slice(const RowGiven *given)
 {

@@ -1,10 +1,10 @@
 /*
  * row.h
- *		A row's values become datums.
+ *		The values of a row become datums.
  *
- * A RowMap says for each wanted column of a foreign table which field of the
- * resource it takes, where the field's forms lie in a row, and how the value
- * becomes the column's type.  Knows nothing of requests.
+ * A RowMap has, for each column that a query needs, the field of the resource, the
+ * places in a row where the field's value may be, and the conversion to the
+ * column's type.  Knows nothing of requests.
  */
 #ifndef HIBOB_ROW_ROW_H
 #define HIBOB_ROW_ROW_H
@@ -17,10 +17,10 @@
 #include "row/row_reader.h"
 #include "utils/rel.h"
 
-/* A value's places in a row, best first, as slots of the reader. */
+/* The places of a value in a row, as slots of the reader, by priority. */
 #define ROW_MAX_PLACES 5
 
-/* A field of which only the value counts; its places likewise. */
+/* A field that is read, but not converted. */
 typedef struct RowField
 {
 	int			places[2];
@@ -32,15 +32,15 @@ typedef struct RowColumn
 	AttrNumber	attnum;
 	const char *name;
 	ColumnOptions *options;
-	const char *field;			/* of the options, and */
-	const char *path;			/* as HiBob writes them: in UTF-8 */
-	bool		human;			/* wants the form for people */
+	const char *field;			/* those of the options, in UTF-8 */
+	const char *path;
+	bool		human;			/* needs the human-readable form */
 	int			given;			/* index in the resource's given fields, or -1 */
 	int			places[ROW_MAX_PLACES];
 	int			nplaces;
-	int			nhuman;			/* the first of them, which may be null */
-	int			scalar_place;	/* one of these that takes no object, or -1 */
-	int			presence_slots[2];	/* slots that tell whether the field was sent */
+	int			nhuman;			/* the first of them: skipped if null */
+	int			scalar_place;	/* one of these: skipped if an object; or -1 */
+	int			presence_slots[2];	/* slots that show whether a row has the field */
 	int			npresence_slots;
 	struct RowConversion *conversion;
 } RowColumn;
@@ -51,7 +51,7 @@ typedef struct RowMap
 	const char *table;
 	RowColumn  *columns;
 	int			ncolumns;
-	RowField	identity;		/* what tells a row from others */
+	RowField	identity;		/* the id of a row */
 } RowMap;
 
 /* A value that the row itself does not have, in UTF-8; NULL is null. */
@@ -61,7 +61,7 @@ typedef struct RowGiven
 	size_t		length;
 } RowGiven;
 
-/* A row as it was read; lasts until the reader goes on. */
+/* A row as it was read; valid until the reader continues. */
 typedef struct RowRecord
 {
 	const RowReader *reader;
@@ -69,20 +69,20 @@ typedef struct RowRecord
 	RowGiven	given[RESOURCE_MAX_GIVEN];
 } RowRecord;
 
-/* Resolves the wanted columns' options and types. */
+/* Resolves the options and types of columns. */
 extern RowMap *row_map_create(Relation rel, const List *attnums,
 							  const Resource *resource);
 
 /*
- * Asks a new reader for all that the columns need.  Several readers of one map
- * give the same slots.
+ * Registers what the columns need with a new reader.  Several readers of one map
+ * have the same slots.
  */
 extern void row_map_register(RowMap *map, RowReader *reader);
 
 /*
- * Stores a row in a virtual slot; what is not wanted is null.  Allocates in
- * the current memory context.  A value that does not fit raises its type's
- * error, with a context line.
+ * Stores a row in a virtual slot; other columns are null.  Allocates in the current
+ * memory context.  An invalid value raises the error of its type, with a context
+ * line.
  */
 extern void row_map_store(const RowMap *map, const RowRecord *record,
 						  TupleTableSlot *slot);

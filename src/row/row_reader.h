@@ -1,8 +1,6 @@
 /*
  * row_reader.h
- *		One face for the two readers of rows: JSON, and CSV for reports.
- *
- * Thin on purpose: which reader it is was decided once, when it was made.
+ *		A common interface of the two readers of rows: JSON, and CSV for reports.
  */
 #ifndef HIBOB_ROW_ROW_READER_H
 #define HIBOB_ROW_ROW_READER_H
@@ -12,7 +10,7 @@
 #include "reader/csv_reader.h"
 #include "reader/json_reader.h"
 
-/* One of the two is there. */
+/* One of the two is not NULL. */
 typedef struct RowReader
 {
 	JsonReader *json;

@@ -49,7 +49,7 @@ typedef struct RemoteResult
 	RowMap	   *map;
 	RowReader	reader;
 	ResponseMetadata metadata;
-	ResponseFindings findings;
+	ResponseSummary findings;
 	RowRecord	record;
 	const char *text;
 	size_t		length;

@@ -114,7 +114,7 @@ foreach my $key ('id', 'word')
 	my ($out, $err) = session($node,
 		"SELECT count(*) FROM bob.work_history WHERE $hidden");
 	is($out, $rows_of_rest, "a hidden employee, errors by $key: the other rows");
-	like($err, qr/WARNING:\s+42501: HiBob refused to show employees/,
+	like($err, qr/WARNING:\s+42501: HiBob denied access to employees/,
 		'... with a warning');
 	like($err, qr/HiBob says: You don't have permission.*${\ employee_id(5)}/,
 		'... with the message of HiBob');

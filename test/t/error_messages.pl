@@ -58,7 +58,7 @@ my @faults = (
 	[ 'web page', { html => \1 }, 'HV000', qr{text/html.*<!DOCTYPE.*base_url}s ],
 	[ 'no JSON', { body => 'oops', content_type => 'text/plain' }, 'HV000',
 		qr{not valid JSON.*text/plain and begins: oops}s ],
-	(map { [ "shape $_", { body => $_ }, 'HV000', qr/expected shape/ ] }
+	(map { [ "shape $_", { body => $_ }, 'HV000', qr/expected structure/ ] }
 		  '{"people":[]}', '{"employees":5}', '{"employees":{"id":"1"}}',
 		'{"employees":["1"]}', '{}', '5', '"employees"'),
 	[ 'status 400', { status => 400, body => words('badField', 'what is it') },

@@ -196,9 +196,9 @@ foreach my $case (
 	[ 'half of it', { status => 200, body => '{"results":[' }, '08006',
 		qr/incomplete/ ],
 	[ 'another shape', { status => 200, json => [] }, 'HV000',
-		qr/expected shape/ ],
+		qr/expected structure/ ],
 	[ 'no results', { status => 200, json => { response_metadata => {} } },
-		'HV000', qr/expected shape/ ],
+		'HV000', qr/expected structure/ ],
 	[ 'a web page', { html => JSON::PP::true }, 'HV000', qr/web page/ ],
 	# libcurl itself retries once on a reused connection
 	[ 'a reset', { reset => 'before_headers', times => 2 }, '08006',

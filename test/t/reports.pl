@@ -274,7 +274,7 @@ reset_simulator($sim);
 tell($sim, 'fault', { endpoint => '/company/reports/71001/download',
 		status => 202 });
 check_error('no Location', $NOW, 'HV000',
-	qr/does not say where the report.*no usable header "Location"/s);
+	qr/returned no location of the report.*no valid header "Location"/s);
 foreach my $location ('', '/', 'https://app.hibob.com/v1/', '..',
 	'https://app.hibob.com/v1/company/reports/download/..',
 	'https://app.hibob.com/v1/company/reports/download/.',
@@ -288,7 +288,7 @@ foreach my $location ('', '/', 'https://app.hibob.com/v1/', '..',
 	tell($sim, 'fault', { endpoint => $ASYNC, status => 202,
 			headers => { Location => $location } });
 	check_error('Location ' . substr($location, 0, 60), $LATER, 'HV000',
-		qr/no usable header "Location"/);
+		qr/no valid header "Location"/);
 	is(scalar(grep { $_->{endpoint} !~ m{^/company/reports/\{report_id\}/} }
 			requests($sim)), 0, '... no request for it');
 }
@@ -373,11 +373,11 @@ foreach my $case (
 		'08006', qr/broke off/ ],
 	# CSV does not show where it ends, so HTTP has to.
 	[ 'no length and no chunks', { framing => 'close' }, '08006',
-		qr/announced no end/ ],
+		qr/neither Content-Length nor chunks/ ],
 	# libcurl does not report whether compressed data is complete.
 	[ 'compressed without request', { gzip => 'good' }, '08006',
 		qr/Content-Encoding that was not requested/ ],
-	[ 'a JSON document', { json => { error => 'oops' } }, 'HV000', qr/shape|JSON/ ],
+	[ 'a JSON document', { json => { error => 'oops' } }, 'HV000', qr/structure|JSON/ ],
 	[ 'too few chunks', { truncate => { after => 3000, framing => 'chunked' } },
 		'08006', qr/broke off/ ],
 	[ 'a reset', { reset => 3000 }, '08006', qr/broke off/ ],

@@ -81,17 +81,17 @@ my @cases = (
 		$COUNT, '1|1' ],
 	[ '65 MB before the first row', $PEOPLE,
 		{ people([ [ ' ', 65 * $MB ] ], [ [ $ONE, 1 ] ]) },
-		$COUNT, 'HV000', qr/more than 64 MB bring no row/ ],
+		$COUNT, 'HV000', qr/more than 64 MB without a row/ ],
 	[ '40 MB before the first row, compressed', $PEOPLE,
 		{ people([ [ ' ', 40 * $MB ] ], [ [ $ONE, 1 ] ]), gzip => 'good' },
 		$COUNT, '1|1' ],
 	[ '65 MB between two rows', $PEOPLE,
 		{ people([], [ [ "$ONE,", 1 ], [ ' ', 65 * $MB ], [ $ONE, 1 ] ]) },
-		$COUNT, 'HV000', qr/more than 64 MB bring no row/ ],
+		$COUNT, 'HV000', qr/more than 64 MB without a row/ ],
 	[ '65 MB of another key', $PEOPLE,
 		{ people([], [ [ $ONE, 1 ] ],
 				[ [ ',"more":[', 1 ], [ '1,', 33 * $MB ], [ '1]', 1 ] ]) },
-		$COUNT, 'HV000', qr/more than 64 MB bring no row/ ],
+		$COUNT, 'HV000', qr/more than 64 MB without a row/ ],
 	[ '200 MB of rows', $PEOPLE,
 		{ people([], [ [ '{"id":"1","more":"' . 'x' x 20000 . '"},', 10000 ],
 					[ $ONE, 1 ] ]) },
@@ -158,7 +158,7 @@ my @cases = (
 	[ 'the ids of 900,000 employees', $PEOPLE,
 		{ people([], [ [ '{"id":"3332883884017713238"},', 900000 ], [ $ONE, 1 ] ]) },
 		'SELECT count(*) FROM bob.training', 'HV000',
-		qr/more employees than foreign table "training"/ ],
+		qr/too many employees to read foreign table "training"/ ],
 	[ 'a report of 1,600 columns', '/company/reports/71001/download',
 		{ parts => [ [ 'a,', 1599 ], [ "a\n", 1 ], [ '1,', 1599 ], [ "1\n", 1 ] ],
 			content_type => 'text/csv' },
@@ -197,7 +197,7 @@ tell($sim, 'config', { empty_pages => 1000000 });
 requests($sim);
 my ($state, $message) = query_error($node, 'SELECT count(*) FROM bob.work_history');
 is($state, 'HV000', 'endless pages without a row: an error');
-like($message, qr/more than 5000 pages in a row bring no row/,
+like($message, qr/more than 5000 consecutive pages without a row/,
 	'... with a message');
 tell($sim, 'config', { empty_pages => 0 });
 

@@ -56,11 +56,11 @@ my $retries = q{ALTER SERVER bob OPTIONS (SET max_retries '%d');};
 is(figures({ truncate => { after => 30000, framing => 'length' } },
 		sprintf($retries, 0) . $COUNT . sprintf($retries, 2))
 	  =~ s/^1\|\d+\|/1|some|/r,
-	'1|some|0|0|1|an answer that broke off|t|', 'a response that breaks off');
+	'1|some|0|0|1|an incomplete response|t|', 'a response that breaks off');
 is(figures({ body => '[]' }, $COUNT),
-	'1|0|0|0|1|an answer that cannot be read|t|', 'another shape');
+	'1|0|0|0|1|a response that cannot be read|t|', 'another shape');
 is(figures({ rate_limited => { reset_in => 60 } }, $COUNT),
-	'1|0|0|0|1|the rate limit is used up|t|', 'the rate limit without a wait');
+	'1|0|0|0|1|rate limit used up|t|', 'the rate limit without a wait');
 is(figures({ rate_limited => { reset_in => 1 } }, $COUNT),
 	'2|500|1|1|0|||t', 'the rate limit with a wait');
 my ($out) = after_fault({ rate_limited => { reset_in => 1 } }, "$COUNT
@@ -98,7 +98,7 @@ query($node, q{CREATE SERVER locked FOREIGN DATA WRAPPER hibob_fdw
 	CREATE FOREIGN TABLE lists (list text, name text) SERVER bob
 		OPTIONS (resource 'named_lists');});
 is(figures(undef, 'SELECT FROM locked; SELECT FROM locked;'),
-	'1|0|0|0|2|credentials refused a while ago|t|', 'wrong credentials');
+	'1|0|0|0|2|credentials rejected less than a minute ago|t|', 'wrong credentials');
 
 # By server and endpoint.
 my $id = employee_id(7);

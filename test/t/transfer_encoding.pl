@@ -216,7 +216,7 @@ foreach my $headers ([], ['Transfer-Encoding: identity'], ['Transfer-Encoding:']
 {
 	respond_with('report', $headers, substr $csv, 0, rindex($csv, "\n", 3000) + 1);
 	refused(join(' ', 'a report cut at a row, with', @$headers), 'report',
-		qr/announced no end/);
+		qr/neither Content-Length nor chunks/);
 }
 respond_with('people', [], substr $json, 0, 3000);
 refused('people, cut', 'people', qr/incomplete/);
