@@ -84,6 +84,7 @@ struct Connection
 	uint8		account[LIMITER_ACCOUNT_SIZE];
 	List	   *limiters;		/* of EndpointLimiter */
 	Limiter    *credentials_limiter;
+	Limiter    *address_limiter;
 };
 
 /* A server and a mapping as the catalogs have them at the same time. */
@@ -510,6 +511,18 @@ read_definition(Oid userid, Oid serverid)
 	return definition;
 }
 
+/* Servers with the same base URL share it, in all databases. */
+static Limiter *
+create_address_limiter(const char *base_url)
+{
+	uint8		address[LIMITER_ACCOUNT_SIZE];
+	const void *parts[] = {base_url};
+	const size_t lengths[] = {strlen(base_url)};
+
+	compute_digest(address, parts, lengths, lengthof(parts));
+	return limiter_create(address, "");
+}
+
 static void
 load(Connection *connection, const ForeignServer *server,
 	 const UserMapping *mapping)
@@ -543,6 +556,7 @@ load(Connection *connection, const ForeignServer *server,
 	compute_identities(connection, connection->service_user_id,
 					   connection->token, connection->account, credentials);
 	connection->credentials_limiter = limiter_create(credentials, "");
+	connection->address_limiter = create_address_limiter(options->base_url);
 }
 
 /*
@@ -779,6 +793,12 @@ Limiter *
 connection_credentials_limiter(const Connection *connection)
 {
 	return connection->credentials_limiter;
+}
+
+Limiter *
+connection_address_limiter(const Connection *connection)
+{
+	return connection->address_limiter;
 }
 
 Limiter *

@@ -64,10 +64,12 @@ extern void connection_request(const Connection *connection,
 extern const ServerOptions *connection_options(const Connection *connection);
 
 /*
- * The limiters of the credentials, until these or the server are altered, and
- * of an endpoint.  Both live as long as the connection.
+ * The limiters of the credentials, until these or the server are altered, of an
+ * endpoint, and of the server's address for all credentials.  They live as long
+ * as the connection.
  */
 extern Limiter *connection_credentials_limiter(const Connection *connection);
+extern Limiter *connection_address_limiter(const Connection *connection);
 extern Limiter *connection_limiter(Connection *connection,
 								   const char *endpoint);
 

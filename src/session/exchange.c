@@ -327,6 +327,29 @@ count_bytes(Exchange *exchange)
 	exchange->received = received;
 }
 
+/* Whether credentials that had no response yet may be sent to the address. */
+static bool
+acquire_unverified(Exchange *exchange)
+{
+	Connection *connection = exchange->policy.connection;
+
+	exchange->unverified =
+		limiter_acquire_unverified(connection_address_limiter(connection),
+								   &exchange->unverified_since);
+	return exchange->unverified;
+}
+
+static void
+release_unverified(Exchange *exchange)
+{
+	Connection *connection = exchange->policy.connection;
+
+	if (exchange->unverified)
+		limiter_release_unverified(connection_address_limiter(connection),
+								   exchange->unverified_since);
+	exchange->unverified = false;
+}
+
 /* The head of the response has arrived, or nothing waits for it any more. */
 static void
 release_permits(Exchange *exchange, int status)
@@ -337,6 +360,9 @@ release_permits(Exchange *exchange, int status)
 	limiter_release(connection_credentials_limiter(policy->connection),
 					&exchange->credentials_permit,
 					status != 0 && status != 401);
+	if (status == 401)
+		exchange->unverified = false;	/* counts for the rest of the period */
+	release_unverified(exchange);
 }
 
 void
@@ -534,10 +560,13 @@ acquire_permits(Exchange *exchange, bool *response_pending)
 
 	if (!limiter_acquire(credentials, permit, false, response_pending))
 		return false;
-	if (limiter_acquire(policy->limiter, &exchange->permit,
+	*response_pending = !permit->verified && !acquire_unverified(exchange);
+	if (!*response_pending &&
+		limiter_acquire(policy->limiter, &exchange->permit,
 						policy->ignore_rate_limit || !permit->verified,
 						response_pending))
 		return true;
+	release_unverified(exchange);
 	limiter_release(credentials, permit, false);
 	return false;
 }

@@ -82,6 +82,8 @@ typedef struct Exchange
 	int64		discard_until;	/* by http_now_ms() */
 	bool		renewed;		/* the credentials were read again */
 	uint64		credentials_version;	/* of the current try */
+	bool		unverified;		/* ... which had no response yet */
+	int64		unverified_since;	/* see limiter_release_unverified() */
 	LimiterPermit permit;		/* of the current try, for the endpoint, */
 	LimiterPermit credentials_permit;	/* and for the credentials */
 } Exchange;

@@ -30,6 +30,13 @@
 /* For how long rejected credentials are not sent again, in ms. */
 #define REJECTED_MS (60 * 1000)
 
+/*
+ * HiBob blocks an address after fifty responses 401 within ten seconds.  Two
+ * such periods can meet, so each has fewer than half of that.
+ */
+#define UNVERIFIED_PERIOD (10 * 1000)	/* ms */
+#define MAX_UNVERIFIED 20
+
 typedef struct LimiterKey
 {
 	uint8		account[LIMITER_ACCOUNT_SIZE];
@@ -53,6 +60,8 @@ typedef struct LimiterState
 	uint64		sent;			/* requests so far */
 	int64		last_sent;
 	int64		rejected;		/* when the credentials were; 0: never */
+	int64		unverified_since;	/* of an address: the period, and in it */
+	int			unverified;		/* the requests in flight or rejected */
 } LimiterState;
 
 typedef struct LimiterEntry
@@ -357,4 +366,34 @@ limiter_rejected_for(Limiter *limiter)
 
 	unlock_state(limiter);
 	return rejected == 0 ? 0 : Max(rejected + REJECTED_MS - http_now_ms(), 0);
+}
+
+bool
+limiter_acquire_unverified(Limiter *limiter, int64 *since)
+{
+	LimiterState *state = lock_state(limiter, true);
+	int64		now = http_now_ms();
+	bool		permitted;
+
+	if (now >= state->unverified_since + UNVERIFIED_PERIOD)
+	{
+		state->unverified_since = now;
+		state->unverified = 0;
+	}
+	permitted = state->unverified < MAX_UNVERIFIED;
+	if (permitted)
+		state->unverified++;
+	*since = state->unverified_since;
+	unlock_state(limiter);
+	return permitted;
+}
+
+void
+limiter_release_unverified(Limiter *limiter, int64 since)
+{
+	LimiterState *state = lock_state(limiter, false);
+
+	if (state->unverified_since == since && state->unverified > 0)
+		state->unverified--;
+	unlock_state(limiter);
 }

@@ -97,6 +97,16 @@ extern void limiter_note_rejected(Limiter *limiter);
 /* For how many more ms; 0 if they were not rejected, or long ago. */
 extern int64 limiter_rejected_for(Limiter *limiter);
 
+/*
+ * For the limiter of an address: whether credentials that had no response yet
+ * may be sent to it.  So many at a time and, of rejected ones, within ten
+ * seconds that HiBob does not block the address, whatever users set as tokens.
+ * The second function gives the place back, unless they were rejected; "since"
+ * identifies the ten seconds.
+ */
+extern bool limiter_acquire_unverified(Limiter *limiter, int64 *since);
+extern void limiter_release_unverified(Limiter *limiter, int64 since);
+
 /* Requests shared memory, if the server is starting. */
 extern void limiter_init(void);
 

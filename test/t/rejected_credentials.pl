@@ -87,6 +87,39 @@ is_deeply($states, { '08006' => $SESSIONS }, 'no response at all');
 cmp_ok($took, '<', 10 * $SLOWNESS, '... causes no wait');
 $_->finish foreach @sessions;
 
+# --- wrong tokens in a loop ---------------------------------------------------
+
+# HiBob blocks an address after fifty responses 401 within ten seconds, for all
+# users of the database.
+begin(0);
+query($node, $COUNT);
+add_server($node, 'loop', $sim, q{max_retries '0'});
+requests($sim);
+my $loop = HibobSession->new($node);
+$loop->send(q{DO $$
+	BEGIN
+		FOR i IN 1 .. 41 LOOP
+			EXECUTE format('ALTER USER MAPPING FOR CURRENT_USER SERVER loop
+				OPTIONS (SET token %L)', 'wrong-' || i);
+			BEGIN
+				PERFORM FROM loop.people;
+			EXCEPTION WHEN invalid_authorization_specification THEN NULL;
+			END;
+		END LOOP;
+	END $$;});
+sleep 3;
+my $accepted_since = time;
+is(query($node, $COUNT), 20, 'credentials that HiBob has accepted');
+cmp_ok(time - $accepted_since, '<', 3 * $SLOWNESS,
+	'... are not delayed by wrong ones');
+is_deeply([ states(($loop->receive(80))[1]) ], [], 'wrong tokens in a loop');
+$loop->finish;
+my @rejected = sort { $a <=> $b } map { $_->{time} }
+  grep { defined $_->{status} && $_->{status} == 401 } requests($sim);
+is(scalar @rejected, 41, '... are all sent');
+cmp_ok($rejected[40] - $rejected[0], '>', 9,
+	'... at most forty of them within ten seconds');
+
 # --- a server that asks for an hour ------------------------------------------------
 
 foreach my $header ([ 'Retry-After', { retry_after => 3599 } ],
