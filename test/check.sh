@@ -211,8 +211,10 @@ layers_test() {
 
 # --- programs and servers ----------------------------------------------------
 
-# The manual's part on resources is up to date.
+# The parts of the documentation that follow from the sources are up to date.
 manual_test() {
+    ! selected doc/internals.md ||
+        check "doc/internals.md" test/lib/files.sh || true
     selected doc/reference.md || return 0
     check "doc/reference.md" env "PG_CONFIG=$PG_BIN/pg_config" \
         doc/generate.sh --check || true

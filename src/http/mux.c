@@ -1,6 +1,6 @@
 /*
  * mux.c
- *		One descriptor for many sockets and a timer: see mux.h.
+ *		One descriptor for many sockets and a timer.
  *
  * There are two implementations.  The one for kqueue uses what all systems with
  * kqueue have in common, and is tested less: on Linux, MUX_KQUEUE selects it
