@@ -409,14 +409,16 @@ failure_of_code(const HttpChannel *channel, CURLcode code, const char *text)
  * host exists, but then every failure except of TLS is the proxy's.
  */
 static bool
-failed_at_proxy(const HttpChannel *channel, HttpFailure failure)
+failed_at_proxy(const HttpChannel *channel, CURLcode code,
+				HttpFailure failure)
 {
 	const char *proxy = channel->settings.proxy;
 	long		status = 0;
 
 	if (proxy == NULL || channel->connected)
 		return false;
-	if (!channel->new_connection || channel->too_many_headers)
+	if (!channel->new_connection || channel->too_many_headers ||
+		failure == HTTP_INTERNAL || code == CURLE_RECV_ERROR)
 		return true;
 	if (pg_strncasecmp(proxy, "socks", 5) == 0)
 		return failure == HTTP_UNREACHABLE;
@@ -503,7 +505,8 @@ http_finish(HttpChannel *channel, CURLcode code)
 	else if (failure == HTTP_UNREACHABLE && channel->address_refused &&
 			 !channel->new_connection)
 		http_fail(channel, HTTP_FORBIDDEN, channel->refusal);
-	else if (code != CURLE_OUT_OF_MEMORY && failed_at_proxy(channel, failure))
+	else if (code != CURLE_OUT_OF_MEMORY &&
+			 failed_at_proxy(channel, code, failure))
 		http_fail(channel, HTTP_PROXY_FAILED, channel->too_many_headers ?
 				  "The headers of the response are too large" : text);
 	else if (channel->too_many_headers)
