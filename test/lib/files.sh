@@ -12,8 +12,9 @@ END='<!-- The files end. -->'
 
 # The layers in the order of layers.sh; a header without a source file counts.
 describe() {
-    local layer file
-    for layer in $(sed -n 's/^LAYERS=(\. \(.*\))$/\1/p' test/lib/layers.sh); do
+    local layers layer file
+    read -ra layers < <(sed -n 's/^LAYERS=(\. \(.*\))$/\1/p' test/lib/layers.sh)
+    for layer in "${layers[@]}"; do
         printf '\n### %s/\n\n' "$layer"
         for file in "src/$layer"/*.[ch]; do
             [[ $file == *.c || ! -e ${file%h}c ]] || continue
