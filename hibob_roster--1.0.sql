@@ -201,12 +201,12 @@ CREATE FUNCTION hibob_roster.find_source(m hibob_roster.mirrors)
 RETURNS regclass LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    source regclass := m.source;
+    relation regclass := m.source;
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = m.source) THEN
-        source := to_regclass(m.source_name);
+        relation := to_regclass(m.source_name);
     END IF;
-    IF source IS NULL THEN
+    IF relation IS NULL THEN
         RAISE EXCEPTION 'source % of mirror % does not exist',
                         m.source_name, m.mirror
             USING ERRCODE = 'undefined_table',
@@ -214,14 +214,13 @@ BEGIN
                       'name, or drop the mirror: SELECT '
                       'hibob_roster.drop_mirror(%L).', m.mirror);
     END IF;
-    IF source <> m.source OR source::text <> m.source_name THEN
-        PERFORM hibob_roster.check_source(source);
+    IF relation <> m.source OR relation::text <> m.source_name THEN
+        PERFORM hibob_roster.check_source(relation);
         UPDATE hibob_roster.mirrors c
-           SET source = find_source.source::regclass,
-               source_name = find_source.source::text
+           SET source = relation, source_name = relation::text
          WHERE c.mirror = m.mirror;
     END IF;
-    RETURN source;
+    RETURN relation;
 END $$;
 
 CREATE FUNCTION hibob_roster.is_hibob_table(relation oid)
