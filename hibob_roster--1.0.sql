@@ -12,6 +12,33 @@
 -- so that names resolve in pg_catalog; the procedure refresh() cannot, since a
 -- procedure with a SET clause cannot commit, and qualifies all names instead.
 
+-- CREATE EXTENSION takes a schema that is there already.  Its owner could put
+-- functions of the same names into it.
+DO $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_catalog.pg_class c
+                WHERE c.relnamespace = 'hibob_roster'::regnamespace)
+        OR EXISTS (SELECT FROM pg_catalog.pg_proc p
+                    WHERE p.pronamespace = 'hibob_roster'::regnamespace)
+        OR EXISTS (SELECT FROM pg_catalog.pg_type t
+                    WHERE t.typnamespace = 'hibob_roster'::regnamespace)
+        OR EXISTS (SELECT FROM pg_catalog.pg_operator o
+                    WHERE o.oprnamespace = 'hibob_roster'::regnamespace) THEN
+        RAISE EXCEPTION 'schema "hibob_roster" is not empty'
+            USING ERRCODE = 'duplicate_schema',
+                  HINT = 'Drop it, or move what is in it elsewhere.';
+    ELSIF NOT EXISTS (
+        SELECT FROM pg_catalog.pg_namespace n, pg_catalog.pg_roles r
+         WHERE n.nspname = 'hibob_roster' AND r.oid = n.nspowner
+           AND (r.rolsuper OR r.rolname IN (current_user, 'pg_database_owner')
+                OR r.oid = (SELECT d.datdba FROM pg_catalog.pg_database d
+                             WHERE d.datname = current_database()))) THEN
+        RAISE EXCEPTION 'schema "hibob_roster" belongs to another role'
+            USING ERRCODE = 'insufficient_privilege',
+                  HINT = 'Drop the schema: CREATE EXTENSION creates it.';
+    END IF;
+END $$;
+
 GRANT USAGE ON SCHEMA hibob_roster TO PUBLIC;
 
 -- ---------------------------------------------------------------------------
@@ -347,6 +374,25 @@ BEGIN
     END IF;
 END $$;
 
+-- A policy would hide rows, which then would be inserted or removed again.
+CREATE FUNCTION hibob_roster.check_policies(m hibob_roster.mirrors)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    relation regclass;
+BEGIN
+    FOREACH relation IN ARRAY ARRAY[m.source, m.mirror, m.history] LOOP
+        IF relation IS NOT NULL AND row_security_active(relation) THEN
+            RAISE EXCEPTION 'row-level security of % applies to role %',
+                            relation, current_user
+                USING ERRCODE = 'insufficient_privilege',
+                      HINT = 'A refresh has to see all rows: refresh as the '
+                             'owner of the table, without FORCE ROW LEVEL '
+                             'SECURITY.';
+        END IF;
+    END LOOP;
+END $$;
+
 -- ---------------------------------------------------------------------------
 -- History: its table follows the mirror's columns
 -- ---------------------------------------------------------------------------
@@ -637,7 +683,6 @@ END $$;
 CREATE FUNCTION hibob_roster.refresh_mirror(mirror regclass, force boolean)
 RETURNS hibob_roster.refresh_log LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
-SET row_security = off
 SET jit = off AS $$
 DECLARE
     m hibob_roster.mirrors := hibob_roster.own_mirror(mirror);
@@ -654,6 +699,7 @@ BEGIN
     IF m.history IS NOT NULL THEN
         PERFORM hibob_roster.alter_history(m);
     END IF;
+    PERFORM hibob_roster.check_policies(m);
     result := hibob_roster.run_statement(m, force);
     PERFORM hibob_roster.check_keys(m, result.null_keys, result.duplicates);
     IF NOT force AND (result.too_many_removed OR result.too_empty IS NOT NULL) THEN
