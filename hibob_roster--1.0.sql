@@ -353,8 +353,8 @@ BEGIN
                             m.source, c.name, m.mirror
                 USING ERRCODE = 'undefined_column',
                       HINT = format('Add it to the source: ALTER FOREIGN TABLE '
-                          '%s ADD COLUMN %I %s OPTIONS (field ''...''). Or drop '
-                          'it from the mirror: ALTER TABLE %s DROP COLUMN %2$I.',
+                          '%s ADD COLUMN %I %s OPTIONS (field ''...''). Or '
+                          'drop it: ALTER TABLE %s DROP COLUMN %2$I.',
                           m.source, c.name, c.type_name, m.mirror);
         ELSIF c.type = 'bpchar'::regtype
             AND (c.type, c.typmod) <> (c.source_type, c.source_typmod) THEN
@@ -460,7 +460,7 @@ $$;
 -- One statement reads the source, compares, checks and writes.  So the source
 -- is scanned once, only rows that differ are kept, under work_mem or in a
 -- temporary file, and no temporary table is made.  "go" decides whether the
--- writing parts run at all.  Columns are c1, c2, … in it, whatever their names.
+-- writing parts run at all.  Columns are c1, c2 and so on in it.
 --
 -- Parameters: $1 force, $2 max_removed_percent, $3 max_emptied_percent.
 CREATE FUNCTION hibob_roster.refresh_statement(m hibob_roster.mirrors)
@@ -509,7 +509,8 @@ WITH source AS MATERIALIZED (
                 ELSE 'filled' END AS kind,
            %3$s, array_remove(ARRAY[%10$s], NULL) AS lost
       FROM source s FULL JOIN %4$s m ON %11$s
-     WHERE s.present IS NULL OR %7$s IS NULL OR ROW(%5$s)::record *<> ROW(%6$s)::record
+     WHERE s.present IS NULL OR %7$s IS NULL
+        OR ROW(%5$s)::record *<> ROW(%6$s)::record
 ), counts AS MATERIALIZED (
     SELECT count(*) FILTER (WHERE kind = 'added') AS added,
            count(*) FILTER (WHERE kind = 'changed') AS changed,
@@ -620,8 +621,8 @@ BEGIN
       FROM verdict v, diff d
       LEFT JOIN %1$s h ON %2$s AND h.valid_to IS NULL
      WHERE (SELECT go FROM verdict) AND d.kind <> 'removed'
-       AND (%3$s IS NULL AND d.kind <> 'filled' OR ROW(%7$s)::record *<> ROW(%8$s)::record
-            AND %3$s IS NOT NULL)
+       AND CASE WHEN %3$s IS NULL THEN d.kind <> 'filled'
+                ELSE ROW(%7$s)::record *<> ROW(%8$s)::record END
     UNION ALL
     SELECT %5$s, v.moment, v.moment, 'removed' FROM verdict v, closed h
      WHERE h.kind = 'removed'
@@ -702,7 +703,8 @@ BEGIN
     PERFORM hibob_roster.check_policies(m);
     result := hibob_roster.run_statement(m, force);
     PERFORM hibob_roster.check_keys(m, result.null_keys, result.duplicates);
-    IF NOT force AND (result.too_many_removed OR result.too_empty IS NOT NULL) THEN
+    IF NOT force
+        AND (result.too_many_removed OR result.too_empty IS NOT NULL) THEN
         entry.outcome := 'refused';
         entry.sqlstate := '55000';
         entry.message := hibob_roster.refusal(m, to_jsonb(result));
@@ -769,13 +771,14 @@ SET search_path = pg_catalog, pg_temp AS $$
             format('%s of %s rows (%s %%) would be removed, such as (%s) = '
                 '(%s), and the limit is %s %%', found ->> 'removed',
                 found ->> 'mirror_rows',
-                hibob_roster.percent(found -> 'removed', found -> 'mirror_rows'),
+                hibob_roster.percent(found -> 'removed',
+                                     found -> 'mirror_rows'),
                 array_to_string(m.key_columns, ', '),
                 (SELECT string_agg(k, '), (')
                    FROM jsonb_array_elements_text(found -> 'removed_keys') k),
                 trim_scale(m.max_removed_percent)) END,
-        (SELECT string_agg(format('%s of %s values (%s %%) of column "%s" would '
-                'become null, and the limit is %s %%', e -> 'emptied',
+        (SELECT string_agg(format('%s of %s values (%s %%) of column "%s" '
+                'would become null, and the limit is %s %%', e -> 'emptied',
                 e -> 'filled',
                 hibob_roster.percent(e -> 'emptied', e -> 'filled'),
                 c.name, trim_scale(m.max_emptied_percent)), '; ' ORDER BY n)
@@ -943,13 +946,15 @@ RETURNS text[] LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     resource text := (SELECT o.option_value
-                        FROM pg_foreign_table t, pg_options_to_table(t.ftoptions) o
+                        FROM pg_foreign_table t,
+                             pg_options_to_table(t.ftoptions) o
                        WHERE t.ftrelid = source AND o.option_name = 'resource');
     names name[] := ARRAY(SELECT name FROM hibob_roster.columns_of(source));
 BEGIN
     IF resource = 'named_lists' AND names @> '{list,id}' THEN
         RETURN '{list,id}';
-    ELSIF resource IS DISTINCT FROM 'people' AND names @> '{employee_id,id}' THEN
+    ELSIF resource IS DISTINCT FROM 'people'
+        AND names @> '{employee_id,id}' THEN
         RETURN '{employee_id,id}';
     ELSIF names @> '{id}' THEN
         RETURN '{id}';
@@ -1403,7 +1408,8 @@ BEGIN
 END $$;
 
 -- Adds to the roster the custom fields of people, and the department's id.
-CREATE FUNCTION hibob_roster.add_roster_columns(roster regclass, people regclass)
+CREATE FUNCTION hibob_roster.add_roster_columns(roster regclass,
+    people regclass)
 RETURNS name[] LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -1503,7 +1509,8 @@ RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     has_lifecycle boolean := EXISTS (
-        SELECT FROM hibob_roster.columns_of(format('%I.roster', schema)::regclass)
+        SELECT FROM hibob_roster.columns_of(
+                        format('%I.roster', schema)::regclass)
          WHERE name = 'lifecycle_status');
 BEGIN
     -- Employment lasts until the end of the termination date.  Somebody who
@@ -1600,7 +1607,8 @@ SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     column_name name;
 BEGIN
-    SELECT c.output INTO column_name FROM hibob_roster.licence_columns(licences) c
+    SELECT c.output INTO column_name
+      FROM hibob_roster.licence_columns(licences) c
      WHERE c.name = licence_column.name;
     IF column_name IS NULL AND name IS NOT NULL THEN
         RAISE EXCEPTION '% has no column "%"', licences, name
@@ -1636,7 +1644,8 @@ RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     cost_centre text := CASE WHEN EXISTS (
-        SELECT FROM hibob_roster.columns_of(format('%I.roster', schema)::regclass)
+        SELECT FROM hibob_roster.columns_of(
+                        format('%I.roster', schema)::regclass)
          WHERE name = 'cost_centre') THEN 'cost_centre'
         ELSE 'NULL::text AS cost_centre' END;
 BEGIN
