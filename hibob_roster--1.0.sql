@@ -311,24 +311,47 @@ $$;
 
 -- The columns that a refresh reads and writes.  "expression" reads one of the
 -- source s.  A cast has no length for types that it would cut: too long a value
--- is an error when it is written.
+-- is an error when it is written.  "is_plain": values that are equal by = are
+-- the same, so that the fast comparison will do.
 CREATE FUNCTION hibob_roster.refreshed_columns(m hibob_roster.mirrors)
 RETURNS TABLE (no integer, name name, is_key boolean, is_new boolean,
-    expression text)
+    is_plain boolean, expression text)
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp AS $$
     SELECT c.no, c.name, c.name = ANY (m.key_columns),
            NOT EXISTS (SELECT FROM hibob_roster.mirror_columns f
                         WHERE f.mirror = m.mirror AND f.column_name = c.name
                           AND f.filled_until IS NULL),
-           CASE WHEN s.type = c.type AND s.typmod = c.typmod
-                THEN format('s.%I', c.name)
-                ELSE format('s.%I::%s', c.name, format_type(c.type,
-                    CASE WHEN c.type = ANY ('{varchar,varbit}'::regtype[])
-                         THEN -1 ELSE c.typmod END)) END
+           c.collation_name IS NULL AND c.type = ANY ('{boolean,smallint,'
+               'integer,bigint,text,varchar,name,uuid,date,timestamp,'
+               'timestamptz}'::regtype[]),
+           concat_ws(' COLLATE ', CASE
+               WHEN s.type = c.type AND s.typmod = c.typmod
+               THEN format('s.%I', c.name)
+               ELSE format('s.%I::%s', c.name, format_type(c.type,
+                   CASE WHEN c.type = ANY ('{varchar,varbit}'::regtype[])
+                        THEN -1 ELSE c.typmod END)) END,
+               CASE WHEN s.collation_name IS DISTINCT FROM c.collation_name
+                    THEN coalesce(c.collation_name, '"default"') END)
       FROM hibob_roster.columns_of(m.mirror) c
       JOIN hibob_roster.columns_of(m.source) s USING (name)
      ORDER BY 1
+$$;
+
+-- Whether a row s of the source and m of the mirror differ; without new_too, in
+-- columns that were filled before.
+CREATE FUNCTION hibob_roster.differ(m hibob_roster.mirrors, new_too boolean)
+RETURNS text LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $$
+    SELECT concat_ws(' OR ',
+        string_agg(format('s.c%s IS DISTINCT FROM m.%I', no, name), ' OR '
+                   ORDER BY no) FILTER (WHERE is_plain),
+        'ROW(' || string_agg(format('s.c%s', no), ', ' ORDER BY no)
+                      FILTER (WHERE NOT is_plain)
+        || ')::record *<> ROW(' || string_agg(format('m.%I', name), ', '
+                      ORDER BY no) FILTER (WHERE NOT is_plain) || ')::record')
+      FROM hibob_roster.refreshed_columns(m)
+     WHERE new_too OR NOT is_new
 $$;
 
 CREATE FUNCTION hibob_roster.check_columns(m hibob_roster.mirrors)
@@ -458,9 +481,9 @@ $$;
 -- ---------------------------------------------------------------------------
 
 -- One statement reads the source, compares, checks and writes.  So the source
--- is scanned once, only rows that differ are kept, under work_mem or in a
--- temporary file, and no temporary table is made.  "go" decides whether the
--- writing parts run at all.  Columns are c1, c2 and so on in it.
+-- is scanned once, and no temporary table is made.  Rows are kept under work_mem
+-- or in a temporary file; of those that do not differ only the key is kept.
+-- "go" decides whether the writing parts run.  Columns are named c1, c2, c3.
 --
 -- Parameters: $1 force, $2 max_removed_percent, $3 max_emptied_percent.
 CREATE FUNCTION hibob_roster.refresh_statement(m hibob_roster.mirrors)
@@ -473,17 +496,14 @@ BEGIN
                AS source_list,
            string_agg(CASE WHEN is_key
                THEN format('coalesce(s.c%s, m.%I) AS c%1$s', no, name)
-               ELSE format('s.c%s', no) END, ', ' ORDER BY no) AS diff_list,
-           string_agg(format('s.c%s', no), ', ' ORDER BY no) AS s_row,
-           string_agg(format('m.%I', name), ', ' ORDER BY no) AS m_row,
-           string_agg(format('s.c%s', no), ', ' ORDER BY no)
-               FILTER (WHERE NOT is_new) AS s_known,
-           string_agg(format('m.%I', name), ', ' ORDER BY no)
-               FILTER (WHERE NOT is_new) AS m_known,
+               ELSE format('s.c%s', no) END, ', ' ORDER BY no) AS joined_list,
+           string_agg(CASE WHEN is_key THEN format('j.c%s', no)
+               ELSE format('CASE WHEN j.kind IS NOT NULL THEN j.c%s END AS '
+                           'c%1$s', no) END, ', ' ORDER BY no) AS kept_list,
            string_agg(format('s.c%s = m.%I', no, name), ' AND ')
                FILTER (WHERE is_key) AS same_key,
            min(format('m.%I', name)) FILTER (WHERE is_key) AS m_key,
-           string_agg(format('CASE WHEN m.%I IS NOT NULL AND s.c%s IS NULL '
+           string_agg(format('CASE WHEN m.%I IS NOT NULL AND d.c%s IS NULL '
                'THEN %2$s END', name, no), ', ')
                FILTER (WHERE NOT is_key) AS lost,
            string_agg(format('count(m.%I)', name), ', ' ORDER BY no) AS filled,
@@ -496,43 +516,45 @@ BEGIN
            string_agg(format('d.c%s', no), ', ' ORDER BY no) AS d_row,
            coalesce(string_agg(format('%I = d.c%s', name, no), ', ')
                FILTER (WHERE NOT is_key),
-               min(format('%I = d.c%s', name, no))) AS assignments
+               min(format('%I = d.c%s', name, no))) AS assignments,
+           bool_or(is_new) AS has_new
       INTO p
       FROM hibob_roster.refreshed_columns(m);
     RETURN format($statement$
-WITH source AS MATERIALIZED (
-    SELECT true AS present, %1$s FROM %2$s s
-), diff AS MATERIALIZED (
-    SELECT CASE WHEN %7$s IS NULL THEN 'added'
-                WHEN s.present IS NULL THEN 'removed'
-                WHEN ROW(%8$s)::record *<> ROW(%9$s)::record THEN 'changed'
-                ELSE 'filled' END AS kind,
-           %3$s, array_remove(ARRAY[%10$s], NULL) AS lost
-      FROM source s FULL JOIN %4$s m ON %11$s
-     WHERE s.present IS NULL OR %7$s IS NULL
-        OR ROW(%5$s)::record *<> ROW(%6$s)::record
+WITH compared AS MATERIALIZED (
+    SELECT j.kind, %3$s
+      FROM (SELECT CASE WHEN %5$s IS NULL THEN 'added'
+                        WHEN s.present IS NULL THEN 'removed'
+                        WHEN %6$s THEN 'changed'
+                        %7$s END AS kind, %2$s
+              FROM (SELECT true AS present, %1$s FROM %8$s s) s
+              FULL JOIN %4$s m ON %9$s OFFSET 0) j
 ), counts AS MATERIALIZED (
     SELECT count(*) FILTER (WHERE kind = 'added') AS added,
            count(*) FILTER (WHERE kind = 'changed') AS changed,
            count(*) FILTER (WHERE kind = 'removed') AS removed,
-           count(*) AS differences,
-           count(*) FILTER (WHERE kind = 'added' AND (%12$s)) AS null_keys,
-           (SELECT count(*) FROM source) AS source_rows,
+           count(kind) AS differences,
+           count(*) FILTER (WHERE kind = 'added' AND (%10$s)) AS null_keys,
+           count(*) AS joined_rows,
            (SELECT count(*) FROM %4$s m) AS mirror_rows,
-           greatest(clock_timestamp(), %13$s) AS moment
-      FROM diff
+           greatest(clock_timestamp(), %11$s) AS moment
+      FROM compared
+), diff AS MATERIALIZED (
+    SELECT * FROM compared
+     WHERE (SELECT differences > 0 FROM counts) AND kind IS NOT NULL
 ), duplicates AS MATERIALIZED (
-    SELECT %14$s FROM diff WHERE kind = 'added'
-     GROUP BY %14$s HAVING count(*) > 1
+    SELECT %12$s FROM diff WHERE kind = 'added'
+     GROUP BY %12$s HAVING count(*) > 1
     UNION
-    SELECT %14$s FROM source
-     WHERE (SELECT source_rows - added + removed > mirror_rows FROM counts)
-     GROUP BY %14$s HAVING count(*) > 1
+    SELECT %12$s FROM compared
+     WHERE (SELECT joined_rows - added > mirror_rows FROM counts)
+     GROUP BY %12$s HAVING count(*) > 1
 ), emptied AS MATERIALIZED (
-    SELECT no, count(*) FILTER (WHERE kind <> 'removed') AS emptied,
-           count(*) FILTER (WHERE kind = 'removed') AS gone
-      FROM diff, unnest(lost) no
-     GROUP BY no HAVING count(*) FILTER (WHERE kind <> 'removed') > 5
+    SELECT no, count(*) FILTER (WHERE d.kind <> 'removed') AS emptied,
+           count(*) FILTER (WHERE d.kind = 'removed') AS gone
+      FROM diff d JOIN %4$s m ON %14$s, unnest(ARRAY[%13$s]) no
+     WHERE d.kind <> 'added' AND no IS NOT NULL
+     GROUP BY no HAVING count(*) FILTER (WHERE d.kind <> 'removed') > 5
 ), too_empty AS MATERIALIZED (
     SELECT e.no, e.emptied, t.filled[e.no] - e.gone AS filled
       FROM emptied e,
@@ -549,34 +571,38 @@ WITH source AS MATERIALIZED (
                    AS too_many_removed,
                (SELECT json_agg(t ORDER BY emptied DESC, no) FROM too_empty t)
                    AS too_empty,
-               (SELECT array_agg(concat_ws(', ', %14$s))
+               (SELECT array_agg(concat_ws(', ', %12$s))
                   FROM (SELECT * FROM duplicates LIMIT 3) d) AS duplicates,
-               (SELECT array_agg(concat_ws(', ', %14$s))
+               (SELECT array_agg(concat_ws(', ', %12$s))
                   FROM (SELECT * FROM diff WHERE kind = 'removed'
-                         ORDER BY %14$s LIMIT 3) d) AS removed_keys) x
+                         ORDER BY %12$s LIMIT 3) d) AS removed_keys) x
 ), deleted AS (
     DELETE FROM %4$s m USING diff d
-     WHERE (SELECT go FROM verdict) AND d.kind = 'removed' AND %16$s
+     WHERE (SELECT go FROM verdict) AND d.kind = 'removed' AND %14$s
     RETURNING true
 ), updated AS (
-    UPDATE %4$s m SET %17$s FROM diff d
+    UPDATE %4$s m SET %16$s FROM diff d
      WHERE (SELECT go FROM verdict) AND d.kind IN ('changed', 'filled')
-       AND %16$s AND (SELECT count(*) FROM deleted) >= 0
+       AND %14$s AND (SELECT count(*) FROM deleted) >= 0
     RETURNING true
 ), inserted AS (
-    INSERT INTO %4$s (%18$s) SELECT %19$s FROM diff d
+    INSERT INTO %4$s (%17$s) SELECT %18$s FROM diff d
      WHERE (SELECT go FROM verdict) AND d.kind = 'added'
        AND (SELECT count(*) FROM updated) >= 0
     RETURNING true
-)%20$s
-SELECT v.*, %21$s AS returned FROM verdict v$statement$,
-        p.source_list, m.source, p.diff_list, m.mirror, p.s_row, p.m_row,
-        p.m_key, p.s_known, p.m_known, coalesce(p.lost, 'NULL::integer'),
-        p.same_key, p.null_key,
+)%19$s
+SELECT v.*, %20$s AS returned FROM verdict v$statement$,
+        p.source_list, p.joined_list, p.kept_list, m.mirror, p.m_key,
+        hibob_roster.differ(m, false),
+        CASE WHEN p.has_new THEN
+             format('WHEN %s THEN ''filled''', hibob_roster.differ(m, true))
+        END,
+        m.source, p.same_key, p.null_key,
         CASE WHEN m.history IS NULL THEN 'NULL::timestamptz'
              ELSE format('(SELECT max(valid_from) FROM %s) + '
                          '''1 microsecond''::interval', m.history) END,
-        p.keys, p.filled, p.d_is_m, p.assignments, p.names, p.d_row,
+        p.keys, coalesce(p.lost, 'NULL::integer'), p.d_is_m, p.filled,
+        p.assignments, p.names, p.d_row,
         CASE WHEN m.history IS NOT NULL
              THEN hibob_roster.history_statement(m) END,
         CASE WHEN m.history IS NULL THEN '0::bigint'
