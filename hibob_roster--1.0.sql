@@ -311,20 +311,26 @@ $$;
 
 -- The columns that a refresh reads and writes.  "expression" reads one of the
 -- source s.  A cast has no length for types that it would cut: too long a value
--- is an error when it is written.  "is_plain": values that are equal by = are
--- the same, so that the fast comparison will do.
+-- is an error when it is written.  "differs" compares s with the mirror m by =,
+-- where that tells all values apart.
+CREATE TYPE hibob_roster.refreshed_column AS (no integer, name name,
+    is_key boolean, is_new boolean, differs text, expression text);
+
 CREATE FUNCTION hibob_roster.refreshed_columns(m hibob_roster.mirrors)
-RETURNS TABLE (no integer, name name, is_key boolean, is_new boolean,
-    is_plain boolean, expression text)
-LANGUAGE sql STABLE
+RETURNS SETOF hibob_roster.refreshed_column LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp AS $$
-    SELECT c.no, c.name, c.name = ANY (m.key_columns),
+    SELECT c.no, c.name, c.name::text = ANY (m.key_columns),
            NOT EXISTS (SELECT FROM hibob_roster.mirror_columns f
                         WHERE f.mirror = m.mirror AND f.column_name = c.name
                           AND f.filled_until IS NULL),
-           c.collation_name IS NULL AND c.type = ANY ('{boolean,smallint,'
-               'integer,bigint,text,varchar,name,uuid,date,timestamp,'
-               'timestamptz}'::regtype[]),
+           CASE WHEN c.collation_name IS NOT NULL THEN NULL
+                WHEN c.type = 'numeric'::regtype
+                THEN format('s.c%1$s IS DISTINCT FROM m.%2$I OR scale(s.c%1$s) '
+                            'IS DISTINCT FROM scale(m.%2$I)', c.no, c.name)
+                WHEN c.type = ANY ('{boolean,smallint,integer,bigint,text,'
+                    'varchar,name,uuid,date,timestamp,timestamptz,text[]}'
+                    ::regtype[])
+                THEN format('s.c%s IS DISTINCT FROM m.%I', c.no, c.name) END,
            concat_ws(' COLLATE ', CASE
                WHEN s.type = c.type AND s.typmod = c.typmod
                THEN format('s.%I', c.name)
@@ -340,17 +346,18 @@ $$;
 
 -- Whether a row s of the source and m of the mirror differ; without new_too, in
 -- columns that were filled before.
-CREATE FUNCTION hibob_roster.differ(m hibob_roster.mirrors, new_too boolean)
+CREATE FUNCTION hibob_roster.differ(columns hibob_roster.refreshed_column[],
+    new_too boolean)
 RETURNS text LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp AS $$
     SELECT concat_ws(' OR ',
-        string_agg(format('s.c%s IS DISTINCT FROM m.%I', no, name), ' OR '
-                   ORDER BY no) FILTER (WHERE is_plain),
+        string_agg(differs, ' OR ' ORDER BY no),
         'ROW(' || string_agg(format('s.c%s', no), ', ' ORDER BY no)
-                      FILTER (WHERE NOT is_plain)
+                      FILTER (WHERE differs IS NULL)
         || ')::record *<> ROW(' || string_agg(format('m.%I', name), ', '
-                      ORDER BY no) FILTER (WHERE NOT is_plain) || ')::record')
-      FROM hibob_roster.refreshed_columns(m)
+                      ORDER BY no) FILTER (WHERE differs IS NULL)
+        || ')::record')
+      FROM unnest(columns)
      WHERE new_too OR NOT is_new
 $$;
 
@@ -464,16 +471,14 @@ END $$;
 -- Notes which columns the refresh at this time filled for the first time, and
 -- which the mirror has no more.
 CREATE FUNCTION hibob_roster.note_columns(m hibob_roster.mirrors,
-    filled_at timestamptz)
+    columns hibob_roster.refreshed_column[], filled_at timestamptz)
 RETURNS void LANGUAGE sql
 SET search_path = pg_catalog, pg_temp AS $$
     INSERT INTO hibob_roster.mirror_columns (mirror, column_name, filled_since)
-    SELECT m.mirror, c.name, filled_at
-      FROM hibob_roster.refreshed_columns(m) c WHERE c.is_new;
+    SELECT m.mirror, c.name, filled_at FROM unnest(columns) c WHERE c.is_new;
     UPDATE hibob_roster.mirror_columns f SET filled_until = filled_at
      WHERE f.mirror = m.mirror AND f.filled_until IS NULL
-       AND f.column_name NOT IN (SELECT c.name
-                                   FROM hibob_roster.columns_of(m.mirror) c);
+       AND f.column_name NOT IN (SELECT c.name FROM unnest(columns) c);
 $$;
 
 -- ---------------------------------------------------------------------------
@@ -481,12 +486,13 @@ $$;
 -- ---------------------------------------------------------------------------
 
 -- One statement reads the source, compares, checks and writes.  So the source
--- is scanned once, and no temporary table is made.  Rows are kept under work_mem
--- or in a temporary file; of those that do not differ only the key is kept.
--- "go" decides whether the writing parts run.  Columns are named c1, c2, c3.
+-- is scanned once, and no temporary table is made.  Rows are sorted, and those
+-- that differ are kept, under work_mem or in temporary files.  "go" decides
+-- whether the writing parts run.  Columns are named c1, c2, c3.
 --
 -- Parameters: $1 force, $2 max_removed_percent, $3 max_emptied_percent.
-CREATE FUNCTION hibob_roster.refresh_statement(m hibob_roster.mirrors)
+CREATE FUNCTION hibob_roster.refresh_statement(m hibob_roster.mirrors,
+    columns hibob_roster.refreshed_column[])
 RETURNS text LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -496,10 +502,9 @@ BEGIN
                AS source_list,
            string_agg(CASE WHEN is_key
                THEN format('coalesce(s.c%s, m.%I) AS c%1$s', no, name)
-               ELSE format('s.c%s', no) END, ', ' ORDER BY no) AS joined_list,
-           string_agg(CASE WHEN is_key THEN format('j.c%s', no)
-               ELSE format('CASE WHEN j.kind IS NOT NULL THEN j.c%s END AS '
-                           'c%1$s', no) END, ', ' ORDER BY no) AS kept_list,
+               ELSE format('s.c%s', no) END, ', ' ORDER BY no) AS diff_list,
+           string_agg(format('lag(s.c%s) OVER w IS NOT DISTINCT FROM s.c%1$s',
+               no), ' AND ') FILTER (WHERE is_key) AS repeated_key,
            string_agg(format('s.c%s = m.%I', no, name), ' AND ')
                FILTER (WHERE is_key) AS same_key,
            min(format('m.%I', name)) FILTER (WHERE is_key) AS m_key,
@@ -519,36 +524,27 @@ BEGIN
                min(format('%I = d.c%s', name, no))) AS assignments,
            bool_or(is_new) AS has_new
       INTO p
-      FROM hibob_roster.refreshed_columns(m);
+      FROM unnest(columns);
     RETURN format($statement$
-WITH compared AS MATERIALIZED (
-    SELECT j.kind, %3$s
-      FROM (SELECT CASE WHEN %5$s IS NULL THEN 'added'
-                        WHEN s.present IS NULL THEN 'removed'
-                        WHEN %6$s THEN 'changed'
-                        %7$s END AS kind, %2$s
+WITH diff AS MATERIALIZED (
+    SELECT CASE WHEN %5$s IS NULL THEN 'added'
+                WHEN s.present IS NULL THEN 'removed'
+                WHEN %6$s THEN 'changed'
+                %7$s END AS kind, s.is_repeated, %3$s
+      FROM (SELECT s.*, %2$s AS is_repeated
               FROM (SELECT true AS present, %1$s FROM %8$s s) s
-              FULL JOIN %4$s m ON %9$s OFFSET 0) j
+            WINDOW w AS (ORDER BY %12$s)) s
+      FULL JOIN %4$s m ON %9$s
+     WHERE s.present IS NULL OR %5$s IS NULL OR s.is_repeated OR %21$s
 ), counts AS MATERIALIZED (
     SELECT count(*) FILTER (WHERE kind = 'added') AS added,
            count(*) FILTER (WHERE kind = 'changed') AS changed,
            count(*) FILTER (WHERE kind = 'removed') AS removed,
            count(kind) AS differences,
            count(*) FILTER (WHERE kind = 'added' AND (%10$s)) AS null_keys,
-           count(*) AS joined_rows,
            (SELECT count(*) FROM %4$s m) AS mirror_rows,
            greatest(clock_timestamp(), %11$s) AS moment
-      FROM compared
-), diff AS MATERIALIZED (
-    SELECT * FROM compared
-     WHERE (SELECT differences > 0 FROM counts) AND kind IS NOT NULL
-), duplicates AS MATERIALIZED (
-    SELECT %12$s FROM diff WHERE kind = 'added'
-     GROUP BY %12$s HAVING count(*) > 1
-    UNION
-    SELECT %12$s FROM compared
-     WHERE (SELECT joined_rows - added > mirror_rows FROM counts)
-     GROUP BY %12$s HAVING count(*) > 1
+      FROM diff
 ), emptied AS MATERIALIZED (
     SELECT no, count(*) FILTER (WHERE d.kind <> 'removed') AS emptied,
            count(*) FILTER (WHERE d.kind = 'removed') AS gone
@@ -571,8 +567,9 @@ WITH compared AS MATERIALIZED (
                    AS too_many_removed,
                (SELECT json_agg(t ORDER BY emptied DESC, no) FROM too_empty t)
                    AS too_empty,
-               (SELECT array_agg(concat_ws(', ', %12$s))
-                  FROM (SELECT * FROM duplicates LIMIT 3) d) AS duplicates,
+               (SELECT array_agg(DISTINCT concat_ws(', ', %12$s))
+                  FROM (SELECT * FROM diff WHERE is_repeated LIMIT 3) d)
+                   AS duplicates,
                (SELECT array_agg(concat_ws(', ', %12$s))
                   FROM (SELECT * FROM diff WHERE kind = 'removed'
                          ORDER BY %12$s LIMIT 3) d) AS removed_keys) x
@@ -592,10 +589,11 @@ WITH compared AS MATERIALIZED (
     RETURNING true
 )%19$s
 SELECT v.*, %20$s AS returned FROM verdict v$statement$,
-        p.source_list, p.joined_list, p.kept_list, m.mirror, p.m_key,
-        hibob_roster.differ(m, false),
+        p.source_list, p.repeated_key, p.diff_list, m.mirror, p.m_key,
+        hibob_roster.differ(columns, false),
         CASE WHEN p.has_new THEN
-             format('WHEN %s THEN ''filled''', hibob_roster.differ(m, true))
+             format('WHEN %s THEN ''filled''',
+                    hibob_roster.differ(columns, true))
         END,
         m.source, p.same_key, p.null_key,
         CASE WHEN m.history IS NULL THEN 'NULL::timestamptz'
@@ -604,16 +602,18 @@ SELECT v.*, %20$s AS returned FROM verdict v$statement$,
         p.keys, coalesce(p.lost, 'NULL::integer'), p.d_is_m, p.filled,
         p.assignments, p.names, p.d_row,
         CASE WHEN m.history IS NOT NULL
-             THEN hibob_roster.history_statement(m) END,
+             THEN hibob_roster.history_statement(m, columns) END,
         CASE WHEN m.history IS NULL THEN '0::bigint'
              ELSE '(SELECT count(*) FROM opened WHERE change = ''returned'')'
-        END);
+        END,
+        hibob_roster.differ(columns, true));
 END $$;
 
 -- The part of the statement that writes the history.  It compares with the
 -- history's open version, not with the mirror, where somebody may have changed
 -- a row.  The values of a new column go into the open version: no change.
-CREATE FUNCTION hibob_roster.history_statement(m hibob_roster.mirrors)
+CREATE FUNCTION hibob_roster.history_statement(m hibob_roster.mirrors,
+    columns hibob_roster.refreshed_column[])
 RETURNS text LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -632,7 +632,7 @@ BEGIN
            string_agg(format('%I = d.c%s', name, no), ', ')
                FILTER (WHERE is_new) AS new_columns
       INTO p
-      FROM hibob_roster.refreshed_columns(m);
+      FROM unnest(columns);
     RETURN format($statement$, closed AS (
     UPDATE %1$s h SET valid_to = (SELECT moment FROM verdict) FROM diff d
      WHERE (SELECT go FROM verdict) AND h.valid_to IS NULL AND %2$s
@@ -684,7 +684,7 @@ END $$;
 -- Runs the statement of a refresh.  Its errors come without the statement in
 -- their context, but with what hibob_fdw says there: which column and employee.
 CREATE FUNCTION hibob_roster.run_statement(m hibob_roster.mirrors,
-    force boolean)
+    columns hibob_roster.refreshed_column[], force boolean)
 RETURNS record LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -693,7 +693,7 @@ DECLARE
     hint text;
     context text;
 BEGIN
-    EXECUTE hibob_roster.refresh_statement(m) INTO result
+    EXECUTE hibob_roster.refresh_statement(m, columns) INTO result
       USING force, m.max_removed_percent, m.max_emptied_percent;
     RETURN result;
 EXCEPTION WHEN query_canceled OR OTHERS THEN
@@ -712,12 +712,14 @@ RETURNS hibob_roster.refresh_log LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 SET jit = off AS $$
 DECLARE
-    m hibob_roster.mirrors := hibob_roster.own_mirror(mirror);
+    m hibob_roster.mirrors;
+    columns hibob_roster.refreshed_column[];
     entry hibob_roster.refresh_log;
     result record;
 BEGIN
     entry.mirror := mirror;
     entry.started_at := clock_timestamp();
+    PERFORM hibob_roster.own_mirror(mirror);
     -- One refresh of a mirror at a time: another one waits here.
     EXECUTE format('LOCK TABLE %s IN SHARE UPDATE EXCLUSIVE MODE', mirror);
     m := hibob_roster.own_mirror(mirror);
@@ -727,7 +729,8 @@ BEGIN
         PERFORM hibob_roster.alter_history(m);
     END IF;
     PERFORM hibob_roster.check_policies(m);
-    result := hibob_roster.run_statement(m, force);
+    columns := ARRAY(SELECT c FROM hibob_roster.refreshed_columns(m) c);
+    result := hibob_roster.run_statement(m, columns, force);
     PERFORM hibob_roster.check_keys(m, result.null_keys, result.duplicates);
     IF NOT force
         AND (result.too_many_removed OR result.too_empty IS NOT NULL) THEN
@@ -740,7 +743,7 @@ BEGIN
         entry.finished_at := clock_timestamp();
         RETURN entry;
     END IF;
-    PERFORM hibob_roster.note_columns(m, result.moment);
+    PERFORM hibob_roster.note_columns(m, columns, result.moment);
     IF m.history IS NOT NULL AND m.keep_history IS NOT NULL THEN
         EXECUTE format('DELETE FROM %s WHERE valid_to < $1', m.history)
           USING result.moment - m.keep_history;
