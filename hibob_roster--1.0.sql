@@ -852,6 +852,17 @@ EXCEPTION WHEN invalid_transaction_termination THEN
     RETURN SQLERRM;
 END $$;
 
+-- Whether this is inside of a caller's block with an exception handler.  Once
+-- something is written, each subtransaction that is open has an id, and a lock
+-- on it.
+CREATE FUNCTION hibob_roster.in_subtransaction()
+RETURNS boolean LANGUAGE sql
+SET search_path = pg_catalog, pg_temp AS $$
+    SELECT count(*) > 1 FROM pg_locks
+     WHERE locktype = 'transactionid' AND mode = 'ExclusiveLock'
+       AND pid = pg_backend_pid()
+$$;
+
 -- Raises the errors of refreshes that did not succeed.
 CREATE FUNCTION hibob_roster.raise_failures(
     failures hibob_roster.refresh_log[], detail text)
@@ -876,8 +887,9 @@ SET search_path = pg_catalog, pg_temp AS $$
 $$;
 
 -- Commits after each mirror, where that is possible: at the top level, and in a
--- procedure or DO block that is called there.  In a transaction block nothing
--- is committed, and the record of a failure is lost with the transaction.
+-- procedure or DO block that is called there.  In a transaction block, a
+-- function, or a block with an exception handler nothing is committed, and the
+-- record of a failure is lost with the transaction.
 CREATE PROCEDURE hibob_roster.refresh(mirror regclass DEFAULT NULL,
     force boolean DEFAULT false)
 LANGUAGE plpgsql AS $$
@@ -920,9 +932,11 @@ BEGIN
                 first_detail := error_detail;
             END IF;
             failures := pg_catalog.array_append(failures, entry);
-            PERFORM hibob_roster.log(entry);
+            IF may_commit THEN
+                PERFORM hibob_roster.log(entry);
+            END IF;
         END IF;
-        IF may_commit THEN
+        IF may_commit AND NOT hibob_roster.in_subtransaction() THEN
             COMMIT;
         END IF;
         -- A cancelled refresh ends them all.
@@ -958,6 +972,10 @@ BEGIN
                          'hr."My roster".';
     ELSIF cardinality(parts) = 1 THEN
         parts := default_schema || parts;
+    ELSIF parts[1] LIKE 'pg\_temp%' THEN
+        RAISE EXCEPTION 'a mirror cannot be a temporary table'
+            USING ERRCODE = 'feature_not_supported',
+                  HINT = 'Name another schema.';
     END IF;
     -- The history's name is the longest of those that follow from it.
     IF octet_length(parts[2] || '_history') > 63 THEN
@@ -1259,20 +1277,21 @@ DECLARE
     h hibob_roster.readable_histories := hibob_roster.history_of(mirror, since);
 BEGIN
     RETURN QUERY EXECUTE format($query$
+        WITH filled AS MATERIALIZED (
+            SELECT f.column_name::text AS name, f.filled_since AS since,
+                   coalesce(f.filled_until, 'infinity') AS until
+              FROM hibob_roster.readable_columns f WHERE f.mirror = $2
+        )
         SELECT c.valid_from, c.change, concat_ws(', ', %1$s), v.name, v.old,
                v.new
           FROM %2$s c
           LEFT JOIN %2$s p ON %3$s AND p.valid_to = c.valid_from
                           AND c.change = 'changed'
          CROSS JOIN LATERAL (VALUES %4$s) v (no, name, old, new)
+          JOIN filled f ON f.name = v.name AND f.until > c.valid_from
+                       AND (f.since < c.valid_from OR f.since = c.valid_from
+                            AND c.change IN ('added', 'returned'))
          WHERE c.valid_from > $1 AND v.old IS DISTINCT FROM v.new
-           AND EXISTS (SELECT FROM hibob_roster.readable_columns f
-                        WHERE f.mirror = $2 AND f.column_name = v.name
-                          AND (f.filled_since < c.valid_from
-                               OR f.filled_since = c.valid_from
-                               AND c.change IN ('added', 'returned'))
-                          AND (f.filled_until IS NULL
-                               OR f.filled_until > c.valid_from))
          ORDER BY c.valid_from, %1$s, v.no $query$,
         (SELECT string_agg(format('c.%I', k), ', ' ORDER BY n)
            FROM unnest(h.key_columns) WITH ORDINALITY t (k, n)),
@@ -1563,7 +1582,7 @@ SELECT id, full_name, email, status, start_date, termination_date,
                 SELECT CASE WHEN r.start_date > r.termination_date THEN NULL
                             ELSE r.termination_date END AS last_day) d) s
 $view$, schema, CASE WHEN has_lifecycle THEN
-               'coalesce(r.lifecycle_status = ''Terminated'', false)'
+               'coalesce(lower(r.lifecycle_status) = ''terminated'', false)'
                ELSE 'false' END));
     -- Everybody is in it once.  Whom no root reaches is in a cycle or below
     -- one: it is cut at its smallest id, which then is a root.

@@ -7,12 +7,12 @@
 #   test/bench/roster.sh [SIZE...]      1000 10000 100000
 #
 # Prepared bodies come from a server in C, so that the scan is all that is
-# measured beside the refresh.  Times are medians of five runs.
+# measured beside the refresh.  Times are medians of RUNS=5 runs.
 set -euo pipefail
 # shellcheck source=test/lib/setup.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lib/setup.sh"
 
-RUNS=5
+RUNS=${RUNS:-5}
 [ $# -gt 0 ] || set -- 1000 10000 100000
 
 query() { psql -X -A -t -q -v ON_ERROR_STOP=1 "$@"; }

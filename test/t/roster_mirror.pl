@@ -178,6 +178,7 @@ my @mistakes = (
 	[ q{'local'}, '42809', qr/is not a foreign table of hibob_fdw.*HINT: /s ],
 	[ q{'hr.people', 'a.b.c'}, '42602', qr/"a\.b\.c" is not the name.*HINT: /s ],
 	[ q{'hr.people', 'a b'}, '42602', qr/"a b" is not the name.*HINT: /s ],
+	[ q{'hr.people', 'pg_temp.m'}, '0A000', qr/temporary.*HINT: /s ],
 	[ q{'hr.people', ''}, '42602', qr/is not the name/ ],
 	[ qq{'hr.people', 'n$long'}, '42622', qr/too long.*HINT: .*55 bytes/s ],
 	[ q{'hr.people', 'nowhere.m'}, '3F000', qr/nowhere/ ],

@@ -335,6 +335,17 @@ in_transaction('in a serializable transaction',
 in_transaction('serializable at the top',
 	"SET default_transaction_isolation = serializable; $CALL", 1);
 in_transaction('with another search_path', "SET search_path = pg_temp, public; $CALL", 1);
+query($node, q{CREATE PROCEDURE refresh_and_handle() LANGUAGE plpgsql AS
+	$$ BEGIN CALL hibob_roster.refresh('hr.roster'); EXCEPTION WHEN division_by_zero THEN NULL; END $$});
+in_transaction('in a block with an exception handler',
+	"DO \$\$ BEGIN $CALL; EXCEPTION WHEN division_by_zero THEN NULL; END \$\$", 0);
+in_transaction('in a procedure with an exception handler', 'CALL refresh_and_handle()', 0);
+in_transaction('in a procedure that committed before',
+	"DO \$\$ BEGIN PERFORM 1; COMMIT; $CALL; COMMIT; END \$\$", 1);
+tell($sim, 'config', { token => 'regenerated' });
+is((query_error($node, "DO \$\$ BEGIN $CALL; EXCEPTION WHEN OTHERS THEN
+	IF SQLSTATE <> '28000' THEN RAISE; END IF; END \$\$"))[0], '', 'a handler gets the error of the refresh');
+tell($sim, 'reset');
 # Several statements in one message are one transaction.
 in_transaction('among several statements', "SELECT 1\\; $CALL\\; SELECT 2", 0);
 
