@@ -154,9 +154,8 @@ SELECT m.mirror,
                                    m.max_age) END AS message,
        CASE WHEN a.outcome <> 'success' THEN a.hint
             WHEN a.finished_at IS NULL OR s.finished_at < now() - m.max_age
-            THEN pg_catalog.format('Check what runs "CALL '
-                'hibob_roster.refresh()": hibob_roster.schedule() or a timer.')
-       END AS hint
+            THEN 'Check what runs "CALL hibob_roster.refresh()": '
+                 'hibob_roster.schedule() or a timer.' END AS hint
   FROM hibob_roster.mirrors m
   JOIN pg_catalog.pg_class c ON c.oid = m.mirror
   LEFT JOIN LATERAL (SELECT l.finished_at, l.outcome, l.message, l.hint
@@ -218,6 +217,14 @@ BEGIN
             USING ERRCODE = 'undefined_object',
                   HINT = 'SELECT mirror FROM hibob_roster.mirrors lists the '
                          'mirrors of your role.';
+    END IF;
+    -- A history of somebody else's would be written, or dropped, for its owner.
+    IF EXISTS (SELECT FROM pg_class c JOIN pg_class h ON h.oid = m.history
+                WHERE c.oid = m.mirror AND h.relowner <> c.relowner) THEN
+        RAISE EXCEPTION 'mirror % and its history % have different owners',
+                        m.mirror, m.history
+            USING ERRCODE = 'insufficient_privilege',
+                  HINT = 'Use ALTER TABLE … OWNER TO on both.';
     END IF;
     RETURN m;
 END $$;
@@ -682,7 +689,8 @@ BEGIN
 END $$;
 
 -- Runs the statement of a refresh.  Its errors come without the statement in
--- their context, but with what hibob_fdw says there: which column and employee.
+-- their context, but with the column and employee that hibob_fdw names there,
+-- and without the values of a row.
 CREATE FUNCTION hibob_roster.run_statement(m hibob_roster.mirrors,
     columns hibob_roster.refreshed_column[], force boolean)
 RETURNS record LANGUAGE plpgsql
@@ -699,7 +707,12 @@ BEGIN
 EXCEPTION WHEN query_canceled OR OTHERS THEN
     GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL,
         hint = PG_EXCEPTION_HINT, context = PG_EXCEPTION_CONTEXT;
-    IF detail = '' AND context ~ '^column "[^\n]* foreign table "' THEN
+    IF SQLSTATE IN ('23502', '23514') THEN
+        detail := '';           -- it has the whole row
+        hint := coalesce(nullif(hint, ''), format('HiBob has other values '
+            'than a constraint of mirror %s allows: drop the constraint.',
+            m.mirror));
+    ELSIF detail = '' AND context ~ '^column "[^\n]* foreign table "' THEN
         detail := 'In ' || split_part(context, E'\n', 1) || '.';
     END IF;
     PERFORM hibob_roster.raise_error(SQLSTATE, SQLERRM, detail, hint);
@@ -719,7 +732,7 @@ DECLARE
 BEGIN
     entry.mirror := mirror;
     entry.started_at := clock_timestamp();
-    PERFORM hibob_roster.own_mirror(mirror);
+    PERFORM hibob_roster.mirrors_to_refresh(mirror);
     -- One refresh of a mirror at a time: another one waits here.
     EXECUTE format('LOCK TABLE %s IN SHARE UPDATE EXCLUSIVE MODE', mirror);
     m := hibob_roster.own_mirror(mirror);
@@ -822,23 +835,38 @@ CREATE FUNCTION hibob_roster.percent(part jsonb, whole jsonb)
 RETURNS numeric LANGUAGE sql IMMUTABLE
 RETURN trim_scale(round(100.0 * part::numeric / whole::numeric, 2));
 
--- The mirrors that a refresh without an argument refreshes.  A superuser is a
--- member of every role, but runs no other role's triggers unasked.
+-- Whether the caller may refresh a mirror of that owner.  A superuser is a
+-- member of every role, but runs no other role's triggers.
+CREATE FUNCTION hibob_roster.may_refresh(owner oid)
+RETURNS boolean LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE WHEN current_setting('is_superuser')::boolean
+                THEN owner = current_user::regrole
+                ELSE pg_has_role(owner, 'USAGE') END
+$$;
+
 CREATE FUNCTION hibob_roster.mirrors_to_refresh(mirror regclass)
 RETURNS regclass[] LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    owner regrole;
 BEGIN
-    IF mirror IS NOT NULL THEN
-        PERFORM hibob_roster.own_mirror(mirror);
-        RETURN ARRAY[mirror];
+    IF mirror IS NULL THEN
+        RETURN ARRAY(
+            SELECT m.mirror
+              FROM hibob_roster.mirrors m JOIN pg_class c ON c.oid = m.mirror
+             WHERE hibob_roster.may_refresh(c.relowner)
+             ORDER BY m.mirror::text);
     END IF;
-    RETURN ARRAY(
-        SELECT m.mirror
-          FROM hibob_roster.mirrors m JOIN pg_class c ON c.oid = m.mirror
-         WHERE CASE WHEN current_setting('is_superuser')::boolean
-                    THEN c.relowner = current_user::regrole
-                    ELSE pg_has_role(c.relowner, 'USAGE') END
-         ORDER BY m.mirror::text);
+    PERFORM hibob_roster.own_mirror(mirror);
+    owner := (SELECT c.relowner FROM pg_class c WHERE c.oid = mirror);
+    IF NOT hibob_roster.may_refresh(owner) THEN
+        RAISE EXCEPTION 'must be owner of mirror %', mirror
+            USING ERRCODE = 'insufficient_privilege',
+                  HINT = format('A refresh runs triggers of the owner. Use '
+                                'SET ROLE %s first.', owner);
+    END IF;
+    RETURN ARRAY[mirror];
 END $$;
 
 -- Says how COMMIT fails in a function, in the language of the session.
@@ -1155,7 +1183,8 @@ BEGIN
         PERFORM hibob_roster.create_history(target_history, mirror, key);
     END IF;
     INSERT INTO hibob_roster.mirrors
-    VALUES (mirror, source, source::text, key, to_regclass(target_history),
+    VALUES (mirror, source, source::text, key,
+            CASE WHEN coalesce(history, true) THEN target_history::regclass END,
             max_removed_percent, max_emptied_percent,
             coalesce(max_age, '26 hours'), keep_history);
     INSERT INTO hibob_roster.mirror_columns (mirror, column_name, filled_since)
@@ -1743,9 +1772,11 @@ SELECT %5$s, p.id AS employee_id, p.full_name, p.email, p.department, p.site,
            AS match_problem,
        a.note AS alias_note
   FROM %1$s l
-  LEFT JOIN alias a ON a.account = lower(btrim(l.%6$I, E' \t\r\n'))
-  LEFT JOIN address e ON e.account = lower(btrim(l.%6$I, E' \t\r\n'))
-  LEFT JOIN former_address f ON f.account = lower(btrim(l.%6$I, E' \t\r\n'))
+ CROSS JOIN LATERAL (
+        SELECT lower(btrim(l.%6$I::text, E' \t\r\n')) AS account) n
+  LEFT JOIN alias a ON a.account = n.account
+  LEFT JOIN address e ON e.account = n.account
+  LEFT JOIN former_address f ON f.account = n.account
  CROSS JOIN LATERAL (
         SELECT CASE WHEN a.account IS NOT NULL THEN 'alias'
                     WHEN e.people = 1 THEN 'email'

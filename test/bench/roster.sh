@@ -7,7 +7,8 @@
 #   test/bench/roster.sh [SIZE...]      1000 10000 100000
 #
 # Prepared bodies come from a server in C, so that the scan is all that is
-# measured beside the refresh.  Times are medians of RUNS=5 runs.
+# measured beside the refresh.  Times are medians of RUNS=5 runs, each in a new
+# session; the CPU's are the backend's, which a busy machine distorts less.
 set -euo pipefail
 # shellcheck source=test/lib/setup.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lib/setup.sh"
@@ -59,8 +60,10 @@ CREATE USER MAPPING FOR CURRENT_USER SERVER bob
     OPTIONS (service_user_id 'SERVICE-5772', token 's3cret-canary-token');
 CREATE FOREIGN TABLE people ($(columns_of "$1")) SERVER bob
     OPTIONS (resource 'people');
-CREATE TABLE IF NOT EXISTS measured (what text, ms float8, wal numeric,
-    memory float8);
+CREATE TABLE IF NOT EXISTS measured (what text, ms float8, cpu float8,
+    wal numeric, memory float8);
+CREATE OR REPLACE FUNCTION cpu_ms() RETURNS float8 LANGUAGE sql AS
+\$\$ SELECT split_part(pg_read_file('/proc/self/schedstat'), ' ', 1)::float8 / 1e6 \$\$;
 TRUNCATE measured;
 SQL
 }
@@ -75,12 +78,15 @@ SET client_min_messages = warning;
 $prepare
 CHECKPOINT;
 SELECT count(*) FROM (SELECT FROM people LIMIT 1) p;
-SELECT clock_timestamp() AS start, pg_current_wal_insert_lsn() AS lsn \gset
+SELECT clock_timestamp() AS start, cpu_ms() AS cpu_start,
+       pg_current_wal_insert_lsn() AS lsn \gset
 $statement
-SELECT clock_timestamp() AS stop, pg_current_wal_insert_lsn() AS end \gset
+SELECT clock_timestamp() AS stop, cpu_ms() AS cpu_stop,
+       pg_current_wal_insert_lsn() AS end \gset
 INSERT INTO measured
 SELECT '$what', 1000 * extract(epoch FROM :'stop'::timestamptz
                                           - :'start'::timestamptz),
+       :cpu_stop - :cpu_start,
        pg_wal_lsn_diff(:'end', :'lsn'), (hwm[1]::float8 - shmem[1]::float8) / 1024
   FROM pg_read_file('/proc/self/status') s,
        regexp_match(s, 'VmHWM:\s+(\d+)') hwm,
@@ -107,9 +113,12 @@ measure_kind() {
     query -F ' | ' -c "
         SELECT '| $kind', $size, substr(what, 3), round(ms::numeric, 1),
                round((ms / first_value(ms) OVER (ORDER BY what))::numeric, 2),
+               round(cpu::numeric, 1),
+               round((cpu / first_value(cpu) OVER (ORDER BY what))::numeric, 2),
                round(wal::numeric / 1024, 1), round(memory::numeric, 1) || ' |'
           FROM (SELECT what,
                        percentile_cont(0.5) WITHIN GROUP (ORDER BY ms) AS ms,
+                       percentile_cont(0.5) WITHIN GROUP (ORDER BY cpu) AS cpu,
                        percentile_cont(0.5) WITHIN GROUP (ORDER BY wal) AS wal,
                        max(memory) AS memory
                   FROM measured GROUP BY what) m
@@ -122,8 +131,9 @@ install_extension
 build -C test/bench bench_server
 start_cluster shared_buffers=512MB max_wal_size=8GB
 start_bodies "$@"
-say "| employee | employees | refresh | ms | times the scan | WAL, kB | memory, MB |"
-say "|---|---|---|---|---|---|---|"
+say "| employee | employees | refresh | ms | times the scan | CPU, ms |" \
+    "times the scan | WAL, kB | memory, MB |"
+say "|---|---|---|---|---|---|---|---|---|"
 for kind in narrow roster wide; do
     for size; do measure_kind "$kind" "$size"; done
 done

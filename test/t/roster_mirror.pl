@@ -221,6 +221,13 @@ is(query($node, q{SELECT count(*) FROM hibob_roster.mirrors WHERE mirror = 'hr.m
 	1, '... and the mirror is still there');
 is((refresh($node, 'hr.m'))[0], '', '... and works');
 
+# Without history, a table that is called so is left alone.
+query($node, q{CREATE TABLE other.plain_history (a int);
+	SELECT hibob_roster.create_mirror('other.people', 'plain', history => false);
+	SELECT hibob_roster.drop_mirror('other.plain')});
+is(query($node, q{SELECT to_regclass('other.plain_history')}), 'other.plain_history',
+	'a table of the name of a history is left alone');
+
 # A table that is dropped without drop_mirror().
 query($node, q{DROP TABLE hr.m CASCADE});
 is(query($node, q{SELECT count(*) FROM hibob_roster.health WHERE mirror::text ~ '^\d'}), 0,

@@ -242,6 +242,20 @@ like($message, qr/DETAIL:  In column "email" of foreign table "misfit", field "r
 query($node, q{SELECT hibob_roster.drop_mirror('hr.fit')});
 outcome($node, 'hr.roster', 1);
 
+# A constraint that HiBob's values violate: the error does not have the row.
+query($node, q{ALTER TABLE hr.roster ADD CHECK (site <> 'Mars') NOT VALID, ALTER site SET NOT NULL});
+tell($sim, 'config', { overrides => { 7 => { 'work.site' => 'Mars' } } });
+($state, $message) = refresh($node, 'hr.roster');
+is($state, '23514', 'a constraint that is violated');
+tell($sim, 'config', { overrides => { 7 => { 'work.site' => undef } } });
+my ($null_state, $null_message) = refresh($node, 'hr.roster');
+is($null_state, '23502', '... NOT NULL');
+unlike($message . $null_message, qr/Failing row|lena\.gone/i, '... without the row');
+like($message, qr/HINT: .*constraint of mirror hr\.roster/, '... with a hint');
+query($node, q{ALTER TABLE hr.roster DROP CONSTRAINT roster_site_check, ALTER site DROP NOT NULL});
+tell($sim, 'reset');
+outcome($node, 'hr.roster');
+
 # Cancelled.
 tell($sim, 'fault', { endpoint => '/people/search', stall => { seconds => 60, after => 2000 } });
 my ($took);

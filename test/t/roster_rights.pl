@@ -152,6 +152,9 @@ tell($sim, 'config', { hidden_employees => [3] });
 is((refresh($node))[0], '', 'a superuser refreshes its own mirrors');
 is(query($node, q{SELECT count(*) FROM hibob_roster.refresh_log}), 4, '... of which there are none');
 is(query($node, q{SELECT to_regclass('mine.trapped') IS NULL}), 't', '... no trap was run');
+my ($refused, $why) = refresh($node, 'mine.roster');
+is($refused, '42501', '... nor the mirror of another role when it is named');
+like($why, qr/HINT: .*SET ROLE stranger/, '... in words');
 is((error_as('stranger', 'CALL hibob_roster.refresh()'))[0], '', 'the owner refreshes it');
 is(query($node, 'SELECT who FROM mine.trapped'), 'stranger', '... with its own rights');
 
@@ -205,6 +208,13 @@ query($node, q{ALTER TABLE hr.roster OWNER TO stranger; ALTER TABLE hr.roster_hi
 is((error_as('hr_admin', q{CALL hibob_roster.refresh('hr.roster')}))[0], '42501',
 	'a mirror that was given away');
 is((error_as('stranger', q{CALL hibob_roster.refresh('hr.roster')}))[0], '', '... is the new owner\'s');
+
+# A configuration that points to the table of another role.
+query($node, q{CREATE TABLE treasure (LIKE hr.roster_history)});
+is((error_as('stranger', q{UPDATE hibob_roster.mirrors SET history = 'public.treasure'
+	WHERE mirror = 'mine.roster'::regclass}))[0], '', 'a history that belongs to another role');
+is((query_error($node, q{SELECT hibob_roster.drop_mirror('mine.roster')}))[0], '42501', '... is not dropped');
+is((error_as('stranger', q{CALL hibob_roster.refresh('mine.roster')}))[0], '42501', '... nor written');
 
 # Row-level security on the mirror must not hide rows from a refresh.
 as('stranger', q{ALTER TABLE hr.roster ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
