@@ -174,9 +174,9 @@ IS 'the state of each mirror: healthy, late, failing, refused, never refreshed';
 GRANT SELECT ON hibob_roster.readable_histories, hibob_roster.readable_columns,
     hibob_roster.health TO PUBLIC;
 
--- Deletes what belongs to mirrors that were dropped by DROP TABLE.  Nobody owns
--- these rows any more, so this is the one function with its owner's rights.  It
--- takes no argument and reads nothing of a user.
+-- Deletes the rows of mirrors that were dropped by DROP TABLE.  No role owns
+-- these rows any more, so this function alone runs with its owner's rights.  It
+-- takes no argument and reads no user table.
 CREATE FUNCTION hibob_roster.drop_orphans()
 RETURNS void LANGUAGE sql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
@@ -218,7 +218,7 @@ BEGIN
                   HINT = 'SELECT mirror FROM hibob_roster.mirrors lists the '
                          'mirrors of your role.';
     END IF;
-    -- A history of somebody else's would be written, or dropped, for its owner.
+    -- A refresh would write, and drop_mirror() drop, the table of another role.
     IF EXISTS (SELECT FROM pg_class c JOIN pg_class h ON h.oid = m.history
                 WHERE c.oid = m.mirror AND h.relowner <> c.relowner) THEN
         RAISE EXCEPTION 'mirror % and its history % have different owners',
@@ -317,9 +317,9 @@ SET search_path = pg_catalog, pg_temp AS $$
 $$;
 
 -- The columns that a refresh reads and writes.  "expression" reads one of the
--- source s.  A cast has no length for types that it would cut: too long a value
--- is an error when it is written.  "differs" compares s with the mirror m by =,
--- where that tells all values apart.
+-- source s.  A cast to a string type has no length, since it would truncate: a
+-- value that is too long is an error when it is written.  "differs" compares s
+-- with the mirror m by =, for types whose equal values are identical.
 CREATE TYPE hibob_roster.refreshed_column AS (no integer, name name,
     is_key boolean, is_new boolean, differs text, expression text);
 
@@ -617,8 +617,9 @@ SELECT v.*, %20$s AS returned FROM verdict v$statement$,
 END $$;
 
 -- The part of the statement that writes the history.  It compares with the
--- history's open version, not with the mirror, where somebody may have changed
--- a row.  The values of a new column go into the open version: no change.
+-- history's open version, not with the mirror, since a row of the mirror may
+-- have been changed by hand.  The values of a new column go into the open
+-- version.
 CREATE FUNCTION hibob_roster.history_statement(m hibob_roster.mirrors,
     columns hibob_roster.refreshed_column[])
 RETURNS text LANGUAGE plpgsql
@@ -869,7 +870,7 @@ BEGIN
     RETURN ARRAY[mirror];
 END $$;
 
--- Says how COMMIT fails in a function, in the language of the session.
+-- The message of a COMMIT that fails in a function, in the session's language.
 CREATE FUNCTION hibob_roster.commit_error()
 RETURNS text LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
@@ -1015,7 +1016,7 @@ BEGIN
     RETURN parts;
 END $$;
 
--- The key of a source, where nobody names one: that of its resource.
+-- The default key of a source.
 CREATE FUNCTION hibob_roster.default_key(source regclass)
 RETURNS text[] LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
@@ -1590,10 +1591,10 @@ DECLARE
                         format('%I.roster', schema)::regclass)
          WHERE name = 'lifecycle_status');
 BEGIN
-    -- Employment lasts until the end of the termination date.  Somebody who
-    -- came back may keep an old termination date, which is before the start.
+    -- Employment lasts until the end of the termination date.  A person who was
+    -- rehired may keep an old termination date, which is before the start date.
     PERFORM hibob_roster.create_view(schema, 'roster_status',
-        'who has left, is on leave, has not started, leaves soon',
+        'employment status: left, on leave, not started, leaving',
         format($view$
 SELECT id, full_name, email, status, start_date, termination_date,
        has_left,
@@ -1613,10 +1614,10 @@ SELECT id, full_name, email, status, start_date, termination_date,
 $view$, schema, CASE WHEN has_lifecycle THEN
                'coalesce(lower(r.lifecycle_status) = ''terminated'', false)'
                ELSE 'false' END));
-    -- Everybody is in it once.  Whom no root reaches is in a cycle or below
-    -- one: it is cut at its smallest id, which then is a root.
+    -- Each person has one row.  People that no root reaches are in a cycle or
+    -- below one: the cycle is cut at its smallest id, which becomes a root.
     PERFORM hibob_roster.create_view(schema, 'org_chart',
-        'everybody with the managers above, from the top down',
+        'all people with their managers, from the top down',
         format($view$
 WITH RECURSIVE person AS MATERIALIZED (
     SELECT r.id, r.manager_id, m.id AS manager
@@ -1714,7 +1715,7 @@ BEGIN
 END $$;
 
 -- Every licence with its owner.  An address that several people have matches
--- nobody.  People who disappeared from HiBob are as they were last.
+-- none of them.  People who disappeared from HiBob have their last known values.
 CREATE FUNCTION hibob_roster.create_licence_owner(licences regclass,
     account text, schema name, history regclass)
 RETURNS void LANGUAGE plpgsql
@@ -1791,8 +1792,8 @@ $view$, licences, schema, history, cost_centre,
            FROM hibob_roster.licence_columns(licences)), account));
 END $$;
 
--- Who starts or has just started lacks an app that at least half of those have
--- who have been there for longer: in the company, or in the department.
+-- People who start soon, or have just started, without an app that at least
+-- half of the other employees have: in the company, or in the department.
 CREATE FUNCTION hibob_roster.create_joiner_without_app(schema name, app name)
 RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
@@ -1873,7 +1874,7 @@ BEGIN
         'licences of people who have left or disappeared from HiBob', format(
         'SELECT * FROM %I.licence_owner WHERE has_left', schema));
     PERFORM hibob_roster.create_view(schema, 'licence_without_employee',
-        'licences of nobody, but for service accounts that are noted', format(
+        'licences without an employee, except known service accounts', format(
         'SELECT * FROM %I.licence_owner WHERE employee_id IS NULL AND NOT '
         '(matched_by IS NOT DISTINCT FROM ''alias'' AND match_problem IS NULL '
         'AND coalesce(btrim(alias_note), '''') <> '''')', schema));
@@ -1975,4 +1976,4 @@ BEGIN
 END $$;
 
 COMMENT ON FUNCTION hibob_roster.unschedule()
-IS 'ends what schedule() began';
+IS 'removes the job that schedule() created';

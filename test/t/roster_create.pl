@@ -80,14 +80,14 @@ chart('with a hidden manager', "manager not in the roster|$reports|0\nno manager
 refreshed(manager(1 => 2));
 chart('the CEO and a report manage each other', 'cycle|1|1');
 is(query($node, 'SELECT id, cardinality(path) FROM hr.org_chart WHERE in_cycle ORDER BY level'),
-	employee_id(1) . "|1\n" . employee_id(2) . '|2', '... it is cut at one, and both are told');
+	employee_id(1) . "|1\n" . employee_id(2) . '|2', '... it is cut at one, and both are marked');
 refreshed(manager(50 => 50, 60 => 61, 61 => 62, 62 => 60));
 chart('one is the own manager, and three are each other\'s', "cycle|2|2\nno manager|1|0");
-is(query($node, 'SELECT count(*) FROM hr.org_chart WHERE in_cycle'), 4, '... all four are told');
+is(query($node, 'SELECT count(*) FROM hr.org_chart WHERE in_cycle'), 4, '... all four are marked');
 refreshed(manager(1 => 2, 2 => 3, 3 => 1, 70 => 71, 71 => 70, 99 => undef));
 chart('everybody is below a cycle, but one', "cycle|2|2\nno manager|1|0");
 refreshed(hidden_employees => [ 1 .. 100 ]);
-chart('nobody is there', '');
+chart('an empty roster', '');
 refreshed();
 
 # --- roster_status --------------------------------------------------------------------
@@ -108,8 +108,8 @@ my @cases = (
 	[ 'came back and left again', 'Inactive', -30, -2, 'has_left' ],
 	[ 'came on the day of the old termination date, and left', 'Inactive', -30, -30, 'has_left' ],
 	[ 'works', 'Active', -500, undef, '' ],
-	[ 'works, of whom no start is known', 'Active', undef, undef, '' ],
-	[ 'has left, of whom no start is known', 'Inactive', undef, -5, 'has_left' ],
+	[ 'works, start date unknown', 'Active', undef, undef, '' ],
+	[ 'has left, start date unknown', 'Inactive', undef, -5, 'has_left' ],
 );
 my $number = 39;
 my %overrides = map {
@@ -130,12 +130,12 @@ foreach my $case (@cases)
 is(query($node, q{SELECT count(*) FROM hr.roster_status WHERE has_left IS NULL OR on_leave IS NULL
 	OR not_started IS NULL OR has_left AND on_leave OR has_left AND not_started
 	OR on_leave AND not_started OR has_left AND leaves_on IS NOT NULL}), 0,
-	'nobody is two things, or neither nor');
+	'the columns exclude each other and are never null');
 refreshed();
 # As HiBob's own status has it.
 is(query($node, q{SELECT count(*) FROM hr.roster_status s JOIN hr.roster r USING (id)
 	WHERE has_left <> (lifecycle_status = 'Terminated') OR not_started <> (lifecycle_status = 'Hired')
-	   OR on_leave <> (lifecycle_status ~* 'leave')}), 0, 'for everybody, as the lifecycle status says');
+	   OR on_leave <> (lifecycle_status ~* 'leave')}), 0, 'agrees with the lifecycle status for all people');
 
 # --- again ------------------------------------------------------------------------------
 
@@ -148,7 +148,7 @@ query($node, q{CREATE ROLE reader; GRANT USAGE ON SCHEMA hr TO reader; GRANT SEL
 tell($sim, 'config', { extra_custom_fields => 3 });
 my $versions = query($node, 'SELECT count(*) FROM hr.roster_history');
 ($out, $err) = session($node, q{SELECT hibob_roster.create_roster('bob')});
-like($err, qr/NOTICE:  00000: new columns of hr\.roster: extra_1, extra_2, extra_3/, 'new custom fields are told');
+like($err, qr/NOTICE:  00000: new columns of hr\.roster: extra_1, extra_2, extra_3/, 'new custom fields are named in a notice');
 is(query($node, q{SELECT count(*), count(extra_1), count(extra_3) FROM hr.roster}), '100|100|100', '... and filled');
 is(query($node, 'SELECT count(extra_2) FROM hr.people'), 100, '... in people, too');
 is(query($node, 'SELECT count(*) FROM hr.roster_history'), $versions, '... which is no change in the history');

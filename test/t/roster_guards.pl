@@ -135,10 +135,10 @@ check('only the employed are accessible, with a limit of 10 percent',
 	'hr.roster', 'refused', qr/\b\d\d of 100 rows .*limit is 10 %/);
 query($node, 'UPDATE hibob_roster.mirrors SET max_removed_percent = 20');
 
-# An answer without anybody.
+# A response without employees.
 start_anew();
 tell($sim, 'fault', { endpoint => '/people/search', json => { employees => [] } });
-check('an empty answer', 'hr.roster', 'refused', qr/\b100 of 100 rows/);
+check('an empty response', 'hr.roster', 'refused', qr/\b100 of 100 rows/);
 
 # --- accepted once -----------------------------------------------------------
 
@@ -202,7 +202,7 @@ check('they have sites again', 'hr.small', 'success');
 tell($sim, 'config', { hidden_employees => [ first(6) ] });
 check('6 of 6 people leave', 'hr.small', 'refused', qr/6 of 6 rows/);
 
-# --- the mirror as somebody left it -------------------------------------------
+# --- manual changes of the mirror ----------------------------------------------
 
 tell($sim, 'reset');
 query($node, q{UPDATE hibob_roster.mirrors SET max_removed_percent = 20,

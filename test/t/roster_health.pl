@@ -71,7 +71,7 @@ tell($sim, 'reset');
 ($state, $message) = query_error($node, q{SELECT hibob_roster.schedule('15 4 * * *')});
 is($state, '0A000', 'schedule() without pg_cron');
 like($message, qr/HINT: .*CREATE EXTENSION pg_cron.*systemd-run .*--on-calendar='\*-\*-\* 04:15:00' psql -X -d postgres -c 'CALL hibob_roster\.refresh\(\)'/,
-	'... tells of a timer of systemd');
+	'... the hint has a systemd timer');
 like((query_error($node, q{SELECT hibob_roster.schedule('@daily')}))[1], qr/--on-calendar='\*-\*-\* 04:15:00'/,
 	'... for any schedule');
 is((query_error($node, 'SELECT hibob_roster.unschedule()'))[0], '0A000', 'unschedule() without pg_cron');
@@ -108,13 +108,13 @@ SKIP:
 	ok($node->poll_query_until('postgres', q{SELECT count(*) = 1 FROM cron.job_run_details
 		WHERE end_time IS NOT NULL}), 'pg_cron runs it');
 	is(query($node, q{SELECT status FROM cron.job_run_details}), 'succeeded', '... with success');
-	is(health('status, rows'), 'healthy|40', '... which health tells');
+	is(health('status, rows'), 'healthy|40', '... health shows it');
 	tell($sim, 'config', { token => 'regenerated' });
 	$node->restart;
 	ok($node->poll_query_until('postgres', q{SELECT count(*) = 2 FROM cron.job_run_details
 		WHERE end_time IS NOT NULL}), 'it runs again');
 	is(query($node, q{SELECT status FROM cron.job_run_details ORDER BY runid DESC LIMIT 1}), 'failed', '... and fails');
-	is(health('status'), 'failing', '... which health tells, too');
+	is(health('status'), 'failing', '... health shows it, too');
 	is(query($node, q{SELECT hibob_roster.unschedule(); SELECT count(*) FROM cron.job}), "t\n0", 'unschedule()');
 }
 

@@ -93,7 +93,7 @@ my %ALTER = (
 	60 => 'ADD COLUMN job_title text, ADD COLUMN status text',
 	75 => 'ALTER COLUMN employee_number TYPE text',
 	80 => 'ADD COLUMN work_phone text, DROP COLUMN remote_worker');
-# Somebody writes into the mirror; the next refresh puts that right.
+# Manual changes of the mirror; the next refresh undoes them.
 my %BY_HAND = (
 	20 => q{DELETE FROM hr.roster WHERE id::numeric % 3 = 0},
 	40 => q{UPDATE hr.roster SET email = 'x' WHERE id::numeric % 5 = 0},
@@ -223,7 +223,7 @@ is(query($node, q{SELECT count(*) FROM (SELECT change, lag(change) OVER w AS bef
 	'0', 'versions follow each other');
 is(query($node, q{SELECT count(*) FROM hr.roster_history
 	WHERE (change = 'removed') <> (valid_from IS NOT DISTINCT FROM valid_to)}), '0',
-	'somebody is removed at a moment');
+	'only removed versions begin and end at the same time');
 foreach my $change (sort keys %total)
 {
 	$total{$change} = query($node,
@@ -232,7 +232,7 @@ foreach my $change (sort keys %total)
 }
 is(query($node, q{SELECT sum(removed), sum(returned) FROM hibob_roster.refresh_log})
 	, query($node, q{SELECT count(*) FILTER (WHERE change = 'removed')
-		+ 1, -- the row that somebody added
+		+ 1, -- the row that was inserted by hand
 		count(*) FILTER (WHERE change = 'returned') FROM hr.roster_history}),
 	'the log has the same counts');
 
@@ -246,7 +246,7 @@ is(query($node, "SELECT hibob_roster.forget('hr.roster', '$id')"), $versions,
 	'forget() erases every version of a person');
 is(query($node, "SELECT count(*) FROM hr.roster_history WHERE id = '$id'"), 0, '... all of them');
 is(query($node, 'SELECT count(*) FROM hr.roster_history'), $all - $versions, '... and no other');
-is(query($node, "SELECT hibob_roster.forget('hr.roster', 'nobody')"), '0', '... of nobody nothing');
+is(query($node, "SELECT hibob_roster.forget('hr.roster', 'nobody')"), '0', '... nothing for an unknown key');
 is((query_error($node, "SELECT hibob_roster.forget('hr.roster', NULL)"))[0], '22023',
 	'... of null, an error');
 is((query_error($node, "SELECT hibob_roster.forget('hr.roster', '1', '2')"))[0], '22023',

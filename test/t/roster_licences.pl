@@ -87,8 +87,8 @@ my @owners = (
 	[ 'who disappeared', $id41, 'former email' ],
 	[ 'an address that another one has now', employee_id(43), 'email' ],
 	[ 'by an alias', $id5, 'alias' ],
-	[ 'an alias of nobody, with a note', '', 'alias' ],
-	[ 'an alias of nobody, without a note', '', 'alias' ],
+	[ 'an alias without an employee, with a note', '', 'alias' ],
+	[ 'an alias without an employee and note', '', 'alias' ],
 	[ 'unknown', '', '' ],
 	[ 'an alias of an unknown employee', '', 'alias', 'the employee of the alias is unknown' ],
 );
@@ -112,7 +112,7 @@ is((query_error($node, q{INSERT INTO hr.account_alias VALUES ('ci-BOT ', NULL, '
 is(query($node, q{SELECT no, left_how, full_name IS NOT NULL FROM hr.licence_of_leaver ORDER BY no}),
 	"7|terminated|t\n10|disappeared|t", 'licences of those who left, and who disappeared');
 is(query($node, q{SELECT no FROM hr.licence_without_employee ORDER BY no}) =~ s/\n/ /gr, '5 6 14 15 16',
-	'licences of nobody, but for a bot that is noted');
+	'licences without an employee, except the noted bot');
 is(query($node, q{SELECT no FROM hr.licence_unused ORDER BY no}) =~ s/\n/ /gr, '18 19',
 	'licences that were not used for 90 days');
 is(query($node, q{SELECT counted_by, sum(licences), sum(cost) FROM hr.licence_cost GROUP BY 1 ORDER BY 1}),
@@ -121,7 +121,7 @@ is(query($node, q{SELECT counted_by, sum(licences), sum(cost) FROM hr.licence_co
 is(query($node, q{SELECT people, licences, cost, name FROM hr.licence_cost WHERE counted_by = 'total'}),
 	'12|19|180|', '... the total');
 is(query($node, q{SELECT licences, cost FROM hr.licence_cost WHERE name = '(no employee)' GROUP BY 1, 2}),
-	'6|19', '... and what belongs to nobody');
+	'6|19', '... and the licences without an employee');
 is(query($node, q{SELECT count(*) FROM hr.licence_cost WHERE counted_by = 'department' AND name <> '(no employee)'}),
 	query($node, q{SELECT count(DISTINCT coalesce(department, '')) FROM hr.licence_owner WHERE employee_id IS NOT NULL}),
 	'... by department');

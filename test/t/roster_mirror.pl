@@ -139,7 +139,7 @@ foreach my $name ('other.plain', 'UnQuoted', '"We""ird ö"."A ""mirror"" %s"', "
 	is((refresh($node, $mirror))[0], '', '... with a change');
 	is(query($node, qq{SELECT count(*), count(DISTINCT column_name), min(change)
 		FROM hibob_roster.changes('$mirror', now() - interval '1 hour') WHERE change = 'removed'}),
-		'3|3|removed', '... which is told');
+		'3|3|removed', '... changes() shows it');
 	is(query($node, qq{SELECT count(*) FROM hibob_roster.as_of(NULL::$mirror, now())}), 39,
 		'... and as_of');
 	hide($sim);

@@ -1,5 +1,5 @@
-# CALL hibob_roster.refresh(): what it asks HiBob for, what it writes, what it
-# does when something fails, and in which transactions it runs.
+# CALL hibob_roster.refresh(): its requests, what it writes, failures, and
+# transactions.
 
 use strict;
 use warnings;
@@ -24,7 +24,7 @@ query($node, q{SELECT hibob_roster.create_mirror('hr.people', 'roster',
 
 # --- requests ------------------------------------------------------------------
 
-sub fields_asked_for
+sub requested_fields
 {
 	my @seen = requests($sim);
 
@@ -36,13 +36,13 @@ my $fields = join ' ', sort qw(root.id root.fullName root.email work.site
 	work.employeeIdInCompany work.custom.field_1700000000002
 	custom.category_1726078147147.field_1730210998068
 	work.custom.field_1700000000014);
-is(fields_asked_for(), $fields, 'creation asks for the columns of the mirror');
+is(requested_fields(), $fields, 'create_mirror() requests the columns of the mirror');
 is((refresh($node, 'hr.roster'))[0], '', 'a refresh');
-is(fields_asked_for(), $fields, '... of the same columns');
+is(requested_fields(), $fields, '... of the same columns');
 query($node, q{ALTER TABLE hr.roster ADD COLUMN job_title text,
 	DROP COLUMN laptop_price});
 is((refresh($node, 'hr.roster'))[0], '', 'with one more and one less');
-is(fields_asked_for(), join(' ', sort grep({ !/8068$/ } split / /, $fields), 'work.title'),
+is(requested_fields(), join(' ', sort grep({ !/8068$/ } split / /, $fields), 'work.title'),
 	'... the columns of now');
 is(query($node, q{SELECT count(job_title) > 50 FROM hr.roster}), 't', '... filled');
 
@@ -96,7 +96,7 @@ is(outcome($node, 'hr.roster'), 'success 0 added 3 changed 0 removed 2 returned'
 is(written(\%before), '7 8 9 20 21', '... and only they are written');
 is(query($node, q{SELECT change FROM hr.roster_history JOIN hr.people USING (id)
 	WHERE people.employee_number = 20 ORDER BY valid_from}),
-	"added\nremoved\nreturned", '... of whom the history has everything');
+	"added\nremoved\nreturned", '... the history has every version');
 is(query($node, q{SELECT count(*) FROM hr.roster_history WHERE valid_to IS NULL}),
 	60, '... and each person is in it once, now');
 tell($sim, 'config', { employees => 62 });
@@ -114,12 +114,12 @@ is(outcome($node, 'hr.ids'), 'success 0 added 0 changed 1 removed 0 returned',
 	'a mirror that is all key and no history');
 hide($sim);
 is(outcome($node, 'hr.ids'), 'success 1 added 0 changed 0 removed 0 returned',
-	'... where nobody knows of a return');
+	'... a returning row counts as added');
 is(query($node, q{SELECT to_regclass('hr.ids_history') IS NULL}), 't', '... no table');
 query($node, q{SELECT hibob_roster.drop_mirror('hr.ids')});
 outcome($node, 'hr.roster');
 
-# Somebody wrote into the mirror.
+# Manual changes of the mirror.
 query($node, q{UPDATE hr.roster SET site = 'Nowhere' WHERE employee_number = 30;
 	INSERT INTO hr.roster (id, full_name) VALUES ('0', 'Nobody')});
 is(outcome($node, 'hr.roster'), 'success 0 added 1 changed 1 removed 0 returned',
@@ -141,7 +141,7 @@ query($node, q{
 hide($sim, 25);
 outcome($node, 'hr.roster');
 is(query($node, 'SELECT email FROM off_boarding'), 'olden.days25@example.com',
-	'a trigger on the history hears of those who go, and their address');
+	'a trigger on the history gets the row of a removed person');
 hide($sim);
 outcome($node, 'hr.roster');
 
@@ -158,19 +158,19 @@ tell($sim, 'reset');
 
 # --- keys that are none -------------------------------------------------------------
 
-my $answer = decode_json(hibob($sim, '/people/search',
+my $response = decode_json(hibob($sim, '/people/search',
 	{ fields => [ split / /, $fields ], showInactive => JSON::PP::true }));
-my @employees = @{ $answer->{employees} };
+my @employees = @{ $response->{employees} };
 
-sub answer_with
+sub respond_with
 {
 	my (@list) = @_;
 	tell($sim, 'fault', { endpoint => '/people/search', json => { employees => \@list } });
 	return;
 }
 
-# Refuses what HiBob returns now, and says why.
-sub bad_answer
+# A refresh fails with this SQLSTATE and message, and writes only the log.
+sub bad_response
 {
 	my ($name, $expected, $pattern) = @_;
 	my $content = query($node, "$ROWS; SELECT count(*) FROM hr.roster_history");
@@ -187,42 +187,42 @@ sub bad_answer
 }
 
 outcome($node, 'hr.roster');
-answer_with(@employees, $employees[4]);
-bad_answer('an employee comes twice', '23505',
+respond_with(@employees, $employees[4]);
+bad_response('an employee comes twice', '23505',
 	qr/several rows with the same key: \(id\) = \($id5\)/);
 my $other = { %{ $employees[4] }, '/root/fullName' => { value => 'Another' },
 	fullName => 'Another' };
-answer_with(@employees, $other);
-bad_answer('an employee comes twice, as another', '23505', qr/\($id5\)/);
-answer_with(@employees, ({ '/root/id' => { value => '1' }, id => '1' }) x 2);
-bad_answer('a new employee comes twice', '23505', qr/\(id\) = \(1\)/);
-answer_with(@employees[ 0 .. 55 ], @employees[ 0 .. 1 ]);
-bad_answer('two come twice, while others go', '23505',
+respond_with(@employees, $other);
+bad_response('an employee comes twice, as another', '23505', qr/\($id5\)/);
+respond_with(@employees, ({ '/root/id' => { value => '1' }, id => '1' }) x 2);
+bad_response('a new employee comes twice', '23505', qr/\(id\) = \(1\)/);
+respond_with(@employees[ 0 .. 55 ], @employees[ 0 .. 1 ]);
+bad_response('two come twice, while others go', '23505',
 	qr/\($id1\), \($id2\)|\($id2\), \($id1\)/);
 my %nameless = %{ $employees[0] };
 delete @nameless{ 'id', '/root/id' };
-answer_with(@employees[ 1 .. $#employees ], { %nameless, '/root/id' => { value => undef } });
-bad_answer('an employee without an id', '23502', qr/1 rows whose key \(id\) is null/);
-answer_with(@employees, ({ '/root/id' => { value => undef } }) x 2);
-bad_answer('two of them, without anything', '23502', qr/2 rows whose key/);
+respond_with(@employees[ 1 .. $#employees ], { %nameless, '/root/id' => { value => undef } });
+bad_response('an employee without an id', '23502', qr/1 rows whose key \(id\) is null/);
+respond_with(@employees, ({ '/root/id' => { value => undef } }) x 2);
+bad_response('two of them, without anything', '23502', qr/2 rows whose key/);
 
 # --- failures -----------------------------------------------------------------------
 
 my $people = query($node, 'SELECT * FROM hr.roster ORDER BY id');
 tell($sim, 'fault', { endpoint => '/people/search', times => undef,
 		truncate => { after => 3000, framing => 'length' } });
-bad_answer('an answer that breaks off', '08006', qr/incomplete|broke|closed|ended/i);
+bad_response('a response that breaks off', '08006', qr/incomplete|broke|closed|ended/i);
 tell($sim, 'reset');
 tell($sim, 'fault', { endpoint => '/people/search', times => undef, reset => 5000 });
-bad_answer('a lost connection', '08006', qr/./);
+bad_response('a lost connection', '08006', qr/./);
 tell($sim, 'reset');
 tell($sim, 'config', { token => 'regenerated' });
-bad_answer('another token', '28000', qr/HINT: .*token/);
+bad_response('another token', '28000', qr/HINT: .*token/);
 tell($sim, 'reset');
 query($node, q{ALTER SERVER bob OPTIONS (ADD max_rate_limit_wait '0')});
 tell($sim, 'fault', { endpoint => '/people/search', times => undef,
 		rate_limited => { reset_in => 30 } });
-bad_answer('a full rate limit', '53400', qr/HINT: /);
+bad_response('a full rate limit', '53400', qr/HINT: /);
 query($node, q{ALTER SERVER bob OPTIONS (DROP max_rate_limit_wait)});
 tell($sim, 'reset');
 query($node, q{ALTER TABLE hr.roster ALTER site TYPE date USING NULL::date});
@@ -269,7 +269,7 @@ is((query_error($node, q{SET statement_timeout = '1s'; CALL hibob_roster.refresh
 	'57014', 'statement_timeout');
 tell($sim, 'reset');
 
-# Killed: nobody is left to write a line.
+# Killed: the session cannot write to the log any more.
 tell($sim, 'fault', { endpoint => '/people/search', stall => { seconds => 60, after => 2000 } });
 my $lines = query($node, 'SELECT count(*) FROM hibob_roster.refresh_log');
 my $victim = IPC::Run::start([ 'psql', '-XAtq', '-d',
