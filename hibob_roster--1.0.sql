@@ -224,7 +224,7 @@ BEGIN
         RAISE EXCEPTION 'mirror % and its history % have different owners',
                         m.mirror, m.history
             USING ERRCODE = 'insufficient_privilege',
-                  HINT = 'Use ALTER TABLE … OWNER TO on both.';
+                  HINT = 'Use ALTER TABLE ... OWNER TO on both.';
     END IF;
     RETURN m;
 END $$;
@@ -1001,7 +1001,7 @@ BEGIN
                          'hr."My roster".';
     ELSIF cardinality(parts) = 1 THEN
         parts := default_schema || parts;
-    ELSIF parts[1] LIKE 'pg\_temp%' THEN
+    ELSIF parts[1] ~ '^pg_temp' THEN
         RAISE EXCEPTION 'a mirror cannot be a temporary table'
             USING ERRCODE = 'feature_not_supported',
                   HINT = 'Name another schema.';
@@ -1388,7 +1388,7 @@ BEGIN
     IF id IS NULL THEN
         RAISE EXCEPTION 'server "%" does not exist', server
             USING ERRCODE = 'undefined_object',
-                  HINT = 'Create it: CREATE SERVER … FOREIGN DATA WRAPPER '
+                  HINT = 'Create it: CREATE SERVER ... FOREIGN DATA WRAPPER '
                          'hibob_fdw, and CREATE USER MAPPING.';
     ELSIF NOT hibob_roster.is_hibob_server(id) THEN
         RAISE EXCEPTION 'server "%" is not a server of hibob_fdw', server
@@ -1433,7 +1433,7 @@ CREATE FUNCTION hibob_roster.is_custom_field(options text[])
 RETURNS boolean LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp AS $$
     SELECT EXISTS (SELECT FROM unnest(options) o
-                    WHERE o ~ '^field=(.*\.)?custom(Columns)?\.')
+                    WHERE o ~ '^field=(.*[.])?custom(Columns)?[.]')
 $$;
 
 -- The options of a column, as in ALTER FOREIGN TABLE.
@@ -1715,7 +1715,7 @@ BEGIN
 END $$;
 
 -- Every licence with its owner.  An address that several people have matches
--- none of them.  People who disappeared from HiBob have their last known values.
+-- none of them.  People who disappeared from HiBob have last known values.
 CREATE FUNCTION hibob_roster.create_licence_owner(licences regclass,
     account text, schema name, history regclass)
 RETURNS void LANGUAGE plpgsql
@@ -1927,7 +1927,8 @@ RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     -- minute, hour and "every day" have a form that systemd understands, too
-    daily text[] := regexp_match(cron, '^\s*(\d+)\s+(\d+)\s+\*\s+\*\s+\*\s*$');
+    daily text[] := regexp_match(cron,
+        '^ *([0-9]+) +([0-9]+) +[*] +[*] +[*] *$');
 BEGIN
     IF EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_cron') THEN
         RETURN;

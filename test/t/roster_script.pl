@@ -25,6 +25,7 @@ foreach my $file (@scripts)
 	like($script, qr/^\\echo Use "CREATE EXTENSION hibob_roster.*\\quit$/m, "$file is not for psql");
 	unlike($script =~ s/--[^\n]*//gr =~ s/\$(\w*)\$.*?\$\1\$//gsr,
 		qr/OR\s+REPLACE|IF\s+NOT\s+EXISTS|IF\s+EXISTS/i, '... nothing that may have been there already');
+	unlike($script, qr/[^\x00-\x7f]/, '... in ASCII, for databases of any encoding');
 	is(scalar(grep { length > 80 } split /\n/, $script =~ s/^CREATE (?:INDEX|UNIQUE).*$//gmr), 0,
 		'... in lines of 80 characters');
 }
