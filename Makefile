@@ -10,13 +10,14 @@
 # test/check.sh starts a server and a simulator and runs all tests.  To build in
 # another directory, run "make -f …/Makefile VPATH=…".
 
-EXTENSION = hibob_fdw
+EXTENSION = hibob_fdw hibob_roster
 MODULE_big = hibob_fdw
 PGFILEDESC = "hibob_fdw - foreign data wrapper for HiBob"
 
 # The directory of this file; PGXS sets srcdir only when it is included.
 HERE := $(or $(VPATH),.)
-DATA = $(patsubst $(HERE)/%,%,$(sort $(wildcard $(HERE)/hibob_fdw--*.sql)))
+DATA = $(patsubst $(HERE)/%,%,$(sort $(wildcard $(HERE)/hibob_fdw--*.sql \
+	$(HERE)/hibob_roster--*.sql)))
 SOURCES = $(sort $(wildcard $(HERE)/src/*.c $(HERE)/src/*/*.c))
 SOURCE_HEADERS = $(wildcard $(HERE)/src/*.h $(HERE)/src/*/*.h)
 OBJS = $(patsubst $(HERE)/%.c,%.o,$(SOURCES))

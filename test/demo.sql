@@ -6,6 +6,7 @@
 \getenv service_user_id HIBOB_SERVICE_USER_ID
 \getenv token HIBOB_TOKEN
 \getenv cost_centre_field HIBOB_COST_CENTRE_FIELD
+\getenv simulator HIBOB_SIM_URL
 \set QUIET on
 \pset pager off
 \pset footer off
@@ -17,7 +18,8 @@
 SET log_min_error_statement = panic;
 SET log_statement = none;
 
-CREATE EXTENSION hibob_fdw;
+SET client_min_messages = warning;
+CREATE EXTENSION hibob_roster CASCADE;
 CREATE SERVER bob FOREIGN DATA WRAPPER hibob_fdw OPTIONS (base_url :'base_url');
 CREATE USER MAPPING FOR CURRENT_USER SERVER bob
 	OPTIONS (service_user_id :'service_user_id', token :'token');
@@ -25,22 +27,19 @@ RESET log_min_error_statement;
 RESET log_statement;
 \unset token
 
-CREATE FOREIGN TABLE people (
-	id text NOT NULL,
-	email text,
-	full_name text,
-	job_title text,
-	department text,
-	site text,
-	manager_name text,
-	status text,
-	start_date date,
-	termination_date date
-) SERVER bob OPTIONS (resource 'people');
+-- hr.people is the foreign table of all people in HiBob, hr.roster a local copy
+-- that CALL hibob_roster.refresh() refreshes.
+SELECT hibob_roster.create_roster('bob') \g /dev/null
 -- HiBob has no standard field for the cost centre; it is a custom field.
 \if :{?cost_centre_field}
-ALTER FOREIGN TABLE people ADD COLUMN cost_centre text
+SELECT count(*) = 0 AS lacks_it FROM pg_attribute
+ WHERE attrelid = 'hr.roster'::regclass AND attname = 'cost_centre' \gset
+\if :lacks_it
+ALTER FOREIGN TABLE hr.people ADD COLUMN cost_centre text
 	OPTIONS (field :'cost_centre_field', value 'human');
+ALTER TABLE hr.roster ADD COLUMN cost_centre text;
+CALL hibob_roster.refresh();
+\endif
 \endif
 
 --
@@ -75,10 +74,9 @@ SELECT a.name,
 	   CASE WHEN draw(p.id, a.name, 'case') < 0.06 THEN initcap(p.email)
 			ELSE p.email END,
 	   a.monthly_cost
-  FROM (SELECT id, email, status = 'Inactive'
-						  AND termination_date <= current_date AS former
-		  FROM people
-		 WHERE email <> '' AND start_date <= current_date) p,
+  FROM (SELECT r.id, r.email, s.has_left AS former
+		  FROM hr.roster r JOIN hr.roster_status s USING (id)
+		 WHERE r.email <> '' AND r.start_date <= current_date) p,
 	   LATERAL (SELECT app.*, row_number() OVER (ORDER BY
 							  draw(p.id, app.name) / app.share) AS place
 				  FROM app) a
@@ -113,73 +111,107 @@ SELECT app.name, account, app.monthly_cost
 			   ('1Password', 'emergency@example.com')) v (app, account)
   JOIN app ON app.name = v.app;
 ANALYZE app, licence;
+SELECT hibob_roster.create_licence_report('licence', account => 'account',
+	app => 'app', cost => 'monthly_cost') \g /dev/null
+RESET client_min_messages;
 
 \pset title 'The company: people in HiBob, licences in PostgreSQL'
 SELECT count(*) AS people,
 	   count(*) FILTER (WHERE status = 'Active') AS active,
-	   count(*) FILTER (WHERE status = 'Inactive'
-						  AND termination_date <= current_date) AS former,
+	   count(*) FILTER (WHERE has_left) AS former,
 	   (SELECT count(*) FROM licence) AS licences,
 	   (SELECT count(DISTINCT app) FROM licence) AS apps,
 	   (SELECT sum(monthly_cost) FROM licence) AS monthly_cost
-  FROM people;
+  FROM hr.roster_status;
 
--- People on a long leave and future employees are inactive, too.
 \pset title 'They left and still hold a licence: in all'
-SELECT count(DISTINCT p.id) AS former_employees, count(*) AS licences,
-	   sum(l.monthly_cost) AS monthly_cost
-  FROM licence l JOIN people p ON lower(p.email) = lower(l.account)
- WHERE p.status = 'Inactive' AND p.termination_date <= current_date;
+SELECT count(DISTINCT employee_id) AS former_employees, count(*) AS licences,
+	   sum(monthly_cost) AS monthly_cost
+  FROM hr.licence_of_leaver;
 
 \pset title 'They left and still hold a licence: the ten dearest'
-SELECT left(p.full_name, 30) AS name, left(p.department, 24) AS department,
-	   p.termination_date AS left_on, string_agg(l.app, ', ' ORDER BY l.app) AS apps,
-	   sum(l.monthly_cost) AS monthly_cost
-  FROM licence l JOIN people p ON lower(p.email) = lower(l.account)
- WHERE p.status = 'Inactive' AND p.termination_date <= current_date
- GROUP BY p.id, p.full_name, p.department, p.termination_date
- ORDER BY monthly_cost DESC, p.full_name COLLATE "C", p.id
+SELECT left(full_name, 30) AS name, left(department, 24) AS department,
+	   termination_date AS left_on, string_agg(app, ', ' ORDER BY app) AS apps,
+	   sum(monthly_cost) AS monthly_cost
+  FROM hr.licence_of_leaver
+ GROUP BY employee_id, full_name, department, termination_date
+ ORDER BY monthly_cost DESC, full_name COLLATE "C", employee_id
  LIMIT 10;
 
 \pset title 'Accounts that belong to nobody'
-SELECT l.account, string_agg(l.app, ', ' ORDER BY l.app) AS apps,
-	   sum(l.monthly_cost) AS monthly_cost
-  FROM licence l LEFT JOIN people p ON lower(p.email) = lower(l.account)
- WHERE p.id IS NULL
- GROUP BY l.account
- ORDER BY monthly_cost DESC, l.account;
+SELECT account, string_agg(app, ', ' ORDER BY app) AS apps,
+	   sum(monthly_cost) AS monthly_cost
+  FROM hr.licence_without_employee
+ GROUP BY account
+ ORDER BY monthly_cost DESC, account;
 
 \pset title 'Cost by department'
-SELECT p.department, count(DISTINCT p.id) AS people, count(*) AS licences,
-	   sum(l.monthly_cost) AS monthly_cost,
-	   round(sum(l.monthly_cost) / count(DISTINCT p.id), 2) AS a_head
-  FROM licence l JOIN people p ON lower(p.email) = lower(l.account)
- GROUP BY p.department
- ORDER BY monthly_cost DESC, p.department;
+SELECT name AS department, people, licences, cost AS monthly_cost,
+	   round(cost / nullif(people, 0), 2) AS a_head
+  FROM hr.licence_cost WHERE counted_by = 'department'
+ ORDER BY monthly_cost DESC, department;
 
 \if :{?cost_centre_field}
 \pset title 'Cost by cost centre'
-SELECT p.cost_centre, count(DISTINCT p.id) AS people, count(*) AS licences,
-	   sum(l.monthly_cost) AS monthly_cost
-  FROM licence l JOIN people p ON lower(p.email) = lower(l.account)
- GROUP BY p.cost_centre
- ORDER BY monthly_cost DESC, p.cost_centre;
+SELECT name AS cost_centre, people, licences, cost AS monthly_cost
+  FROM hr.licence_cost WHERE counted_by = 'cost centre'
+ ORDER BY monthly_cost DESC, cost_centre;
 \endif
 
-\pset title 'They join within 30 days'
-SELECT start_date, left(full_name, 30) AS name, left(job_title, 30) AS job_title,
-	   left(department, 24) AS department, site, left(manager_name, 24) AS manager
-  FROM people
- WHERE start_date > current_date AND start_date <= current_date + 30
- ORDER BY start_date, full_name COLLATE "C", id;
+\pset title 'They join within 30 days, without the usual apps'
+SELECT start_date, left(full_name, 30) AS name, left(department, 24) AS department,
+	   left(manager_name, 24) AS manager, string_agg(app, ', ' ORDER BY app) AS lacks
+  FROM hr.joiner_without_app
+ WHERE start_date > current_date
+ GROUP BY employee_id, start_date, full_name, department, manager_name
+ ORDER BY start_date, full_name COLLATE "C", employee_id;
+
+--
+-- Somebody leaves, and the roster is refreshed.  The real HiBob is left alone.
+--
+\if :{?simulator}
+SELECT r.id AS leaver, r.full_name AS leaver_name,
+	   r.employee_number AS number, current_date - 1 AS yesterday
+  FROM hr.licence_owner o JOIN hr.roster r ON r.id = o.employee_id
+ WHERE NOT o.has_left AND r.direct_reports = 0
+ GROUP BY r.id ORDER BY sum(o.monthly_cost) DESC, r.id LIMIT 1 \gset
+\setenv LEAVER :number
+\setenv YESTERDAY :yesterday
+\! "$HIBOB_TELL" config "{\"overrides\": {\"$LEAVER\": {\"internal.status\": \"Inactive\", \"internal.terminationDate\": \"$YESTERDAY\"}}}"
+SELECT now() AS before \gset
+CALL hibob_roster.refresh('hr.roster');
+
+\pset title 'Somebody left yesterday: what the refresh found'
+SELECT :'leaver_name' AS name, change, column_name, old_value, new_value
+  FROM hibob_roster.changes('hr.roster', :'before')
+ ORDER BY column_name;
+
+\pset title 'The licences that she or he still holds'
+SELECT full_name AS name, app, account, monthly_cost, left_how, leaves_on
+  FROM hr.licence_of_leaver WHERE employee_id = :'leaver'
+ ORDER BY app;
+
+\echo A permission is taken away in HiBob, and the refresh is refused:
+\! "$HIBOB_TELL" config '{"hidden_categories": ["lifecycle"]}'
+SET client_min_messages = error;
+\set ON_ERROR_STOP off
+\set SHOW_CONTEXT never
+CALL hibob_roster.refresh('hr.roster');
+\set ON_ERROR_STOP on
+RESET client_min_messages;
+\! "$HIBOB_TELL" reset
+\pset title 'What a monitor sees'
+SELECT mirror, status, rows, last_success < last_attempt AS stale
+  FROM hibob_roster.health;
+\endif
 
 \pset title
 \pset tuples_only on
 \pset format unaligned
-\echo How PostgreSQL does it: what Salesforce costs each department
+\echo How PostgreSQL does it without a roster: what Salesforce costs each department
 \echo
 EXPLAIN (ANALYZE, VERBOSE)
 SELECT p.department, sum(l.monthly_cost)
-  FROM licence l JOIN people p ON lower(p.email) = lower(l.account)
+  FROM licence l JOIN hr.people p ON lower(p.email) = lower(l.account)
  WHERE p.status = 'Active' AND l.app = 'Salesforce'
  GROUP BY p.department;

@@ -50,7 +50,7 @@ sub people
 			$person{$_} = $value->{value} // '';
 		}
 		$person{left} = $person{status} eq 'Inactive' && $person{end} ne ''
-		  && $person{end} le $today;
+		  && $person{end} lt $today;
 		push @people, \%person;
 	}
 	return @people;
@@ -205,7 +205,6 @@ my %counted = (
 	joiners => sub { scalar joiners() },
 	movers => sub { scalar movers() },
 	tree => sub { scalar tree() },
-	below_7 => sub { tree() - 1 },
 	orphans => sub {
 		my @people = people();
 		my %gone = map { $_->{id} => 1 } grep { $_->{left} } @people;

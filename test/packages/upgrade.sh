@@ -34,7 +34,7 @@ server() {
 
 facts() {
     ask "$1" <<'END'
-SELECT extname, extversion FROM pg_extension WHERE extname = 'hibob_fdw';
+SELECT extname, extversion FROM pg_extension WHERE extname ~ 'hibob' ORDER BY 1;
 SELECT srvname, srvoptions FROM pg_foreign_server;
 SELECT srvname, usename, umoptions FROM pg_user_mappings;
 SELECT count(*), count(ftoptions) FROM pg_foreign_table;
@@ -43,6 +43,10 @@ SELECT count(*), count(attfdwoptions) FROM pg_attribute
 SELECT count(*), md5(string_agg(p::text, '|' ORDER BY id)) FROM hr.people p;
 SELECT count(*) FROM hr.former;
 SELECT count(*) FROM hr.kept;
+SELECT * FROM hibob_roster.health;
+SELECT * FROM hibob_roster.mirrors;
+SELECT count(*), min(valid_from) FROM hr.roster_history;
+SELECT count(*) FROM hr.org_chart;
 SELECT status FROM hibob_fdw_status('bob');
 END
 }
@@ -73,7 +77,7 @@ done
 server "$old" start
 as_server "/usr/lib/postgresql/$old/bin/createdb" -h "$directory" -p 5499 hr
 ask "$old" <<END
-CREATE EXTENSION hibob_fdw;
+CREATE EXTENSION hibob_roster CASCADE;
 CREATE SERVER bob FOREIGN DATA WRAPPER hibob_fdw
     OPTIONS (base_url '$HIBOB_SIM_URL/v1', cache_ttl '10min');
 CREATE USER MAPPING FOR CURRENT_USER SERVER bob
@@ -82,6 +86,7 @@ CREATE SCHEMA hr;
 IMPORT FOREIGN SCHEMA hibob FROM SERVER bob INTO hr;
 CREATE VIEW hr.former AS SELECT id, email FROM hr.people WHERE status = 'Inactive';
 CREATE MATERIALIZED VIEW hr.kept AS SELECT * FROM hr.people;
+SELECT hibob_roster.create_roster('bob');
 END
 facts "$old" >before
 server "$old" stop
@@ -96,8 +101,9 @@ server "$new" start
 facts "$new" >after
 # The new cluster works.
 ask "$new" -c 'REFRESH MATERIALIZED VIEW hr.kept' \
-    -c 'ALTER EXTENSION hibob_fdw UPDATE'
+    -c 'ALTER EXTENSION hibob_fdw UPDATE' -c 'ALTER EXTENSION hibob_roster UPDATE' \
+    -c 'CALL hibob_roster.refresh()'
 server "$new" stop
 diff before after
-[ "$(wc -l <after)" -ge 9 ]
+[ "$(wc -l <after)" -ge 14 ]
 cut -c 1-100 after

@@ -66,7 +66,7 @@ sub pgxs_directory
 # The sources without built files.
 make_path("$tree");
 system('cp', '-R', (grep { -e } qw(Makefile META.json src sql expected test),
-		glob('hibob_fdw*.control hibob_fdw--*.sql')), $tree) == 0
+		glob('hibob_*.control hibob_*--*.sql')), $tree) == 0
   or die 'cp';
 find({ no_chdir => 1,
 		wanted => sub { unlink if /\.(?:o|bc|so|dylib)$|_test$/ } }, $tree);
@@ -121,7 +121,7 @@ unlike($output, qr/warning|error/i, '... without warnings');
 my ($libdir, $sharedir) = map { my $path = `pg_config $_`; chomp $path; $path }
   qw(--pkglibdir --sharedir);
 my @objects = ((map { "$sharedir/extension/" . s{.*/}{}r }
-		  glob("$source/hibob_fdw--*.sql $source/hibob_fdw.control")),
+		  glob("$source/hibob_*--*.sql $source/hibob_*.control")),
 	"$libdir/hibob_fdw.so");
 
 ($works, $output) = make($tree, '-s', "PG_CONFIG=$config", 'with_llvm=no',

@@ -134,6 +134,14 @@ like($full, qr/^\Q$version\E\.\d/,
 is($meta->{provides}{hibob_fdw}{file}, "hibob_fdw--$version.sql",
 	'... META.json names the script');
 is($meta->{provides}{hibob_fdw}{version}, $full, '... and the version');
+my ($roster) = slurp_file('hibob_roster.control') =~ /^default_version = '(.*)'$/m;
+is($meta->{provides}{hibob_roster}{file}, "hibob_roster--$roster.sql",
+	'META.json names the script of hibob_roster');
+is($meta->{provides}{hibob_roster}{version}, "$roster.0", '... and its version');
+like(slurp_file('packaging/hibob_fdw.spec'), qr{/hibob_roster\.control$}m,
+	'the RPM spec has hibob_roster');
+like(slurp_file('packaging/Containerfile'), qr/^COPY .*\bhibob_\*--\*\.sql/m,
+	'... and the container');
 like(slurp_file('debian/changelog'), qr/\Ahibob-fdw \(\Q$full\E-\S+\)/, 'debian/changelog');
 like(slurp_file('packaging/hibob_fdw.spec'), qr/^Version:\s+\Q$full\E$/m, 'the RPM spec');
 like(slurp_file('CHANGELOG.md'), qr/^## \Q$version\E\b/m, 'CHANGELOG.md');
@@ -185,7 +193,8 @@ for name in zipfile.ZipFile(sys.argv[1]).namelist(): print(name)', "$clone/$name
 	is(join(' ', grep { !m{^\Q$name\E/} } @names), '', '... with one top directory');
 	my %there = map { s{^\Q$name\E/}{}r => 1 } @names;
 	is(join(' ', grep { !$there{$_} } qw(META.json Makefile README.md CHANGELOG.md
-				LICENSE hibob_fdw.control src/hibob_fdw.c sql/people.sql
+				LICENSE hibob_fdw.control hibob_roster.control hibob_roster--1.0.sql
+				src/hibob_fdw.c sql/people.sql
 				expected/people.out test/simulator/__main__.py),
 			$meta->{provides}{hibob_fdw}{file}), '', '... with all sources');
 	is(join(' ', grep { m{\.(?:o|so|bc|pyc)$|/\.git/} } @names), '',

@@ -1,0 +1,1980 @@
+/* hibob_roster--1.0.sql */
+
+-- complain if the script is sourced in psql rather than by CREATE EXTENSION
+\echo Use "CREATE EXTENSION hibob_roster" to load this file. \quit
+
+-- Local copies ("mirrors") of hibob_fdw's tables, their refresh, guards and
+-- history, and the reports on top of them.
+--
+-- Everything runs with the rights of the caller, except drop_orphans().  A
+-- role's rights come from the ownership of the mirror: row-level security
+-- protects the configuration and the log.  Each function sets its search_path,
+-- so that names resolve in pg_catalog; the procedure refresh() cannot, since a
+-- procedure with a SET clause cannot commit, and qualifies all names instead.
+
+-- CREATE EXTENSION takes a schema that is there already.  Its owner could put
+-- functions of the same names into it.
+DO $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_catalog.pg_class c
+                WHERE c.relnamespace = 'hibob_roster'::regnamespace)
+        OR EXISTS (SELECT FROM pg_catalog.pg_proc p
+                    WHERE p.pronamespace = 'hibob_roster'::regnamespace)
+        OR EXISTS (SELECT FROM pg_catalog.pg_type t
+                    WHERE t.typnamespace = 'hibob_roster'::regnamespace)
+        OR EXISTS (SELECT FROM pg_catalog.pg_operator o
+                    WHERE o.oprnamespace = 'hibob_roster'::regnamespace) THEN
+        RAISE EXCEPTION 'schema "hibob_roster" is not empty'
+            USING ERRCODE = 'duplicate_schema',
+                  HINT = 'Drop it, or move what is in it elsewhere.';
+    ELSIF NOT EXISTS (
+        SELECT FROM pg_catalog.pg_namespace n, pg_catalog.pg_roles r
+         WHERE n.nspname = 'hibob_roster' AND r.oid = n.nspowner
+           AND (r.rolsuper OR r.rolname IN (current_user, 'pg_database_owner')
+                OR r.oid = (SELECT d.datdba FROM pg_catalog.pg_database d
+                             WHERE d.datname = current_database()))) THEN
+        RAISE EXCEPTION 'schema "hibob_roster" belongs to another role'
+            USING ERRCODE = 'insufficient_privilege',
+                  HINT = 'Drop the schema: CREATE EXTENSION creates it.';
+    END IF;
+END $$;
+
+GRANT USAGE ON SCHEMA hibob_roster TO PUBLIC;
+
+-- ---------------------------------------------------------------------------
+-- Configuration and log
+-- ---------------------------------------------------------------------------
+
+-- Relations are regclass: they follow a rename, and pg_dump writes their names.
+-- Of the source the name is kept too, to find one that was created again.
+CREATE TABLE hibob_roster.mirrors (
+    mirror regclass PRIMARY KEY,
+    source regclass NOT NULL,
+    source_name text NOT NULL,
+    key_columns text[] NOT NULL,
+    history regclass,
+    max_removed_percent numeric CHECK (max_removed_percent BETWEEN 0 AND 100),
+    max_emptied_percent numeric CHECK (max_emptied_percent BETWEEN 0 AND 100),
+    max_age interval NOT NULL CHECK (max_age > '0'),
+    keep_history interval CHECK (keep_history >= '0')
+);
+
+COMMENT ON TABLE hibob_roster.mirrors
+IS 'the mirrors of this database; a role sees those that it owns';
+
+-- From when to when a column was filled.  Outside of these times as_of() shows
+-- null, and changes() ignores the column.
+CREATE TABLE hibob_roster.mirror_columns (
+    mirror regclass NOT NULL,
+    column_name name NOT NULL,
+    filled_since timestamptz NOT NULL,
+    filled_until timestamptz,
+    PRIMARY KEY (mirror, column_name, filled_since)
+);
+
+CREATE TABLE hibob_roster.refresh_log (
+    mirror regclass NOT NULL,
+    started_at timestamptz NOT NULL,
+    finished_at timestamptz NOT NULL,
+    outcome text NOT NULL CHECK (outcome IN ('success', 'failed', 'refused')),
+    rows bigint,
+    added bigint,
+    changed bigint,
+    removed bigint,
+    returned bigint,
+    sqlstate text,
+    message text,
+    hint text
+);
+CREATE INDEX ON hibob_roster.refresh_log (mirror, finished_at);
+
+COMMENT ON TABLE hibob_roster.refresh_log
+IS 'every refresh of a mirror and its outcome';
+
+-- Rows of mirrors that were dropped stay behind, and would be restored as
+-- numbers that mean nothing.
+SELECT pg_catalog.pg_extension_config_dump('hibob_roster.mirrors',
+    'WHERE EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = mirror)');
+SELECT pg_catalog.pg_extension_config_dump('hibob_roster.mirror_columns',
+    'WHERE EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = mirror)');
+SELECT pg_catalog.pg_extension_config_dump('hibob_roster.refresh_log',
+    'WHERE EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = mirror)');
+
+-- Whether the caller is a member of the owner of a relation.
+CREATE FUNCTION hibob_roster.owns(relation regclass)
+RETURNS boolean LANGUAGE sql STABLE
+RETURN coalesce(pg_catalog.pg_has_role(
+    (SELECT c.relowner FROM pg_catalog.pg_class c WHERE c.oid = relation),
+    'USAGE'), false);
+
+CREATE FUNCTION hibob_roster.is_monitor()
+RETURNS boolean LANGUAGE sql STABLE
+RETURN pg_catalog.pg_has_role('pg_monitor', 'USAGE');
+
+ALTER TABLE hibob_roster.mirrors ENABLE ROW LEVEL SECURITY;
+ALTER TABLE hibob_roster.mirror_columns ENABLE ROW LEVEL SECURITY;
+ALTER TABLE hibob_roster.refresh_log ENABLE ROW LEVEL SECURITY;
+CREATE POLICY owner ON hibob_roster.mirrors
+    USING (hibob_roster.owns(mirror));
+CREATE POLICY owner ON hibob_roster.mirror_columns
+    USING (hibob_roster.owns(mirror));
+CREATE POLICY owner ON hibob_roster.refresh_log
+    USING (hibob_roster.owns(mirror));
+CREATE POLICY monitor ON hibob_roster.refresh_log FOR SELECT
+    USING (hibob_roster.is_monitor());
+GRANT SELECT, INSERT, UPDATE, DELETE
+    ON hibob_roster.mirrors, hibob_roster.mirror_columns TO PUBLIC;
+GRANT SELECT, INSERT, DELETE ON hibob_roster.refresh_log TO PUBLIC;
+
+-- For a reader of a history who does not own the mirror.
+CREATE VIEW hibob_roster.readable_histories WITH (security_barrier) AS
+SELECT m.mirror, m.history, m.key_columns, m.keep_history
+  FROM hibob_roster.mirrors m JOIN pg_catalog.pg_class c ON c.oid = m.history
+ WHERE pg_catalog.has_table_privilege(c.oid, 'SELECT');
+
+CREATE VIEW hibob_roster.readable_columns WITH (security_barrier) AS
+SELECT f.mirror, f.column_name, f.filled_since, f.filled_until
+  FROM hibob_roster.mirror_columns f JOIN hibob_roster.mirrors m USING (mirror)
+  JOIN pg_catalog.pg_class c ON c.oid = m.history
+ WHERE pg_catalog.has_table_privilege(c.oid, 'SELECT');
+
+CREATE VIEW hibob_roster.health WITH (security_barrier) AS
+SELECT m.mirror,
+       CASE WHEN a.finished_at IS NULL THEN 'never refreshed'
+            WHEN a.outcome = 'refused' THEN 'refused'
+            WHEN a.outcome = 'failed' THEN 'failing'
+            WHEN s.finished_at < now() - m.max_age THEN 'late'
+            ELSE 'healthy' END AS status,
+       s.finished_at AS last_success,
+       a.finished_at AS last_attempt,
+       s.rows,
+       CASE WHEN a.outcome <> 'success' THEN a.message
+            WHEN s.finished_at < now() - m.max_age
+            THEN pg_catalog.format('the last refresh is older than %s',
+                                   m.max_age) END AS message,
+       CASE WHEN a.outcome <> 'success' THEN a.hint
+            WHEN a.finished_at IS NULL OR s.finished_at < now() - m.max_age
+            THEN 'Check what runs "CALL hibob_roster.refresh()": '
+                 'hibob_roster.schedule() or a timer.' END AS hint
+  FROM hibob_roster.mirrors m
+  JOIN pg_catalog.pg_class c ON c.oid = m.mirror
+  LEFT JOIN LATERAL (SELECT l.finished_at, l.outcome, l.message, l.hint
+                       FROM hibob_roster.refresh_log l
+                      WHERE l.mirror = m.mirror
+                      ORDER BY l.finished_at DESC LIMIT 1) a ON true
+  LEFT JOIN LATERAL (SELECT l.finished_at, l.rows
+                       FROM hibob_roster.refresh_log l
+                      WHERE l.mirror = m.mirror AND l.outcome = 'success'
+                      ORDER BY l.finished_at DESC LIMIT 1) s ON true
+ WHERE hibob_roster.owns(m.mirror) OR hibob_roster.is_monitor();
+
+COMMENT ON VIEW hibob_roster.health
+IS 'the state of each mirror: healthy, late, failing, refused, never refreshed';
+
+GRANT SELECT ON hibob_roster.readable_histories, hibob_roster.readable_columns,
+    hibob_roster.health TO PUBLIC;
+
+-- Deletes the rows of mirrors that were dropped by DROP TABLE.  No role owns
+-- these rows any more, so this function alone runs with its owner's rights.  It
+-- takes no argument and reads no user table.
+CREATE FUNCTION hibob_roster.drop_orphans()
+RETURNS void LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
+    DELETE FROM hibob_roster.mirrors m
+     WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = m.mirror);
+    DELETE FROM hibob_roster.mirror_columns f
+     WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = f.mirror);
+    DELETE FROM hibob_roster.refresh_log l
+     WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = l.mirror);
+$$;
+
+-- ---------------------------------------------------------------------------
+-- The configuration of one mirror
+-- ---------------------------------------------------------------------------
+
+-- The mirror's configuration, or an error if it is none or is another role's.
+CREATE FUNCTION hibob_roster.own_mirror(mirror regclass)
+RETURNS hibob_roster.mirrors LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    m hibob_roster.mirrors;
+BEGIN
+    IF mirror IS NULL THEN
+        RAISE EXCEPTION 'the mirror must not be null'
+            USING ERRCODE = 'null_value_not_allowed';
+    ELSIF NOT hibob_roster.owns(mirror)
+        AND EXISTS (SELECT FROM pg_class c WHERE c.oid = mirror) THEN
+        RAISE EXCEPTION 'must be owner of mirror %', mirror
+            USING ERRCODE = 'insufficient_privilege',
+                  HINT = format('Use the role %s, which owns the table.',
+                      (SELECT relowner::regrole FROM pg_class
+                        WHERE oid = own_mirror.mirror));
+    END IF;
+    SELECT c.* INTO m FROM hibob_roster.mirrors c
+     WHERE c.mirror = own_mirror.mirror;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION '% is not a mirror', mirror
+            USING ERRCODE = 'undefined_object',
+                  HINT = 'SELECT mirror FROM hibob_roster.mirrors lists the '
+                         'mirrors of your role.';
+    END IF;
+    -- A refresh would write, and drop_mirror() drop, the table of another role.
+    IF EXISTS (SELECT FROM pg_class c JOIN pg_class h ON h.oid = m.history
+                WHERE c.oid = m.mirror AND h.relowner <> c.relowner) THEN
+        RAISE EXCEPTION 'mirror % and its history % have different owners',
+                        m.mirror, m.history
+            USING ERRCODE = 'insufficient_privilege',
+                  HINT = 'Use ALTER TABLE ... OWNER TO on both.';
+    END IF;
+    RETURN m;
+END $$;
+
+-- The source of a mirror: one that was dropped and created again is found by
+-- its name.
+CREATE FUNCTION hibob_roster.find_source(m hibob_roster.mirrors)
+RETURNS regclass LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    relation regclass := m.source;
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = m.source) THEN
+        relation := to_regclass(m.source_name);
+    END IF;
+    IF relation IS NULL THEN
+        RAISE EXCEPTION 'source % of mirror % does not exist',
+                        m.source_name, m.mirror
+            USING ERRCODE = 'undefined_table',
+                  HINT = format('Create the foreign table again under this '
+                      'name, or drop the mirror: SELECT '
+                      'hibob_roster.drop_mirror(%L).', m.mirror);
+    END IF;
+    IF relation <> m.source OR relation::text <> m.source_name THEN
+        PERFORM hibob_roster.check_source(relation);
+        UPDATE hibob_roster.mirrors c
+           SET source = relation, source_name = relation::text
+         WHERE c.mirror = m.mirror;
+    END IF;
+    RETURN relation;
+END $$;
+
+CREATE FUNCTION hibob_roster.is_hibob_table(relation oid)
+RETURNS boolean LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $$
+    SELECT EXISTS (
+        SELECT FROM pg_foreign_table t
+          JOIN pg_foreign_server s ON s.oid = t.ftserver
+         WHERE t.ftrelid = relation AND hibob_roster.is_hibob_server(s.oid))
+$$;
+
+-- A foreign data wrapper can be renamed, so its extension decides.
+CREATE FUNCTION hibob_roster.is_hibob_server(server oid)
+RETURNS boolean LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $$
+    SELECT EXISTS (
+        SELECT FROM pg_foreign_server s
+          JOIN pg_depend d ON d.classid = 'pg_foreign_data_wrapper'::regclass
+                          AND d.objid = s.srvfdw AND d.deptype = 'e'
+          JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass
+                             AND e.oid = d.refobjid
+         WHERE s.oid = server AND e.extname = 'hibob_fdw')
+$$;
+
+-- A mirror reads a foreign table of hibob_fdw, or several accounts at once: a
+-- partitioned table of such tables, or a view.
+CREATE FUNCTION hibob_roster.check_source(source regclass)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    kind "char" := (SELECT relkind FROM pg_class WHERE oid = source);
+BEGIN
+    IF kind = 'v' OR hibob_roster.is_hibob_table(source) OR kind = 'p'
+        AND NOT EXISTS (SELECT FROM pg_partition_tree(source) t
+                         WHERE t.isleaf
+                           AND NOT hibob_roster.is_hibob_table(t.relid)) THEN
+        RETURN;
+    END IF;
+    RAISE EXCEPTION '% is not a foreign table of hibob_fdw', source
+        USING ERRCODE = 'wrong_object_type',
+              HINT = 'A mirror copies a foreign table of hibob_fdw, a '
+                     'partitioned table of such tables, or a view.';
+END $$;
+
+-- The columns of a relation, in their order.
+CREATE FUNCTION hibob_roster.columns_of(relation oid)
+RETURNS TABLE (no integer, name name, type oid, typmod integer, type_name text,
+    collation_name text, not_null boolean, computed boolean, options text[])
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $$
+    SELECT row_number() OVER (ORDER BY a.attnum), a.attname, a.atttypid,
+           a.atttypmod, format_type(a.atttypid, a.atttypmod),
+           CASE WHEN a.attcollation <> t.typcollation
+                THEN a.attcollation::regcollation::text END,
+           a.attnotnull, a.attgenerated <> '' OR a.attidentity <> '',
+           a.attfdwoptions
+      FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+     WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
+     ORDER BY 1
+$$;
+
+-- The columns that a refresh reads and writes.  "expression" reads one of the
+-- source s.  A cast to a string type has no length, since it would truncate: a
+-- value that is too long is an error when it is written.  "differs" compares s
+-- with the mirror m by =, for types whose equal values are identical.
+CREATE TYPE hibob_roster.refreshed_column AS (no integer, name name,
+    is_key boolean, is_new boolean, differs text, expression text);
+
+CREATE FUNCTION hibob_roster.refreshed_columns(m hibob_roster.mirrors)
+RETURNS SETOF hibob_roster.refreshed_column LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $$
+    SELECT c.no, c.name, c.name::text = ANY (m.key_columns),
+           NOT EXISTS (SELECT FROM hibob_roster.mirror_columns f
+                        WHERE f.mirror = m.mirror AND f.column_name = c.name
+                          AND f.filled_until IS NULL),
+           CASE WHEN c.collation_name IS NOT NULL THEN NULL
+                WHEN c.type = 'numeric'::regtype
+                THEN format('s.c%1$s IS DISTINCT FROM m.%2$I OR scale(s.c%1$s) '
+                            'IS DISTINCT FROM scale(m.%2$I)', c.no, c.name)
+                WHEN c.type = ANY ('{boolean,smallint,integer,bigint,text,'
+                    'varchar,name,uuid,date,timestamp,timestamptz,text[]}'
+                    ::regtype[])
+                THEN format('s.c%s IS DISTINCT FROM m.%I', c.no, c.name) END,
+           concat_ws(' COLLATE ', CASE
+               WHEN s.type = c.type AND s.typmod = c.typmod
+               THEN format('s.%I', c.name)
+               ELSE format('s.%I::%s', c.name, format_type(c.type,
+                   CASE WHEN c.type = ANY ('{varchar,varbit}'::regtype[])
+                        THEN -1 ELSE c.typmod END)) END,
+               CASE WHEN s.collation_name IS DISTINCT FROM c.collation_name
+                    THEN coalesce(c.collation_name, '"default"') END)
+      FROM hibob_roster.columns_of(m.mirror) c
+      JOIN hibob_roster.columns_of(m.source) s USING (name)
+     ORDER BY 1
+$$;
+
+-- Whether a row s of the source and m of the mirror differ; without new_too, in
+-- columns that were filled before.
+CREATE FUNCTION hibob_roster.differ(columns hibob_roster.refreshed_column[],
+    new_too boolean)
+RETURNS text LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $$
+    SELECT concat_ws(' OR ',
+        string_agg(differs, ' OR ' ORDER BY no),
+        'ROW(' || string_agg(format('s.c%s', no), ', ' ORDER BY no)
+                      FILTER (WHERE differs IS NULL)
+        || ')::record *<> ROW(' || string_agg(format('m.%I', name), ', '
+                      ORDER BY no) FILTER (WHERE differs IS NULL)
+        || ')::record')
+      FROM unnest(columns)
+     WHERE new_too OR NOT is_new
+$$;
+
+CREATE FUNCTION hibob_roster.check_columns(m hibob_roster.mirrors)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    c record;
+BEGIN
+    FOR c IN SELECT r.*, s.name AS source_name, s.type AS source_type,
+                    s.typmod AS source_typmod
+               FROM hibob_roster.columns_of(m.mirror) r
+               LEFT JOIN hibob_roster.columns_of(m.source) s USING (name)
+              ORDER BY r.no LOOP
+        IF c.computed THEN
+            RAISE EXCEPTION 'column "%" of mirror % is a generated or identity '
+                            'column', c.name, m.mirror
+                USING ERRCODE = 'feature_not_supported',
+                      HINT = 'A refresh writes every column of a mirror. Drop '
+                             'the column, and compute it in a view.';
+        ELSIF c.source_name IS NULL THEN
+            RAISE EXCEPTION 'source % has no column "%" of mirror %',
+                            m.source, c.name, m.mirror
+                USING ERRCODE = 'undefined_column',
+                      HINT = format('Add it to the source: ALTER FOREIGN TABLE '
+                          '%s ADD COLUMN %I %s OPTIONS (field ''...''). Or '
+                          'drop it: ALTER TABLE %s DROP COLUMN %2$I.',
+                          m.source, c.name, c.type_name, m.mirror);
+        ELSIF c.type = 'bpchar'::regtype
+            AND (c.type, c.typmod) <> (c.source_type, c.source_typmod) THEN
+            RAISE EXCEPTION 'column "%" of mirror % has type %, which would '
+                            'cut values', c.name, m.mirror, c.type_name
+                USING ERRCODE = 'datatype_mismatch',
+                      HINT = 'Use the type text.';
+        END IF;
+    END LOOP;
+    IF EXISTS (SELECT unnest(m.key_columns)
+               EXCEPT SELECT name FROM hibob_roster.columns_of(m.mirror)) THEN
+        RAISE EXCEPTION 'mirror % lacks a column of its key (%)', m.mirror,
+                        array_to_string(m.key_columns, ', ')
+            USING ERRCODE = 'undefined_column',
+                  HINT = 'Give the column its name back, or drop the mirror '
+                         'and create it with another key.';
+    END IF;
+END $$;
+
+-- A policy would hide rows, which then would be inserted or removed again.
+CREATE FUNCTION hibob_roster.check_policies(m hibob_roster.mirrors)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    relation regclass;
+BEGIN
+    FOREACH relation IN ARRAY ARRAY[m.source, m.mirror, m.history] LOOP
+        IF relation IS NOT NULL AND row_security_active(relation) THEN
+            RAISE EXCEPTION 'row-level security of % applies to role %',
+                            relation, current_user
+                USING ERRCODE = 'insufficient_privilege',
+                      HINT = 'A refresh has to see all rows: refresh as the '
+                             'owner of the table, without FORCE ROW LEVEL '
+                             'SECURITY.';
+        END IF;
+    END LOOP;
+END $$;
+
+-- ---------------------------------------------------------------------------
+-- History: its table follows the mirror's columns
+-- ---------------------------------------------------------------------------
+
+CREATE FUNCTION hibob_roster.alter_history(m hibob_roster.mirrors)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    c record;
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_class WHERE oid = m.history) THEN
+        RAISE EXCEPTION 'the history table of mirror % does not exist', m.mirror
+            USING ERRCODE = 'undefined_table',
+                  HINT = format('To go on without history: UPDATE '
+                      'hibob_roster.mirrors SET history = NULL WHERE mirror = '
+                      '%L::regclass.', m.mirror);
+    END IF;
+    FOR c IN SELECT r.*, h.name AS history_name
+               FROM hibob_roster.columns_of(m.mirror) r
+               LEFT JOIN hibob_roster.columns_of(m.history) h USING (name)
+              WHERE h.name IS NULL OR (r.type, r.typmod) <> (h.type, h.typmod)
+              ORDER BY r.no LOOP
+        IF c.name IN ('valid_from', 'valid_to', 'change') THEN
+            PERFORM hibob_roster.reserved_column(c.name, m.mirror::text);
+        ELSIF c.history_name IS NULL THEN
+            EXECUTE format('ALTER TABLE %s ADD COLUMN %I %s', m.history, c.name,
+                concat_ws(' COLLATE ', c.type_name, c.collation_name));
+        ELSE
+            EXECUTE format('ALTER TABLE %s ALTER COLUMN %I TYPE %s '
+                'USING %2$I::%3$s', m.history, c.name, c.type_name);
+        END IF;
+    END LOOP;
+END $$;
+
+CREATE FUNCTION hibob_roster.reserved_column(column_name name, mirror text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RAISE EXCEPTION 'column "%" of mirror % has a name that its history needs',
+                    column_name, mirror
+        USING ERRCODE = 'duplicate_column',
+              HINT = 'Rename the column in the foreign table, leave it out '
+                     'with "columns", or do without "history".';
+END $$;
+
+-- Notes which columns the refresh at this time filled for the first time, and
+-- which the mirror has no more.
+CREATE FUNCTION hibob_roster.note_columns(m hibob_roster.mirrors,
+    columns hibob_roster.refreshed_column[], filled_at timestamptz)
+RETURNS void LANGUAGE sql
+SET search_path = pg_catalog, pg_temp AS $$
+    INSERT INTO hibob_roster.mirror_columns (mirror, column_name, filled_since)
+    SELECT m.mirror, c.name, filled_at FROM unnest(columns) c WHERE c.is_new;
+    UPDATE hibob_roster.mirror_columns f SET filled_until = filled_at
+     WHERE f.mirror = m.mirror AND f.filled_until IS NULL
+       AND f.column_name NOT IN (SELECT c.name FROM unnest(columns) c);
+$$;
+
+-- ---------------------------------------------------------------------------
+-- Refresh
+-- ---------------------------------------------------------------------------
+
+-- One statement reads the source, compares, checks and writes.  So the source
+-- is scanned once, and no temporary table is made.  Rows are sorted, and those
+-- that differ are kept, under work_mem or in temporary files.  "go" decides
+-- whether the writing parts run.  Columns are named c1, c2, c3.
+--
+-- Parameters: $1 force, $2 max_removed_percent, $3 max_emptied_percent.
+CREATE FUNCTION hibob_roster.refresh_statement(m hibob_roster.mirrors,
+    columns hibob_roster.refreshed_column[])
+RETURNS text LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    p record;
+BEGIN
+    SELECT string_agg(format('%s AS c%s', expression, no), ', ' ORDER BY no)
+               AS source_list,
+           string_agg(CASE WHEN is_key
+               THEN format('coalesce(s.c%s, m.%I) AS c%1$s', no, name)
+               ELSE format('s.c%s', no) END, ', ' ORDER BY no) AS diff_list,
+           string_agg(format('lag(s.c%s) OVER w IS NOT DISTINCT FROM s.c%1$s',
+               no), ' AND ') FILTER (WHERE is_key) AS repeated_key,
+           string_agg(format('s.c%s = m.%I', no, name), ' AND ')
+               FILTER (WHERE is_key) AS same_key,
+           min(format('m.%I', name)) FILTER (WHERE is_key) AS m_key,
+           string_agg(format('CASE WHEN m.%I IS NOT NULL AND d.c%s IS NULL '
+               'THEN %2$s END', name, no), ', ')
+               FILTER (WHERE NOT is_key) AS lost,
+           string_agg(format('count(m.%I)', name), ', ' ORDER BY no) AS filled,
+           string_agg(format('c%s', no), ', ') FILTER (WHERE is_key) AS keys,
+           string_agg(format('c%s IS NULL', no), ' OR ')
+               FILTER (WHERE is_key) AS null_key,
+           string_agg(format('m.%I = d.c%s', name, no), ' AND ')
+               FILTER (WHERE is_key) AS d_is_m,
+           string_agg(format('%I', name), ', ' ORDER BY no) AS names,
+           string_agg(format('d.c%s', no), ', ' ORDER BY no) AS d_row,
+           coalesce(string_agg(format('%I = d.c%s', name, no), ', ')
+               FILTER (WHERE NOT is_key),
+               min(format('%I = d.c%s', name, no))) AS assignments,
+           bool_or(is_new) AS has_new
+      INTO p
+      FROM unnest(columns);
+    RETURN format($statement$
+WITH diff AS MATERIALIZED (
+    SELECT CASE WHEN %5$s IS NULL THEN 'added'
+                WHEN s.present IS NULL THEN 'removed'
+                WHEN %6$s THEN 'changed'
+                %7$s END AS kind, s.is_repeated, %3$s
+      FROM (SELECT s.*, %2$s AS is_repeated
+              FROM (SELECT true AS present, %1$s FROM %8$s s) s
+            WINDOW w AS (ORDER BY %12$s)) s
+      FULL JOIN %4$s m ON %9$s
+     WHERE s.present IS NULL OR %5$s IS NULL OR s.is_repeated OR %21$s
+), counts AS MATERIALIZED (
+    SELECT count(*) FILTER (WHERE kind = 'added') AS added,
+           count(*) FILTER (WHERE kind = 'changed') AS changed,
+           count(*) FILTER (WHERE kind = 'removed') AS removed,
+           count(kind) AS differences,
+           count(*) FILTER (WHERE kind = 'added' AND (%10$s)) AS null_keys,
+           (SELECT count(*) FROM %4$s m) AS mirror_rows,
+           greatest(clock_timestamp(), %11$s) AS moment
+      FROM diff
+), emptied AS MATERIALIZED (
+    SELECT no, count(*) FILTER (WHERE d.kind <> 'removed') AS emptied,
+           count(*) FILTER (WHERE d.kind = 'removed') AS gone
+      FROM diff d JOIN %4$s m ON %14$s, unnest(ARRAY[%13$s]) no
+     WHERE d.kind <> 'added' AND no IS NOT NULL
+     GROUP BY no HAVING count(*) FILTER (WHERE d.kind <> 'removed') > 5
+), too_empty AS MATERIALIZED (
+    SELECT e.no, e.emptied, t.filled[e.no] - e.gone AS filled
+      FROM emptied e,
+           (SELECT ARRAY[%15$s] AS filled FROM %4$s m
+             WHERE EXISTS (SELECT FROM emptied)) t
+     WHERE e.emptied * 100 > $3 * (t.filled[e.no] - e.gone)
+), verdict AS MATERIALIZED (
+    SELECT c.*, x.*,
+           differences > 0 AND null_keys = 0 AND duplicates IS NULL
+           AND ($1 OR NOT (too_many_removed OR too_empty IS NOT NULL)) AS go
+      FROM counts c,
+           LATERAL (SELECT
+               removed > 5 AND coalesce(removed * 100 > $2 * mirror_rows, false)
+                   AS too_many_removed,
+               (SELECT json_agg(t ORDER BY emptied DESC, no) FROM too_empty t)
+                   AS too_empty,
+               (SELECT array_agg(DISTINCT concat_ws(', ', %12$s))
+                  FROM (SELECT * FROM diff WHERE is_repeated LIMIT 3) d)
+                   AS duplicates,
+               (SELECT array_agg(concat_ws(', ', %12$s))
+                  FROM (SELECT * FROM diff WHERE kind = 'removed'
+                         ORDER BY %12$s LIMIT 3) d) AS removed_keys) x
+), deleted AS (
+    DELETE FROM %4$s m USING diff d
+     WHERE (SELECT go FROM verdict) AND d.kind = 'removed' AND %14$s
+    RETURNING true
+), updated AS (
+    UPDATE %4$s m SET %16$s FROM diff d
+     WHERE (SELECT go FROM verdict) AND d.kind IN ('changed', 'filled')
+       AND %14$s AND (SELECT count(*) FROM deleted) >= 0
+    RETURNING true
+), inserted AS (
+    INSERT INTO %4$s (%17$s) SELECT %18$s FROM diff d
+     WHERE (SELECT go FROM verdict) AND d.kind = 'added'
+       AND (SELECT count(*) FROM updated) >= 0
+    RETURNING true
+)%19$s
+SELECT v.*, %20$s AS returned FROM verdict v$statement$,
+        p.source_list, p.repeated_key, p.diff_list, m.mirror, p.m_key,
+        hibob_roster.differ(columns, false),
+        CASE WHEN p.has_new THEN
+             format('WHEN %s THEN ''filled''',
+                    hibob_roster.differ(columns, true))
+        END,
+        m.source, p.same_key, p.null_key,
+        CASE WHEN m.history IS NULL THEN 'NULL::timestamptz'
+             ELSE format('(SELECT max(valid_from) FROM %s) + '
+                         '''1 microsecond''::interval', m.history) END,
+        p.keys, coalesce(p.lost, 'NULL::integer'), p.d_is_m, p.filled,
+        p.assignments, p.names, p.d_row,
+        CASE WHEN m.history IS NOT NULL
+             THEN hibob_roster.history_statement(m, columns) END,
+        CASE WHEN m.history IS NULL THEN '0::bigint'
+             ELSE '(SELECT count(*) FROM opened WHERE change = ''returned'')'
+        END,
+        hibob_roster.differ(columns, true));
+END $$;
+
+-- The part of the statement that writes the history.  It compares with the
+-- history's open version, not with the mirror, since a row of the mirror may
+-- have been changed by hand.  The values of a new column go into the open
+-- version.
+CREATE FUNCTION hibob_roster.history_statement(m hibob_roster.mirrors,
+    columns hibob_roster.refreshed_column[])
+RETURNS text LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    p record;
+BEGIN
+    SELECT string_agg(format('h.%I = d.c%s', name, no), ' AND ')
+               FILTER (WHERE is_key) AS d_is_h,
+           min(format('h.%I', name)) FILTER (WHERE is_key) AS h_key,
+           string_agg(format('%I', name), ', ' ORDER BY no) AS names,
+           string_agg(format('h.%I', name), ', ' ORDER BY no) AS h_row,
+           string_agg(format('d.c%s', no), ', ' ORDER BY no) AS d_row,
+           string_agg(format('h.%I', name), ', ' ORDER BY no)
+               FILTER (WHERE NOT is_new) AS h_known,
+           string_agg(format('d.c%s', no), ', ' ORDER BY no)
+               FILTER (WHERE NOT is_new) AS d_known,
+           string_agg(format('%I = d.c%s', name, no), ', ')
+               FILTER (WHERE is_new) AS new_columns
+      INTO p
+      FROM unnest(columns);
+    RETURN format($statement$, closed AS (
+    UPDATE %1$s h SET valid_to = (SELECT moment FROM verdict) FROM diff d
+     WHERE (SELECT go FROM verdict) AND h.valid_to IS NULL AND %2$s
+       AND (d.kind = 'removed' OR ROW(%7$s)::record *<> ROW(%8$s)::record)
+    RETURNING d.kind, %5$s
+), opened AS (
+    INSERT INTO %1$s (%4$s, valid_from, valid_to, change)
+    SELECT %6$s, v.moment, NULL::timestamptz,
+           CASE WHEN %3$s IS NOT NULL THEN 'changed'
+                WHEN EXISTS (SELECT FROM %1$s h WHERE %2$s) THEN 'returned'
+                ELSE 'added' END
+      FROM verdict v, diff d
+      LEFT JOIN %1$s h ON %2$s AND h.valid_to IS NULL
+     WHERE (SELECT go FROM verdict) AND d.kind <> 'removed'
+       AND CASE WHEN %3$s IS NULL THEN d.kind <> 'filled'
+                ELSE ROW(%7$s)::record *<> ROW(%8$s)::record END
+    UNION ALL
+    SELECT %5$s, v.moment, v.moment, 'removed' FROM verdict v, closed h
+     WHERE h.kind = 'removed'
+    RETURNING change
+)%9$s$statement$,
+        m.history, p.d_is_h, p.h_key, p.names, p.h_row, p.d_row, p.h_known,
+        p.d_known,
+        CASE WHEN p.new_columns IS NOT NULL THEN format($statement$, filled AS (
+    UPDATE %1$s h SET %2$s FROM diff d
+     WHERE (SELECT go FROM verdict) AND h.valid_to IS NULL AND %3$s
+       AND d.kind <> 'removed' AND ROW(%4$s)::record *= ROW(%5$s)::record
+)$statement$, m.history, p.new_columns, p.d_is_h, p.h_known, p.d_known) END);
+END $$;
+
+-- Raises an error; of a null or empty text there is no line.
+CREATE FUNCTION hibob_roster.raise_error(state text, message text, detail text,
+    hint text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF coalesce(detail, '') <> '' AND coalesce(hint, '') <> '' THEN
+        RAISE EXCEPTION USING ERRCODE = state, MESSAGE = message,
+            DETAIL = detail, HINT = hint;
+    ELSIF coalesce(detail, '') <> '' THEN
+        RAISE EXCEPTION USING ERRCODE = state, MESSAGE = message,
+            DETAIL = detail;
+    ELSIF coalesce(hint, '') <> '' THEN
+        RAISE EXCEPTION USING ERRCODE = state, MESSAGE = message, HINT = hint;
+    END IF;
+    RAISE EXCEPTION USING ERRCODE = state, MESSAGE = message;
+END $$;
+
+-- Runs the statement of a refresh.  Its errors come without the statement in
+-- their context, but with the column and employee that hibob_fdw names there,
+-- and without the values of a row.
+CREATE FUNCTION hibob_roster.run_statement(m hibob_roster.mirrors,
+    columns hibob_roster.refreshed_column[], force boolean)
+RETURNS record LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    result record;
+    detail text;
+    hint text;
+    context text;
+BEGIN
+    EXECUTE hibob_roster.refresh_statement(m, columns) INTO result
+      USING force, m.max_removed_percent, m.max_emptied_percent;
+    RETURN result;
+EXCEPTION WHEN query_canceled OR OTHERS THEN
+    GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL,
+        hint = PG_EXCEPTION_HINT, context = PG_EXCEPTION_CONTEXT;
+    IF SQLSTATE IN ('23502', '23514') THEN
+        detail := '';           -- it has the whole row
+        hint := coalesce(nullif(hint, ''), format('HiBob has other values '
+            'than a constraint of mirror %s allows: drop the constraint.',
+            m.mirror));
+    ELSIF detail = '' AND context ~ '^column "[^\n]* foreign table "' THEN
+        detail := 'In ' || split_part(context, E'\n', 1) || '.';
+    END IF;
+    PERFORM hibob_roster.raise_error(SQLSTATE, SQLERRM, detail, hint);
+END $$;
+
+-- Refreshes a mirror in the caller's transaction, and logs it.  A refresh that
+-- the guards refuse has written nothing; its entry is returned, not logged.
+CREATE FUNCTION hibob_roster.refresh_mirror(mirror regclass, force boolean)
+RETURNS hibob_roster.refresh_log LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET jit = off AS $$
+DECLARE
+    m hibob_roster.mirrors;
+    columns hibob_roster.refreshed_column[];
+    entry hibob_roster.refresh_log;
+    result record;
+BEGIN
+    entry.mirror := mirror;
+    entry.started_at := clock_timestamp();
+    PERFORM hibob_roster.mirrors_to_refresh(mirror);
+    -- One refresh of a mirror at a time: another one waits here.
+    EXECUTE format('LOCK TABLE %s IN SHARE UPDATE EXCLUSIVE MODE', mirror);
+    m := hibob_roster.own_mirror(mirror);
+    m.source := hibob_roster.find_source(m);
+    PERFORM hibob_roster.check_columns(m);
+    IF m.history IS NOT NULL THEN
+        PERFORM hibob_roster.alter_history(m);
+    END IF;
+    PERFORM hibob_roster.check_policies(m);
+    columns := ARRAY(SELECT c FROM hibob_roster.refreshed_columns(m) c);
+    result := hibob_roster.run_statement(m, columns, force);
+    PERFORM hibob_roster.check_keys(m, result.null_keys, result.duplicates);
+    IF NOT force
+        AND (result.too_many_removed OR result.too_empty IS NOT NULL) THEN
+        entry.outcome := 'refused';
+        entry.sqlstate := '55000';
+        entry.message := hibob_roster.refusal(m, to_jsonb(result));
+        entry.hint := format('Check the permissions of the service user in '
+            'HiBob. If the change is right, accept it once: CALL '
+            'hibob_roster.refresh(%L, force => true).', mirror);
+        entry.finished_at := clock_timestamp();
+        RETURN entry;
+    END IF;
+    PERFORM hibob_roster.note_columns(m, columns, result.moment);
+    IF m.history IS NOT NULL AND m.keep_history IS NOT NULL THEN
+        EXECUTE format('DELETE FROM %s WHERE valid_to < $1', m.history)
+          USING result.moment - m.keep_history;
+    END IF;
+    entry.outcome := 'success';
+    entry.rows := result.mirror_rows + result.added - result.removed;
+    entry.added := result.added - result.returned;
+    entry.changed := result.changed;
+    entry.removed := result.removed;
+    entry.returned := result.returned;
+    entry.finished_at := clock_timestamp();
+    PERFORM hibob_roster.log(entry);
+    PERFORM pg_notify('hibob_roster', json_build_object('mirror', mirror,
+        'rows', entry.rows, 'added', entry.added, 'changed', entry.changed,
+        'removed', entry.removed, 'returned', entry.returned)::text);
+    RETURN entry;
+END $$;
+
+CREATE FUNCTION hibob_roster.log(entry hibob_roster.refresh_log)
+RETURNS void LANGUAGE sql
+SET search_path = pg_catalog, pg_temp AS $$
+    INSERT INTO hibob_roster.refresh_log SELECT (entry).*;
+$$;
+
+CREATE FUNCTION hibob_roster.check_keys(m hibob_roster.mirrors,
+    null_keys bigint, duplicates text[])
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    key text := array_to_string(m.key_columns, ', ');
+BEGIN
+    IF null_keys > 0 THEN
+        RAISE EXCEPTION 'source % returned % rows whose key (%) is null',
+                        m.source, null_keys, key
+            USING ERRCODE = 'not_null_violation',
+                  HINT = 'The mirror is unchanged. If HiBob leaves out the key '
+                         'of some rows, create the mirror with another key.';
+    ELSIF duplicates IS NOT NULL THEN
+        RAISE EXCEPTION 'source % returned several rows with the same key: '
+                        '(%) = (%)', m.source, key,
+                        array_to_string(duplicates, '), (')
+            USING ERRCODE = 'unique_violation',
+                  HINT = 'The mirror is unchanged. If this key is not unique '
+                         'in HiBob, create the mirror with another one.';
+    END IF;
+END $$;
+
+-- What the guards found, in words.
+CREATE FUNCTION hibob_roster.refusal(m hibob_roster.mirrors, found jsonb)
+RETURNS text LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $$
+    SELECT format('refresh of %s refused: %s', m.mirror, concat_ws('; ',
+        CASE WHEN (found ->> 'too_many_removed')::boolean THEN
+            format('%s of %s rows (%s %%) would be removed, such as (%s) = '
+                '(%s), and the limit is %s %%', found ->> 'removed',
+                found ->> 'mirror_rows',
+                hibob_roster.percent(found -> 'removed',
+                                     found -> 'mirror_rows'),
+                array_to_string(m.key_columns, ', '),
+                (SELECT string_agg(k, '), (')
+                   FROM jsonb_array_elements_text(found -> 'removed_keys') k),
+                trim_scale(m.max_removed_percent)) END,
+        (SELECT string_agg(format('%s of %s values (%s %%) of column "%s" '
+                'would become null, and the limit is %s %%', e -> 'emptied',
+                e -> 'filled',
+                hibob_roster.percent(e -> 'emptied', e -> 'filled'),
+                c.name, trim_scale(m.max_emptied_percent)), '; ' ORDER BY n)
+           FROM jsonb_array_elements(CASE jsonb_typeof(found -> 'too_empty')
+                    WHEN 'array' THEN found -> 'too_empty' END)
+                WITH ORDINALITY t (e, n)
+           JOIN hibob_roster.columns_of(m.mirror) c ON c.no = (e ->> 'no')::int
+          WHERE n <= 5)))
+$$;
+
+CREATE FUNCTION hibob_roster.percent(part jsonb, whole jsonb)
+RETURNS numeric LANGUAGE sql IMMUTABLE
+RETURN trim_scale(round(100.0 * part::numeric / whole::numeric, 2));
+
+-- Whether the caller may refresh a mirror of that owner.  A superuser is a
+-- member of every role, but runs no other role's triggers.
+CREATE FUNCTION hibob_roster.may_refresh(owner oid)
+RETURNS boolean LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE WHEN current_setting('is_superuser')::boolean
+                THEN owner = current_user::regrole
+                ELSE pg_has_role(owner, 'USAGE') END
+$$;
+
+CREATE FUNCTION hibob_roster.mirrors_to_refresh(mirror regclass)
+RETURNS regclass[] LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    owner regrole;
+BEGIN
+    IF mirror IS NULL THEN
+        RETURN ARRAY(
+            SELECT m.mirror
+              FROM hibob_roster.mirrors m JOIN pg_class c ON c.oid = m.mirror
+             WHERE hibob_roster.may_refresh(c.relowner)
+             ORDER BY m.mirror::text);
+    END IF;
+    PERFORM hibob_roster.own_mirror(mirror);
+    owner := (SELECT c.relowner FROM pg_class c WHERE c.oid = mirror);
+    IF NOT hibob_roster.may_refresh(owner) THEN
+        RAISE EXCEPTION 'must be owner of mirror %', mirror
+            USING ERRCODE = 'insufficient_privilege',
+                  HINT = format('A refresh runs triggers of the owner. Use '
+                                'SET ROLE %s first.', owner);
+    END IF;
+    RETURN ARRAY[mirror];
+END $$;
+
+-- The message of a COMMIT that fails in a function, in the session's language.
+CREATE FUNCTION hibob_roster.commit_error()
+RETURNS text LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    COMMIT;
+    RETURN NULL;
+EXCEPTION WHEN invalid_transaction_termination THEN
+    RETURN SQLERRM;
+END $$;
+
+-- Whether this is inside of a caller's block with an exception handler.  Once
+-- something is written, each subtransaction that is open has an id, and a lock
+-- on it.
+CREATE FUNCTION hibob_roster.in_subtransaction()
+RETURNS boolean LANGUAGE sql
+SET search_path = pg_catalog, pg_temp AS $$
+    SELECT count(*) > 1 FROM pg_locks
+     WHERE locktype = 'transactionid' AND mode = 'ExclusiveLock'
+       AND pid = pg_backend_pid()
+$$;
+
+-- Raises the errors of refreshes that did not succeed.
+CREATE FUNCTION hibob_roster.raise_failures(
+    failures hibob_roster.refresh_log[], detail text)
+RETURNS void LANGUAGE sql
+SET search_path = pg_catalog, pg_temp AS $$
+    SELECT hibob_roster.raise_error(failures[1].sqlstate, failures[1].message,
+        concat_ws(E'\n', nullif(detail, ''),
+            (SELECT string_agg(format('Also failed: %s: %s', f.mirror,
+                        f.message), E'\n')
+               FROM unnest(failures[2:]) f)),
+        failures[1].hint)
+$$;
+
+-- The entry of a refresh that raised an error.
+CREATE FUNCTION hibob_roster.failed_entry(mirror regclass,
+    started_at timestamptz, sqlstate text, message text, hint text)
+RETURNS hibob_roster.refresh_log LANGUAGE sql
+SET search_path = pg_catalog, pg_temp AS $$
+    SELECT ROW(mirror, started_at, clock_timestamp(), 'failed', NULL, NULL,
+               NULL, NULL, NULL, sqlstate, message, nullif(hint, '')
+           )::hibob_roster.refresh_log
+$$;
+
+-- Commits after each mirror, where that is possible: at the top level, and in a
+-- procedure or DO block that is called there.  In a transaction block, a
+-- function, or a block with an exception handler nothing is committed, and the
+-- record of a failure is lost with the transaction.
+CREATE PROCEDURE hibob_roster.refresh(mirror regclass DEFAULT NULL,
+    force boolean DEFAULT false)
+LANGUAGE plpgsql AS $$
+DECLARE
+    may_commit boolean;
+    target regclass;
+    start timestamptz;
+    entry hibob_roster.refresh_log;
+    failures hibob_roster.refresh_log[];
+    error_state text;
+    error_message text;
+    error_hint text;
+    error_detail text;
+    first_detail text;
+BEGIN
+    -- PostgreSQL complains of a transaction block before it complains of the
+    -- subtransaction of this block; the messages alone differ.
+    BEGIN
+        COMMIT;
+    EXCEPTION WHEN invalid_transaction_termination THEN
+        may_commit := SQLERRM OPERATOR(pg_catalog.<>)
+                      hibob_roster.commit_error();
+    END;
+    force := coalesce(force, false);
+    FOREACH target IN ARRAY hibob_roster.mirrors_to_refresh(mirror) LOOP
+        start := pg_catalog.clock_timestamp();
+        error_state := NULL;
+        error_detail := NULL;
+        BEGIN
+            entry := hibob_roster.refresh_mirror(target, force);
+        EXCEPTION WHEN query_canceled OR OTHERS THEN
+            GET STACKED DIAGNOSTICS error_state = RETURNED_SQLSTATE,
+                error_message = MESSAGE_TEXT, error_hint = PG_EXCEPTION_HINT,
+                error_detail = PG_EXCEPTION_DETAIL;
+            entry := hibob_roster.failed_entry(target, start, error_state,
+                                               error_message, error_hint);
+        END;
+        IF entry.outcome OPERATOR(pg_catalog.<>) 'success' THEN
+            IF failures IS NULL THEN
+                first_detail := error_detail;
+            END IF;
+            failures := pg_catalog.array_append(failures, entry);
+            IF may_commit THEN
+                PERFORM hibob_roster.log(entry);
+            END IF;
+        END IF;
+        IF may_commit AND NOT hibob_roster.in_subtransaction() THEN
+            COMMIT;
+        END IF;
+        -- A cancelled refresh ends them all.
+        EXIT WHEN error_state OPERATOR(pg_catalog.=) '57014';
+    END LOOP;
+    IF failures IS NOT NULL THEN
+        PERFORM hibob_roster.raise_failures(failures, first_detail);
+    END IF;
+END $$;
+
+COMMENT ON PROCEDURE hibob_roster.refresh(regclass, boolean)
+IS 'refreshes a mirror, or all mirrors that the caller owns';
+
+-- ---------------------------------------------------------------------------
+-- Create and drop
+-- ---------------------------------------------------------------------------
+
+-- Schema and name of a table to be made.
+CREATE FUNCTION hibob_roster.split_name(name text, default_schema name)
+RETURNS name[] LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    parts text[];
+BEGIN
+    BEGIN
+        parts := parse_ident(name);
+    EXCEPTION WHEN invalid_parameter_value THEN
+    END;
+    IF coalesce(cardinality(parts), 0) NOT BETWEEN 1 AND 2 THEN
+        RAISE EXCEPTION '"%" is not the name of a table', name
+            USING ERRCODE = 'invalid_name',
+                  HINT = 'Write it as in SQL, such as hr.roster or '
+                         'hr."My roster".';
+    ELSIF cardinality(parts) = 1 THEN
+        parts := default_schema || parts;
+    ELSIF parts[1] ~ '^pg_temp' THEN
+        RAISE EXCEPTION 'a mirror cannot be a temporary table'
+            USING ERRCODE = 'feature_not_supported',
+                  HINT = 'Name another schema.';
+    END IF;
+    -- The history's name is the longest of those that follow from it.
+    IF octet_length(parts[2] || '_history') > 63 THEN
+        RAISE EXCEPTION 'the name "%" is too long for a mirror', parts[2]
+            USING ERRCODE = 'name_too_long',
+                  HINT = 'Name the mirror with at most 55 bytes, so that '
+                         '"_history" can follow.';
+    END IF;
+    RETURN parts;
+END $$;
+
+-- The default key of a source.
+CREATE FUNCTION hibob_roster.default_key(source regclass)
+RETURNS text[] LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    resource text := (SELECT o.option_value
+                        FROM pg_foreign_table t,
+                             pg_options_to_table(t.ftoptions) o
+                       WHERE t.ftrelid = source AND o.option_name = 'resource');
+    names name[] := ARRAY(SELECT name FROM hibob_roster.columns_of(source));
+BEGIN
+    IF resource = 'named_lists' AND names @> '{list,id}' THEN
+        RETURN '{list,id}';
+    ELSIF resource IS DISTINCT FROM 'people'
+        AND names @> '{employee_id,id}' THEN
+        RETURN '{employee_id,id}';
+    ELSIF names @> '{id}' THEN
+        RETURN '{id}';
+    END IF;
+    RAISE EXCEPTION '% has no column "id" that could be the key', source
+        USING ERRCODE = 'undefined_column',
+              HINT = 'Name the columns that identify a row: key => '
+                     'ARRAY[''employee_id'', ''date'']. A source without such '
+                     'columns cannot be mirrored.';
+END $$;
+
+-- The columns to mirror: the key and those that are named, or all.
+CREATE FUNCTION hibob_roster.chosen_columns(source regclass, key text[],
+    columns text[])
+RETURNS text[] LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    wrong text;
+BEGIN
+    SELECT n INTO wrong FROM unnest(key || columns) n
+     WHERE n IS NULL OR n NOT IN (SELECT name
+                                    FROM hibob_roster.columns_of(source));
+    IF FOUND THEN
+        RAISE EXCEPTION 'source % has no column "%"', source, wrong
+            USING ERRCODE = 'undefined_column',
+                  HINT = format('Its columns are: %s.',
+                      (SELECT string_agg(quote_ident(name), ', ' ORDER BY no)
+                         FROM hibob_roster.columns_of(source)));
+    ELSIF cardinality(key) = 0 OR cardinality(key) <>
+        (SELECT count(DISTINCT k) FROM unnest(key) k) THEN
+        RAISE EXCEPTION 'the key of a mirror needs columns, each of them once'
+            USING ERRCODE = 'invalid_parameter_value',
+                  HINT = 'Name the columns that identify a row of the source.';
+    END IF;
+    RETURN ARRAY(SELECT name FROM hibob_roster.columns_of(source)
+                  WHERE columns IS NULL OR name = ANY (key || columns)
+                  ORDER BY no);
+END $$;
+
+CREATE FUNCTION hibob_roster.create_table(target text, source regclass,
+    key text[], columns text[])
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    c record;
+BEGIN
+    EXECUTE format('CREATE TABLE %s (%s, PRIMARY KEY (%s))', target,
+        (SELECT string_agg(concat_ws(' ', quote_ident(name), type_name,
+                    'COLLATE ' || collation_name,
+                    CASE WHEN not_null THEN 'NOT NULL' END), ', ' ORDER BY no)
+           FROM hibob_roster.columns_of(source) WHERE name = ANY (columns)),
+        (SELECT string_agg(quote_ident(k), ', ' ORDER BY n)
+           FROM unnest(key) WITH ORDINALITY t (k, n)));
+    EXECUTE format('COMMENT ON TABLE %s IS %L', target, coalesce(
+        obj_description(source, 'pg_class'), format('mirror of %s', source)));
+    FOR c IN SELECT a.attname, d.description
+               FROM pg_attribute a JOIN pg_description d
+                 ON d.classoid = 'pg_class'::regclass
+                AND d.objoid = a.attrelid AND d.objsubid = a.attnum
+              WHERE a.attrelid = source AND a.attname = ANY (columns) LOOP
+        EXECUTE format('COMMENT ON COLUMN %s.%I IS %L', target, c.attname,
+                       c.description);
+    END LOOP;
+    -- What people are searched and joined by.
+    FOR c IN SELECT s.name, s.type FROM hibob_roster.columns_of(source) s
+              WHERE s.name = ANY (columns) AND s.name <> key[1]
+                AND s.name IN ('email', 'employee_id', 'manager_id', 'status')
+              ORDER BY s.no LOOP
+        EXECUTE format('CREATE INDEX ON %s (%s)', target,
+            CASE WHEN c.name = 'email' AND c.type = 'text'::regtype
+                 THEN 'lower(email)' ELSE quote_ident(c.name) END);
+    END LOOP;
+END $$;
+
+CREATE FUNCTION hibob_roster.create_history(target text, mirror regclass,
+    key text[])
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    key_list text := (SELECT string_agg(quote_ident(k), ', ' ORDER BY n)
+                        FROM unnest(key) WITH ORDINALITY t (k, n));
+    definition text;
+BEGIN
+    PERFORM hibob_roster.reserved_column(name, mirror::text)
+       FROM hibob_roster.columns_of(mirror)
+      WHERE name IN ('valid_from', 'valid_to', 'change');
+    SELECT string_agg(concat_ws(' ', quote_ident(name), type_name,
+               'COLLATE ' || collation_name,
+               CASE WHEN name = ANY (key) THEN 'NOT NULL' END), ', '
+               ORDER BY array_position(key, name::text), no)
+      INTO definition FROM hibob_roster.columns_of(mirror);
+    EXECUTE format('CREATE TABLE %s (%s, valid_from timestamptz NOT NULL, '
+        'valid_to timestamptz, change text NOT NULL CHECK (change IN '
+        '(''added'', ''changed'', ''removed'', ''returned'')), '
+        'PRIMARY KEY (%s, valid_from))', target, definition, key_list);
+    EXECUTE format('CREATE INDEX ON %s (valid_from)', target);
+    EXECUTE format('CREATE INDEX ON %s (valid_to) WHERE valid_to IS NOT NULL',
+                   target);
+    EXECUTE format('COMMENT ON TABLE %s IS %L', target,
+                   format('every version of every row of %s', mirror));
+END $$;
+
+CREATE FUNCTION hibob_roster.check_unused(target text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF to_regclass(target) IS NOT NULL THEN
+        RAISE EXCEPTION 'relation % already exists', target
+            USING ERRCODE = 'duplicate_table',
+                  HINT = 'Choose another name for the mirror, or drop what is '
+                         'there; a mirror by hibob_roster.drop_mirror().';
+    END IF;
+END $$;
+
+CREATE FUNCTION hibob_roster.create_mirror(source regclass,
+    name text DEFAULT NULL, key text[] DEFAULT NULL,
+    columns text[] DEFAULT NULL, history boolean DEFAULT true,
+    max_removed_percent numeric DEFAULT 20,
+    max_emptied_percent numeric DEFAULT 20,
+    max_age interval DEFAULT '26 hours', keep_history interval DEFAULT NULL)
+RETURNS regclass LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    parts name[];
+    target text;
+    target_history text;
+    mirror regclass;
+    entry hibob_roster.refresh_log;
+BEGIN
+    IF source IS NULL THEN
+        RAISE EXCEPTION 'the source of a mirror must not be null'
+            USING ERRCODE = 'null_value_not_allowed';
+    END IF;
+    PERFORM hibob_roster.drop_orphans();
+    PERFORM hibob_roster.check_source(source);
+    SELECT hibob_roster.split_name(
+               coalesce(name, quote_ident(c.relname || '_mirror')), n.nspname)
+      INTO parts
+      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE c.oid = source;
+    target := format('%I.%I', parts[1], parts[2]);
+    target_history := format('%I.%I', parts[1], parts[2] || '_history');
+    PERFORM hibob_roster.check_unused(target);
+    key := coalesce(key, hibob_roster.default_key(source));
+    columns := hibob_roster.chosen_columns(source, key, columns);
+    PERFORM hibob_roster.create_table(target, source, key, columns);
+    mirror := target::regclass;
+    IF coalesce(history, true) THEN
+        PERFORM hibob_roster.check_unused(target_history);
+        PERFORM hibob_roster.create_history(target_history, mirror, key);
+    END IF;
+    INSERT INTO hibob_roster.mirrors
+    VALUES (mirror, source, source::text, key,
+            CASE WHEN coalesce(history, true) THEN target_history::regclass END,
+            max_removed_percent, max_emptied_percent,
+            coalesce(max_age, '26 hours'), keep_history);
+    INSERT INTO hibob_roster.mirror_columns (mirror, column_name, filled_since)
+    SELECT mirror, c, '-infinity' FROM unnest(columns) c;
+    entry := hibob_roster.refresh_mirror(mirror, true);
+    EXECUTE format('ANALYZE %s', target);
+    RETURN mirror;
+END $$;
+
+COMMENT ON FUNCTION hibob_roster.create_mirror(regclass, text, text[], text[],
+    boolean, numeric, numeric, interval, interval)
+IS 'creates a local copy of a foreign table, and fills it';
+
+-- The views that this extension made on a table, and views on those.
+CREATE FUNCTION hibob_roster.views_on(relation oid)
+RETURNS SETOF oid LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $$
+    WITH RECURSIVE found AS (
+        SELECT relation AS oid
+        UNION
+        SELECT r.ev_class
+          FROM found f
+          JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass
+                          AND d.refobjid = f.oid
+                          AND d.classid = 'pg_rewrite'::regclass
+          JOIN pg_rewrite r ON r.oid = d.objid
+         WHERE obj_description(r.ev_class, 'pg_class') LIKE 'hibob_roster: %'
+    )
+    SELECT oid FROM found WHERE oid <> relation
+$$;
+
+CREATE FUNCTION hibob_roster.drop_mirror(mirror regclass)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    m hibob_roster.mirrors := hibob_roster.own_mirror(mirror);
+    views text;
+BEGIN
+    SELECT string_agg(DISTINCT v::regclass::text, ', ') INTO views
+      FROM unnest(ARRAY[m.mirror, m.history]) t,
+           hibob_roster.views_on(t) v;
+    IF views IS NOT NULL THEN
+        EXECUTE format('DROP VIEW %s', views);
+    END IF;
+    IF EXISTS (SELECT FROM pg_class c WHERE c.oid = m.history) THEN
+        EXECUTE format('DROP TABLE %s', m.history);
+    END IF;
+    EXECUTE format('DROP TABLE %s', m.mirror);
+    PERFORM hibob_roster.drop_orphans();
+END $$;
+
+COMMENT ON FUNCTION hibob_roster.drop_mirror(regclass)
+IS 'drops a mirror with its history, log and the views made on it';
+
+-- ---------------------------------------------------------------------------
+-- Reading the history
+-- ---------------------------------------------------------------------------
+
+-- The history that the caller may read.  Nothing is left of a time before
+-- "since" if keep_history deleted versions of that time.
+CREATE FUNCTION hibob_roster.history_of(mirror regclass, since timestamptz)
+RETURNS hibob_roster.readable_histories LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    h hibob_roster.readable_histories;
+BEGIN
+    SELECT r.* INTO h FROM hibob_roster.readable_histories r
+     WHERE r.mirror = history_of.mirror;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION '% is not a mirror with a history that role % may read',
+                        coalesce(mirror::text, 'null'), current_user
+            USING ERRCODE = 'undefined_object',
+                  HINT = 'The history is a table, named like the mirror with '
+                         '"_history", and needs the privilege SELECT.';
+    ELSIF since < now() - h.keep_history THEN
+        RAISE EXCEPTION 'the history of % before % has been deleted', mirror,
+                        now() - h.keep_history
+            USING ERRCODE = 'invalid_parameter_value',
+                  HINT = format('The mirror keeps the history of %s. The '
+                      'versions that are left are in the table %s.',
+                      h.keep_history, h.history);
+    END IF;
+    RETURN h;
+END $$;
+
+CREATE FUNCTION hibob_roster.as_of(mirror anyelement, at timestamptz)
+RETURNS SETOF anyelement LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    relation regclass := (SELECT t.typrelid::regclass FROM pg_type t
+                           WHERE t.oid = pg_typeof(mirror) AND t.typrelid <> 0);
+    h hibob_roster.readable_histories := hibob_roster.history_of(relation, at);
+BEGIN
+    RETURN QUERY EXECUTE format('SELECT %s FROM %s h WHERE valid_from <= $1 '
+        'AND (valid_to > $1 OR valid_to IS NULL)',
+        (SELECT string_agg(CASE WHEN k.name IS NOT NULL AND EXISTS (
+                    SELECT FROM hibob_roster.readable_columns f
+                     WHERE f.mirror = relation AND f.column_name = c.name
+                       AND f.filled_since <= at
+                       AND (f.filled_until IS NULL OR f.filled_until > at))
+                THEN format('h.%I::%s', c.name, c.type_name)
+                ELSE format('NULL::%s', c.type_name) END, ', ' ORDER BY c.no)
+           FROM hibob_roster.columns_of(relation) c
+           LEFT JOIN hibob_roster.columns_of(h.history) k USING (name)),
+        h.history) USING at;
+END $$;
+
+COMMENT ON FUNCTION hibob_roster.as_of(anyelement, timestamptz)
+IS 'the rows of a mirror as they were at that time';
+
+CREATE FUNCTION hibob_roster.changes(mirror regclass, since timestamptz)
+RETURNS TABLE (changed_at timestamptz, change text, key text, column_name text,
+    old_value text, new_value text)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    h hibob_roster.readable_histories := hibob_roster.history_of(mirror, since);
+BEGIN
+    RETURN QUERY EXECUTE format($query$
+        WITH filled AS MATERIALIZED (
+            SELECT f.column_name::text AS name, f.filled_since AS since,
+                   coalesce(f.filled_until, 'infinity') AS until
+              FROM hibob_roster.readable_columns f WHERE f.mirror = $2
+        )
+        SELECT c.valid_from, c.change, concat_ws(', ', %1$s), v.name, v.old,
+               v.new
+          FROM %2$s c
+          LEFT JOIN %2$s p ON %3$s AND p.valid_to = c.valid_from
+                          AND c.change = 'changed'
+         CROSS JOIN LATERAL (VALUES %4$s) v (no, name, old, new)
+          JOIN filled f ON f.name = v.name AND f.until > c.valid_from
+                       AND (f.since < c.valid_from OR f.since = c.valid_from
+                            AND c.change IN ('added', 'returned'))
+         WHERE c.valid_from > $1 AND v.old IS DISTINCT FROM v.new
+         ORDER BY c.valid_from, %1$s, v.no $query$,
+        (SELECT string_agg(format('c.%I', k), ', ' ORDER BY n)
+           FROM unnest(h.key_columns) WITH ORDINALITY t (k, n)),
+        h.history,
+        (SELECT string_agg(format('p.%I = c.%1$I', k), ' AND ')
+           FROM unnest(h.key_columns) k),
+        (SELECT string_agg(format($values$(%1$s, %2$L, CASE c.change
+                WHEN 'removed' THEN c.%2$I::text ELSE p.%2$I::text END,
+                CASE WHEN c.change <> 'removed' THEN c.%2$I::text END)$values$,
+                no, name), ', ')
+           FROM hibob_roster.columns_of(h.history)
+          WHERE name NOT IN ('valid_from', 'valid_to', 'change')))
+        USING since, mirror;
+END $$;
+
+COMMENT ON FUNCTION hibob_roster.changes(regclass, timestamptz)
+IS 'what changed in a mirror since then: a row for each changed column';
+
+-- The key is the leading column, such as the employee, or several of them.
+CREATE FUNCTION hibob_roster.forget(mirror regclass, VARIADIC key text[])
+RETURNS bigint LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    m hibob_roster.mirrors := hibob_roster.own_mirror(mirror);
+    versions bigint;
+BEGIN
+    IF m.history IS NULL THEN
+        RAISE EXCEPTION 'mirror % has no history', m.mirror
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                  HINT = 'There is nothing to erase.';
+    ELSIF coalesce(cardinality(key), 0)
+            NOT BETWEEN 1 AND cardinality(m.key_columns)
+        OR array_position(key, NULL) IS NOT NULL THEN
+        RAISE EXCEPTION 'the key of mirror % is (%)', m.mirror,
+                        array_to_string(m.key_columns, ', ')
+            USING ERRCODE = 'invalid_parameter_value',
+                  HINT = 'Give a value for the first of these columns, or for '
+                         'several from the left; none of them null.';
+    END IF;
+    EXECUTE format('DELETE FROM %s WHERE %s', m.history,
+        (SELECT string_agg(format('%I = ($1)[%s]::%s', c.name, n, c.type_name),
+                           ' AND ')
+           FROM unnest(m.key_columns[:cardinality(key)])
+                WITH ORDINALITY t (k, n)
+           JOIN hibob_roster.columns_of(m.history) c ON c.name = k))
+      USING key;
+    GET DIAGNOSTICS versions = ROW_COUNT;
+    RETURN versions;
+END $$;
+
+COMMENT ON FUNCTION hibob_roster.forget(regclass, text[])
+IS 'erases a person, or one row, from the history of a mirror';
+
+-- ---------------------------------------------------------------------------
+-- The roster
+-- ---------------------------------------------------------------------------
+
+CREATE FUNCTION hibob_roster.check_server(server name)
+RETURNS oid LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    id oid := (SELECT s.oid FROM pg_foreign_server s WHERE s.srvname = server);
+BEGIN
+    IF id IS NULL THEN
+        RAISE EXCEPTION 'server "%" does not exist', server
+            USING ERRCODE = 'undefined_object',
+                  HINT = 'Create it: CREATE SERVER ... FOREIGN DATA WRAPPER '
+                         'hibob_fdw, and CREATE USER MAPPING.';
+    ELSIF NOT hibob_roster.is_hibob_server(id) THEN
+        RAISE EXCEPTION 'server "%" is not a server of hibob_fdw', server
+            USING ERRCODE = 'wrong_object_type',
+                  HINT = 'Name a server that was created with FOREIGN DATA '
+                         'WRAPPER hibob_fdw.';
+    END IF;
+    RETURN id;
+END $$;
+
+-- The foreign table of people on the server.  It must be one that the roster's
+-- views can be made of.
+CREATE FUNCTION hibob_roster.check_people(people regclass, server oid)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    missing text;
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_foreign_table t
+                    WHERE t.ftrelid = people AND t.ftserver = server
+                      AND 'resource=people' = ANY (t.ftoptions)) THEN
+        RAISE EXCEPTION '% is not the foreign table of people on this server',
+                        people
+            USING ERRCODE = 'duplicate_table',
+                  HINT = 'Choose another schema: '
+                         'hibob_roster.create_roster(server, schema).';
+    END IF;
+    SELECT string_agg(n, ', ') INTO missing
+      FROM unnest('{id,full_name,email,department,site,manager_id,'
+                  'manager_name,status,start_date,termination_date}'::text[]) n
+     WHERE n NOT IN (SELECT name FROM hibob_roster.columns_of(people));
+    IF missing IS NOT NULL THEN
+        RAISE EXCEPTION '% lacks columns that the roster needs: %', people,
+                        missing
+            USING ERRCODE = 'undefined_column',
+                  HINT = 'Add them to the foreign table, or choose another '
+                         'schema, into which people is imported.';
+    END IF;
+END $$;
+
+CREATE FUNCTION hibob_roster.is_custom_field(options text[])
+RETURNS boolean LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp AS $$
+    SELECT EXISTS (SELECT FROM unnest(options) o
+                    WHERE o ~ '^field=(.*[.])?custom(Columns)?[.]')
+$$;
+
+-- The options of a column, as in ALTER FOREIGN TABLE.
+CREATE FUNCTION hibob_roster.options_text(options text[])
+RETURNS text LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp AS $$
+    SELECT string_agg(format('%I %L', split_part(o, '=', 1),
+                             substr(o, strpos(o, '=') + 1)), ', ')
+      FROM unnest(options) o
+$$;
+
+-- Adds the account's custom fields that the table lacks, by their HiBob field,
+-- and returns the names of the new columns.
+CREATE FUNCTION hibob_roster.add_custom_fields(people regclass, server name)
+RETURNS name[] LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    c record;
+    new_name name;
+    added name[] := '{}';
+BEGIN
+    EXECUTE format('IMPORT FOREIGN SCHEMA hibob LIMIT TO (people) FROM SERVER '
+                   '%I INTO pg_temp', server);
+    FOR c IN
+        SELECT i.name, i.type_name, i.options
+          FROM hibob_roster.columns_of('pg_temp.people'::regclass) i
+         WHERE hibob_roster.is_custom_field(i.options)
+           AND NOT EXISTS (
+                SELECT FROM hibob_roster.columns_of(people) p
+                 WHERE ARRAY(SELECT o FROM unnest(p.options) o
+                              WHERE o ~ '^(field|path)=' ORDER BY o)
+                     = ARRAY(SELECT o FROM unnest(i.options) o
+                              WHERE o ~ '^(field|path)=' ORDER BY o))
+         ORDER BY i.no LOOP
+        -- The name may be taken by a column of another field.
+        SELECT n INTO new_name
+          FROM (SELECT c.name AS n, 1 AS i
+                UNION ALL
+                SELECT left(c.name, 15) || '_' || i, i
+                  FROM generate_series(2, 1600) i) v
+         WHERE n NOT IN (SELECT name FROM hibob_roster.columns_of(people))
+         ORDER BY i LIMIT 1;
+        EXECUTE format('ALTER FOREIGN TABLE %s ADD COLUMN %I %s OPTIONS (%s)',
+            people, new_name, c.type_name,
+            hibob_roster.options_text(c.options));
+        added := added || new_name;
+    END LOOP;
+    DROP FOREIGN TABLE pg_temp.people;
+    RETURN added;
+END $$;
+
+-- Adds to the roster the custom fields of people, and the department's id.
+CREATE FUNCTION hibob_roster.add_roster_columns(roster regclass,
+    people regclass)
+RETURNS name[] LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    c record;
+    added name[] := '{}';
+BEGIN
+    FOR c IN SELECT p.name, p.type_name
+               FROM hibob_roster.columns_of(people) p
+              WHERE (hibob_roster.is_custom_field(p.options)
+                     OR p.name = 'department_id')
+                AND p.name NOT IN (SELECT name
+                                     FROM hibob_roster.columns_of(roster))
+              ORDER BY p.no LOOP
+        EXECUTE format('ALTER TABLE %s ADD COLUMN %I %s', roster, c.name,
+                       c.type_name);
+        added := added || c.name;
+    END LOOP;
+    RETURN added;
+END $$;
+
+CREATE FUNCTION hibob_roster.create_roster(server name,
+    schema name DEFAULT 'hr')
+RETURNS regclass LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    server_id oid := hibob_roster.check_server(server);
+    people regclass;
+    roster regclass;
+    added name[];
+    entry hibob_roster.refresh_log;
+BEGIN
+    IF to_regnamespace(quote_ident(schema)) IS NULL THEN
+        EXECUTE format('CREATE SCHEMA %I', schema);
+    END IF;
+    people := to_regclass(format('%I.people', schema));
+    roster := to_regclass(format('%I.roster', schema));
+    IF people IS NULL THEN
+        EXECUTE format('IMPORT FOREIGN SCHEMA hibob LIMIT TO (people) '
+                       'FROM SERVER %I INTO %I', server, schema);
+        people := to_regclass(format('%I.people', schema));
+    END IF;
+    PERFORM hibob_roster.check_people(people, server_id);
+    IF roster IS NULL THEN
+        roster := hibob_roster.create_mirror(people,
+            format('%I.roster', schema), '{id}',
+            ARRAY(SELECT name FROM hibob_roster.columns_of(people)
+                   WHERE name <> 'avatar_url'));
+    ELSE
+        PERFORM hibob_roster.own_mirror(roster);
+        PERFORM hibob_roster.add_custom_fields(people, server);
+        added := hibob_roster.add_roster_columns(roster, people);
+        IF added <> '{}' THEN
+            RAISE NOTICE 'new columns of %: %', roster,
+                         array_to_string(added, ', ');
+            entry := hibob_roster.refresh_mirror(roster, false);
+            IF entry.outcome <> 'success' THEN
+                PERFORM hibob_roster.raise_failures(ARRAY[entry], NULL);
+            END IF;
+        END IF;
+    END IF;
+    PERFORM hibob_roster.create_roster_views(schema);
+    RETURN roster;
+END $$;
+
+COMMENT ON FUNCTION hibob_roster.create_roster(name, name)
+IS 'creates a mirror of people with an org chart, or adds new custom fields';
+
+-- Creates a view of this extension, or replaces one that it made before.
+CREATE FUNCTION hibob_roster.create_view(schema name, name name, comment text,
+    query text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    target text := format('%I.%I', schema, name);
+BEGIN
+    IF to_regclass(target) IS NOT NULL AND coalesce(obj_description(
+        to_regclass(target), 'pg_class'), '') NOT LIKE 'hibob_roster: %' THEN
+        RAISE EXCEPTION 'relation % already exists', target
+            USING ERRCODE = 'duplicate_table',
+                  HINT = 'Drop or rename it, or choose another schema.';
+    END IF;
+    BEGIN
+        EXECUTE format('CREATE OR REPLACE VIEW %s AS %s', target, query);
+    EXCEPTION WHEN invalid_table_definition THEN
+        -- Its columns are others now: it loses its privileges, too.
+        EXECUTE format('DROP VIEW %s', concat_ws(', ', target,
+            (SELECT string_agg(v::regclass::text, ', ')
+               FROM hibob_roster.views_on(target::regclass) v)));
+        EXECUTE format('CREATE VIEW %s AS %s', target, query);
+    END;
+    EXECUTE format('COMMENT ON VIEW %s IS %L', target,
+                   'hibob_roster: ' || comment);
+END $$;
+
+CREATE FUNCTION hibob_roster.create_roster_views(schema name)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    has_lifecycle boolean := EXISTS (
+        SELECT FROM hibob_roster.columns_of(
+                        format('%I.roster', schema)::regclass)
+         WHERE name = 'lifecycle_status');
+BEGIN
+    -- Employment lasts until the end of the termination date.  A person who was
+    -- rehired may keep an old termination date, which is before the start date.
+    PERFORM hibob_roster.create_view(schema, 'roster_status',
+        'employment status: left, on leave, not started, leaving',
+        format($view$
+SELECT id, full_name, email, status, start_date, termination_date,
+       has_left,
+       NOT has_left AND NOT not_started
+           AND coalesce(status <> 'Active', false) AS on_leave,
+       not_started AND NOT has_left AS not_started,
+       CASE WHEN last_day >= current_date THEN last_day END AS leaves_on
+  FROM (SELECT r.id, r.full_name, r.email, r.status, r.start_date,
+               r.termination_date, d.last_day,
+               CASE WHEN d.last_day IS NOT NULL THEN d.last_day < current_date
+                    ELSE %2$s END AS has_left,
+               coalesce(r.start_date > current_date, false) AS not_started
+          FROM %1$I.roster r
+         CROSS JOIN LATERAL (
+                SELECT CASE WHEN r.start_date > r.termination_date THEN NULL
+                            ELSE r.termination_date END AS last_day) d) s
+$view$, schema, CASE WHEN has_lifecycle THEN
+               'coalesce(lower(r.lifecycle_status) = ''terminated'', false)'
+               ELSE 'false' END));
+    -- Each person has one row.  People that no root reaches are in a cycle or
+    -- below one: the cycle is cut at its smallest id, which becomes a root.
+    PERFORM hibob_roster.create_view(schema, 'org_chart',
+        'all people with their managers, from the top down',
+        format($view$
+WITH RECURSIVE person AS MATERIALIZED (
+    SELECT r.id, r.manager_id, m.id AS manager
+      FROM %1$I.roster r LEFT JOIN %1$I.roster m ON m.id = r.manager_id
+), top_down AS (
+    SELECT p.id, ARRAY[p.id] AS path FROM person p WHERE p.manager IS NULL
+    UNION ALL
+    SELECT p.id, t.path || p.id
+      FROM top_down t JOIN person p ON p.manager = t.id
+), unreached AS MATERIALIZED (
+    SELECT p.id, p.manager FROM person p
+     WHERE NOT EXISTS (SELECT FROM top_down t WHERE t.id = p.id)
+), upwards AS (
+    SELECT u.id, u.manager AS above, ARRAY[u.id] AS path FROM unreached u
+    UNION ALL
+    SELECT w.id, u.manager, w.path || u.id
+      FROM upwards w JOIN unreached u ON u.id = w.above
+     WHERE w.above <> ALL (w.path)
+), cycle AS MATERIALIZED (
+    SELECT w.id, w.id = (SELECT min(x) FROM unnest(w.path) x) AS is_cut
+      FROM upwards w WHERE w.above = w.id
+), from_cut AS (
+    SELECT c.id, ARRAY[c.id] AS path FROM cycle c WHERE c.is_cut
+    UNION ALL
+    SELECT u.id, f.path || u.id
+      FROM from_cut f JOIN unreached u ON u.manager = f.id
+     WHERE u.id NOT IN (SELECT c.id FROM cycle c WHERE c.is_cut)
+)
+SELECT r.id, r.full_name, r.email, r.department, r.manager_id, r.manager_name,
+       cardinality(t.path) AS level, t.path,
+       CASE WHEN cardinality(t.path) > 1 THEN NULL
+            WHEN r.manager_id IS NULL THEN 'no manager'
+            WHEN c.id IS NOT NULL THEN 'cycle'
+            ELSE 'manager not in the roster' END AS root,
+       c.id IS NOT NULL AS in_cycle
+  FROM (SELECT id, path FROM top_down UNION ALL SELECT id, path FROM from_cut) t
+  JOIN %1$I.roster r ON r.id = t.id
+  LEFT JOIN cycle c ON c.id = t.id
+$view$, schema));
+END $$;
+
+-- ---------------------------------------------------------------------------
+-- Licences
+-- ---------------------------------------------------------------------------
+
+-- The columns of the licence table as the views name them: one that is also
+-- a column of the report gets "licence_" in front.
+CREATE FUNCTION hibob_roster.licence_columns(licences regclass)
+RETURNS TABLE (no integer, name name, output name)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $$
+    SELECT c.no, c.name,
+           CASE WHEN c.name = ANY ('{employee_id,full_name,email,department,'
+                'site,cost_centre,manager_id,manager_name,status,start_date,'
+                'termination_date,has_left,on_leave,not_started,leaves_on,'
+                'left_how,matched_by,match_problem,alias_note}'::name[])
+                THEN 'licence_' || c.name ELSE c.name END
+      FROM hibob_roster.columns_of(licences) c
+$$;
+
+-- The name in the views of a column of the licence table.
+CREATE FUNCTION hibob_roster.licence_column(licences regclass, name text)
+RETURNS name LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    column_name name;
+BEGIN
+    SELECT c.output INTO column_name
+      FROM hibob_roster.licence_columns(licences) c
+     WHERE c.name = licence_column.name;
+    IF column_name IS NULL AND name IS NOT NULL THEN
+        RAISE EXCEPTION '% has no column "%"', licences, name
+            USING ERRCODE = 'undefined_column',
+                  HINT = format('Its columns are: %s.',
+                      (SELECT string_agg(quote_ident(c.name), ', ' ORDER BY no)
+                         FROM hibob_roster.columns_of(licences) c));
+    END IF;
+    RETURN column_name;
+END $$;
+
+CREATE FUNCTION hibob_roster.create_account_alias(schema name)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF to_regclass(format('%I.account_alias', schema)) IS NOT NULL THEN
+        RETURN;
+    END IF;
+    EXECUTE format('CREATE TABLE %I.account_alias (account text PRIMARY KEY, '
+                   'employee_id text, note text)', schema);
+    EXECUTE format($index$CREATE UNIQUE INDEX ON %I.account_alias
+        (lower(btrim(account, E' \t\r\n')))$index$, schema);
+    EXECUTE format('COMMENT ON TABLE %I.account_alias IS %L', schema,
+        'accounts whose owner HiBob does not know: a private address, or, '
+        'without an employee_id and with a note, a known service account');
+END $$;
+
+-- Every licence with its owner.  An address that several people have matches
+-- none of them.  People who disappeared from HiBob have last known values.
+CREATE FUNCTION hibob_roster.create_licence_owner(licences regclass,
+    account text, schema name, history regclass)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    cost_centre text := CASE WHEN EXISTS (
+        SELECT FROM hibob_roster.columns_of(
+                        format('%I.roster', schema)::regclass)
+         WHERE name = 'cost_centre') THEN 'cost_centre'
+        ELSE 'NULL::text AS cost_centre' END;
+BEGIN
+    PERFORM hibob_roster.create_view(schema, 'licence_owner',
+        'every licence, with the employee who owns it', format($view$
+WITH disappeared AS MATERIALIZED (
+    SELECT DISTINCT ON (h.id) h.*
+      FROM %3$s h
+     WHERE h.change = 'removed'
+       AND NOT EXISTS (SELECT FROM %2$I.roster r WHERE r.id = h.id)
+     ORDER BY h.id, h.valid_from DESC
+), person AS MATERIALIZED (
+    SELECT id, full_name, email, department, site, %4$s, manager_id,
+           manager_name, s.status, s.start_date, s.termination_date,
+           s.has_left, s.on_leave, s.not_started, s.leaves_on,
+           CASE WHEN s.has_left THEN 'terminated' END AS left_how
+      FROM (SELECT id, full_name, email, department, site, %4$s, manager_id,
+                   manager_name FROM %2$I.roster) r
+      JOIN (SELECT id, status, start_date, termination_date, has_left,
+                   on_leave, not_started, leaves_on
+              FROM %2$I.roster_status) s USING (id)
+    UNION ALL
+    SELECT id, full_name, email, department, site, %4$s, manager_id,
+           manager_name, status, start_date, termination_date,
+           true, false, false, NULL, 'disappeared'
+      FROM disappeared
+), address AS MATERIALIZED (
+    SELECT lower(btrim(email, E' \t\r\n')) AS account, min(id) AS id,
+           count(*) AS people
+      FROM %2$I.roster WHERE btrim(email, E' \t\r\n') <> '' GROUP BY 1
+), former_address AS MATERIALIZED (
+    SELECT lower(btrim(email, E' \t\r\n')) AS account, min(id) AS id,
+           count(DISTINCT id) AS people
+      FROM %3$s WHERE btrim(email, E' \t\r\n') <> '' GROUP BY 1
+), alias AS MATERIALIZED (
+    SELECT lower(btrim(account, E' \t\r\n')) AS account, employee_id, note
+      FROM %2$I.account_alias
+)
+SELECT %5$s, p.id AS employee_id, p.full_name, p.email, p.department, p.site,
+       p.cost_centre, p.manager_id, p.manager_name, p.status, p.start_date,
+       p.termination_date, p.has_left, p.on_leave, p.not_started, p.leaves_on,
+       p.left_how, m.matched_by,
+       CASE WHEN m.matched_by = 'alias' AND a.employee_id IS NOT NULL
+                 AND p.id IS NULL THEN 'the employee of the alias is unknown'
+            WHEN m.matched_by IS NULL AND m.people > 1
+            THEN format('%%s people have this address', m.people) END
+           AS match_problem,
+       a.note AS alias_note
+  FROM %1$s l
+ CROSS JOIN LATERAL (
+        SELECT lower(btrim(l.%6$I::text, E' \t\r\n')) AS account) n
+  LEFT JOIN alias a ON a.account = n.account
+  LEFT JOIN address e ON e.account = n.account
+  LEFT JOIN former_address f ON f.account = n.account
+ CROSS JOIN LATERAL (
+        SELECT CASE WHEN a.account IS NOT NULL THEN 'alias'
+                    WHEN e.people = 1 THEN 'email'
+                    WHEN e.people IS NULL AND f.people = 1 THEN 'former email'
+               END AS matched_by,
+               coalesce(e.people, f.people) AS people) m
+  LEFT JOIN person p ON p.id = CASE m.matched_by WHEN 'alias' THEN a.employee_id
+                                    WHEN 'email' THEN e.id
+                                    WHEN 'former email' THEN f.id END
+$view$, licences, schema, history, cost_centre,
+        (SELECT string_agg(format('l.%I AS %I', name, output), ', ' ORDER BY no)
+           FROM hibob_roster.licence_columns(licences)), account));
+END $$;
+
+-- People who start soon, or have just started, without an app that at least
+-- half of the other employees have: in the company, or in the department.
+CREATE FUNCTION hibob_roster.create_joiner_without_app(schema name, app name)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM hibob_roster.create_view(schema, 'joiner_without_app',
+        'people who start within 30 days or have just started, and the usual '
+        'apps that they lack', format($view$
+WITH holder AS MATERIALIZED (
+    SELECT DISTINCT o.employee_id AS id, o.%2$I AS app
+      FROM %1$I.licence_owner o WHERE o.employee_id IS NOT NULL
+), colleague AS MATERIALIZED (
+    SELECT r.id, r.department
+      FROM %1$I.roster r JOIN %1$I.roster_status s ON s.id = r.id
+     WHERE NOT s.has_left AND NOT s.not_started
+       AND coalesce(s.start_date < current_date - 30, true)
+), usual AS MATERIALIZED (
+    SELECT h.app, NULL::text AS department, 'company' AS usual_in
+      FROM colleague c JOIN holder h ON h.id = c.id
+     GROUP BY h.app
+    HAVING count(*) * 2 >= (SELECT count(*) FROM colleague)
+    UNION ALL
+    SELECT h.app, c.department, 'department'
+      FROM colleague c JOIN holder h ON h.id = c.id
+      JOIN (SELECT department, count(*) AS people
+              FROM colleague GROUP BY department) d
+        ON d.department = c.department
+     WHERE d.people >= 3
+     GROUP BY h.app, c.department, d.people
+    HAVING count(*) * 2 >= d.people
+)
+SELECT s.start_date, r.id AS employee_id, r.full_name, r.email, r.department,
+       r.manager_name, u.app, min(u.usual_in) AS usual_in
+  FROM %1$I.roster r JOIN %1$I.roster_status s ON s.id = r.id
+  JOIN usual u ON u.usual_in = 'company' OR u.department = r.department
+ WHERE s.start_date BETWEEN current_date - 30 AND current_date + 30
+   AND NOT s.has_left
+   AND NOT EXISTS (SELECT FROM holder h WHERE h.id = r.id AND h.app = u.app)
+ GROUP BY s.start_date, r.id, r.full_name, r.email, r.department,
+          r.manager_name, u.app
+$view$, schema, app));
+END $$;
+
+CREATE FUNCTION hibob_roster.create_licence_report(licences regclass,
+    account text, app text, cost text DEFAULT NULL,
+    last_used text DEFAULT NULL, schema name DEFAULT 'hr')
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    m hibob_roster.mirrors;
+    app_column name := hibob_roster.licence_column(licences, app);
+    cost_column name := hibob_roster.licence_column(licences, cost);
+    used_column name := hibob_roster.licence_column(licences, last_used);
+    cost_text text := coalesce(quote_ident(cost_column), 'NULL::numeric');
+BEGIN
+    PERFORM hibob_roster.licence_column(licences, account);
+    IF account IS NULL OR app IS NULL THEN
+        RAISE EXCEPTION 'the columns of account and app must not be null'
+            USING ERRCODE = 'null_value_not_allowed';
+    ELSIF to_regclass(format('%I.roster', schema)) IS NULL THEN
+        RAISE EXCEPTION 'schema "%" has no roster', schema
+            USING ERRCODE = 'undefined_table',
+                  HINT = 'Create it: SELECT hibob_roster.create_roster(server'
+                         ', schema).';
+    END IF;
+    m := hibob_roster.own_mirror(format('%I.roster', schema)::regclass);
+    IF m.history IS NULL THEN
+        RAISE EXCEPTION 'mirror % has no history', m.mirror
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                  HINT = 'The report finds former e-mail addresses and people '
+                         'who disappeared in the history: create the roster '
+                         'with one.';
+    END IF;
+    PERFORM hibob_roster.create_account_alias(schema);
+    PERFORM hibob_roster.create_licence_owner(licences, account, schema,
+                                              m.history);
+    PERFORM hibob_roster.create_view(schema, 'licence_of_leaver',
+        'licences of people who have left or disappeared from HiBob', format(
+        'SELECT * FROM %I.licence_owner WHERE has_left', schema));
+    PERFORM hibob_roster.create_view(schema, 'licence_without_employee',
+        'licences without an employee, except known service accounts', format(
+        'SELECT * FROM %I.licence_owner WHERE employee_id IS NULL AND NOT '
+        '(matched_by IS NOT DISTINCT FROM ''alias'' AND match_problem IS NULL '
+        'AND coalesce(btrim(alias_note), '''') <> '''')', schema));
+    PERFORM hibob_roster.create_view(schema, 'licence_unused',
+        'licences of people at work that were not used for 90 days', format(
+        'SELECT * FROM %I.licence_owner WHERE NOT has_left AND NOT not_started '
+        'AND %s', schema, CASE WHEN used_column IS NULL THEN 'false'
+        ELSE format('(%1$I IS NULL OR %1$I < current_date - 90)', used_column)
+        END));
+    PERFORM hibob_roster.create_view(schema, 'licence_cost',
+        'people, licences and cost, counted in several ways', format($view$
+SELECT CASE WHEN grouping(department) = 0 THEN 'department'
+            WHEN grouping(site) = 0 THEN 'site'
+            WHEN grouping(manager_id) = 0 THEN 'manager'
+            WHEN grouping(cost_centre) = 0 THEN 'cost centre'
+            ELSE 'total' END AS counted_by,
+       CASE WHEN grouping(department, site, manager_id, cost_centre) = 15
+            THEN NULL
+            WHEN count(employee_id) = 0 THEN '(no employee)'
+            ELSE coalesce(CASE WHEN grouping(department) = 0 THEN department
+                               WHEN grouping(site) = 0 THEN site
+                               WHEN grouping(manager_id) = 0
+                               THEN coalesce(max(manager_name), manager_id)
+                               ELSE cost_centre END, '(none)') END AS name,
+       count(DISTINCT employee_id) AS people, count(*) AS licences,
+       sum(%2$s) AS cost
+  FROM (SELECT *, employee_id IS NULL AS is_unowned
+          FROM %1$I.licence_owner) o
+ GROUP BY GROUPING SETS ((department, is_unowned), (site, is_unowned),
+                         (manager_id, is_unowned), (cost_centre, is_unowned),
+                         ())
+$view$, schema, cost_text));
+    PERFORM hibob_roster.create_joiner_without_app(schema, app_column);
+    IF used_column IS NULL THEN
+        RAISE NOTICE 'view %.licence_unused stays empty without "last_used"',
+                     quote_ident(schema);
+    END IF;
+END $$;
+
+COMMENT ON FUNCTION hibob_roster.create_licence_report(regclass, text, text,
+    text, text, name)
+IS 'creates views that match a table of licences with the roster';
+
+-- ---------------------------------------------------------------------------
+-- Schedule
+-- ---------------------------------------------------------------------------
+
+CREATE FUNCTION hibob_roster.check_cron(cron text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    -- minute, hour and "every day" have a form that systemd understands, too
+    daily text[] := regexp_match(cron,
+        '^ *([0-9]+) +([0-9]+) +[*] +[*] +[*] *$');
+BEGIN
+    IF EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_cron') THEN
+        RETURN;
+    END IF;
+    RAISE EXCEPTION 'pg_cron is not installed in database "%"',
+                    current_database()
+        USING ERRCODE = 'feature_not_supported',
+              HINT = format('Install pg_cron (CREATE EXTENSION pg_cron in the '
+                  'database of cron.database_name), or use a systemd timer: '
+                  'systemd-run --user --unit=hibob-roster '
+                  '--on-calendar=''*-*-* %s'' psql -X -d %s -c ''CALL '
+                  'hibob_roster.refresh()''',
+                  coalesce(lpad(daily[2], 2, '0') || ':' ||
+                           lpad(daily[1], 2, '0') || ':00', '04:15:00'),
+                  quote_ident(current_database()));
+END $$;
+
+CREATE FUNCTION hibob_roster.schedule(cron text)
+RETURNS bigint LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    job bigint;
+BEGIN
+    PERFORM hibob_roster.check_cron(cron);
+    EXECUTE 'SELECT cron.schedule($1, $2, $3)' INTO job
+      USING 'hibob_roster', cron, 'CALL hibob_roster.refresh()';
+    RETURN job;
+END $$;
+
+COMMENT ON FUNCTION hibob_roster.schedule(text)
+IS 'refreshes all mirrors of the caller by pg_cron, at these times';
+
+CREATE FUNCTION hibob_roster.unschedule()
+RETURNS boolean LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    job bigint;
+BEGIN
+    PERFORM hibob_roster.check_cron(NULL);
+    EXECUTE 'SELECT jobid FROM cron.job WHERE jobname = $1 '
+            'AND username = current_user' INTO job USING 'hibob_roster';
+    IF job IS NOT NULL THEN
+        EXECUTE 'SELECT cron.unschedule($1)' USING job;
+    END IF;
+    RETURN job IS NOT NULL;
+END $$;
+
+COMMENT ON FUNCTION hibob_roster.unschedule()
+IS 'removes the job that schedule() created';

@@ -1,0 +1,202 @@
+# hibob_roster.create_licence_report(): whose a licence is, and the views on
+# top.  (The figures of the demo's data are looked at by the recipes' test,
+# which counts them from HiBob's JSON.)
+
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use HibobTest;
+use HibobTest qw(session employee_id);
+use RosterTest;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my ($node, $sim) = roster_cluster('roster_licences', employees => 100);
+my $today = query($node, 'SELECT current_date');
+my ($id2, $id3, $id4, $id5, $id6, $id7, $id40, $id41, $id42) = map { employee_id($_) } 2 .. 7, 40 .. 42;
+
+sub day { my ($days) = @_; return query($node, "SELECT DATE '$today' + $days"); }
+
+# Everybody works here and has an address by number, but for what is said.
+my %config = (today => $today, overrides => {
+	map { $_ => { 'root.email' => "p$_\@example.com", 'internal.status' => 'Active',
+		'work.startDate' => day(-500), 'internal.terminationDate' => undef,
+		'internal.lifecycleStatus' => 'employed' } } 1 .. 100 });
+my $people = $config{overrides};
+$people->{2}{'root.email'} = ' P2@Example.COM ';
+$people->{3}{'root.email'} = 'twice@example.com';
+$people->{4}{'root.email'} = 'Twice@example.com';
+$people->{5}{'root.email'} = undef;
+$people->{6}{'root.email'} = '';
+$people->{7}{'internal.terminationDate'} = day(-3);
+$people->{7}{'internal.status'} = 'Inactive';
+$people->{40}{'root.email'} = 'maiden@example.com';
+$people->{42}{'root.email'} = 'reused@example.com';
+tell($sim, 'config', \%config);
+query($node, q{SELECT hibob_roster.create_roster('bob')});
+
+# 40 marries, 41 disappears, and 42's address goes to 43.
+$people->{40}{'root.email'} = 'married@example.com';
+$people->{42}{'root.email'} = 'p42@example.com';
+$people->{43}{'root.email'} = 'reused@example.com';
+tell($sim, 'config', { %config, hidden_employees => [41] });
+is((refresh($node, 'hr.roster'))[0], '', 'a refresh');
+
+query($node, q{CREATE TABLE licence (no serial, app text, account text, monthly_cost numeric, last_used date,
+		department text, status text);
+	INSERT INTO licence (app, account, monthly_cost, last_used, department) VALUES
+		('Mail', 'p10@example.com', 1, current_date, 'as the app has it'),
+		('Mail', E'\tP11@EXAMPLE.com \n', 1, current_date, NULL),
+		('Mail', 'p2@example.com', 1, current_date, NULL),
+		('Mail', 'twice@example.com', 1, current_date, NULL),
+		('Mail', '', 1, NULL, NULL),
+		('Mail', NULL, 1, NULL, NULL),
+		('Mail', 'p7@example.com', 100, NULL, NULL),
+		('Mail', 'maiden@example.com', 1, current_date, NULL),
+		('Mail', 'married@example.com', 1, current_date, NULL),
+		('Mail', 'p41@example.com', 50, current_date, NULL),
+		('Mail', 'reused@example.com', 1, current_date, NULL),
+		('Mail', 'jane@private.example', 1, current_date, NULL),
+		('Mail', 'ci-bot', 7, current_date, NULL),
+		('Mail', 'unknown-bot', 8, current_date, NULL),
+		('Mail', 'stranger@private.example', 1, NULL, NULL),
+		('Mail', 'wrong@private.example', 1, NULL, NULL),
+		('Mail', 'p20@example.com', 1, current_date - 90, NULL),
+		('Mail', 'p21@example.com', 1, current_date - 91, NULL),
+		('Mail', 'p22@example.com', 1, NULL, NULL)});
+query($node, q{SELECT hibob_roster.create_licence_report('licence', account => 'account', app => 'app',
+	cost => 'monthly_cost', last_used => 'last_used')});
+query($node, qq{INSERT INTO hr.account_alias VALUES
+	(' Jane\@private.example', '$id5', 'no address in HiBob'), ('CI-bot', NULL, 'builds'),
+	('unknown-bot', NULL, NULL), ('wrong\@private.example', '1', 'a typing error')});
+
+# --- whose it is ----------------------------------------------------------------------
+
+my $OWNER = q{SELECT employee_id, matched_by, match_problem FROM hr.licence_owner WHERE no = };
+my @owners = (
+	[ 'by address', employee_id(10), 'email' ],
+	[ 'whatever the case and the space around', employee_id(11), 'email' ],
+	[ '... in HiBob, too', $id2, 'email' ],
+	[ 'an address that two have matches neither', '', '', '2 people have this address' ],
+	[ 'an empty address', '', '' ],
+	[ 'no address', '', '' ],
+	[ 'who has left', $id7, 'email' ],
+	[ 'by a former address', $id40, 'former email' ],
+	[ 'by the present one', $id40, 'email' ],
+	[ 'who disappeared', $id41, 'former email' ],
+	[ 'an address that another one has now', employee_id(43), 'email' ],
+	[ 'by an alias', $id5, 'alias' ],
+	[ 'an alias without an employee, with a note', '', 'alias' ],
+	[ 'an alias without an employee and note', '', 'alias' ],
+	[ 'unknown', '', '' ],
+	[ 'an alias of an unknown employee', '', 'alias', 'the employee of the alias is unknown' ],
+);
+foreach my $no (1 .. @owners)
+{
+	my ($name, $id, $by, $problem) = @{ $owners[ $no - 1 ] };
+	is(query($node, $OWNER . $no), join('|', $id, $by, $problem // ''), $name);
+}
+is(query($node, 'SELECT count(*), count(DISTINCT no) FROM hr.licence_owner'), '19|19', 'each licence once');
+is(query($node, q{SELECT licence_department, o.department = r.department, o.full_name = r.full_name,
+		o.manager_name = r.manager_name, o.site = r.site, licence_status IS NULL, o.status, has_left, on_leave, not_started
+	FROM hr.licence_owner o JOIN hr.roster r ON r.id = o.employee_id WHERE no = 1}),
+	'as the app has it|t|t|t|t|t|Active|f|f|f', 'columns of the table, of the employee, and of the status');
+query($node, qq{INSERT INTO hr.account_alias VALUES ('twice\@example.com', '$id3', 'she said so')});
+is(query($node, $OWNER . 4), "$id3|alias|", 'an alias decides between two');
+is((query_error($node, q{INSERT INTO hr.account_alias VALUES ('ci-BOT ', NULL, 'again')}))[0], '23505',
+	'an account has one alias');
+
+# --- the views ---------------------------------------------------------------------------
+
+is(query($node, q{SELECT no, left_how, full_name IS NOT NULL FROM hr.licence_of_leaver ORDER BY no}),
+	"7|terminated|t\n10|disappeared|t", 'licences of those who left, and who disappeared');
+is(query($node, q{SELECT no FROM hr.licence_without_employee ORDER BY no}) =~ s/\n/ /gr, '5 6 14 15 16',
+	'licences without an employee, except the noted bot');
+is(query($node, q{SELECT no FROM hr.licence_unused ORDER BY no}) =~ s/\n/ /gr, '18 19',
+	'licences that were not used for 90 days');
+is(query($node, q{SELECT counted_by, sum(licences), sum(cost) FROM hr.licence_cost GROUP BY 1 ORDER BY 1}),
+	join("\n", map { "$_|19|180" } 'cost centre', 'department', 'manager', 'site', 'total'),
+	'each way to count counts all licences');
+is(query($node, q{SELECT people, licences, cost, name FROM hr.licence_cost WHERE counted_by = 'total'}),
+	'12|19|180|', '... the total');
+is(query($node, q{SELECT licences, cost FROM hr.licence_cost WHERE name = '(no employee)' GROUP BY 1, 2}),
+	'6|19', '... and the licences without an employee');
+is(query($node, q{SELECT count(*) FROM hr.licence_cost WHERE counted_by = 'department' AND name <> '(no employee)'}),
+	query($node, q{SELECT count(DISTINCT coalesce(department, '')) FROM hr.licence_owner WHERE employee_id IS NOT NULL}),
+	'... by department');
+
+# Who starts lacks what most have: of the company, and of the department.
+$people->{60}{'work.startDate'} = day(5);
+$people->{60}{'internal.status'} = 'Inactive';
+$people->{61}{'work.startDate'} = day(-5);
+$people->{62}{'work.startDate'} = day(-31);
+$people->{63}{'work.startDate'} = day(31);
+tell($sim, 'config', { %config, hidden_employees => [41] });
+refresh($node, 'hr.roster');
+query($node, q{TRUNCATE licence; INSERT INTO licence (app, account)
+	SELECT 'Mail', email FROM hr.roster WHERE email <> '' AND employee_number NOT IN (60, 61, 62, 63);
+	INSERT INTO licence (app, account) SELECT 'Rare', email FROM hr.roster WHERE employee_number = 50;
+	INSERT INTO licence (app, account) SELECT 'Git', email FROM hr.roster r WHERE email <> ''
+		AND department = (SELECT department FROM hr.roster WHERE employee_number = 60)
+		AND employee_number NOT IN (60, 61, 62, 63)});
+is(query($node, q{SELECT r.employee_number, app, usual_in FROM hr.joiner_without_app j
+	JOIN hr.roster r ON r.id = j.employee_id WHERE app = 'Mail' ORDER BY 1}), "60|Mail|company\n61|Mail|company",
+	'joiners lack what the company has');
+is(query($node, q{SELECT r.employee_number, app, usual_in FROM hr.joiner_without_app j
+	JOIN hr.roster r ON r.id = j.employee_id WHERE app <> 'Mail' AND r.employee_number = 60}), '60|Git|department',
+	'... and what the department has');
+
+# --- again, in other ways -------------------------------------------------------------------
+
+query($node, q{CREATE ROLE reader; GRANT USAGE ON SCHEMA hr TO reader;
+	GRANT SELECT ON hr.licence_owner, hr.licence_of_leaver TO reader});
+is((query_error($node, q{SELECT hibob_roster.create_licence_report('licence', 'account', 'app', 'monthly_cost', 'last_used')}))[0],
+	'', 'the report is made again');
+is(query($node, q{SET ROLE reader; SELECT count(*) > 0 FROM hr.licence_of_leaver}), 't', '... with its privileges');
+is(query($node, 'SELECT count(*) FROM hr.account_alias'), 5, '... and the aliases');
+my ($out, $err) = session($node, q{SELECT hibob_roster.create_licence_report('licence', 'account', 'app')});
+like($err, qr/NOTICE: .*licence_unused stays empty without "last_used"/, 'without cost and last_used');
+is(query($node, q{SELECT count(*), sum(cost) FROM hr.licence_cost WHERE counted_by = 'total';
+	SELECT count(*) FROM hr.licence_unused}), "1|\n0", '... nothing is made up');
+query($node, q{CREATE TABLE "Other licences" ("The app" text, "e-mail" text, email text, cost money, "used at" timestamptz);
+	INSERT INTO "Other licences" VALUES ('%s', 'p10@example.com', 'x', 12, now()), ('%s', 'p11@example.com', 'x', 12, NULL)});
+is((query_error($node, q{SELECT hibob_roster.create_licence_report('"Other licences"', account => 'e-mail', app => 'The app',
+	cost => 'cost', last_used => 'used at')}))[0], '', 'another table, with other names');
+is(query($node, q{SELECT "The app", "e-mail", licence_email, email, cost::numeric FROM hr.licence_owner ORDER BY 2}),
+	"%s|p10\@example.com|x|p10\@example.com|12.00\n%s|p11\@example.com|x|p11\@example.com|12.00", '... as it is');
+is(query($node, q{SELECT cost::numeric FROM hr.licence_cost WHERE counted_by = 'total'; SELECT count(*) FROM hr.licence_unused}),
+	"24.00\n1", '... with cost and use');
+query($node, 'CREATE VIEW mine AS SELECT * FROM hr.licence_owner');
+is((query_error($node, q{SELECT hibob_roster.create_licence_report('licence', 'account', 'app')}))[0], '2BP01',
+	'a view of the user depends on other columns');
+query($node, 'DROP VIEW mine');
+query($node, q{CREATE TABLE by_email (email text, app text);
+	INSERT INTO by_email VALUES ('p10@example.com', 'Mail')});
+is((query_error($node, q{SELECT hibob_roster.create_licence_report('by_email', 'email', 'app')}))[0], '',
+	'an account column called email');
+is(query($node, q{SELECT licence_email, email, matched_by FROM hr.licence_owner}),
+	'p10@example.com|p10@example.com|email', '... is not mistaken for the employee\'s');
+
+my @mistakes = (
+	[ q{'licence', 'acount', 'app'}, '42703', qr/licence has no column "acount".*HINT:  Its columns are: no, app, account/s ],
+	[ q{'licence', 'account', 'app', 'price'}, '42703', qr/no column "price"/ ],
+	[ q{'licence', NULL, 'app'}, '22004', qr/must not be null/ ],
+	[ q{'licence', 'account', 'app', schema => 'nowhere'}, '42P01', qr/schema "nowhere" has no roster.*HINT: .*create_roster/s ],
+	[ q{'nothing', 'account', 'app'}, '42P01', qr/nothing/ ],
+	[ q{'licence', 'account', 'app', last_used => 'app'}, '42883', qr/operator/ ],
+);
+foreach my $mistake (@mistakes)
+{
+	my ($sql, $expected, $pattern) = @$mistake;
+	my ($state, $message) = query_error($node, "SELECT hibob_roster.create_licence_report($sql)");
+
+	is($state, $expected, "create_licence_report($sql)");
+	like($message, $pattern, '... in words');
+}
+query($node, q{UPDATE hibob_roster.mirrors SET history = NULL});
+is((query_error($node, q{SELECT hibob_roster.create_licence_report('licence', 'account', 'app')}))[0], '55000',
+	'a roster without a history');
+
+$node->stop;
+done_testing();

@@ -1,0 +1,241 @@
+# hibob_roster.create_mirror() and drop_mirror(): tables of every kind, names
+# that need quotes, several servers, and mistakes.
+
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use HibobTest;
+use HibobTest qw(differences);
+use RosterTest;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my ($node, $sim) = roster_cluster('roster_mirror', employees => 40);
+
+query($node, q{CREATE SCHEMA hr;
+	IMPORT FOREIGN SCHEMA hibob FROM SERVER bob INTO hr
+		OPTIONS (custom_tables 'true', reports 'true')});
+
+# --- every resource with a key ----------------------------------------------------
+
+# The key, where it is not the default one; null: there is none.
+my %key = (named_lists => 'list,id', out_today => undef, position_openings => undef,
+	documents => undef, time_off => undef, time_off_changes => undef);
+my @tables = split /\n/, query($node, q{SELECT relname FROM pg_class
+	WHERE relkind = 'f' AND relnamespace = 'hr'::regnamespace
+	  AND relname !~ 'report|same_label|headcount|audit|nobody|changes' ORDER BY 1});
+cmp_ok(scalar @tables, '>', 20, 'tables to mirror');
+foreach my $table (@tables)
+{
+	my ($default) = query($node, qq{SELECT CASE WHEN count(*) = 2 THEN 'employee_id,id'
+		ELSE 'id' END FROM pg_attribute WHERE attrelid = 'hr."$table"'::regclass
+		AND attname IN ('employee_id', 'id')});
+	my $key = exists $key{$table} ? $key{$table} : $default;
+
+	if (!defined $key)
+	{
+		is((query_error($node, qq{SELECT hibob_roster.create_mirror('hr."$table"', 'm')}))[0],
+			'42703', "$table has no key");
+		next;
+	}
+	is(query($node, qq{SELECT hibob_roster.create_mirror('hr."$table"', 'hr.m')}), 'hr.m',
+		"$table is mirrored");
+	is(differences($node, 'TABLE hr.m', qq{TABLE hr."$table"}), '', '... every row')
+	  if $table !~ /^(?:employment_history|.*_table.*|fields|custom_tables|reports)$/;
+	is(query($node, q{SELECT array_to_string(key_columns, ',') FROM hibob_roster.mirrors
+		WHERE mirror = 'hr.m'::regclass}), $key, "... by $key");
+	is(query($node, qq{SELECT attname, atttypid::regtype FROM pg_attribute
+		WHERE attrelid = 'hr.m'::regclass AND attnum > 0 ORDER BY attnum}),
+		query($node, qq{SELECT attname, atttypid::regtype FROM pg_attribute
+		WHERE attrelid = 'hr."$table"'::regclass AND attnum > 0 ORDER BY attnum}),
+		'... with its columns');
+	is((refresh($node, 'hr.m'))[0], '', '... refreshed');
+	is(last_entry($node, 'hr.m', 'added + changed + removed'), 0, '... without a change');
+	query($node, q{SELECT hibob_roster.drop_mirror('hr.m')});
+}
+is(query($node, q{SELECT to_regclass('hr.m') IS NULL AND to_regclass('hr.m_history') IS NULL
+	AND NOT EXISTS (TABLE hibob_roster.mirrors) AND NOT EXISTS (TABLE hibob_roster.mirror_columns)
+	AND NOT EXISTS (TABLE hibob_roster.refresh_log)}), 't', 'of a dropped mirror nothing is left');
+
+# Reports and time off by a key that the user names.
+is(query($node, q{SELECT hibob_roster.create_mirror('hr.headcount', 'r', ARRAY['id'])}),
+	'hr.r', 'a report') or diag(query($node, q{SELECT string_agg(attname, ',')
+	FROM pg_attribute WHERE attrelid = 'hr.headcount'::regclass AND attnum > 0}));
+is(differences($node, 'TABLE hr.r', 'TABLE hr.headcount'), '', '... every row');
+query($node, q{CREATE VIEW hr.absence AS SELECT * FROM hr.time_off
+	WHERE end_date >= '2026-11-01' AND start_date <= '2026-12-31' AND "date" IS NULL;
+	SELECT hibob_roster.create_mirror('hr.absence', 'a', ARRAY['request_id'])});
+is(differences($node, 'TABLE hr.a', 'TABLE hr.absence'), '', 'a view with the range that is needed');
+is((query_error($node, q{SELECT hibob_roster.create_mirror('hr.time_off', 't',
+	ARRAY['request_id'])}))[0], 'HV00L', 'without a range it is an error of hibob_fdw');
+
+# --- what is made ------------------------------------------------------------------
+
+query($node, q{SELECT hibob_fdw_comment_columns('hr');
+	COMMENT ON COLUMN hr.people.site IS 'where it''s "at"';
+	ALTER FOREIGN TABLE hr.people ALTER email SET NOT NULL;
+	ALTER FOREIGN TABLE hr.people ALTER email DROP NOT NULL,
+		ALTER status SET NOT NULL});
+is(query($node, q{SELECT hibob_roster.create_mirror('hr.people',
+	columns => ARRAY['status', 'email', 'site', 'manager_id'])}), 'hr.people_mirror',
+	'a name by default');
+is(query($node, q{SELECT attname, atttypid::regtype, attnotnull,
+		col_description(attrelid, attnum) FROM pg_attribute
+	WHERE attrelid = 'hr.people_mirror'::regclass AND attnum > 0 ORDER BY attnum}),
+	query($node, q{SELECT attname, atttypid::regtype, attnotnull,
+		col_description(attrelid, attnum) FROM pg_attribute
+	WHERE attrelid = 'hr.people'::regclass AND attname IN
+		('id', 'status', 'email', 'site', 'manager_id') ORDER BY attnum}),
+	'types, NOT NULL and comments of the source, and its key');
+is(query($node, q{SELECT pg_get_indexdef(indexrelid) FROM pg_index
+	WHERE indrelid = 'hr.people_mirror'::regclass ORDER BY 1}),
+	'CREATE INDEX people_mirror_lower_idx ON hr.people_mirror USING btree (lower(email))
+CREATE INDEX people_mirror_manager_id_idx ON hr.people_mirror USING btree (manager_id)
+CREATE INDEX people_mirror_status_idx ON hr.people_mirror USING btree (status)
+CREATE UNIQUE INDEX people_mirror_pkey ON hr.people_mirror USING btree (id)', 'indexes');
+is(query($node, q{SELECT attname, format_type(atttypid, atttypmod), attnotnull
+	FROM pg_attribute WHERE attrelid = 'hr.people_mirror_history'::regclass AND attnum > 0
+	ORDER BY attnum}), 'id|text|t
+email|text|f
+site|text|f
+manager_id|text|f
+status|text|f
+valid_from|timestamp with time zone|t
+valid_to|timestamp with time zone|f
+change|text|t', 'the history');
+is(query($node, q{SELECT max_removed_percent, max_emptied_percent, max_age, keep_history
+	FROM hibob_roster.mirrors WHERE mirror = 'hr.people_mirror'::regclass}),
+	'20|20|26:00:00|', 'the defaults');
+my $arguments = query($node, q{SELECT proname, pg_get_function_arguments(oid),
+	pg_get_function_result(oid) FROM pg_proc WHERE pronamespace = 'hibob_roster'::regnamespace
+	AND proname IN ('create_mirror', 'drop_mirror', 'refresh', 'create_roster',
+		'create_licence_report', 'schedule', 'unschedule') ORDER BY 1});
+is($arguments, q{create_licence_report|licences regclass, account text, app text, cost text DEFAULT NULL::text, last_used text DEFAULT NULL::text, schema name DEFAULT 'hr'::name|void
+create_mirror|source regclass, name text DEFAULT NULL::text, key text[] DEFAULT NULL::text[], columns text[] DEFAULT NULL::text[], history boolean DEFAULT true, max_removed_percent numeric DEFAULT 20, max_emptied_percent numeric DEFAULT 20, max_age interval DEFAULT '26:00:00'::interval, keep_history interval DEFAULT NULL::interval|regclass
+create_roster|server name, schema name DEFAULT 'hr'::name|regclass
+drop_mirror|mirror regclass|void
+refresh|IN mirror regclass DEFAULT NULL::regclass, IN force boolean DEFAULT false|
+schedule|cron text|bigint
+unschedule||boolean}, 'arguments, defaults and results');
+
+# --- names -------------------------------------------------------------------------
+
+my $long = 'n' x 55;
+query($node, q{CREATE SCHEMA "We""ird ö"; CREATE SCHEMA other;
+	CREATE FOREIGN TABLE "We""ird ö"."Sel""ect" ("i""d" text OPTIONS (field 'root.id') NOT NULL,
+		"e mail" text OPTIONS (field 'root.email'), "sélect%s" text OPTIONS (field 'work.site'))
+		SERVER bob OPTIONS (resource 'people')});
+foreach my $name ('other.plain', 'UnQuoted', '"We""ird ö"."A ""mirror"" %s"', "other.$long")
+{
+	my $source = q{'"We""ird ö"."Sel""ect"'};
+	my $mirror = query($node, qq{SELECT hibob_roster.create_mirror($source, '$name',
+		ARRAY['i"d'])});
+
+	my $expected = $name eq 'UnQuoted' ? '"We""ird ö".unquoted' : $name;
+	is($mirror, $expected, "a mirror $name");
+	is((refresh($node, $mirror))[0], '', '... is refreshed');
+	hide($sim, 3);
+	is((refresh($node, $mirror))[0], '', '... with a change');
+	is(query($node, qq{SELECT count(*), count(DISTINCT column_name), min(change)
+		FROM hibob_roster.changes('$mirror', now() - interval '1 hour') WHERE change = 'removed'}),
+		'3|3|removed', '... changes() shows it');
+	is(query($node, qq{SELECT count(*) FROM hibob_roster.as_of(NULL::$mirror, now())}), 39,
+		'... and as_of');
+	hide($sim);
+	query($node, qq{SELECT hibob_roster.drop_mirror('$mirror')});
+}
+
+# --- several servers, and accounts in one table ---------------------------------------
+
+my $other = start_simulator(employees => 7);
+add_bob($node, $other, 'other_bob');
+query($node, q{IMPORT FOREIGN SCHEMA hibob LIMIT TO (people) FROM SERVER other_bob INTO other;
+	SELECT hibob_roster.create_mirror('other.people', 'roster');
+	CREATE TABLE hr.all_people (company text NOT NULL, id text NOT NULL, email text)
+		PARTITION BY LIST (company);
+	CREATE FOREIGN TABLE hr.all_a PARTITION OF hr.all_people FOR VALUES IN ('a')
+		SERVER bob OPTIONS (resource 'people');
+	CREATE FOREIGN TABLE hr.all_b PARTITION OF hr.all_people FOR VALUES IN ('b')
+		SERVER other_bob OPTIONS (resource 'people');
+	ALTER FOREIGN TABLE hr.all_a ALTER company OPTIONS (field 'root.companyId');
+	ALTER FOREIGN TABLE hr.all_b ALTER company OPTIONS (field 'root.companyId')});
+is(query($node, 'SELECT count(*) FROM other.roster'), 7, 'a mirror of another server');
+tell($sim, 'config', { overrides => { map { $_ => { 'root.companyId' => 'a' } } 1 .. 40 } });
+tell($other, 'config', { overrides => { map { $_ => { 'root.companyId' => 'b' } } 1 .. 7 } });
+query($node, q{SELECT hibob_roster.create_mirror('hr.all_people', 'everybody',
+	ARRAY['company', 'id'])});
+is(query($node, 'SELECT company, count(*) FROM hr.everybody GROUP BY 1 ORDER BY 1'),
+	"a|40\nb|7", 'a mirror of several accounts');
+
+# --- mistakes -------------------------------------------------------------------------
+
+query($node, q{CREATE TABLE local (id text); CREATE FOREIGN TABLE hr.history_names
+	(id text NOT NULL, valid_from text OPTIONS (field 'work.site'))
+	SERVER bob OPTIONS (resource 'people')});
+my @mistakes = (
+	[ q{NULL}, '22004', qr/must not be null/ ],
+	[ q{'local'}, '42809', qr/is not a foreign table of hibob_fdw.*HINT: /s ],
+	[ q{'hr.people', 'a.b.c'}, '42602', qr/"a\.b\.c" is not the name.*HINT: /s ],
+	[ q{'hr.people', 'a b'}, '42602', qr/"a b" is not the name.*HINT: /s ],
+	[ q{'hr.people', 'pg_temp.m'}, '0A000', qr/temporary.*HINT: /s ],
+	[ q{'hr.people', ''}, '42602', qr/is not the name/ ],
+	[ qq{'hr.people', 'n$long'}, '42622', qr/too long.*HINT: .*55 bytes/s ],
+	[ q{'hr.people', 'nowhere.m'}, '3F000', qr/nowhere/ ],
+	[ q{'hr.people', 'people'}, '42P07', qr/hr\.people already exists.*HINT: /s ],
+	[ q{'hr.people', 'people_mirror'}, '42P07', qr/already exists.*HINT: /s ],
+	[ q{'hr.people', 'work'}, '42P07', qr/hr\.work_history already exists.*HINT: /s ],
+	[ q{'hr.people', 'm', ARRAY['nobody']}, '42703', qr/no column "nobody".*HINT:  Its columns are: id, email/s ],
+	[ q{'hr.people', 'm', ARRAY[]::text[]}, '22023', qr/key.*HINT: /s ],
+	[ q{'hr.people', 'm', ARRAY['id', 'id']}, '22023', qr/key.*HINT: /s ],
+	[ q{'hr.people', 'm', ARRAY[NULL]}, '42703', qr/./ ],
+	[ q{'hr.people', 'm', columns => ARRAY['emial']}, '42703', qr/no column "emial"/ ],
+	[ q{'hr.people', 'm', key => ARRAY['site']}, '23505', qr/several rows with the same key: \(site\)/ ],
+	[ q{'hr.people', 'm', key => ARRAY['termination_date']}, '23502', qr/whose key \(termination_date\) is null/ ],
+	[ q{'hr.history_names', 'm'}, '42701', qr/"valid_from".*HINT: /s ],
+	[ q{'hr.people', 'm', max_removed_percent => -1}, '23514', qr/max_removed_percent/ ],
+	[ q{'hr.people', 'm', max_age => '0'}, '23514', qr/max_age/ ],
+	[ q{'hr.people', 'm', keep_history => '-1 day'}, '23514', qr/keep_history/ ],
+);
+foreach my $mistake (@mistakes)
+{
+	my ($sql, $expected, $pattern) = @$mistake;
+	my ($state, $message) = query_error($node, "SELECT hibob_roster.create_mirror($sql)");
+
+	is($state, $expected, "create_mirror($sql)");
+	like($message, $pattern, '... in words');
+}
+is(query($node, q{SELECT to_regclass('hr.m') IS NULL AND to_regclass('hr.m_history') IS NULL}),
+	't', '... after which nothing is left');
+is(query($node, q{SELECT hibob_roster.create_mirror('hr.history_names', 'm', history => false)}),
+	'hr.m', 'without history every name will do');
+is((query_error($node, q{ALTER TABLE hr.people_mirror ADD COLUMN change text;
+	ALTER FOREIGN TABLE hr.people ADD COLUMN change text OPTIONS (field 'work.site');
+	CALL hibob_roster.refresh('hr.people_mirror')}))[0], '42701',
+	'a column that the history needs is added later');
+is((query_error($node, q{SELECT hibob_roster.drop_mirror('local')}))[0], '42704', 'drop_mirror: none');
+query($node, q{CREATE VIEW reader AS SELECT * FROM hr.m});
+my ($state, $message) = query_error($node, q{SELECT hibob_roster.drop_mirror('hr.m')});
+is($state, '2BP01', 'drop_mirror: a view of somebody else depends on it');
+is(query($node, q{SELECT count(*) FROM hibob_roster.mirrors WHERE mirror = 'hr.m'::regclass}),
+	1, '... and the mirror is still there');
+is((refresh($node, 'hr.m'))[0], '', '... and works');
+
+# Without history, a table that is called so is left alone.
+query($node, q{CREATE TABLE other.plain_history (a int);
+	SELECT hibob_roster.create_mirror('other.people', 'plain', history => false);
+	SELECT hibob_roster.drop_mirror('other.plain')});
+is(query($node, q{SELECT to_regclass('other.plain_history')}), 'other.plain_history',
+	'a table of the name of a history is left alone');
+
+# A table that is dropped without drop_mirror().
+query($node, q{DROP TABLE hr.m CASCADE});
+is(query($node, q{SELECT count(*) FROM hibob_roster.health WHERE mirror::text ~ '^\d'}), 0,
+	'of a table that was dropped there is no health');
+is(query($node, q{SELECT hibob_roster.create_mirror('hr.history_names', 'm', history => false)}),
+	'hr.m', '... and it can be made again');
+is(query($node, q{SELECT count(*) FROM hibob_roster.mirrors m WHERE NOT EXISTS
+	(SELECT FROM pg_class WHERE oid = m.mirror)}), 0, '... what was left of it is gone');
+
+$node->stop;
+done_testing();

@@ -1,0 +1,176 @@
+# hibob_roster's script, as PostgreSQL's "Security Considerations for
+# Extensions" wants it, and its versions: ALTER EXTENSION … UPDATE makes of an
+# older one what CREATE EXTENSION makes at once, and keeps what users have.
+
+use strict;
+use warnings;
+use File::Copy;
+use File::Path 'make_path';
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use HibobTest qw(:DEFAULT bare_cluster);
+use RosterTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+# --- what it says -----------------------------------------------------------------
+
+my @scripts = glob 'hibob_roster--*.sql';
+cmp_ok(scalar @scripts, '>', 0, 'there is a script');
+foreach my $file (@scripts)
+{
+	my $script = slurp_file($file);
+
+	like($script, qr/^\\echo Use "CREATE EXTENSION hibob_roster.*\\quit$/m, "$file is not for psql");
+	unlike($script =~ s/--[^\n]*//gr =~ s/\$(\w*)\$.*?\$\1\$//gsr,
+		qr/OR\s+REPLACE|IF\s+NOT\s+EXISTS|IF\s+EXISTS/i, '... nothing that may have been there already');
+	unlike($script, qr/[^\x00-\x7f]/, '... in ASCII, for databases of any encoding');
+	is(scalar(grep { length > 80 } split /\n/, $script =~ s/^CREATE (?:INDEX|UNIQUE).*$//gmr), 0,
+		'... in lines of 80 characters');
+}
+my $control = slurp_file('hibob_roster.control');
+like($control, qr/^\Q$_\E$/m, $_) foreach "requires = 'hibob_fdw'", "schema = 'hibob_roster'",
+	'relocatable = false', 'superuser = false', 'trusted = false';
+
+# --- where somebody has been before -------------------------------------------------
+
+my $node = bare_cluster('roster_script');
+query($node, q{CREATE ROLE mallory; GRANT CREATE ON DATABASE postgres TO mallory;
+	CREATE EXTENSION hibob_fdw});
+query($node, q{SET ROLE mallory; CREATE SCHEMA hibob_roster});
+my ($state, $message) = query_error($node, 'CREATE EXTENSION hibob_roster');
+is($state, '42501', 'a schema of another role is not used');
+like($message, qr/belongs to another role.*HINT: /s, '... in words');
+query($node, q{ALTER SCHEMA hibob_roster OWNER TO CURRENT_USER;
+	CREATE FUNCTION hibob_roster.owns(oid) RETURNS boolean LANGUAGE sql AS 'SELECT true'});
+is((query_error($node, 'CREATE EXTENSION hibob_roster'))[0], '42P06', 'one with a function in it is not used');
+query($node, q{DROP FUNCTION hibob_roster.owns; CREATE TABLE hibob_roster.mirrors ()});
+is((query_error($node, 'CREATE EXTENSION hibob_roster'))[0], '42P06', '... nor one with a table');
+query($node, q{DROP TABLE hibob_roster.mirrors});
+is((query_error($node, 'CREATE EXTENSION hibob_roster'))[0], '', 'an empty one is');
+is((query_error($node, 'ALTER EXTENSION hibob_roster SET SCHEMA public'))[0], '0A000', 'it cannot be moved');
+query($node, 'DROP EXTENSION hibob_roster');
+is(query($node, q{SELECT count(*) FROM pg_class WHERE relnamespace = 'hibob_roster'::regnamespace}), 0,
+	'dropped, it leaves nothing');
+query($node, 'CREATE EXTENSION hibob_roster; DROP EXTENSION hibob_fdw CASCADE');
+is(query($node, q{SELECT count(*) FROM pg_extension WHERE extname = 'hibob_roster'}), 0,
+	'it goes with hibob_fdw');
+$node->stop;
+
+# --- an installation of our own ---------------------------------------------------------
+
+# A copy of the server would run without the command that is to stand before it.
+if ($ENV{HIBOB_SERVER_PREFIX})
+{
+	done_testing();
+	exit;
+}
+
+my %installation = map { my $path = `pg_config --$_`; chomp $path; ($_ => $path) }
+  qw(bindir sharedir pkglibdir);
+my $prefix = PostgreSQL::Test::Utils::tempdir;
+my $extensions = "$prefix$installation{sharedir}/extension";
+make_path("$prefix$installation{bindir}", $extensions);
+foreach my $file (glob("$installation{bindir}/*"))
+{
+	my $copy = "$prefix$installation{bindir}/" . $file =~ s{.*/}{}r;
+
+	copy($file, $copy) && chmod 0755, $copy or die "$file: $!";
+}
+symlink $installation{pkglibdir}, "$prefix$installation{pkglibdir}" or die $!;
+foreach my $file (glob("$installation{sharedir}/*"), glob("$installation{sharedir}/extension/*"))
+{
+	symlink $file, "$prefix$file" unless $file eq "$installation{sharedir}/extension";
+}
+is(slurp_file("$extensions/$_"), slurp_file($_), "$_ is installed")
+  foreach @scripts, 'hibob_roster.control';
+$node = PostgreSQL::Test::Cluster->new('roster_versions',
+	install_path => "$prefix$installation{bindir}" =~ s{/bin$}{}r);
+$node->init;
+$node->start;
+my $sim = start_simulator(employees => 40);
+
+# Everything that the extension's objects are.
+my $CATALOG = q{
+	SELECT concat_ws(E'\n', pg_describe_object(classid, objid, 0),
+		CASE classid WHEN 'pg_proc'::regclass THEN (SELECT CASE WHEN prokind IN ('f', 'p')
+			THEN pg_get_functiondef(objid) END FROM pg_proc WHERE oid = objid) END,
+		(SELECT proacl::text FROM pg_proc WHERE oid = objid AND classid = 'pg_proc'::regclass),
+		(SELECT concat_ws(' ', relacl, reloptions, relrowsecurity, CASE relkind WHEN 'v'
+				THEN pg_get_viewdef(oid) END,
+			(SELECT string_agg(concat_ws(' ', attname, format_type(atttypid, atttypmod), attnotnull,
+				pg_get_expr(adbin, adrelid)), ',' ORDER BY attnum) FROM pg_attribute
+				LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
+				WHERE attrelid = objid AND attnum > 0 AND NOT attisdropped),
+			(SELECT string_agg(pg_get_constraintdef(oid), ',' ORDER BY conname) FROM pg_constraint
+				WHERE conrelid = objid),
+			(SELECT string_agg(pg_get_indexdef(indexrelid), ',' ORDER BY indexrelid::regclass::text)
+				FROM pg_index WHERE indrelid = objid),
+			(SELECT string_agg(concat_ws(' ', polname, polcmd, polroles, pg_get_expr(polqual, polrelid)),
+				',' ORDER BY polname) FROM pg_policy WHERE polrelid = objid),
+			(SELECT extcondition[array_position(extconfig, objid)] FROM pg_extension WHERE extname = 'hibob_roster'))
+		   FROM pg_class WHERE oid = objid AND classid = 'pg_class'::regclass),
+		obj_description(objid, (SELECT relname FROM pg_class WHERE oid = classid)))
+	FROM pg_depend
+	WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'
+	  AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'hibob_roster')
+	ORDER BY 1};
+my $databases = 0;
+my $database;
+
+sub catalog
+{
+	my ($statements) = @_;
+
+	$database = 'versions_' . ++$databases;
+	$node->safe_psql('postgres', "CREATE DATABASE $database");
+	$node->safe_psql($database, $statements);
+	return $node->safe_psql($database, $CATALOG);
+}
+
+my ($version) = $control =~ /^default_version = '(.*)'$/m;
+my $fresh = catalog('CREATE EXTENSION hibob_roster CASCADE');
+cmp_ok(scalar(() = $fresh =~ /^(?:function|procedure|table|view) /gm), '>', 40, 'objects to compare');
+foreach my $older (map { /--([^-]+)\.sql$/ ? $1 : () } @scripts)
+{
+	is(catalog("CREATE EXTENSION hibob_roster VERSION '$older' CASCADE;
+		ALTER EXTENSION hibob_roster UPDATE"), $fresh, "$older, updated to $version");
+}
+
+# A made-up next version.  It changes a function, a view and a table.
+my $update = q{
+	ALTER TABLE hibob_roster.mirrors ADD COLUMN note text;
+	CREATE FUNCTION hibob_roster.mirror_count() RETURNS bigint LANGUAGE sql
+	SET search_path = pg_catalog, pg_temp AS 'SELECT count(*) FROM hibob_roster.mirrors';
+	COMMENT ON FUNCTION hibob_roster.mirror_count() IS 'made up';
+};
+append_to_file("$extensions/hibob_roster--998.sql", slurp_file("hibob_roster--$version.sql") . $update);
+append_to_file("$extensions/hibob_roster--$version--998.sql", $update);
+append_to_file("$extensions/hibob_roster--$version--998x.sql", $update =~ s/COMMENT.*?;//r);
+my $next = catalog(q{CREATE EXTENSION hibob_roster VERSION '998' CASCADE});
+isnt(catalog("CREATE EXTENSION hibob_roster CASCADE; ALTER EXTENSION hibob_roster UPDATE TO '998x'"), $next,
+	'what an update forgets is seen');
+is(catalog(qq{CREATE EXTENSION hibob_roster CASCADE;
+	CREATE SERVER bob FOREIGN DATA WRAPPER hibob_fdw OPTIONS (base_url '$sim/v1');
+	CREATE USER MAPPING FOR CURRENT_USER SERVER bob
+		OPTIONS (service_user_id 'SERVICE-5772', token '$TOKEN');
+	SELECT hibob_roster.create_roster('bob');
+	CALL hibob_roster.refresh();
+	ALTER EXTENSION hibob_roster UPDATE TO '998'}), $next, 'an update in a database with a roster');
+is($node->safe_psql($database, q{CALL hibob_roster.refresh(); SELECT hibob_roster.mirror_count();
+	SELECT count(*), min(outcome) FROM hibob_roster.refresh_log; SELECT status, rows FROM hibob_roster.health}),
+	"1\n3|success\nhealthy|40", '... which keeps its mirrors and log');
+
+# Dumped, and restored into the next version.
+$node->safe_psql($database, q{UPDATE hibob_roster.mirrors SET max_age = '3 days'});
+my $dump = PostgreSQL::Test::Utils::tempdir . '/dump';
+$node->command_ok([ 'pg_dump', '-f', $dump, '-d', $node->connstr('versions_' . ($databases)) ], 'dumped');
+$node->safe_psql('postgres', 'CREATE DATABASE restored');
+$node->safe_psql('restored', q{CREATE EXTENSION hibob_roster VERSION '998' CASCADE});
+$node->command_ok([ 'psql', '-Xq', '-o', "$dump.out", '-d', $node->connstr('restored'), '-f', $dump ], '... restored');
+is($node->safe_psql('restored', q{CALL hibob_roster.refresh(); SELECT status, rows FROM hibob_roster.health;
+	SELECT max_age FROM hibob_roster.mirrors}), "healthy|40\n3 days", '... it works');
+$node->stop;
+
+done_testing();
