@@ -97,6 +97,26 @@ SELECT count(*) FROM difference;
 \! "$HIBOB_TELL" reset
 \! "$HIBOB_TELL" fault '{"endpoint": "/people/search", "split": {"seed": 7}, "times": 2}'
 SELECT count(*) FROM difference;
+-- Two people with one e-mail address: equality has both.
+\! "$HIBOB_TELL" config '{"overrides": {"40": {"root.email": "zoe.mueller3@example.com"}}}'
+SELECT id FROM people WHERE email = 'zoe.mueller3@example.com' ORDER BY id;
+SELECT count(*) FROM people a JOIN people b USING (email)
+ WHERE email = 'zoe.mueller3@example.com';
+\! "$HIBOB_TELL" reset
+
+-- Integers in other forms of JSON, and in none.
+CREATE FOREIGN TABLE numbers (id text, small int2 OPTIONS (field 'a'),
+	middle int4 OPTIONS (field 'b'), large int8 OPTIONS (field 'c'))
+	SERVER bob OPTIONS (resource 'people', on_missing_field 'ignore');
+\! "$HIBOB_TELL" fault '{"endpoint": "/people/search", "body": "{\"employees\":[{\"id\":\"1\",\"a\":1.0,\"b\":1e5,\"c\":-12.50E2},{\"id\":\"2\",\"a\":0.0,\"b\":-0e9,\"c\":9223372036854775807.000}]}"}'
+SELECT * FROM numbers;
+\! "$HIBOB_TELL" fault '{"endpoint": "/people/search", "body": "{\"employees\":[{\"id\":\"1\",\"a\":1.5}]}"}'
+SELECT * FROM numbers;
+\! "$HIBOB_TELL" fault '{"endpoint": "/people/search", "body": "{\"employees\":[{\"id\":\"1\",\"a\":1e9}]}"}'
+SELECT * FROM numbers;
+\! "$HIBOB_TELL" fault '{"endpoint": "/people/search", "body": "{\"employees\":[{\"id\":\"1\",\"c\":1e9999999999}]}"}'
+SELECT * FROM numbers;
+
 \! "$HIBOB_TELL" reset
 DROP VIEW difference;
 

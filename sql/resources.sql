@@ -27,7 +27,7 @@ BEGIN
 	LOOP
 		bound := CASE tab
 			WHEN 'time_off' THEN
-				'WHERE end_date >= ''2026-11-24'' AND start_date < ''2026-12-25'''
+				'WHERE last_day >= ''2026-11-24'' AND first_day < ''2026-12-25'''
 			WHEN 'time_off_changes' THEN 'WHERE since >= ''2026-09-01'''
 			ELSE '' END;
 		RETURN QUERY EXECUTE format('SELECT %1$L::text, count(*),
@@ -146,6 +146,23 @@ SELECT job_title_id FROM work_history;
 SELECT count(*) FROM work_history WHERE employee_id = '3332883884017713312';
 ALTER FOREIGN TABLE work_history OPTIONS (SET on_missing_field 'ignore');
 SELECT count(job_title_id) FROM work_history;
+\! "$HIBOB_TELL" reset
+
+-- Field-level permissions: restricted columns are null, and may not be named;
+-- employees that nobody named.
+\! "$HIBOB_TELL" config '{"restricted_form": "null", "restricted_columns": {"work": {"no_view_permission": ["title"]}}}'
+ALTER FOREIGN TABLE work_history OPTIONS (SET on_missing_field 'warn');
+SELECT count(job_title_id), count(effective_date) > 0 AS rest FROM work_history;
+\! "$HIBOB_TELL" config '{"restricted_form": "null told by the header alone"}'
+SELECT count(job_title_id), count(effective_date) > 0 AS rest FROM work_history;
+SELECT count(effective_date) > 0 AS rest FROM work_history;
+ALTER FOREIGN TABLE work_history OPTIONS (SET on_missing_field 'error');
+SELECT count(job_title_id) FROM work_history;
+\! "$HIBOB_TELL" reset
+\! "$HIBOB_TELL" config '{"hidden_employees": [2], "refuse_unnamed": true}'
+SELECT count(job_title_id) FROM work_history;
+ALTER FOREIGN TABLE work_history OPTIONS (SET on_missing_field 'warn');
+SELECT count(job_title_id) > 0 AS rest FROM work_history;
 \! "$HIBOB_TELL" reset
 
 -- Columns with a path of keys.

@@ -192,6 +192,7 @@ read_rows(Relation rel, Sample *sample)
 	List	   *attnums = generated_base_columns(rel, sample_columns(rel),
 												 &generated);
 	bool		has_table = false;
+	bool		has_fallen_back = false;
 	RequestFilter filter = {.active_only = !options->show_inactive};
 	TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(rel),
 													&TTSOpsVirtual);
@@ -207,6 +208,7 @@ read_rows(Relation rel, Sample *sample)
 		.fetch_slot = MakeSingleTupleTableSlot(RelationGetDescr(rel),
 											   &TTSOpsVirtual),
 		.has_table = &has_table,
+		.has_fallen_back = &has_fallen_back,
 	};
 	RemoteResult *result = remote_result_create(&query, &filter,
 												CurrentMemoryContext, false,

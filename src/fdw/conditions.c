@@ -175,6 +175,23 @@ add_status(RequestFilter *filter, List *values)
 		filter->active_only = true;
 }
 
+/* No value at all matches no row. */
+static void
+add_arguments(RequestFilter *filter, const ResourceFilter *entry, List *values)
+{
+	filter->argument_filter = entry;
+	filter->arguments = values;
+	filter->nothing |= values == NIL;
+}
+
+static void
+add_day(RequestFilter *filter, TimestampTz day)
+{
+	filter->has_day = true;
+	filter->day = day;
+	filter->nothing |= TIMESTAMP_NOT_FINITE(day);
+}
+
 static void
 raise_lower(RequestFilter *filter, const ResourceFilter *entry,
 			TimestampTz time)
@@ -256,17 +273,22 @@ evaluate_clause(const RemoteConditions *conditions, int index,
 	else if (entry->role == FILTER_STATUS)
 		add_status(filter,
 				   evaluate_values(value, econtext, comparison));
+	else if (entry->role == FILTER_ARGUMENT)
+		add_arguments(filter, entry,
+					  evaluate_values(value, econtext, comparison));
 	else if (comparison == COMPARE_ANY &&
 			 evaluate_times(value, econtext, &time, &last))
 	{
 		add_bound(filter, entry, COMPARE_LOWER, time);
 		add_bound(filter, entry, COMPARE_UPPER, last);
 	}
-	else if (comparison != COMPARE_ANY &&
-			 evaluate_time(value, econtext, &time))
-		add_bound(filter, entry, comparison, time);
-	else
+	else if (comparison == COMPARE_ANY ||
+			 !evaluate_time(value, econtext, &time))
 		filter->nothing = true;
+	else if (entry->role == FILTER_DAY)
+		add_day(filter, time);
+	else
+		add_bound(filter, entry, comparison, time);
 }
 
 /*
@@ -289,11 +311,13 @@ normalize_range(RequestFilter *filter)
 	filter->upper = lower;
 }
 
+/* Other rows belong to another day, so a condition on it is always sent. */
 bool
 conditions_include(const RemoteConditions *conditions, int index,
 				   ConditionScope scope)
 {
 	return scope == SCOPE_ALL ||
+		conditions_entry(conditions, index)->role == FILTER_DAY ||
 		(scope == SCOPE_FIXED &&
 		 !list_nth_int(conditions->plan->varies, index));
 }
@@ -415,5 +439,8 @@ conditions_equal(const RequestFilter *a, const RequestFilter *b)
 		a->active_only == b->active_only &&
 		a->has_lower == b->has_lower && a->lower == b->lower &&
 		a->has_upper == b->has_upper && a->upper == b->upper &&
+		a->has_day == b->has_day && a->day == b->day &&
+		a->argument_filter == b->argument_filter &&
+		same_values(a->arguments, b->arguments) &&
 		same_values(a->values, b->values);
 }

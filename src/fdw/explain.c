@@ -57,6 +57,21 @@ request_details(const RequestCall *call)
 	return query != NULL ? query + 1 : NULL;
 }
 
+/* The request for the values that the query does not name. */
+static void
+explain_listing(const Resource *resource, ExplainState *es)
+{
+	const ResourceFilter *values = resource_filter(resource, FILTER_VALUES);
+	const Resource *source = values != NULL && values->source != NULL ?
+		resource_find(values->source) : NULL;
+
+	if (source == NULL)
+		ExplainPropertyText("HiBob Employees", "POST /people/search", es);
+	else
+		ExplainPropertyText("HiBob Values", psprintf("%s %s", source->method,
+													 source->path), es);
+}
+
 static void
 explain_request(ForeignScanState *node, ExplainState *es)
 {
@@ -73,7 +88,7 @@ explain_request(ForeignScanState *node, ExplainState *es)
 	ExplainPropertyText("HiBob Endpoint",
 						psprintf("%s %s", call.method, call.endpoint), es);
 	if (scan_needs_ids(node))
-		ExplainPropertyText("HiBob Employees", "POST /people/search", es);
+		explain_listing(resource, es);
 	if (es->verbose && request_details(&call) != NULL)
 		ExplainPropertyText("HiBob Request", request_details(&call), es);
 }

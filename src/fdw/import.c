@@ -523,7 +523,8 @@ import_resource(ImportState *import, const Resource *resource)
 
 	import->names = lappend(import->names, (char *) resource->name);
 	naming_reserve(import->naming, resource->name);
-	if (!is_wanted(import, resource->name))
+	if (!is_wanted(import, resource->name) ||
+		(resource->is_on_request && !is_listed(import, resource->name)))
 		return;
 	begin_table(&table, resource->name, resource);
 	add_resource_columns(&table, false);
@@ -540,7 +541,7 @@ import_resources(ImportState *import)
 	const Resource *resource;
 
 	for (int i = 0; (resource = resource_at(i)) != NULL; i++)
-		if (resource->id_option == NULL)
+		if (resource->id_option == NULL && !resource->is_internal)
 			import_resource(import, resource);
 }
 

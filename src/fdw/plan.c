@@ -141,6 +141,27 @@ has_bounds(const HibobFdwRelationInfo *fpinfo, const List *remote, bool fixed)
 }
 
 /*
+ * Whether rows of the wrong day would be read: those of another day than the
+ * request's are not in its result, so a comparison has to be sent.
+ */
+static bool
+lacks_day(const HibobFdwRelationInfo *fpinfo, const List *remote)
+{
+	ListCell   *lc;
+
+	if (!fpinfo->day_is_compared)
+		return false;
+	foreach(lc, remote)
+	{
+		const ShippableClause *clause = lfirst(lc);
+
+		if (fpinfo->resource->filters[clause->filter].role == FILTER_DAY)
+			return false;
+	}
+	return true;
+}
+
+/*
  * The remote conditions of a path, as a list of ShippableClause: those of the
  * query and, in a parameterized path, those on the other tables' values.  A
  * condition on values comes first.
@@ -368,12 +389,14 @@ requests_of_all(const HibobFdwRelationInfo *fpinfo, double tuples)
 	if (resource->needs_employees)
 	{
 		double		employees = estimate_employees(fpinfo, tuples);
+		double		batch = resource->filters[0].place == PLACE_PATH ? 1 :
+			resource->max_values > 0 ? resource->max_values : REQUEST_BATCH;
 
 		/* the one for the ids comes first */
-		requests = 1 + Max(requests,
-						   resource->filters[0].place == PLACE_PATH ?
-						   employees : ceil(employees / REQUEST_BATCH));
+		requests = 1 + Max(requests, ceil(employees / batch));
 	}
+	else if (resource_needs_values(resource))
+		requests = 1 + tuples;
 	else if (fpinfo->batch_size > 0)
 		requests = 1 + ceil(tuples / fpinfo->batch_size);
 	return Max(requests, 1);
@@ -464,6 +487,8 @@ add_scan_path(PlannerInfo *root, RelOptInfo *rel, Oid relid,
 	/* It would fail: see the bounds that the resource needs. */
 	if (param_info == NULL && !has_bounds(fpinfo, clauses, false))
 		total += disable_cost;
+	if (lacks_day(fpinfo, clauses))
+		total += disable_cost;
 	add_path(rel, (Path *)
 			 hibob_create_foreignscan_path(root, rel, rows, startup, total,
 										   param_info != NULL ?
@@ -549,7 +574,8 @@ add_parameters(List *infos, PlannerInfo *root, RelOptInfo *rel, Oid relid,
 
 	/* A range of time that is not needed is not worth a request a row. */
 	if (parts == NIL || (!has_values(fpinfo, linitial(parts)) &&
-						 has_bounds(fpinfo, fpinfo->clauses, true)))
+						 has_bounds(fpinfo, fpinfo->clauses, true) &&
+						 !lacks_day(fpinfo, fpinfo->clauses)))
 		return infos;
 	outer = bms_union(clause->clause_relids, rel->lateral_relids);
 	outer = bms_del_member(outer, rel->relid);
@@ -578,8 +604,9 @@ add_parameterized_paths(PlannerInfo *root, RelOptInfo *rel, Oid relid,
 		all = bms_add_members(all,
 							  ((ParamPathInfo *) lfirst(lc))->ppi_req_outer);
 
-	/* The two bounds of a range may come from two tables. */
-	if (infos != NIL && !has_bounds(fpinfo, fpinfo->clauses, true))
+	/* The two bounds of a range may come from two tables, as may key and day. */
+	if (infos != NIL && (!has_bounds(fpinfo, fpinfo->clauses, true) ||
+						 lacks_day(fpinfo, fpinfo->clauses)))
 		infos = list_append_unique_ptr(
 			infos, get_baserel_parampathinfo(root, rel, all));
 	foreach(lc, infos)
@@ -662,6 +689,35 @@ add_hulls(PlannerInfo *root, RelOptInfo *rel, Oid relid,
 		fpinfo->clauses = list_difference_ptr(fpinfo->clauses, bounds);
 }
 
+/* Whether a condition of the query or a join has the column of FILTER_DAY. */
+static bool
+compares_day(const RelOptInfo *rel, Oid relid, const Resource *resource,
+			 const List *join_clauses)
+{
+	List	   *clauses = list_concat_copy(rel->baserestrictinfo,
+										   rel->joininfo);
+	Bitmapset  *used = NULL;
+	ListCell   *lc;
+
+	if (resource_filter(resource, FILTER_DAY) == NULL)
+		return false;
+	clauses = list_concat(clauses, join_clauses);
+	foreach(lc, clauses)
+		pull_varattnos((Node *) lfirst_node(RestrictInfo, lc)->clause,
+					   rel->relid, &used);
+	for (int attnum = 1; attnum <= rel->max_attr; attnum++)
+	{
+		int			filter;
+
+		if (!bms_is_member(attnum - FirstLowInvalidHeapAttributeNumber, used))
+			continue;
+		filter = shippable_filter_of_column(relid, attnum, resource);
+		if (filter >= 0 && resource->filters[filter].role == FILTER_DAY)
+			return true;
+	}
+	return false;
+}
+
 void
 hibobGetForeignPaths(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 {
@@ -670,6 +726,8 @@ hibobGetForeignPaths(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 
 	if (fpinfo->resource->nfilters > 0)
 		clauses = restricting_join_clauses(root, rel, relid);
+	fpinfo->day_is_compared = compares_day(rel, relid, fpinfo->resource,
+										   clauses);
 	if (!has_bounds(fpinfo, fpinfo->clauses, true))
 		add_hulls(root, rel, relid, clauses);
 	add_scan_path(root, rel, relid, NULL);
@@ -691,6 +749,7 @@ enum
 	PRIVATE_LIMIT,
 	PRIVATE_ALL_REQUESTS,
 	PRIVATE_MAX_REQUESTS,
+	PRIVATE_LACKS_DAY,
 	PRIVATE_LOCAL,
 	PRIVATE_GENERATED
 };
@@ -848,6 +907,7 @@ hibobGetForeignPlan(PlannerInfo *root, RelOptInfo *rel, Oid relid,
 														remote)));
 	private = lappend(private, makeInteger(all_requests(fpinfo, cautious,
 														remote)));
+	private = lappend(private, makeInteger(lacks_day(fpinfo, remote)));
 	private = lappend(private, local_conditions(clauses, remote));
 	private = lappend(private, generated);
 	return make_foreignscan(tlist, clauses, rel->relid, exprs, private, NIL,
@@ -867,6 +927,7 @@ scan_plan_of(const ForeignScan *plan)
 	result->limit = intVal(list_nth(private, PRIVATE_LIMIT));
 	result->all_requests = intVal(list_nth(private, PRIVATE_ALL_REQUESTS));
 	result->max_requests = intVal(list_nth(private, PRIVATE_MAX_REQUESTS));
+	result->lacks_day = intVal(list_nth(private, PRIVATE_LACKS_DAY)) != 0;
 	result->local = list_nth(private, PRIVATE_LOCAL);
 	result->generated = list_nth(private, PRIVATE_GENERATED);
 	return result;

@@ -27,6 +27,7 @@ typedef struct HibobFdwRelationInfo
 	double		employees;		/* in the account; 0: not known */
 	bool		guessed;		/* the number of rows is only a typical one */
 	bool		correlated;		/* the query is run for each row of another */
+	bool		day_is_compared;	/* a clause has the column of FILTER_DAY */
 	List	   *clauses;		/* remote conditions other than "values" */
 	ShippableClause *values;	/* the best condition on values, or NULL */
 	RestrictInfo *status;		/* the condition on the status, or NULL */
@@ -53,6 +54,8 @@ typedef struct ScanPlan
 								 * this cannot be done */
 	int			max_requests;	/* after so many, a scan whose values vary reads
 								 * all rows */
+	bool		lacks_day;		/* the query compares the day that rows are of, and
+								 * no condition on it is sent */
 	List	   *local;			/* indexes of the conditions in the plan's qual
 								 * that are not sent to HiBob */
 } ScanPlan;

@@ -41,6 +41,8 @@ typedef struct HibobFdwScanState
 	MemoryContext run_context;	/* of one run */
 	bool		has_table;		/* HiBob has shown that it has the custom
 								 * table */
+	bool		has_fallen_back;	/* rows are read by the fallback, for which
+									 * the plan's number of requests is wrong */
 
 	ConditionScope scope;		/* the conditions that are sent */
 
@@ -119,7 +121,9 @@ is_read_at_once(const HibobFdwScanState *scan)
 
 	return resource->paging == PAGING_NONE && !resource->needs_employees &&
 		!resource->needs_lower && !resource->needs_upper &&
-		!resource->is_lists && scan->options->batch_size == 0;
+		!resource->is_lists && !resource_needs_values(resource) &&
+		resource_filter(resource, FILTER_DAY) == NULL &&
+		scan->options->batch_size == 0;
 }
 
 /*
@@ -306,6 +310,7 @@ init_query(HibobFdwScanState *scan, ForeignScanState *node)
 	query->relid = RelationGetRelid(rel);
 	query->options = scan->options;
 	query->has_table = &scan->has_table;
+	query->has_fallen_back = &scan->has_fallen_back;
 
 	/* A shared result may outlive this scan and goes on counting. */
 	query->counters = MemoryContextAllocZero(scan->estate->es_query_cxt,
@@ -397,6 +402,24 @@ check_bounds(const HibobFdwScanState *scan)
 					 resource->example, scan->query.map->table)));
 }
 
+/* Checks that the day that the query compares is the one of the request. */
+static void
+check_day(const HibobFdwScanState *scan)
+{
+	const Resource *resource = scan->options->resource;
+
+	if (!scan->plan->lacks_day)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_FDW_UNABLE_TO_CREATE_EXECUTION),
+			 errmsg("foreign table \"%s\" cannot be read without a single day",
+					scan->query.map->table),
+			 errdetail("HiBob shows \"%s\" as of one day, and the query compares that day in a way that HiBob does not evaluate.",
+					   resource->name),
+			 errhint("Add a condition, such as: WHERE %s. The day can be a column of another table: FROM other o, LATERAL (SELECT * FROM %s WHERE ... = o.day) t.",
+					 resource->example, scan->query.map->table)));
+}
+
 /* Starts a run with the result of another scan of the statement. */
 static bool
 start_from_other(HibobFdwScanState *scan)
@@ -484,7 +507,7 @@ choose_filter(HibobFdwScanState *scan, ExprContext *econtext)
 	scan->filter = conditions_evaluate(&scan->conditions, SCOPE_ALL, econtext);
 	if (!needs_request(&scan->filter))
 		return;
-	if (scan->scope == SCOPE_ALL &&
+	if (scan->scope == SCOPE_ALL && !scan->has_fallen_back &&
 		conditions_vary(&scan->conditions, SCOPE_ALL) &&
 		scan->query.counters->requests >= (uint64) scan->plan->max_requests)
 		scan->scope = SCOPE_FIXED;
@@ -505,6 +528,7 @@ start_run(HibobFdwScanState *scan, ExprContext *econtext)
 	if (needs_request(&scan->filter))
 	{
 		check_bounds(scan);
+		check_day(scan);
 		if (!start_from_other(scan))
 			start_from_cache(scan);
 	}
@@ -675,7 +699,9 @@ scan_first_call(ForeignScanState *node, const char *unknown, RequestCall *call)
 
 	if (!scan->running)
 		resolve_columns(scan, node->ss.ss_currentRelation);
-	if (scan->options->resource->needs_employees && filter.filter == NULL)
+	if (scan->options->resource->expand != NULL ||
+		(resource_needs_values(scan->options->resource) &&
+		 filter.filter == NULL))
 		return false;
 	return request_next(remote_query_requests(&scan->query, &filter), call);
 }

@@ -250,7 +250,7 @@ fits_role(FilterRole role, const Comparison *parts,
 	bool		lower;
 	bool		upper;
 
-	if (role == FILTER_VALUES)
+	if (role == FILTER_VALUES || role == FILTER_ARGUMENT)
 		return compares_values(parts, comparison);
 	if (role == FILTER_STATUS)
 		return compares_values(parts, comparison) &&
@@ -259,7 +259,12 @@ fits_role(FilterRole role, const Comparison *parts,
 		return false;
 	if (role == FILTER_BOUNDS)
 		return true;
-	if (parts->any || parts->cast || !shows_bound(parts->column))
+	if (parts->any || parts->cast)
+		return false;
+	if (role == FILTER_DAY)
+		return *comparison == COMPARE_EQUAL &&
+			getBaseType(parts->column->vartype) == DATEOID;
+	if (!shows_bound(parts->column))
 		return false;
 	lower = *comparison == COMPARE_LOWER || *comparison == COMPARE_ABOVE;
 	upper = *comparison == COMPARE_UPPER || *comparison == COMPARE_BELOW;

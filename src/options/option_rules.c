@@ -223,7 +223,7 @@ parse_resource(const OptionRule *rule pg_attribute_unused(), const char *value,
 {
 	const Resource *resource = resource_find(value);
 
-	if (resource == NULL)
+	if (resource == NULL || resource->is_internal)
 		return NO_DETAIL;
 	*(const Resource **) place = resource;
 	return NULL;
@@ -421,6 +421,11 @@ const OptionRule option_rules[] = {
 		TABLE("include_pending", scratch, parse_boolean),
 		.particular = true,
 		.valid = "a boolean, such as 'true'",
+	},
+	{
+		TABLE("include_working", scratch, parse_boolean),
+		.particular = true,
+		.valid = "a boolean, such as 'false'",
 	},
 	{
 		TABLE("cache_ttl", cache_ttl, parse_duration),

@@ -164,7 +164,8 @@ resource_names(const char *option)
 
 	for (int i = 0; (resource = resource_at(i)) != NULL; i++)
 	{
-		if (option == NULL || resource_has_option(resource, option))
+		if (!resource->is_internal &&
+			(option == NULL || resource_has_option(resource, option)))
 			names = lappend(names, unconstify(char *, resource->name));
 	}
 	return names;
@@ -396,13 +397,15 @@ join_parameters(List *options, const Resource *resource)
 	{
 		const ResourceOption *option = &resource->options[i];
 		const char *value = option_value(options, option->name);
+		const char *parameter;
 		bool		flag;
 
-		if (option->parameter == NULL || value == NULL ||
-			!parse_bool(value, &flag) || !flag)
+		if (value == NULL || !parse_bool(value, &flag))
 			continue;
-		result = result == NULL ? pstrdup(option->parameter) :
-			psprintf("%s&%s", result, option->parameter);
+		parameter = flag ? option->parameter : option->off_parameter;
+		if (parameter != NULL)
+			result = result == NULL ? pstrdup(parameter) :
+				psprintf("%s&%s", result, parameter);
 	}
 	return result;
 }
@@ -571,6 +574,7 @@ example_field(const Resource *resource)
 		case ROW_EMPLOYEE:
 			return "category.field_id";
 		case ROW_OBJECTS:
+		case ROW_ITEMS:
 			return "/object/field_id";
 		case ROW_CSV:
 			return "label in the report";

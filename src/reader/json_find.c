@@ -98,9 +98,20 @@ complete_row(JsonReader *reader)
 		reader->layout = json_layout_create(reader->alloc);
 }
 
+/* Whether a node is a key of the elements of an array, and leads to an array. */
+static bool
+is_array_of_element(const JsonNode *node)
+{
+	const JsonNode *object = node->parent;
+
+	return node->element != NULL && object != NULL && object->parent != NULL &&
+		object == object->parent->element;
+}
+
 /*
  * A scalar at a node of the shape.  If the node leads to the rows, a container
  * is expected, unless an object around it is a row.
+ * One of several groups of rows may have null instead of an array.
  */
 static RARE bool
 take_shape_scalar(JsonReader *reader, const JsonNode *node, JsonKind kind,
@@ -108,7 +119,9 @@ take_shape_scalar(JsonReader *reader, const JsonNode *node, JsonKind kind,
 {
 	uint8_t		flags = (kind == JSON_STRING) ? reader->scan.flags : 0;
 
-	if (node->to_rows && !json_place_in_row(&reader->at))
+	if (node->to_rows && kind == JSON_NULL && is_array_of_element(node))
+		node->parent->led_on = true;
+	else if (node->to_rows && !json_place_in_row(&reader->at))
 	{
 		json_defect(reader, JSON_DEFECT_SHAPE,
 					"expected an object or an array", reader->token);
@@ -231,6 +244,19 @@ leads_to_rows(const JsonNode *node, bool is_object)
 }
 
 /*
+ * Whether a key leads to the rows for the second time in one object: they may be
+ * the same rows.
+ */
+static bool
+comes_twice(const JsonNode *node)
+{
+	const JsonNode *object = node->parent;
+
+	return object != NULL && node != object->element &&
+		node->entered_in == object->objects;
+}
+
+/*
  * A container at a node of the shape: enters it if it may have rows or values,
  * and begins a row if it is one.
  */
@@ -250,6 +276,12 @@ enter_shape(JsonReader *reader, JsonNode *node, const char *p)
 					is_object ? "expected an array" : "expected an object", p);
 		return false;
 	}
+	if (leads && comes_twice(node))
+	{
+		json_defect(reader, JSON_DEFECT_SHAPE,
+					"the key of the rows comes twice", p);
+		return false;
+	}
 	if (!leads && node->copy == NULL && !(is_object && node->children != NULL))
 		return true;
 	if ((is_row || is_rows) && json_place_in_row(&reader->at) &&
@@ -258,6 +290,9 @@ enter_shape(JsonReader *reader, JsonNode *node, const char *p)
 
 	if (leads && reader->at.shape != NULL)
 		reader->at.shape->led_on = true;
+	if (leads && node->parent != NULL)
+		node->entered_in = node->parent->objects;
+	node->objects += is_object;
 	node->led_on = !leads;
 	reader->at.shape = node;
 	reader->at.shape_depth = reader->at.depth + 1;
@@ -347,4 +382,95 @@ json_find_leave(JsonReader *reader, const char *p)
 	if (reader->at.depth == reader->at.shape_depth && !leave_shape(reader, p))
 		return false;
 	return true;
+}
+
+/*
+ * Behind a row
+ */
+
+/* Whether a key, from its first quote to its last one, leads to a node. */
+static bool
+is_key_of(const JsonNode *node, const JsonScan *scan, const char *key,
+		  const char *quote)
+{
+	if (scan->flags != 0)
+		return json_node_find_escaped(node->parent, key + 1, quote) == node;
+	return (size_t) (quote - key - 1) == node->key_length &&
+		memcmp(key + 1, node->key, node->key_length) == 0;
+}
+
+/* No token: a defect, which the reader finds itself, or the window ends. */
+static JsonResult
+no_token(const JsonScan *scan)
+{
+	return scan->message != NULL || scan->last ? JSON_END : JSON_MORE;
+}
+
+/* The string or number behind a key and its colon. */
+static JsonResult
+slice_behind(JsonScan *scan, const char *window, const char *p,
+			 const char *end, JsonSlice *value)
+{
+	const char *behind;
+
+	p = json_skip_space(p, end);
+	if (p < end && *p == ':')
+		p = json_skip_space(p + 1, end);
+	if (p == end)
+		return no_token(scan);
+	value->kind = *p == '"' ? JSON_STRING : JSON_NUMBER;
+	if (*p == '"')
+		behind = json_scan_string(scan, p++, end);
+	else if (*p == '-' || (*p >= '0' && *p <= '9'))
+		behind = json_scan_number(scan, p, end);
+	else
+		return JSON_END;
+	if (behind == NULL)
+		return no_token(scan);
+	value->start = (size_t) (p - window);
+	value->length = (size_t) (behind - p);
+	value->flags = value->kind == JSON_STRING ? scan->flags : 0;
+	return JSON_ROW;
+}
+
+/*
+ * Each search begins at the row's end anew: API responses hardly ever need it.
+ */
+JsonResult
+json_reader_find_behind(const JsonReader *reader, int number,
+						const char *window, size_t length, bool last,
+						JsonSlice *value)
+{
+	const JsonNode *node = reader->copies.list[number]->node;
+	const JsonNode *object = reader->at.shape;
+	size_t		levels = reader->at.depth - reader->at.shape_depth;
+	const char *p = window + reader->position;
+	const char *end = window + length;
+	char		before = 0;
+	JsonScan	scan = {.last = last};
+
+	for (; object != NULL && object != node->parent; object = object->parent)
+		levels++;
+	if (object == NULL)
+		return JSON_END;
+	for (; (p = json_skip_space(p, end)) < end; p++)
+	{
+		const char *start = p;
+
+		if (*p == '{' || *p == '[')
+			levels++;
+		else if ((*p == '}' || *p == ']') && levels-- == 0)
+			return JSON_END;
+		else if (*p == '"')
+		{
+			p = json_scan_string(&scan, p, end);
+			if (p == NULL)
+				return no_token(&scan);
+			if (levels == 0 && before == ',' &&
+				is_key_of(node, &scan, start, p))
+				return slice_behind(&scan, window, p + 1, end, value);
+		}
+		before = *start;
+	}
+	return no_token(&scan);
 }

@@ -189,6 +189,16 @@ extern const JsonOutside *json_reader_outside(const JsonReader *reader,
 											  int number);
 
 /*
+ * Finds a string or number outside of rows behind the present row, in an object
+ * that the row is in: objects have no order.  The window has all bytes from the
+ * row's end on, as far as there are any.  JSON_ROW: found, as a slice of the
+ * window; JSON_END: not there; JSON_MORE: not yet there.
+ */
+extern JsonResult json_reader_find_behind(const JsonReader *reader, int number,
+										  const char *window, size_t length,
+										  bool last, JsonSlice *value);
+
+/*
  * Whether the slot was present in any row since json_reader_create(): with a
  * value, with null, or below an ancestor that was null or not an object.
  */

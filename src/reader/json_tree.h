@@ -40,6 +40,8 @@ typedef struct JsonNode
 	bool		has_outside;	/* a wanted value outside is here or below */
 	bool		led_on;			/* its present object has a key that leads to
 								 * the rows, or needs none */
+	uint32_t	objects;		/* number of objects that were entered here */
+	uint32_t	entered_in;		/* the parent's object that last led to it */
 
 	/* row only */
 	bool		present;		/* in some row */

@@ -12,6 +12,7 @@
 
 #include "foreign/foreign.h"
 #include "mb/pg_wchar.h"
+#include "reader/json_doc.h"
 #include "remote/fetch.h"
 #include "remote/field_split.h"
 #include "remote/remote_error.h"
@@ -41,6 +42,7 @@ struct RemoteResult
 	FieldSplit *split;
 	ParallelFetch fetch;
 	ResponseSummary summary;
+	bool		has_returned;	/* a row */
 	bool		finished;		/* after the last row */
 	int			readers;
 	CacheReader materialized;	/* not open: the rows are not materialized */
@@ -101,7 +103,7 @@ remote_query_needs_ids(const RemoteQuery *query, const RequestFilter *filter)
 	const TableOptions *options = query->options;
 
 	return filter->filter == NULL &&
-		(options->resource->needs_employees || options->batch_size > 0 ||
+		(resource_needs_values(options->resource) || options->batch_size > 0 ||
 		 field_split_is_needed(query->map));
 }
 
@@ -145,6 +147,11 @@ append_filter(StringInfo key, const RequestFilter *filter)
 	if (filter->has_upper)
 		appendStringInfo(key, " %s <= " INT64_FORMAT,
 						 filter->upper_filter->field, filter->upper);
+	if (filter->has_day)
+		appendStringInfo(key, " day " INT64_FORMAT, filter->day);
+	foreach(lc, filter->arguments)
+		appendStringInfo(key, "\n%zu %s", strlen(lfirst(lc)),
+						 (char *) lfirst(lc));
 	if (filter->filter != NULL)
 		appendStringInfo(key, "\n%s", filter->filter->field);
 	foreach(lc, filter->values)
@@ -175,6 +182,38 @@ remote_query_key(const RemoteQuery *query, const RequestFilter *filter)
 			appendStringInfo(&key, " %d",
 							 query->map->columns[i].attnum);
 	return key.data;
+}
+
+/* The texts in a JSON array, in the database's encoding. */
+static List *
+read_names(const char *json, size_t length)
+{
+	JsonDoc    *doc = json_doc_parse_any(json, length);
+	List	   *names = NIL;
+
+	if (doc == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OUT_OF_MEMORY),
+				 errmsg("out of memory")));
+	PG_TRY();
+	{
+		for (size_t i = 0; i < json_doc_length(doc); i++)
+		{
+			const char *text = json_doc_element_text(doc, i);
+
+			if (text != NULL)
+				names = lappend(names,
+								pstrdup(pg_any_to_server(text,
+														 (int) strlen(text),
+														 PG_UTF8)));
+		}
+	}
+	PG_FINALLY();
+	{
+		json_doc_free(doc);
+	}
+	PG_END_TRY();
+	return names;
 }
 
 /* Reads the ids of the rows of a resource, as a list of strings. */
@@ -209,19 +248,69 @@ read_ids(RemoteResult *result, const char *resource,
 		memory += id->length + ID_OVERHEAD;
 		if (memory > MAX_IDS)
 			result_too_many_ids(result->query.map);
-		ids = lappend(ids, pnstrdup(record->window + id->start, id->length));
+		if (id->kind == JSON_ARRAY)
+			ids = list_concat(ids, read_names(record->window + id->start,
+											  id->length));
+		else
+			ids = lappend(ids, pnstrdup(record->window + id->start,
+										id->length));
 	}
 	return ids;
 }
 
-/* The filter on ids of employees. */
-static const ResourceFilter *
-employee_filter(const Resource *resource)
+/*
+ * What HiBob lists for each of some values: the policies of policy types.  Sets
+ * the value that each is from.
+ */
+static List *
+expand_values(RemoteResult *result, const char *resource, List *values,
+			  List **origins)
 {
-	for (int i = 0; i < resource->nfilters; i++)
-		if (resource->filters[i].role == FILTER_VALUES)
-			return &resource->filters[i];
-	return NULL;
+	const Resource *lister = resource_find(resource);
+	List	   *expanded = NIL;
+	ListCell   *lc;
+
+	foreach(lc, values)
+	{
+		RequestFilter filter = {.filter = &lister->filters[0],
+			.values = list_make1(lfirst(lc))};
+		List	   *names = read_ids(result, resource, &filter);
+
+		for (int i = 0; i < list_length(names); i++)
+			*origins = lappend(*origins, lfirst(lc));
+		expanded = list_concat(expanded, names);
+	}
+	return expanded;
+}
+
+/* Adds the values that the query does not name, as HiBob lists them. */
+static void
+add_listed_values(RemoteResult *result, RequestFilter *filter)
+{
+	const TableOptions *options = result->query.options;
+	RequestFilter all = {.active_only = filter->active_only};
+	const ResourceFilter *values = resource_filter(options->resource,
+												   FILTER_VALUES);
+
+	filter->values = read_ids(result, values->source != NULL ?
+							  values->source : RESOURCE_PEOPLE, &all);
+	filter->filter = values;
+	filter->batch_size = options->batch_size;
+	filter->found_values = true;
+}
+
+/* Likewise the arguments. */
+static void
+add_listed_arguments(RemoteResult *result, RequestFilter *filter)
+{
+	const RequestFilter all = {0};
+	const ResourceFilter *argument =
+		resource_filter(result->query.options->resource, FILTER_ARGUMENT);
+
+	if (argument == NULL || filter->argument_filter != NULL)
+		return;
+	filter->arguments = read_ids(result, argument->source, &all);
+	filter->argument_filter = argument;
 }
 
 /*
@@ -233,16 +322,20 @@ employee_filter(const Resource *resource)
 static RequestFilter
 request_filter(RemoteResult *result)
 {
-	const TableOptions *options = result->query.options;
+	const Resource *resource = result->query.options->resource;
 	RequestFilter filter = result->filter;
-	RequestFilter everybody = {.active_only = filter.active_only};
 
-	if (!remote_query_needs_ids(&result->query, &filter))
-		return filter;
-	filter.values = read_ids(result, RESOURCE_PEOPLE, &everybody);
-	filter.filter = employee_filter(options->resource);
-	filter.batch_size = options->batch_size;
-	filter.found_values = true;
+	if (remote_query_needs_ids(&result->query, &filter))
+		add_listed_values(result, &filter);
+	else if (resource->needs_employees)
+		filter.batch_size = result->query.options->batch_size;
+	add_listed_arguments(result, &filter);
+	if (resource->expand != NULL)
+	{
+		filter.values = expand_values(result, resource->expand, filter.values,
+									  &filter.origins);
+		filter.found_values = true;
+	}
 	return filter;
 }
 
@@ -266,6 +359,56 @@ start_parallel_fetch(RemoteResult *result)
 	fetch->counters = result->query.counters;
 	fetch->summary = &result->summary;
 	fetch_start(fetch, &result->acquired, result->query.fetch_slot);
+}
+
+/* ------------------------------------------------------------------------
+ * Fallback
+ *
+ * A resource may have another one that reads the same rows with more requests,
+ * for accounts that lack its endpoint.
+ * ------------------------------------------------------------------------
+ */
+
+static bool
+wants_human(const RowMap *map)
+{
+	for (int i = 0; i < map->ncolumns; i++)
+		if (map->columns[i].human)
+			return true;
+	return false;
+}
+
+/* Whether it is known that the account lacks what the query needs. */
+static bool
+needs_fallback(const RemoteResult *result)
+{
+	const Connection *connection = result->acquired.connection;
+
+	return result->query.options->resource->fallback != NULL &&
+		(connection_lacks(connection, UNSUPPORTED_ENDPOINT) ||
+		 (connection_lacks(connection, UNSUPPORTED_HUMAN) &&
+		  wants_human(result->query.map)));
+}
+
+/* Lets the query read the fallback. */
+static void
+use_fallback(RemoteResult *result)
+{
+	const Resource *fallback =
+		resource_find(result->query.options->resource->fallback);
+	TableOptions *options = palloc(sizeof(TableOptions));
+	RowMap	   *map = palloc(sizeof(RowMap));
+
+	*options = *result->query.options;
+	options->resource = fallback;
+	*map = *result->query.map;
+	map->resource = fallback;
+	result->query.options = options;
+	result->query.map = map;
+	result->subject.resource = fallback;
+	*result->query.has_fallen_back = true;
+	if (result->filter.filter != NULL)
+		result->filter.filter = resource_filter(fallback, FILTER_VALUES);
 }
 
 /* Chooses one of the three ways to read. */
@@ -308,7 +451,8 @@ copy_values(const List *values)
 static bool
 is_limited(const RequestFilter *filter)
 {
-	return filter->filter != NULL || filter->has_lower || filter->has_upper;
+	return filter->filter != NULL || filter->has_lower || filter->has_upper ||
+		filter->argument_filter != NULL || filter->has_day;
 }
 
 /* Whether the rows are only those of active employees of a table of all. */
@@ -329,13 +473,17 @@ remote_result_create(const RemoteQuery *query, const RequestFilter *filter,
 	result->query = *query;
 	result->filter = *filter;
 	result->filter.values = copy_values(filter->values);
+	result->filter.arguments = copy_values(filter->arguments);
 	result->cache_key = cache_key != NULL ? pstrdup(cache_key) : NULL;
 	result->summary.context = result->context;
+	result->summary.named = filter->filter != NULL;
 	result->subject.resource = query->options->resource;
 	result->subject.table = pstrdup(query->map->table);
 	if (materialize || cache_key != NULL)
 		cache_create(&result->materialized, query->relid, query->serverid);
 	acquire_channel(result);
+	if (needs_fallback(result))
+		use_fallback(result);
 	result->sent_filter = request_filter(result);
 	start_requests(result);
 	MemoryContextSwitchTo(old);
@@ -359,34 +507,78 @@ is_present(const RowColumn *column, const void *arg)
 		fetch_has_field(&result->fetch, column);
 }
 
-/*
- * A response 404 for an employee of a custom table does not show whether the
- * employee or the table does not exist.  If there were no other responses, checks
- * that the table exists.
- */
+/* Raises an error if the custom table does not exist. */
 static void
-check_custom_table(RemoteResult *result)
+find_custom_table(RemoteResult *result)
 {
 	const RequestFilter all = {0};
 	const char *id = result->query.options->id;
 	bool	   *has_table = result->query.has_table;
-	MemoryContext old;
-	List	   *tables;
+	List	   *tables = read_ids(result, RESOURCE_CUSTOM_TABLES, &all);
 	ListCell   *lc;
 
-	*has_table |= result->summary.responses > 0;
-	if (*has_table || result->summary.ambiguous == 0)
-		return;
-	old = MemoryContextSwitchTo(result->context);
-	acquire_channel(result);
-	tables = read_ids(result, RESOURCE_CUSTOM_TABLES, &all);
-	connection_release(&result->acquired);
 	foreach(lc, tables)
 		*has_table |= strcmp(lfirst(lc),
 							 pg_server_to_any(id, (int) strlen(id),
 											  PG_UTF8)) == 0;
 	if (!*has_table)
 		error_no_custom_table(&result->subject, NULL, id);
+}
+
+/*
+ * Checks that the custom table exists if HiBob knows none of the employees that
+ * were named, or does not know the table: the responses do not say which.
+ */
+static void
+check_custom_table(RemoteResult *result)
+{
+	MemoryContext old;
+
+	*result->query.has_table |= result->summary.responses > 0;
+	if (*result->query.has_table || result->summary.ambiguous == 0)
+		return;
+	old = MemoryContextSwitchTo(result->context);
+	acquire_channel(result);
+	find_custom_table(result);
+	connection_release(&result->acquired);
+	MemoryContextSwitchTo(old);
+}
+
+/* Once for each connection and reason. */
+static void
+report_fallback(const RemoteResult *result, ResponseUnsupported reason)
+{
+	ereport(NOTICE,
+			(reason == UNSUPPORTED_ENDPOINT ?
+			 errmsg("this account of HiBob has no bulk endpoint for custom tables") :
+			 errmsg("the bulk endpoint of HiBob for custom tables sends no names of list items"),
+			 errdetail("Foreign table \"%s\" is read with a request for each employee, as are all custom tables in this session%s.",
+					   result->subject.table,
+					   reason == UNSUPPORTED_ENDPOINT ? "" :
+					   " with columns that show names"),
+			 errhint("Use conditions on employee_id, the option cache_ttl or a materialized view to make fewer requests.")));
+}
+
+/* Starts again, with the fallback.  No row has been returned yet. */
+static void
+start_fallback(RemoteResult *result)
+{
+	MemoryContext old = MemoryContextSwitchTo(result->context);
+	ResponseUnsupported reason = result->summary.unsupported;
+
+	fetch_stop(&result->fetch);
+	memset(&result->fetch, 0, sizeof(ParallelFetch));
+	memset(&result->summary, 0, sizeof(ResponseSummary));
+	result->summary.context = result->context;
+	result->summary.named = result->filter.filter != NULL;
+	acquire_channel(result);
+	if (reason == UNSUPPORTED_ENDPOINT)
+		find_custom_table(result);
+	if (connection_note_lack(result->acquired.connection, reason))
+		report_fallback(result, reason);
+	use_fallback(result);
+	result->sent_filter = request_filter(result);
+	start_requests(result);
 	MemoryContextSwitchTo(old);
 }
 
@@ -431,6 +623,20 @@ advance(RemoteResult *result, TupleTableSlot *slot, bool sleep)
 	return outcome;
 }
 
+/* The next row of several requests at once. */
+static ResponseResult
+fetch_row(RemoteResult *result, TupleTableSlot *slot, bool sleep)
+{
+	ResponseResult outcome = fetch_next(&result->fetch, slot, sleep);
+
+	if (result->summary.unsupported == SUPPORTED)
+		return outcome;
+	if (result->has_returned)
+		result_missing_human(result->query.map);
+	start_fallback(result);
+	return fetch_next(&result->fetch, slot, sleep);
+}
+
 TupleTableSlot *
 remote_result_next(RemoteResult *result, TupleTableSlot *slot,
 				   TupleTableSlot *fetched_slot, bool sleep)
@@ -446,11 +652,12 @@ remote_result_next(RemoteResult *result, TupleTableSlot *slot,
 		outcome = advance(result, slot, sleep);
 	else
 	{
-		outcome = fetch_next(&result->fetch, fetched_slot, sleep);
+		outcome = fetch_row(result, fetched_slot, sleep);
 		slot = fetched_slot;
 	}
 	if (outcome == RESPONSE_END)
 		finish(result);
+	result->has_returned |= outcome == RESPONSE_ROW;
 	return outcome == RESPONSE_ROW ? slot : NULL;
 }
 

@@ -2,9 +2,9 @@
  * request.c
  *		The columns and conditions of a scan become HTTP requests.
  *
- * A sequence of requests has two dimensions: the values, of which one request can
- * name a limited number, and the range of time, of which one request can span a
- * limited number of months.
+ * A sequence of requests has three dimensions: the values, of which one request can
+ * name a limited number; the arguments, one in each request; and the range of time,
+ * of which one request can span a limited number of months or days.
  *
  * Source of paths and bodies: HiBob's documentation of the search for people, and
  * its specification.  A search for people has at most one filter; an empty list of
@@ -44,6 +44,12 @@ struct Request
 	char	  **values;			/* sorted, distinct, UTF-8 */
 	int			nvalues;
 	int			batch_size;
+	const ResourceFilter *argument_filter;	/* NULL: there is none */
+	char	  **arguments;		/* as values; a request for each */
+	int			narguments;
+	char	  **origins;		/* of the values, or NULL */
+	const char *day_name;		/* NULL: no day */
+	const char *day;
 	const char *lower_name;		/* of the parameter; NULL: no such bound */
 	const char *upper_name;
 	FilterPlace bounds_place;
@@ -54,6 +60,7 @@ struct Request
 	int			limit;			/* entries of the first page; 0: no pages */
 	bool		one_page;		/* that is expected to be enough */
 	int			next;			/* of the values, for the next call */
+	int			argument;		/* of the next call */
 	int			range;			/* of the next call */
 	bool		done;
 };
@@ -80,6 +87,15 @@ add_distinct(List *list, const char *text)
 	return list_has(list, text) ? list : lappend(list, (char *) text);
 }
 
+static List *
+add_sources(List *list, const ResourceDerived *derived)
+{
+	for (int i = 0; i < RESOURCE_MAX_SOURCES; i++)
+		if (derived->sources[i] != NULL)
+			list = add_distinct(list, derived->sources[i]);
+	return list;
+}
+
 /* The fields of all columns in the resource table. */
 static List *
 resource_fields(const Resource *resource)
@@ -87,7 +103,15 @@ resource_fields(const Resource *resource)
 	List	   *fields = NIL;
 
 	for (int i = 0; i < resource->ncolumns; i++)
-		fields = add_distinct(fields, resource->columns[i].field);
+	{
+		const char *field = resource->columns[i].field;
+		const ResourceDerived *derived = resource_derived(resource, field);
+
+		if (derived != NULL)
+			fields = add_sources(fields, derived);
+		else if (strcmp(field, RESOURCE_WHOLE_ROW) != 0)
+			fields = add_distinct(fields, field);
+	}
 	return fields;
 }
 
@@ -113,7 +137,8 @@ static List *
 wanted_fields(const RowMap *map)
 {
 	const Resource *resource = map->resource;
-	List	   *fields = list_make1((char *) resource->identity_field);
+	List	   *fields = resource->identity_field == NULL ? NIL :
+		list_make1((char *) resource->identity_field);
 	bool		whole_row = false;
 	bool		beyond = false;
 	List	   *whole = whole_row_fields(resource);
@@ -121,14 +146,16 @@ wanted_fields(const RowMap *map)
 
 	for (int i = 0; i < map->ncolumns; i++)
 	{
-		const char *field = map->columns[i].field;
+		const RowColumn *column = &map->columns[i];
 
-		if (strcmp(field, RESOURCE_WHOLE_ROW) == 0)
+		if (strcmp(column->field, RESOURCE_WHOLE_ROW) == 0)
 			whole_row = true;
-		else
+		else if (column->derived != NULL)
+			fields = add_sources(fields, column->derived);
+		else if (column->given < 0)
 		{
-			beyond |= !list_has(whole, field);
-			fields = add_distinct(fields, field);
+			beyond |= !list_has(whole, column->field);
+			fields = add_distinct(fields, column->field);
 		}
 	}
 	if (!whole_row)
@@ -201,31 +228,70 @@ is_possible_value(const ResourceFilter *filter, const char *value)
 	return filter->place != PLACE_PATH || url_is_segment(value);
 }
 
-static void
-set_values(Request *request, const ResourceFilter *filter, const List *values)
+/* The values, each once, that HiBob could have.  Sets their number. */
+static char **
+sort_values(const ResourceFilter *filter, const List *values, int *number)
 {
+	char	  **sorted = palloc(sizeof(char *) * Max(list_length(values), 1));
 	ListCell   *lc;
 	int			n = 0;
 	int			distinct = 0;
 
-	request->values = palloc(sizeof(char *) * Max(list_length(values), 1));
 	foreach(lc, values)
 		if (is_possible_value(filter, lfirst(lc)))
-			request->values[n++] = to_utf8(lfirst(lc));
-	qsort(request->values, n, sizeof(char *), compare_values);
+			sorted[n++] = to_utf8(lfirst(lc));
+	qsort(sorted, n, sizeof(char *), compare_values);
 	for (int i = 0; i < n; i++)
-		if (i == 0 ||
-			strcmp(request->values[i], request->values[distinct - 1]) != 0)
-			request->values[distinct++] = request->values[i];
-	request->nvalues = distinct;
-	request->nothing |= distinct == 0;
+		if (i == 0 || strcmp(sorted[i], sorted[distinct - 1]) != 0)
+			sorted[distinct++] = sorted[i];
+	*number = distinct;
+	return sorted;
+}
+
+static void
+set_values(Request *request, const ResourceFilter *filter, const List *values)
+{
+	request->values = sort_values(filter, values, &request->nvalues);
+	request->nothing |= request->nvalues == 0;
+}
+
+/* The values, in the order that they came in, and the origin of each. */
+static void
+set_expanded_values(Request *request, const RequestFilter *filter)
+{
+	int			n = list_length(filter->values);
+
+	request->values = palloc(sizeof(char *) * Max(n, 1));
+	request->origins = palloc(sizeof(char *) * Max(n, 1));
+	for (int i = 0; i < n; i++)
+	{
+		request->values[i] = to_utf8(list_nth(filter->values, i));
+		request->origins[i] = to_utf8(list_nth(filter->origins, i));
+	}
+	request->nvalues = n;
+	request->nothing |= n == 0;
+}
+
+static void
+set_arguments(Request *request, const RequestFilter *filter)
+{
+	request->narguments = 1;
+	if (filter->argument_filter == NULL)
+		return;
+	request->argument_filter = filter->argument_filter;
+	request->arguments = sort_values(filter->argument_filter,
+									 filter->arguments,
+									 &request->narguments);
+	request->nothing |= request->narguments == 0;
 }
 
 /* How many values one request can name. */
 static int
-values_per_request(const ResourceFilter *filter)
+values_per_request(const Resource *resource, const ResourceFilter *filter)
 {
-	return filter->place == PLACE_PATH ? 1 : REQUEST_BATCH;
+	if (filter->place == PLACE_PATH)
+		return 1;
+	return resource->max_values > 0 ? resource->max_values : REQUEST_BATCH;
 }
 
 static void
@@ -235,15 +301,19 @@ set_batches(Request *request, const RequestFilter *filter)
 	request->found_values = filter->found_values;
 	request->derived_values = filter->derived_values;
 	request->batch_size = filter->batch_size > 0 ? filter->batch_size :
-		values_per_request(filter->filter);
-	set_values(request, filter->filter, filter->values);
+		values_per_request(request->resource, filter->filter);
+	if (filter->origins != NIL)
+		set_expanded_values(request, filter);
+	else
+		set_values(request, filter->filter, filter->values);
 }
 
 double
 request_count_of_values(const Resource *resource, double nvalues)
 {
 	double		requests = ceil(nvalues /
-								values_per_request(&resource->filters[0]));
+								values_per_request(resource,
+												   &resource->filters[0]));
 
 	if (resource->paging != PAGING_NONE)
 		requests = Max(requests, ceil(nvalues * ROWS_PER_EMPLOYEE /
@@ -274,13 +344,17 @@ time_text(TimestampTz time, int digits)
 					digits, (int) fsec);
 }
 
-/* The day of a time in the session's time zone. */
-static char *
-day_text(TimestampTz time)
+/* The day of a time by the session's time zone. */
+static DateADT
+day_of(TimestampTz time)
 {
-	DateADT		date =
-		DatumGetDateADT(DirectFunctionCall1(timestamptz_date,
-											TimestampTzGetDatum(time)));
+	return DatumGetDateADT(DirectFunctionCall1(timestamptz_date,
+											   TimestampTzGetDatum(time)));
+}
+
+static char *
+date_text(DateADT date)
+{
 	int			year;
 	int			month;
 	int			day;
@@ -317,7 +391,7 @@ bound_text(const Request *request, const ResourceFilter *filter,
 		   TimestampTz time)
 {
 	time = clamp_time(time);
-	return is_date_field(request->resource, filter->field) ? day_text(time) :
+	return is_date_field(request->resource, filter->field) ? date_text(day_of(time)) :
 		time_text(time, 3);
 }
 
@@ -381,7 +455,33 @@ set_uppers(Request *request, const RequestFilter *filter, TimestampTz lower,
 	}
 }
 
-/* A time rounded down to milliseconds. */
+/*
+ * Ranges of days, of which none is in two: both ends of a request's range are
+ * in it.
+ */
+static void
+set_day_ranges(Request *request, const RequestFilter *filter)
+{
+	int			days = request->resource->max_days;
+	DateADT		first = day_of(clamp_time(filter->lower));
+	DateADT		last = day_of(clamp_time(filter->upper));
+
+	request->lower_name = filter->lower_filter->parameter;
+	request->upper_name = filter->upper_filter->upper;
+	request->bounds_place = filter->lower_filter->place;
+	request->nranges = Max((last - first) / days + 1, 1);
+	request->lowers = palloc0(request->nranges * sizeof(char *));
+	request->uppers = palloc0(request->nranges * sizeof(char *));
+	for (int i = 0; i < request->nranges; i++)
+	{
+		DateADT		begin = first + i * days;
+
+		request->lowers[i] = date_text(begin);
+		request->uppers[i] = date_text(Min(begin + days - 1, last));
+	}
+}
+
+/* The millisecond that a time is in. */
 static TimestampTz
 to_milliseconds(TimestampTz time)
 {
@@ -398,6 +498,12 @@ set_ranges(Request *request, const RequestFilter *filter)
 	TimestampTz upper = clamp_time(filter->upper);
 	int			months = request->resource->max_months;
 
+	if (request->resource->max_days > 0 && filter->has_lower &&
+		filter->has_upper)
+	{
+		set_day_ranges(request, filter);
+		return;
+	}
 	if (filter->has_upper &&
 		!is_date_field(request->resource, filter->upper_filter->field))
 		upper = to_milliseconds(upper + 999);
@@ -419,7 +525,24 @@ given_text(const char *text)
 	return given;
 }
 
-/* The bounds as values of columns. */
+/*
+ * The day that a request is about.  Where it has to have one, it is today by
+ * UTC if the query has no condition.
+ */
+static void
+set_day(Request *request, const RequestFilter *filter)
+{
+	const ResourceFilter *day = resource_filter(request->resource, FILTER_DAY);
+
+	if (filter->has_day)
+		request->day = date_text(day_of(filter->day));
+	else if (request->resource->needs_day)
+		request->day = pnstrdup(time_text(GetCurrentTimestamp(), 0), 10);
+	if (request->day != NULL)
+		request->day_name = day->parameter;
+}
+
+/* The bounds and the day as rows show them. */
 static void
 set_given_bounds(Request *request, const RequestFilter *filter)
 {
@@ -431,6 +554,8 @@ set_given_bounds(Request *request, const RequestFilter *filter)
 			request->given[i] = given_text(time_text(filter->lower, 6));
 		if (source == GIVEN_UPPER && filter->has_upper)
 			request->given[i] = given_text(time_text(filter->upper, 6));
+		if (source == GIVEN_DAY)
+			request->given[i] = given_text(request->day);
 	}
 }
 
@@ -525,6 +650,11 @@ request_path(const Request *request, const RequestCall *call,
 		append_parameter(&path, &first, request->options->parameters);
 	if (request->filter != NULL && request->filter->place == PLACE_QUERY)
 		append_values(&path, &first, request, call);
+	if (request->argument_filter != NULL)
+		append_bound(&path, &first, request->argument_filter->parameter,
+					 request->narguments > 0 ?
+					 request->arguments[call->argument] : "");
+	append_bound(&path, &first, request->day_name, request->day);
 	if (request->bounds_place == PLACE_QUERY)
 	{
 		append_bound(&path, &first, request->lower_name,
@@ -597,11 +727,13 @@ append_fields(StringInfo body, const List *fields)
 
 /* Starts an element of "filters". */
 static void
-append_filter(StringInfo body, const char *name, const char *operator)
+append_filter(StringInfo body, const Request *request, const char *name,
+			  const char *operator)
 {
 	append_separator(body);
 	appendStringInfoChar(body, '{');
-	append_member(body, "fieldPath", name);
+	append_member(body, request->resource->filters_by_id ? "fieldId" :
+				  "fieldPath", name);
 	append_member(body, "operator", operator);
 }
 
@@ -609,7 +741,7 @@ static void
 append_value_filter(StringInfo body, const Request *request,
 					const RequestCall *call)
 {
-	append_filter(body, request->filter->parameter, "equals");
+	append_filter(body, request, request->filter->parameter, "equals");
 	append_key(body, "values");
 	appendStringInfoChar(body, '[');
 	for (int i = call->first; i < call->next; i++)
@@ -617,14 +749,41 @@ append_value_filter(StringInfo body, const Request *request,
 	appendStringInfoString(body, "]}");
 }
 
+/* The filter of a request that has no other. */
 static void
-append_bound_filter(StringInfo body, const char *name, const char *operator,
-					const char *value)
+append_fixed_filter(StringInfo body, const Request *request)
+{
+	const char *const *words = request->resource->fixed_filter;
+
+	append_filter(body, request, words[0], "equals");
+	append_key(body, "values");
+	appendStringInfoChar(body, '[');
+	for (int i = 1; words[i] != NULL; i++)
+		append_element(body, words[i]);
+	appendStringInfoString(body, "]}");
+}
+
+/* A bound: the lower one if "is_lower". */
+static void
+append_bound_filter(StringInfo body, const Request *request, const char *name,
+					const char *value, bool is_lower)
 {
 	if (value == NULL)
 		return;
-	append_filter(body, name, operator);
-	append_member(body, "value", value);
+	if (request->resource->filters_by_id)
+	{
+		append_filter(body, request, name, is_lower ? "from" : "to");
+		append_key(body, "values");
+		appendStringInfoChar(body, '[');
+		append_element(body, value);
+		appendStringInfoChar(body, ']');
+	}
+	else
+	{
+		append_filter(body, request, name, is_lower ? "greaterThanOrEquals" :
+					  "lessThanOrEquals");
+		append_member(body, "value", value);
+	}
 	appendStringInfoChar(body, '}');
 }
 
@@ -643,12 +802,14 @@ append_filters(StringInfo body, const Request *request,
 	appendStringInfoChar(body, '[');
 	if (has_values)
 		append_value_filter(body, request, call);
+	else if (request->resource->fixed_filter != NULL)
+		append_fixed_filter(body, request);
 	if (has_bounds)
 	{
-		append_bound_filter(body, request->lower_name, "greaterThanOrEquals",
-							request->lowers[call->range]);
-		append_bound_filter(body, request->upper_name, "lessThanOrEquals",
-							request->uppers[call->range]);
+		append_bound_filter(body, request, request->lower_name,
+							request->lowers[call->range], true);
+		append_bound_filter(body, request, request->upper_name,
+							request->uppers[call->range], false);
 	}
 	appendStringInfoChar(body, ']');
 }
@@ -667,14 +828,23 @@ append_human(StringInfo body, const Request *request)
 	}
 }
 
+/* What page is wanted: in an object of its own, or beside the filters. */
 static void
-append_pagination(StringInfo body, const Request *request, const char *cursor)
+append_page(StringInfo body, const Request *request, const char *cursor)
 {
-	append_key(body, "pagination");
-	appendStringInfo(body, "{\"limit\":%d", page_entries(request, cursor));
+	bool		nested = request->resource->paging == PAGING_BODY;
+
+	if (nested)
+	{
+		append_key(body, "pagination");
+		appendStringInfoChar(body, '{');
+	}
+	append_key(body, "limit");
+	appendStringInfo(body, "%d", page_entries(request, cursor));
 	if (cursor != NULL)
 		append_member(body, "cursor", cursor);
-	appendStringInfoChar(body, '}');
+	if (nested)
+		appendStringInfoChar(body, '}');
 }
 
 /* Whether the body selects employees by their status. */
@@ -710,8 +880,8 @@ request_body(const Request *request, const RequestCall *call,
 	}
 	if (request->human)
 		append_human(&body, request);
-	if (resource->paging == PAGING_BODY)
-		append_pagination(&body, request, cursor);
+	if (resource->paging == PAGING_BODY || resource->paging == PAGING_TOP)
+		append_page(&body, request, cursor);
 	appendStringInfoChar(&body, '}');
 	return body.data;
 }
@@ -740,7 +910,9 @@ request_create(const RowMap *map, const TableOptions *options,
 	}
 	if (filter->filter != NULL)
 		set_batches(request, filter);
+	set_arguments(request, filter);
 	set_ranges(request, filter);
+	set_day(request, filter);
 	set_given_bounds(request, filter);
 	if (resource->paging != PAGING_NONE)
 		request->one_page = filter->limit > 0 &&
@@ -751,34 +923,10 @@ request_create(const RowMap *map, const TableOptions *options,
 }
 
 /*
- * Whether a value has the form of an e-mail address.  Strict, since the value
- * becomes a part of the path.
- */
-static bool
-is_email(const char *value)
-{
-	static const char letters[] =
-	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-	size_t		local;
-	size_t		domain;
-	const char *at = strchr(value, '@');
-	char		allowed[sizeof(letters) + 8];
-
-	if (at == NULL)
-		return false;
-	snprintf(allowed, sizeof(allowed), "%s%s", letters, "._%+'-");
-	local = strspn(value, allowed);
-	if (local == 0 || value + local != at)
-		return false;
-	snprintf(allowed, sizeof(allowed), "%s%s", letters, ".-");
-	domain = strspn(at + 1, allowed);
-	return domain > 0 && at[1 + domain] == '\0';
-}
-
-/*
  * Whether the values go into the path, one in each request.  If they need not, only
- * a single value does, of the form of its field, and if employees of any status are
- * requested.
+ * a single id does, and if employees of any status are requested.  Not an e-mail
+ * address: two employees may have the same one, and by its path HiBob returns one of
+ * them.
  */
 static bool
 is_single(const Request *request)
@@ -787,17 +935,20 @@ is_single(const Request *request)
 		return false;
 	if (request->filter->place == PLACE_PATH)
 		return true;
-	if (request->nvalues != 1 || !request->show_inactive)
-		return false;
-	return strcmp(request->filter->field, RESOURCE_FIELD_ID) == 0 ?
-		is_id(request->values[0]) : is_email(request->values[0]);
+	return request->nvalues == 1 && request->show_inactive &&
+		strcmp(request->filter->field, RESOURCE_FIELD_ID) == 0 &&
+		is_id(request->values[0]);
 }
 
-/* The next values; after the last, the first values of the next range. */
+/*
+ * The next values; after the last, the first values with the next argument; after
+ * that, with the next range.
+ */
 static void
 next_part(Request *request, RequestCall *call)
 {
 	call->range = request->range;
+	call->argument = request->argument;
 	if (request->filter != NULL)
 	{
 		call->first = request->next;
@@ -807,6 +958,9 @@ next_part(Request *request, RequestCall *call)
 	if (request->filter == NULL || request->next == request->nvalues)
 	{
 		request->next = 0;
+		if (++request->argument < request->narguments)
+			return;
+		request->argument = 0;
 		request->range++;
 		request->done = request->range == request->nranges;
 	}
@@ -827,9 +981,16 @@ set_given(const Request *request, RequestCall *call)
 {
 	memcpy(call->given, request->given, sizeof(call->given));
 	for (int i = 0; i < RESOURCE_MAX_GIVEN; i++)
-		if (request->resource->given[i].source == GIVEN_VALUE &&
-			request->nvalues > 0)
+	{
+		GivenSource source = request->resource->given[i].source;
+
+		if (source == GIVEN_VALUE && request->nvalues > 0)
 			call->given[i] = given_text(request->values[call->first]);
+		if (source == GIVEN_ORIGIN && request->origins != NULL)
+			call->given[i] = given_text(request->origins[call->first]);
+		if (source == GIVEN_ARGUMENT && request->arguments != NULL)
+			call->given[i] = given_text(request->arguments[call->argument]);
+	}
 }
 
 /*
@@ -843,11 +1004,12 @@ static void
 set_not_found(const Request *request, RequestCall *call)
 {
 	const Resource *resource = request->resource;
-	bool		by_value = call->single ||
+	bool		by_value = call->single || request->origins != NULL ||
 		(request->filter != NULL && request->filter->place == PLACE_PATH);
 	const char *value = by_value ? request->values[call->first] : NULL;
 
-	call->not_found = NOT_FOUND_ERROR;
+	call->not_found = resource->fallback != NULL ? NOT_FOUND_UNSUPPORTED :
+		NOT_FOUND_ERROR;
 	if (resource->id_option != NULL)
 		call->object_name = request->options->id;
 	if (resource->is_lists)
@@ -889,6 +1051,12 @@ request_set_page(const Request *request, RequestCall *call,
 	call->body = request_body(request, call, cursor);
 }
 
+void
+request_cancel(Request *request)
+{
+	request->done = true;
+}
+
 bool
 request_has_more(const Request *request)
 {
@@ -899,6 +1067,7 @@ bool
 request_has_batches(const Request *request)
 {
 	return request->filter != NULL && request->filter->place == PLACE_BODY &&
+		request->resource->form != ROW_ITEMS &&
 		request->nvalues > request->batch_size;
 }
 
@@ -906,7 +1075,8 @@ bool
 request_has_many_responses(const Request *request)
 {
 	return request->resource->paging != PAGING_NONE ||
-		request->resource->needs_employees ||
+		resource_needs_values(request->resource) ||
+		request->narguments > 1 ||
 		(request->filter != NULL && !request->resource->is_lists &&
 		 request->nvalues > request->batch_size);
 }

@@ -32,6 +32,12 @@ typedef struct RequestFilter
 	TimestampTz upper;
 	const ResourceFilter *lower_filter;	/* whose parameter it is */
 	const ResourceFilter *upper_filter;
+	const ResourceFilter *argument_filter;	/* of FILTER_ARGUMENT; NULL: none */
+	List	   *arguments;		/* its values, of char *, as above */
+	bool		has_day;		/* of FILTER_DAY */
+	TimestampTz day;
+	List	   *origins;		/* for each of the values that the resource's
+								 * "expand" gave, the value that it is from */
 	int			batch_size;		/* values a request; 0: HiBob's recommendation */
 	int64		limit;			/* the expected number of rows that are needed; 0:
 								 * all */
@@ -45,8 +51,10 @@ typedef enum RequestNotFound
 	NOT_FOUND_ERROR,			/* the object of the table does not exist */
 	NOT_FOUND_EMPTY,			/* there are no rows */
 	NOT_FOUND_AMBIGUOUS,		/* one of the two */
-	NOT_FOUND_DELETED			/* the employee was deleted after HiBob has
+	NOT_FOUND_DELETED,			/* the employee was deleted after HiBob has
 								 * returned the id, if others are found */
+	NOT_FOUND_UNSUPPORTED		/* the account may lack the endpoint, and the
+								 * resource has a fallback */
 } RequestNotFound;
 
 /* One request of the sequence. */
@@ -67,6 +75,7 @@ typedef struct RequestCall
 	bool		single;			/* of one value, by the resource's single_path */
 	int			first;			/* index of the first value, */
 	int			next;			/* and of the one behind the last */
+	int			argument;		/* index of the argument */
 	int			range;
 } RequestCall;
 
@@ -85,6 +94,9 @@ extern bool request_next(Request *request, RequestCall *call);
 /* Changes a call to the one for the next page. */
 extern void request_set_page(const Request *request, RequestCall *call,
 							  const char *cursor);
+
+/* Drops the rest of the sequence. */
+extern void request_cancel(Request *request);
 
 /* Whether there is a call that request_next() has not returned yet. */
 extern bool request_has_more(const Request *request);

@@ -58,6 +58,7 @@ struct Response
 	ExchangeResult early;		/* the result of that */
 	int			attempt;		/* the one that the reader reads */
 	uint64		rows;			/* so far */
+	Bitmapset  *nulls;			/* columns with a null, if some are restricted */
 	uint64		bytes_without_row;	/* since the last row */
 	int			pages_without_row;	/* up to the page before this one */
 	char	   *page;			/* the cursor of the next page */
@@ -180,6 +181,7 @@ start_exchange(Response *response)
 	response->polled = false;
 	response->attempt = 0;
 	response->rows = 0;
+	response->nulls = NULL;
 	response->bytes_without_row = 0;
 	if (response->reader.json != NULL || response->reader.csv != NULL)
 		row_reader_restart(&response->reader);
@@ -475,6 +477,18 @@ may_be_not_found(Response *response)
 }
 
 /*
+ * Whether a status means that the account lacks the endpoint: HiBob has not
+ * answered it before.
+ */
+static bool
+is_unsupported(const Response *response, const ErrorResponse *error)
+{
+	return response->call.not_found == NOT_FOUND_UNSUPPORTED &&
+		(error->status == 404 || error->status == 400) &&
+		response->summary->responses == 0 && response->rows == 0;
+}
+
+/*
  * Handles a status other than success: raises an error, unless it is a 404 that
  * means no rows.  False if that needs sleep.
  */
@@ -493,8 +507,13 @@ read_error_response(Response *response, bool sleep)
 		}
 		error = error_response(response);
 	}
-	if (error.status != 404 || is_web_page(&error) ||
-		!may_be_not_found(response))
+	if (is_unsupported(response, &error))
+	{
+		response->summary->unsupported = UNSUPPORTED_ENDPOINT;
+		request_cancel(response->request);
+	}
+	else if (error.status != 404 || is_web_page(&error) ||
+			 !may_be_not_found(response))
 		raise_status(response, &error);
 	stats_note_success(response->stats);
 	close_exchange(response);
@@ -647,37 +666,176 @@ is_in_batch(const Response *response)
 	return request_has_value(response->request, &response->call, value, length);
 }
 
+/* Whether the answer as a whole is the row. */
+static bool
+is_document(const Response *response)
+{
+	return response->map->resource->form == ROW_KEYS &&
+		response->call.rows[0][0] == '\0';
+}
+
 /*
  * An employee that the request named must have an id.  Otherwise any object, such
- * as an error, would be an employee without values, which no condition matches.
+ * as an error, would be an employee without values, which no condition matches.  A
+ * row that is the whole response must have a key that it always has.
  */
 static void
 check_identity(Response *response)
 {
+	const RowField *identity = &response->map->identity;
+
 	if (response->map->resource->form == ROW_EMPLOYEE &&
 		(response->call.single || request_has_batches(response->request)) &&
-		row_field_value(&response->map->identity, &response->reader) == NULL)
+		row_field_value(identity, &response->reader) == NULL)
 		raise_shape(response, "an employee has no id");
+	if (is_document(response) && identity->nplaces > 0 &&
+		row_reader_slice(&response->reader,
+						 identity->places[0])->kind == JSON_ABSENT)
+		raise_shape(response, "the row lacks a key that it always has");
+}
+
+/* Whether a row has no value in a slot. */
+static bool
+lacks(const Response *response, int slot)
+{
+	return row_reader_slice(&response->reader, slot)->kind <= JSON_NULL;
+}
+
+/*
+ * With field-level permissions HiBob may send null for a restricted column, and
+ * a header that says no more than that there are some.
+ */
+static void
+begin_rows(Response *response)
+{
+	const char *restricted =
+		http_channel_header(response->acquired->channel,
+							"X-Has-Restricted-Columns");
+
+	response_metadata_begin_answer(&response->metadata, restricted != NULL &&
+								   response->map->resource->permission != NULL &&
+								   pg_strcasecmp(restricted, "true") == 0);
+}
+
+/* Notes the columns that are null in the present row. */
+static void
+note_nulls(Response *response)
+{
+	const RowMap *map = response->map;
+	MemoryContext old =
+		MemoryContextSwitchTo(response->summary->context);
+
+	for (int i = 0; i < map->ncolumns; i++)
+	{
+		const RowColumn *column = &map->columns[i];
+		bool		lacking = column->given < 0;
+
+		for (int j = 0; j < column->nplaces; j++)
+			lacking = lacking && lacks(response, column->places[j]);
+		if (lacking)
+			response->nulls = bms_add_member(response->nulls, i);
+	}
+	MemoryContextSwitchTo(old);
+}
+
+/* What is null may be hidden, if the answer does not say what is. */
+static void
+finish_nulls(Response *response)
+{
+	ResponseSummary *summary = response->summary;
+	MemoryContext old = MemoryContextSwitchTo(summary->context);
+
+	if (!response->metadata.names_hidden)
+		summary->maybe_hidden = bms_add_members(summary->maybe_hidden,
+												 response->nulls);
+	bms_free(response->nulls);
+	response->nulls = NULL;
+	MemoryContextSwitchTo(old);
+}
+
+/* Whether a row has a value without the human form that a column wants. */
+static bool
+lacks_human(const Response *response, const RowColumn *column)
+{
+	return column->human && lacks(response, column->places[0]) &&
+		!lacks(response, column->places[column->nplaces - 1]);
+}
+
+/*
+ * Whether an endpoint with a fallback sends human forms.  That is checked until
+ * it has sent one: the parameter for it is not documented.
+ */
+static bool
+sends_human(Response *response)
+{
+	const RowMap *map = response->map;
+	ResponseSummary *summary = response->summary;
+
+	if (map->resource->fallback == NULL || summary->has_human)
+		return true;
+	for (int i = 0; i < map->ncolumns; i++)
+	{
+		if (lacks_human(response, &map->columns[i]))
+			return false;
+		if (map->columns[i].human &&
+			!lacks(response, map->columns[i].places[0]))
+			summary->has_human = true;
+	}
+	return true;
+}
+
+/*
+ * Reads what surrounds the row.  If that is behind the row, it waits for it,
+ * and keeps the row meanwhile.
+ */
+static void
+read_surroundings(Response *response)
+{
+	const char *defect;
+	bool		more;
+
+	do
+	{
+		HttpWindow	window = window_of(response);
+
+		defect = response_metadata_read_row(&response->metadata,
+											response->summary, window,
+											response->whole ||
+											response->text != NULL,
+											response->record.given, &more);
+		if (more && window.length > RESPONSE_MAX_ROW)
+			raise_shape(response, "a group of rows is larger than 16 MB");
+		if (more)
+			(void) wait_for_bytes(response, true);
+	} while (more);
+	if (defect != NULL)
+		raise_shape(response, defect);
+	response->record.window = window_of(response).data;
 }
 
 /* Processes a new row.  False if it does not belong to the request. */
 static bool
 accept_row(Response *response)
 {
-	const char *defect;
-
 	response->exchange.committed = true;
-	response->rows++;
+	if (response->rows++ == 0 && response->reader.json != NULL)
+		begin_rows(response);
 	response->bytes_without_row = 0;
 	response->record.window = window_of(response).data;
-	defect = response->reader.csv != NULL ? NULL :
-		response_metadata_read_row(&response->metadata, response->summary,
-								   response->record.given);
-	if (defect != NULL)
-		raise_shape(response, defect);
+	if (response->reader.json != NULL)
+		read_surroundings(response);
 	check_identity(response);
+	if (!sends_human(response))
+	{
+		response->summary->unsupported = UNSUPPORTED_HUMAN;
+		request_cancel(response->request);
+		close_exchange(response);
+		return false;
+	}
 	if (!is_in_batch(response))
 		return false;
+	if (response->metadata.hides)
+		note_nulls(response);
 	response->summary->rows++;
 	response->stats->figures.rows++;
 	return true;
@@ -713,6 +871,8 @@ finish_response(Response *response)
 	}
 	if (defect != NULL)
 		raise_shape(response, defect);
+	if (response->rows > 0)
+		finish_nulls(response);
 	response->summary->responses++;
 	stats_note_success(response->stats);
 	close_exchange(response);

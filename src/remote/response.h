@@ -39,6 +39,14 @@ typedef enum ResponseResult
 	RESPONSE_END				/* every response was complete */
 } ResponseResult;
 
+/* Why the rows have to be read by the resource's fallback. */
+typedef enum ResponseUnsupported
+{
+	SUPPORTED,
+	UNSUPPORTED_ENDPOINT,		/* the account lacks the endpoint */
+	UNSUPPORTED_HUMAN			/* the endpoint does not send human forms */
+} ResponseUnsupported;
+
 /*
  * What the responses of a scan contain beside rows.  HiBob leaves out what the
  * service user has no permission for, and reports some of that.
@@ -50,10 +58,16 @@ typedef struct ResponseSummary
 	uint64		responses;		/* that were complete */
 	uint64		deleted;		/* responses 404 with NOT_FOUND_DELETED, */
 	uint64		ambiguous;		/* and with NOT_FOUND_AMBIGUOUS */
-	List	   *denials;		/* HiBob's messages about employees that the
-								 * request named; distinct, the first few */
+	ResponseUnsupported unsupported;	/* then no more rows come */
+	bool		has_human;		/* a row had a human-readable value */
+	bool		named;			/* the query names employees */
+	List	   *denials;		/* HiBob's messages about employees that it does
+								 * not show; distinct, the first few */
 	List	   *hidden;			/* names of fields that HiBob does not show, */
 	List	   *hidden_history; /* and those that it shows without history */
+	uint64		restrictions;	/* how often HiBob has listed any */
+	Bitmapset  *maybe_hidden;	/* numbers of the map's columns that had a null
+								 * in a response that does not list what is hidden */
 } ResponseSummary;
 
 /*

@@ -81,6 +81,13 @@ response_metadata_begin(ResponseMetadata *metadata, MemoryContext context)
 	metadata->mark_pages = 1;
 }
 
+void
+response_metadata_begin_answer(ResponseMetadata *metadata, bool hides)
+{
+	metadata->hides = hides;
+	metadata->names_hidden = false;
+}
+
 /* ------------------------------------------------------------------------
  * What HiBob withheld
  * ------------------------------------------------------------------------
@@ -129,10 +136,13 @@ note_names(ResponseSummary *summary, List **list, JsonDoc *names)
 static void
 note_restricted(ResponseSummary *summary, JsonDoc *doc)
 {
-	note_names(summary, &summary->hidden,
-			   json_doc_value(doc, "no_view_permission"));
-	note_names(summary, &summary->hidden_history,
-			   json_doc_value(doc, "no_view_history_permission"));
+	JsonDoc    *hidden = json_doc_value(doc, "no_view_permission");
+	JsonDoc    *history = json_doc_value(doc, "no_view_history_permission");
+
+	note_names(summary, &summary->hidden, hidden);
+	note_names(summary, &summary->hidden_history, history);
+	if (json_doc_length(hidden) > 0 || json_doc_length(history) > 0)
+		summary->restrictions++;
 }
 
 /* HiBob's message about one employee. */
@@ -193,6 +203,8 @@ note(ResponseSummary *summary, const JsonOutside *value,
 static void
 read_restricted(ResponseMetadata *metadata, ResponseSummary *summary)
 {
+	uint64		before = summary->restrictions;
+
 	if (!may_restrict(metadata->resource))
 		return;
 	for (size_t i = 0; i < lengthof(restricted_places); i++)
@@ -205,6 +217,7 @@ read_restricted(ResponseMetadata *metadata, ResponseSummary *summary)
 		metadata->noted[i] = value->times;
 		note(summary, value, note_restricted);
 	}
+	metadata->names_hidden |= summary->restrictions > before;
 }
 
 /* ------------------------------------------------------------------------
@@ -212,24 +225,57 @@ read_restricted(ResponseMetadata *metadata, ResponseSummary *summary)
  * ------------------------------------------------------------------------
  */
 
+/*
+ * What a group of rows says of itself at a place, before or behind the row.
+ * JSON_END: nothing.
+ */
+static JsonResult
+read_group(const ResponseMetadata *metadata, int place, HttpWindow window,
+		   bool last, RowGiven *given)
+{
+	const JsonOutside *before = json_reader_outside(metadata->reader, place);
+	JsonSlice	behind;
+	JsonResult	result;
+
+	if (before->kind != JSON_ABSENT)
+	{
+		given->text = before->text;
+		given->length = before->length;
+		return (before->kind == JSON_STRING || before->kind == JSON_NUMBER) &&
+			(before->flags & JSON_ESCAPED) == 0 ? JSON_ROW : JSON_END;
+	}
+	result = json_reader_find_behind(metadata->reader, place, window.data,
+									 window.length, last, &behind);
+	if (result != JSON_ROW)
+		return result;
+	given->text = window.data + behind.start;
+	given->length = behind.length;
+	return (behind.flags & JSON_ESCAPED) == 0 ? JSON_ROW : JSON_END;
+}
+
 const char *
 response_metadata_read_row(ResponseMetadata *metadata,
-						   ResponseSummary *summary, RowGiven *given)
+						   ResponseSummary *summary, HttpWindow window,
+						   bool last, RowGiven *given, bool *more)
 {
-	read_restricted(metadata, summary);
+	*more = false;
 	for (int i = 0; i < RESOURCE_MAX_GIVEN; i++)
 	{
-		const JsonOutside *value;
-
 		if (metadata->resource->given[i].source != GIVEN_GROUP)
 			continue;
-		value = json_reader_outside(metadata->reader, metadata->given[i]);
-		if ((value->kind != JSON_STRING && value->kind != JSON_NUMBER) ||
-			(value->flags & JSON_ESCAPED) != 0)
-			return "a group of rows does not begin with the id of its employee";
-		given[i].text = value->text;
-		given[i].length = value->length;
+		switch (read_group(metadata, metadata->given[i], window, last,
+						   &given[i]))
+		{
+			case JSON_ROW:
+				break;
+			case JSON_MORE:
+				*more = true;
+				return NULL;
+			default:
+				return "a group of rows does not have the id of its employee";
+		}
 	}
+	read_restricted(metadata, summary);
 	return NULL;
 }
 

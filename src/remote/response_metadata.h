@@ -8,6 +8,7 @@
 
 #include "postgres.h"
 
+#include "http/http.h"
 #include "reader/json_reader.h"
 #include "resources/resource.h"
 #include "row/row.h"
@@ -26,6 +27,9 @@ typedef struct ResponseMetadata
 	int			given[RESOURCE_MAX_GIVEN];
 
 	uint32		noted[3];		/* the last noted value of "restricted" */
+	bool		hides;			/* the header of the present response says that
+								 * columns are restricted, */
+	bool		names_hidden;	/* and its body lists them */
 
 	/* to detect a cursor that is repeated */
 	MemoryContext context;
@@ -43,13 +47,19 @@ extern void response_metadata_register(ResponseMetadata *metadata,
 extern void response_metadata_begin(ResponseMetadata *metadata,
 									MemoryContext context);
 
+/* Call it at the beginning of a response; "hides" is what its header says. */
+extern void response_metadata_begin_answer(ResponseMetadata *metadata,
+										   bool hides);
+
 /*
  * Call it for each row: sets the values that the row's group has.  Returns NULL,
- * or a description of a defect.
+ * or a description of a defect.  Sets "more" if the window needs more bytes; then
+ * call it again.
  */
 extern const char *response_metadata_read_row(ResponseMetadata *metadata,
 											  struct ResponseSummary *summary,
-											  RowGiven *given);
+											  HttpWindow window, bool last,
+											  RowGiven *given, bool *more);
 
 /*
  * Call it at the end of a response.  Sets the cursor of the next page, palloc'd,

@@ -150,10 +150,10 @@ report_columns(const RowMap *map, int elevel, FieldPresenceTest is_present,
 					map->table),
 			 errdetail_internal("Columns: %s.", list),
 			 categories != NIL ?
-			 errhint("In HiBob, give the permission group of the service user view access to the categories %s, or correct the column option \"field\".",
+			 errhint("In HiBob, give the permission group of the service user view access to the categories %s, or to these fields, or correct the column option \"field\".",
 					 join_texts(categories, ", ")) :
 			 people ?
-			 errhint("In HiBob, give the permission group of the service user view access to the category of the field, or correct the column option \"field\".") :
+			 errhint("In HiBob, give the permission group of the service user view access to the fields or their category, or correct the column option \"field\".") :
 			 errhint("Correct the column option \"field\".")));
 }
 
@@ -235,7 +235,34 @@ report_hidden(const RowMap *map, int elevel, const ResponseSummary *summary)
 			 errmsg("HiBob withheld columns of foreign table \"%s\"",
 					map->table),
 			 errdetail_internal("%s", words),
-			 errhint("In HiBob, give the permission group of the service user view access to %s.",
+			 errhint("In HiBob, give the permission group of the service user view access to %s, or to these fields.",
+					 map->resource->permission)));
+}
+
+/* Columns that may be hidden: HiBob does not say which ones are. */
+static void
+report_maybe_hidden(const RowMap *map, int elevel,
+					const ResponseSummary *summary)
+{
+	List	   *columns = NIL;
+	char	   *list;
+	int			i = -1;
+
+	while ((i = bms_next_member(summary->maybe_hidden, i)) >= 0)
+		columns = lappend(columns, psprintf("%s (field %s)",
+											map->columns[i].name,
+											map->columns[i].options->field));
+	if (columns == NIL)
+		return;
+	list = join_texts(columns, ", ");
+	if (!is_to_report(elevel, "maybe withheld", map->table, list))
+		return;
+	ereport(elevel,
+			(errcode(ERRCODE_FDW_COLUMN_NAME_NOT_FOUND),
+			 errmsg("HiBob withheld columns of foreign table \"%s\", and did not say which",
+					map->table),
+			 errdetail("Columns with nulls: %s.", list),
+			 errhint("In HiBob, give the permission group of the service user view access to %s, or to the fields of these columns.",
 					 map->resource->permission)));
 }
 
@@ -250,7 +277,10 @@ report_denials(const RowMap *map, int elevel,
 		return;
 	ereport(elevel,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 summary->named ?
 			 errmsg("HiBob denied access to employees that the query on foreign table \"%s\" names",
+					map->table) :
+			 errmsg("HiBob withheld employees of foreign table \"%s\" that the query does not name",
 					map->table),
 			 errdetail("HiBob says: %s", words),
 			 errhint("In HiBob, widen \"Access data for\" of the permission group of the service user.")));
@@ -268,6 +298,7 @@ result_check_missing_fields(const TableOptions *options, const RowMap *map,
 		return;
 	report_denials(map, elevel, summary);
 	report_hidden(map, elevel, summary);
+	report_maybe_hidden(map, elevel, summary);
 	if (summary->rows > 0)
 		report_columns(map, elevel, is_present, arg);
 }
@@ -318,6 +349,17 @@ result_missing_identity(const RowMap *map)
 			 errmsg("HiBob returned an employee without the id, by which foreign table \"%s\" is read",
 					map->table),
 			 errhint("In HiBob, give the permission group of the service user view access to the category \"Basic info\".")));
+	pg_unreachable();
+}
+
+void
+result_missing_human(const RowMap *map)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FDW_ERROR),
+			 errmsg("HiBob sent ids without names for foreign table \"%s\"",
+					map->table),
+			 errhint("Run the query again, or show the ids: ALTER FOREIGN TABLE ... ALTER COLUMN ... OPTIONS (SET value 'machine').")));
 	pg_unreachable();
 }
 

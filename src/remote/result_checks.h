@@ -32,6 +32,12 @@ extern void result_check_missing_fields(const TableOptions *options,
  */
 extern void result_check_labels(const RowMap *map, const CsvReader *reader);
 
+/*
+ * Raises an error for rows without the human-readable values that the endpoint does
+ * not return: other rows have been returned already.
+ */
+hibob_noreturn extern void result_missing_human(const RowMap *map);
+
 /* Raises an error if the result has fewer rows than the table's min_rows. */
 extern void result_check_min_rows(const TableOptions *options,
 								  const RowMap *map, uint64 rows);

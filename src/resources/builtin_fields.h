@@ -18,8 +18,8 @@ typedef struct BuiltinField
 } BuiltinField;
 
 /*
- * Families of fields that each account has of its own, a member for each item
- * of a list ("payroll.variable.Bonus.amount"): known by how they begin.
+ * Families of fields, with a member for each item of one of the account's lists
+ * ("payroll.variable.Bonus.amount"): their ids share a prefix.
  */
 static const BuiltinField field_families[] = {
 	{"payroll.deduction.", "Payroll"},

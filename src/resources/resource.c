@@ -2,7 +2,7 @@
  * resource.c
  *		Finds HiBob's resources, their columns and fields.
  *
- * The entries themselves are in the parts named below: nothing there acts.
+ * The entries are in the files of the groups below, which contain only data.
  */
 #include "postgres.h"
 
@@ -10,9 +10,10 @@
 #include "resources/resource.h"
 #include "resources/resource_entries.h"
 
-static const ResourceGroup *const parts[] = {
+static const ResourceGroup *const groups[] = {
 	&resource_group_people,
 	&resource_group_tables,
+	&resource_group_time,
 	&resource_group_objects,
 };
 
@@ -21,11 +22,11 @@ resource_at(int index)
 {
 	if (index < 0)
 		return NULL;
-	for (size_t i = 0; i < lengthof(parts); i++)
+	for (size_t i = 0; i < lengthof(groups); i++)
 	{
-		if (index < parts[i]->nresources)
-			return &parts[i]->resources[index];
-		index -= parts[i]->nresources;
+		if (index < groups[i]->nresources)
+			return &groups[i]->resources[index];
+		index -= groups[i]->nresources;
 	}
 	return NULL;
 }
@@ -52,6 +53,37 @@ resource_column(const Resource *resource, const char *name)
 			return &resource->columns[i];
 	}
 	return NULL;
+}
+
+const ResourceDerived *
+resource_derived(const Resource *resource, const char *field)
+{
+	for (int i = 0; i < resource->nderived; i++)
+	{
+		if (strcmp(resource->derived[i].field, field) == 0)
+			return &resource->derived[i];
+	}
+	return NULL;
+}
+
+const ResourceFilter *
+resource_filter(const Resource *resource, FilterRole role)
+{
+	for (int i = 0; i < resource->nfilters; i++)
+	{
+		if (resource->filters[i].role == role)
+			return &resource->filters[i];
+	}
+	return NULL;
+}
+
+bool
+resource_needs_values(const Resource *resource)
+{
+	const ResourceFilter *filter = resource_filter(resource, FILTER_VALUES);
+
+	return resource->needs_employees ||
+		(filter != NULL && filter->source != NULL);
 }
 
 const ResourceOption *

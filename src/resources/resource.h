@@ -4,16 +4,16 @@
  *		paged, what can be filtered, and the columns with their fields and
  *		types.
  *
- * Facts only; what is done with them is written elsewhere, once for all
- * resources.  Source: HiBob's public documentation.  How a resource is added
- * is told in doc/adding-a-resource.md.
+ * Facts only: code elsewhere interprets them, the same for all resources.
+ * Source: HiBob's public documentation.  doc/adding-a-resource.md describes how
+ * to add a resource.
  */
 #ifndef HIBOB_RESOURCES_RESOURCE_H
 #define HIBOB_RESOURCES_RESOURCE_H
 
 #include "postgres.h"
 
-/* The machine's form of a value, or the one for people's eyes. */
+/* The machine's form of a value, or the form that people see in HiBob. */
 typedef enum ValueForm
 {
 	FORM_MACHINE,
@@ -24,7 +24,8 @@ typedef struct ResourceColumn
 {
 	const char *name;			/* the column's name in SQL */
 	const char *type;			/* its type as SQL writes it */
-	const char *field;			/* HiBob's field id, or the key path in a row */
+	const char *field;			/* HiBob's field id, the key path in a row, or
+								 * a derived or given field */
 	ValueForm	form;
 	const char *path;			/* key path into the field's value, or NULL */
 	bool		not_null;
@@ -33,26 +34,33 @@ typedef struct ResourceColumn
 /* Where a row has the value of a field. */
 typedef enum RowForm
 {
-	ROW_KEYS,					/* by a path of keys; its human form, if there
-								 * is one, by the same path in humanReadable */
-	ROW_EMPLOYEE,				/* by a field's id: by slash key, nested, and in
-								 * humanReadable */
-	ROW_OBJECTS,				/* by a field's id, which is a slash key that
-								 * has value and humanReadable */
+	ROW_KEYS,					/* at a path of keys; its human form, if there
+								 * is one, at the same path in humanReadable */
+	ROW_EMPLOYEE,				/* by field id: under a slash key, nested, and
+								 * in humanReadable */
+	ROW_OBJECTS,				/* under the field id, a slash key, in an object
+								 * with value and humanReadable */
+	ROW_ITEMS,					/* under the field id, a slash key: the value
+								 * itself or an object with value; or the same
+								 * in the object "fields" */
 	ROW_CSV						/* in the column with a label */
 } RowForm;
 
 /*
- * A field that a row does not have itself: something around it tells its
- * value, or the request that it answers.
+ * A field that is not in the row: its value comes from what surrounds the row,
+ * or from the request.
  */
 typedef enum GivenSource
 {
 	GIVEN_NOT,
 	GIVEN_GROUP,				/* the group around the row, at "place" */
-	GIVEN_VALUE,				/* the value in the request's path */
-	GIVEN_LOWER,				/* the condition's bounds */
-	GIVEN_UPPER
+	GIVEN_VALUE,				/* the request's value of the first filter */
+	GIVEN_LOWER,				/* the bounds of the conditions */
+	GIVEN_UPPER,
+	GIVEN_ARGUMENT,				/* the request's value of FILTER_ARGUMENT */
+	GIVEN_DAY,					/* and of FILTER_DAY */
+	GIVEN_ORIGIN				/* the value from which the request's value was
+								 * expanded: see "expand" */
 } GivenSource;
 
 typedef struct ResourceGiven
@@ -63,23 +71,40 @@ typedef struct ResourceGiven
 } ResourceGiven;
 
 /* The most given fields of a resource. */
-#define RESOURCE_MAX_GIVEN 2
+#define RESOURCE_MAX_GIVEN 3
 
-/* What a condition on a field says to HiBob. */
+/* The most keys that a derived field takes its value from. */
+#define RESOURCE_MAX_SOURCES 3
+
+/*
+ * A field that takes the first value that is not null out of several keys (of
+ * ROW_ITEMS, field ids), and a constant if there is none.
+ */
+typedef struct ResourceDerived
+{
+	const char *field;
+	const char *sources[RESOURCE_MAX_SOURCES];	/* the rest is NULL */
+	const char *otherwise;		/* or NULL */
+} ResourceDerived;
+
+/* How a condition on a field narrows the request. */
 typedef enum FilterRole
 {
 	FILTER_VALUES,				/* field = value, field = ANY (values) */
-	FILTER_STATUS,				/* the active ones only */
+	FILTER_STATUS,				/* active employees only */
 	FILTER_LOWER,				/* a bound of a range of time */
 	FILTER_UPPER,
-	FILTER_BOUNDS				/* both, each from its own operators */
+	FILTER_BOUNDS,				/* both, each from its own operators */
+	FILTER_ARGUMENT,			/* as FILTER_VALUES, beside those: a request
+								 * for each value */
+	FILTER_DAY					/* field = date */
 } FilterRole;
 
-/* Where in a request it says so. */
+/* Where in a request the condition goes. */
 typedef enum FilterPlace
 {
 	PLACE_BODY,					/* in the body's "filters" */
-	PLACE_QUERY,				/* as a parameter of the query string */
+	PLACE_QUERY,				/* a parameter of the query string */
 	PLACE_PATH,					/* in the path, one value a request */
 	PLACE_STATUS				/* the body's "showInactive" */
 } FilterPlace;
@@ -92,24 +117,28 @@ typedef struct ResourceFilter
 	const char *parameter;		/* its name there; of FILTER_BOUNDS that of the
 								 * lower one */
 	const char *upper;			/* and of FILTER_BOUNDS that of the upper one */
-	bool		digits;			/* nothing else can be a value: an employee's
-								 * id */
+	bool		digits;			/* its values are digits: ids of employees */
+	const char *source;			/* the resource whose rows are the values if
+								 * the query names none; NULL: the request
+								 * then has no such filter */
 } ResourceFilter;
 
-/* How an answer that comes in pages is asked for the next one. */
+/* How the request for the next page differs. */
 typedef enum Paging
 {
 	PAGING_NONE,
 	PAGING_QUERY,				/* limit and cursor in the query string */
-	PAGING_BODY					/* in the body's "pagination" */
+	PAGING_BODY,				/* in the body's "pagination" */
+	PAGING_TOP					/* at the top of the body */
 } Paging;
 
 /* An option of foreign tables that only some resources have. */
 typedef struct ResourceOption
 {
 	const char *name;
-	const char *parameter;		/* what a true one adds to the query string, or
-								 * NULL if it does something else */
+	const char *parameter;		/* added to the query string if the option is
+								 * true, or NULL */
+	const char *off_parameter;	/* and if it is false */
 } ResourceOption;
 
 typedef struct Resource
@@ -120,43 +149,59 @@ typedef struct Resource
 	const char *path;			/* below the base URL; words in braces are
 								 * filled in: an option of the table, or the
 								 * value of the filter with PLACE_PATH */
-	const char *single_path;	/* of the rows of one value of the filter; NULL:
-								 * no such call */
-	const char *const *rows;	/* where the rows lie (see json_reader.h) */
+	const char *single_path;	/* for the rows of one value of the filter;
+								 * NULL: there is no such endpoint */
+	const char *const *rows;	/* where the rows are (see json_reader.h) */
 	const char *const *single_rows;
 	RowForm		form;
 	int			max_fields;		/* that a request can name; 0: it names none */
 	const char *const *default_fields;	/* what HiBob sends if none is named */
 	ResourceGiven given[RESOURCE_MAX_GIVEN];
+	const ResourceDerived *derived;
+	int			nderived;
 	Paging		paging;
 	int			page_limit;		/* entries of the largest page */
 	const char *query;			/* what the query string always has, or NULL */
 	const char *human;			/* the parameter, or the key of the body, that
-								 * asks for human forms; NULL: there are none */
-	const ResourceFilter *filters;
+								 * requests human forms; NULL: there are none */
+	const ResourceFilter *filters;	/* the one for employees first */
 	int			nfilters;
+	int			max_values;		/* of the filter in one request; 0: as many as
+								 * HiBob recommends */
+	const char *expand;			/* the resource that lists, for the filter's
+								 * values, the values that requests take */
 	bool		needs_employees;	/* the filter's values are employees, and a
 									 * request has to name some */
-	bool		needs_filters;	/* the body has to have "filters", be it empty */
+	bool		needs_filters;	/* the body has to have "filters", even empty */
+	bool		filters_by_id;	/* an entry there has fieldId and values, and
+								 * bounds have the operators from and to */
+	const char *const *fixed_filter;	/* a field id and its values: the filter
+										 * of a request that has no other */
 	bool		needs_lower;	/* a request has to have the bound */
 	bool		needs_upper;
-	int			max_months;		/* the longest range of a request, which is of
+	bool		needs_day;		/* a request has to have the day of FILTER_DAY */
+	int			max_months;		/* the longest range of a request, which is in
 								 * the past; 0: any */
+	int			max_days;		/* the same in days; both ends count */
 	const ResourceOption *options;
 	int			noptions;
-	const char *id_option;		/* the option that says which one it is of many
-								 * such things, or NULL */
-	bool		is_lists;		/* the answer is named lists (see named_lists.h) */
+	const char *id_option;		/* the option that selects one of many such
+								 * things, or NULL */
+	const char *fallback;		/* the resource that reads the same rows where
+								 * the account lacks the endpoint, or NULL */
+	bool		is_internal;	/* not for foreign tables */
+	bool		is_on_request;	/* IMPORT creates it only if LIMIT TO names it */
+	bool		is_lists;		/* the response is named lists (see
+								 * named_lists.h) */
 	const char *custom_columns; /* the metadata's prefix of ids of the custom
 								 * columns that rows have in customColumns */
-	const char *identity_field; /* tells one row from another in messages, or
-								 * NULL */
+	const char *identity_field; /* distinguishes rows in messages, or NULL */
 	const char *permission;		/* what a service user must be allowed to view,
-								 * for a hint: goes on after "view access to";
-								 * NULL: any may */
+								 * for a hint, after "view access to"; NULL:
+								 * none is needed */
 	int			rate_limit;		/* requests a minute, as documented or measured;
 								 * 0: not known */
-	int			typical_rows;	/* before anybody has counted */
+	int			typical_rows;	/* an estimate without statistics */
 	const char *example;		/* a condition, where one is needed */
 	const ResourceColumn *columns;
 	int			ncolumns;
@@ -166,6 +211,20 @@ typedef struct Resource
 extern const Resource *resource_find(const char *name);
 extern const ResourceColumn *resource_column(const Resource *resource,
 											 const char *name);
+
+/* The derived field of this name, or NULL. */
+extern const ResourceDerived *resource_derived(const Resource *resource,
+											   const char *field);
+
+/*
+ * Whether requests take values that HiBob has to name first if the query has
+ * none: everybody's ids, or the names of policies.
+ */
+extern bool resource_needs_values(const Resource *resource);
+
+/* The filter with a role, or NULL. */
+extern const ResourceFilter *resource_filter(const Resource *resource,
+											 FilterRole role);
 
 /* The entry for an option, or NULL if the resource does not have it. */
 extern const ResourceOption *resource_option(const Resource *resource,
@@ -196,12 +255,16 @@ extern const Resource *resource_at(int index);
 #define HIBOB_SANDBOX_HOST	"api.sandbox.hibob.com"
 #define HIBOB_API_VERSION		"/v1"
 
-/* The resource that all employees are in. */
+/* The resource of all employees. */
 #define RESOURCE_PEOPLE			"people"
 
-/* The resources that hold the account's metadata. */
+/*
+ * The resources that hold the account's metadata, and the one that reads a
+ * custom table without the bulk endpoint.
+ */
 #define RESOURCE_FIELDS			"fields"
 #define RESOURCE_CUSTOM_TABLES	"custom_tables"
+#define RESOURCE_CUSTOM_TABLE_BY_EMPLOYEE	"custom_table_by_employee"
 
 /* The fields that a filter of POST /people/search can name. */
 #define RESOURCE_FIELD_ID		"root.id"

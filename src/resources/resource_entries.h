@@ -1,7 +1,6 @@
 /*
  * resource_entries.h
- *		The parts of the catalogue, and the words that its entries are written
- *		in.
+ *		The groups of the resource table, and macros for its entries.
  *
  * Only resource.c and the files with entries include this.
  */
@@ -11,9 +10,9 @@
 #include "resources/resource.h"
 
 /*
- * Columns, a line each.  A value column reads the machine's form, a human one
- * what people see in its place: a list item's name, a manager's name.  A part
- * is a value inside of the field's own value.
+ * Columns, one a line.  VALUE reads the machine's form, HUMAN the form that
+ * people see: the name of a list item or of a manager.  PART reads a value
+ * inside the field's value.  KEY is a value that every row has.
  */
 #define VALUE(name, type, field) \
 	{name, type, field, FORM_MACHINE, NULL, false}
@@ -27,15 +26,16 @@
 #define COLUMNS(list) .columns = list, .ncolumns = lengthof(list)
 #define FILTERS(list) .filters = list, .nfilters = lengthof(list)
 #define OPTIONS(list) .options = list, .noptions = lengthof(list)
+#define DERIVED(list) .derived = list, .nderived = lengthof(list)
 
 /*
- * What the fields of these categories need; each further category is granted
- * on its own.
+ * The permission for the fields of these categories; every other category
+ * needs its own.
  */
 #define DEFAULT_EMPLOYEE_FIELDS \
 	"the Default Employee Fields (root, about, employment, work)"
 
-/* The parts, in the order in which people see the resources. */
+/* The groups, in the order of the manual. */
 typedef struct ResourceGroup
 {
 	const Resource *resources;
@@ -44,6 +44,7 @@ typedef struct ResourceGroup
 
 extern const ResourceGroup resource_group_people;
 extern const ResourceGroup resource_group_tables;
+extern const ResourceGroup resource_group_time;
 extern const ResourceGroup resource_group_objects;
 
 #endif							/* HIBOB_RESOURCES_RESOURCE_ENTRIES_H */

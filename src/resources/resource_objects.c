@@ -1,10 +1,13 @@
 /*
  * resource_objects.c
- *		The resources that are not employees or their tables: metadata, lists,
- *		time off, tasks, positions, jobs and reports.
+ *		The resources that are not employees, their tables or their time:
+ *		metadata, lists, tasks, positions, jobs, talent, hiring and reports.
  *
- * Source: HiBob's specification, and what others measured where that differs:
- * the metadata of fields is a bare array or an array in an object.
+ * Source: HiBob's specification, and published measurements where they differ:
+ * the metadata of fields is a bare array or an array in an object.  The field
+ * ids of skills, employers and hiring are those that a public client requests;
+ * their types are not documented, so that a column is text unless its values
+ * are known to be objects or lists.
  */
 #include "postgres.h"
 
@@ -13,19 +16,26 @@
 static const char *const rows_in_fields[] = {"[]", "fields[]", NULL};
 static const char *const rows_in_array[] = {"[]", NULL};
 static const char *const rows_in_tables[] = {"tables[]", NULL};
-static const char *const rows_in_outs[] = {"outs[]", NULL};
-static const char *const rows_in_changes[] = {"changes[]", NULL};
 static const char *const rows_in_tasks[] = {"tasks[]", NULL};
 static const char *const rows_in_views[] = {"views[]", NULL};
 static const char *const rows_in_csv[] = {NULL};
 
-/* The specification has an array of arrays here, running clients have not. */
+static const char *const rows_in_items[] = {"items[]", NULL};
+
+/* An array of arrays by the specification; other clients see a plain array. */
 static const char *const rows_in_openings[] = {"positionOpeningEntries[]",
 	"positionOpeningEntries[][]", NULL};
 static const char *const rows_in_roles[] = {"JobRoleEntries[]",
 	"JobRoleEntries[][]", NULL};
 static const char *const rows_in_families[] = {"JobFamilyEntries[]",
 	"JobFamilyEntries[][]", NULL};
+
+static const char *const rows_in_groups_of_families[] = {
+	"JobFamilyGroupEntries[]", "JobFamilyGroupEntries[][]", NULL};
+static const char *const rows_in_profiles[] = {"JobProfileEntries[]",
+	"JobProfileEntries[][]", NULL};
+static const char *const rows_in_budgets[] = {"positionBudgetEntries[]",
+	"positionBudgetEntries[][]", NULL};
 
 static const ResourceColumn fields_columns[] = {
 	KEY("id", "text", "id"),
@@ -49,7 +59,7 @@ static const ResourceColumn named_lists_columns[] = {
 };
 
 static const ResourceFilter named_lists_filters[] = {
-	{"list", FILTER_VALUES, PLACE_PATH, "list", NULL, false},
+	{"list", FILTER_VALUES, PLACE_PATH, "list", NULL, false, NULL},
 };
 
 static const ResourceColumn custom_tables_columns[] = {
@@ -60,124 +70,37 @@ static const ResourceColumn custom_tables_columns[] = {
 	VALUE("columns", "jsonb", "columns"),
 };
 
-/*
- * What is asked for has to overlap the range of the request, so either end of
- * an absence gives a bound.
- */
-static const ResourceFilter time_off_filters[] = {
-	{"startDate", FILTER_BOUNDS, PLACE_QUERY, "from", "to", false},
-	{"endDate", FILTER_BOUNDS, PLACE_QUERY, "from", "to", false},
-	{"date", FILTER_BOUNDS, PLACE_QUERY, "from", "to", false},
+static const ResourceFilter closed_tasks_filters[] = {
+	{"employeeId", FILTER_VALUES, PLACE_PATH, "employee_id", NULL, true, NULL},
 };
 
-static const ResourceOption time_off_options[] = {
-	{"include_private", "includePrivate=true"},
-	{"include_pending", "includePending=true"},
-};
-
-static const ResourceColumn time_off_columns[] = {
-	KEY("request_id", "bigint", "requestId"),
-	VALUE("employee_id", "text", "employeeId"),
-	VALUE("employee_name", "text", "employeeDisplayName"),
-	VALUE("policy_type", "text", "policyType"),
-	VALUE("policy_type_name", "text", "policyTypeDisplayName"),
-	VALUE("type", "text", "type"),
-	VALUE("start_date", "date", "startDate"),
-	VALUE("start_portion", "text", "startPortion"),
-	VALUE("end_date", "date", "endDate"),
-	VALUE("end_portion", "text", "endPortion"),
-	VALUE("day_portion", "text", "dayPortion"),
-	VALUE("date", "date", "date"),
-	VALUE("hours_on_date", "numeric", "hoursOnDate"),
-	VALUE("minutes", "integer", "minutes"),
-	VALUE("daily_hours", "numeric", "dailyHours"),
-	VALUE("status", "text", "status"),
-	VALUE("visibility", "text", "visibility"),
-};
-
-/*
- * Rows do not tell when the change was made, which is what the range of a
- * request is about: so that is a column of its own, and shows the condition.
- */
-static const ResourceFilter time_off_changes_filters[] = {
-	{"since", FILTER_LOWER, PLACE_QUERY, "since", NULL, false},
-	{"until", FILTER_UPPER, PLACE_QUERY, "to", NULL, false},
-};
-
-static const ResourceOption time_off_changes_options[] = {
-	{"include_pending", "includePending=true"},
-};
-
-static const ResourceColumn time_off_changes_columns[] = {
-	VALUE("since", "timestamptz", "since"),
-	VALUE("until", "timestamptz", "until"),
-	VALUE("change_type", "text", "changeType"),
-	KEY("request_id", "bigint", "requestId"),
-	VALUE("original_request_id", "bigint", "originalRequestId"),
-	VALUE("previous_request_id", "bigint", "previousRequestId"),
-	VALUE("employee_id", "text", "employeeId"),
-	VALUE("employee_name", "text", "employeeDisplayName"),
-	VALUE("employee_email", "text", "employeeEmail"),
-	VALUE("policy_type_name", "text", "policyTypeDisplayName"),
-	VALUE("type", "text", "type"),
-	VALUE("created_at", "timestamptz", "createdOn"),
-	VALUE("start_date", "date", "startDate"),
-	VALUE("start_portion", "text", "startPortion"),
-	VALUE("end_date", "date", "endDate"),
-	VALUE("end_portion", "text", "endPortion"),
-	VALUE("day_portion", "text", "dayPortion"),
-	VALUE("date", "date", "date"),
-	VALUE("hours_on_date", "numeric", "hoursOnDate"),
-	VALUE("daily_hours", "numeric", "dailyHours"),
-	VALUE("duration_unit", "text", "durationUnit"),
-	VALUE("total_duration", "numeric", "totalDuration"),
-	VALUE("total_cost", "numeric", "totalCost"),
-	VALUE("change_reason", "text", "changeReason"),
-	VALUE("visibility", "text", "visibility"),
-	VALUE("time_zone", "text", "timeZone"),
-};
-
-static const ResourceOption out_today_options[] = {
-	{"include_private", "includePrivate=true"},
-};
-
-static const ResourceColumn out_today_columns[] = {
-	KEY("employee_id", "text", "employeeId"),
-	VALUE("employee_name", "text", "employeeDisplayName"),
-	VALUE("employee_email", "text", "employeeEmail"),
-	VALUE("policy_type_name", "text", "policyTypeDisplayName"),
-	VALUE("type", "text", "requestRangeType"),
-	VALUE("start_date", "date", "startDate"),
-	VALUE("start_portion", "text", "startDatePortion"),
-	VALUE("end_date", "date", "endDate"),
-	VALUE("end_portion", "text", "endDatePortion"),
-	VALUE("day_portion", "text", "dayPortion"),
-	VALUE("daily_hours", "numeric", "dailyHours"),
-	VALUE("date", "date", "date"),
-	VALUE("hours", "numeric", "hours"),
-	VALUE("minutes", "integer", "minutes"),
-	VALUE("visibility", "text", "visibility"),
-};
+#define TASK_COLUMNS \
+	KEY("id", "bigint", "id"), \
+	VALUE("title", "text", "title"), \
+	VALUE("description", "text", "description"), \
+	VALUE("set", "text", "set"), \
+	VALUE("workflow", "text", "workflow"), \
+	VALUE("ordinal_in_workflow", "integer", "ordinalInWorkflow"), \
+	VALUE("status", "text", "status"), \
+	VALUE("due", "date", "due"), \
+	VALUE("completion_date", "date", "completionDate"), \
+	VALUE("link", "text", "linkInBob"), \
+	PART("owner_id", "text", "owner", "id"), \
+	PART("owner_name", "text", "owner", "displayName"), \
+	PART("owner_email", "text", "owner", "email"), \
+	PART("requested_for_id", "text", "requestedFor", "id"), \
+	PART("requested_for_name", "text", "requestedFor", "displayName"), \
+	PART("requested_for_email", "text", "requestedFor", "email"), \
+	VALUE("employee_group_id", "bigint", "employeeGroupId"), \
+	VALUE("company_id", "bigint", "companyId")
 
 static const ResourceColumn tasks_columns[] = {
-	KEY("id", "bigint", "id"),
-	VALUE("title", "text", "title"),
-	VALUE("description", "text", "description"),
-	VALUE("set", "text", "set"),
-	VALUE("workflow", "text", "workflow"),
-	VALUE("ordinal_in_workflow", "integer", "ordinalInWorkflow"),
-	VALUE("status", "text", "status"),
-	VALUE("due", "date", "due"),
-	VALUE("completion_date", "date", "completionDate"),
-	VALUE("link", "text", "linkInBob"),
-	PART("owner_id", "text", "owner", "id"),
-	PART("owner_name", "text", "owner", "displayName"),
-	PART("owner_email", "text", "owner", "email"),
-	PART("requested_for_id", "text", "requestedFor", "id"),
-	PART("requested_for_name", "text", "requestedFor", "displayName"),
-	PART("requested_for_email", "text", "requestedFor", "email"),
-	VALUE("employee_group_id", "bigint", "employeeGroupId"),
-	VALUE("company_id", "bigint", "companyId"),
+	TASK_COLUMNS,
+};
+
+static const ResourceColumn closed_tasks_columns[] = {
+	KEY("employee_id", "text", "employeeId"),
+	TASK_COLUMNS,
 };
 
 static const ResourceColumn positions_columns[] = {
@@ -200,13 +123,16 @@ static const ResourceColumn positions_columns[] = {
 	VALUE("actual_start_date", "date", "/position/calculatedActualStartDate"),
 	VALUE("recruitment_status", "text",
 		  "/position/calculatedRecruitmentStatus"),
+	VALUE("own_expected_start_date", "date", "/position/expectedStartDate"),
+	VALUE("own_actual_start_date", "date", "/position/actualStartDate"),
+	VALUE("own_recruitment_status", "text", "/position/recruitmentStatus"),
 	VALUE("filled_by", "text", "/position/filledBy"),
 	HUMAN("filled_by_name", "text", "/position/filledBy"),
 	VALUE("manager_position_id", "bigint", "/position/managerPositionId"),
 	VALUE("manager_filled_by", "text", "/position/managerPositionFilledBy"),
 	VALUE("has_open_requests", "boolean", "/position/hasOpenRequests"),
 	VALUE("budget_id", "bigint", "/position/budget"),
-	VALUE("modified_at", "text", "/position/modificationDate"),
+	VALUE("modified_at", "date", "/position/modificationDate"),
 };
 
 static const ResourceColumn openings_columns[] = {
@@ -223,6 +149,31 @@ static const ResourceColumn openings_columns[] = {
 		  "/positionOpening/updateEffectiveDate"),
 };
 
+static const ResourceFilter budgets_filters[] = {
+	{"/positionBudget/id", FILTER_VALUES, PLACE_BODY, "/positionBudget/id",
+	NULL, true, NULL},
+};
+
+/* A value and its currency. */
+#define BUDGET_AMOUNT(name, field) \
+	PART(name, "numeric", "/positionBudget/" field "CurrencyValue", "value"), \
+	PART(name "_currency", "text", "/positionBudget/" field "CurrencyValue", \
+		 "currency")
+
+static const ResourceColumn budgets_columns[] = {
+	KEY("id", "bigint", "/positionBudget/id"),
+	BUDGET_AMOUNT("expected_base_salary", "expectedBaseSalary"),
+	VALUE("salary_pay_period", "text", "/positionBudget/salaryPayPeriod"),
+	BUDGET_AMOUNT("expected_variable_pay", "expectedVariablePay"),
+	VALUE("variable_pay_period", "text", "/positionBudget/variablePayPeriod"),
+	BUDGET_AMOUNT("total_position_cost", "totalPositionCost"),
+	BUDGET_AMOUNT("converted_total_cost", "convertedTotalCost"),
+	BUDGET_AMOUNT("pro_rated_cost", "proRatedCost"),
+	VALUE("currency", "text", "/positionBudget/Currency"),
+	VALUE("update_effective_date", "date",
+		  "/positionBudget/updateEffectiveDate"),
+};
+
 static const ResourceColumn roles_columns[] = {
 	KEY("id", "bigint", "/jobRole/id"),
 	VALUE("name", "text", "/jobRole/name"),
@@ -234,6 +185,154 @@ static const ResourceColumn families_columns[] = {
 	VALUE("name", "text", "/jobFamily/name"),
 	VALUE("description", "text", "/jobFamily/description"),
 };
+
+static const ResourceColumn family_groups_columns[] = {
+	KEY("id", "bigint", "/jobFamilyGroup/id"),
+	VALUE("name", "text", "/jobFamilyGroup/name"),
+	VALUE("description", "text", "/jobFamilyGroup/description"),
+};
+
+/* Without a filter the search fails: these are all statuses. */
+static const char *const all_profiles[] = {"/jobProfile/status", "active",
+	"draft", "inactive", NULL};
+
+static const ResourceFilter profiles_filters[] = {
+	{"/jobProfile/id", FILTER_VALUES, PLACE_BODY, "/jobProfile/id", NULL, true,
+	NULL},
+	{"/jobProfile/status", FILTER_VALUES, PLACE_BODY, "/jobProfile/status",
+	NULL, false, NULL},
+};
+
+static const ResourceColumn profiles_columns[] = {
+	KEY("id", "bigint", "/jobProfile/id"),
+	VALUE("code", "text", "/jobProfile/code"),
+	VALUE("title", "text", "/jobProfile/title"),
+	VALUE("status", "text", "/jobProfile/status"),
+	VALUE("job_role_id", "bigint", "/jobProfile/jobRoleId"),
+	VALUE("job_family_id", "bigint", "/jobProfile/jobFamilyId"),
+	VALUE("job_family_group_id", "bigint", "/jobProfile/jobFamilyGroupId"),
+	VALUE("job_level_role_id", "bigint", "/jobProfile/jobLevelRoleId"),
+	VALUE("description", "text", "/jobProfile/description"),
+	VALUE("assigned_employees", "text[]", "/jobProfile/assignedEmployees"),
+};
+
+/* Nobody has published the field ids of goals. */
+static const ResourceColumn goals_columns[] = {
+	VALUE("data", "jsonb", RESOURCE_WHOLE_ROW),
+};
+
+#define SKILL(name)			"/skill/" name
+#define EMPLOYER(name)		"/employer/" name
+#define CANDIDATE(name)		"/candidate/" name
+#define APPLICATION(name)	"/application/" name
+
+static const ResourceColumn skills_columns[] = {
+	KEY("id", "text", SKILL("id")),
+	VALUE("name", "text", SKILL("name")),
+	VALUE("description", "text", SKILL("description")),
+	VALUE("status", "text", SKILL("status")),
+	VALUE("category", "text", SKILL("categoryName")),
+	VALUE("source", "text", SKILL("source")),
+	VALUE("external_id", "text", SKILL("externalId")),
+	VALUE("proficiency_levels", "jsonb", SKILL("proficiencyLevels")),
+	VALUE("created_at", "text", SKILL("createdAt")),
+};
+
+static const ResourceColumn employers_columns[] = {
+	KEY("id", "text", EMPLOYER("id")),
+	VALUE("legal_name", "text", EMPLOYER("legalName")),
+	VALUE("trading_as", "text", EMPLOYER("tradingAs")),
+	VALUE("doing_business_as", "text", EMPLOYER("doingBusinessAs")),
+	VALUE("status", "text", EMPLOYER("employerStatus")),
+	VALUE("contact_name", "text", EMPLOYER("contactName")),
+	VALUE("phone", "text", EMPLOYER("employerPhoneNumber")),
+	VALUE("email", "text", EMPLOYER("employerEmailAddress")),
+	VALUE("address_line1", "text", EMPLOYER("addressLine1")),
+	VALUE("address_line2", "text", EMPLOYER("addressLine2")),
+	VALUE("postal_code", "text", EMPLOYER("postalCode")),
+	VALUE("city", "text", EMPLOYER("city")),
+	VALUE("region", "text", EMPLOYER("stateProvinceRegion")),
+	VALUE("country", "text", EMPLOYER("country")),
+	VALUE("supports_remote_workers", "text", EMPLOYER("supportsRemoteWorkers")),
+	VALUE("organization_type", "text", EMPLOYER("organizationType")),
+	VALUE("tax_payer_type", "text", EMPLOYER("taxPayerType")),
+	VALUE("tax_identifier", "text", EMPLOYER("taxIdentifier")),
+	VALUE("fein", "text", EMPLOYER("fein")),
+	VALUE("naics", "text", EMPLOYER("naics")),
+	VALUE("paye_reference", "text", EMPLOYER("payeReference")),
+	VALUE("accounts_office_reference", "text",
+		  EMPLOYER("accountsOfficeReference")),
+	VALUE("companies_house_registration", "text",
+		  EMPLOYER("companiesHouseRegistration")),
+	VALUE("payroll_validation_status", "text",
+		  EMPLOYER("payrollValidationStatus")),
+	VALUE("validation_status_reason", "text",
+		  EMPLOYER("validationStatusReason")),
+};
+
+static const ResourceColumn candidates_columns[] = {
+	KEY("id", "text", CANDIDATE("id")),
+	VALUE("first_name", "text", CANDIDATE("firstName")),
+	VALUE("last_name", "text", CANDIDATE("lastName")),
+	VALUE("email", "text", CANDIDATE("email")),
+	VALUE("phone", "text", CANDIDATE("phone")),
+	VALUE("title", "text", CANDIDATE("title")),
+	VALUE("employee_id", "text", CANDIDATE("employeeId")),
+	VALUE("address", "text", CANDIDATE("address")),
+	VALUE("city", "text", CANDIDATE("city")),
+	VALUE("region", "text", CANDIDATE("region")),
+	VALUE("country", "text", CANDIDATE("country")),
+	VALUE("languages", "jsonb", CANDIDATE("languages")),
+	VALUE("skills", "jsonb", CANDIDATE("skills")),
+	VALUE("education", "jsonb", CANDIDATE("education")),
+	VALUE("experience", "jsonb", CANDIDATE("experience")),
+	VALUE("linkedin", "text", CANDIDATE("socialMediaLinkedIn")),
+	VALUE("source_type", "text", CANDIDATE("sourceType")),
+	VALUE("source_id", "text", CANDIDATE("sourceId")),
+	VALUE("source_effective_date", "text", CANDIDATE("sourceEffectiveDate")),
+	VALUE("external_user_id", "text", CANDIDATE("externalUserId")),
+	VALUE("import_external_id", "text", CANDIDATE("importExternalId")),
+	VALUE("job_openings_to_applications", "jsonb",
+		  CANDIDATE("jobOpeningsToApplicationIds")),
+	VALUE("anonymized_at", "text", CANDIDATE("anonymizedAt")),
+	VALUE("modified_at", "text", CANDIDATE("modificationDate")),
+};
+
+static const ResourceColumn applications_columns[] = {
+	KEY("id", "text", APPLICATION("id")),
+	VALUE("status", "text", APPLICATION("status")),
+	VALUE("candidate_id", "text", APPLICATION("candidateId")),
+	VALUE("job_opening_id", "text", APPLICATION("jobOpeningId")),
+	VALUE("stage_id", "text", APPLICATION("stageId")),
+	VALUE("date_applied", "text", APPLICATION("dateApplied")),
+	VALUE("created_at", "text", APPLICATION("createdAt")),
+	VALUE("last_activity_at", "text", APPLICATION("lastActivityTimestamp")),
+	VALUE("time_to_hire", "text", APPLICATION("timeToHire")),
+	VALUE("sourced_by", "text", APPLICATION("sourcedBy")),
+	VALUE("source_type", "text", APPLICATION("sourceType")),
+	VALUE("referred_by", "text", APPLICATION("referredBy")),
+	VALUE("job_ad_id", "text", APPLICATION("jobAdId")),
+	VALUE("agency_id", "text", APPLICATION("agencyId")),
+	VALUE("site_id", "text", APPLICATION("siteId")),
+	VALUE("has_offer", "text", APPLICATION("hasOffer")),
+	VALUE("evaluation_score", "text", APPLICATION("evaluationScore")),
+	VALUE("evaluations", "jsonb", APPLICATION("evaluations")),
+	VALUE("desired_salary", "jsonb", APPLICATION("desiredSalary")),
+	VALUE("education", "jsonb", APPLICATION("education")),
+	VALUE("experience", "jsonb", APPLICATION("experience")),
+	VALUE("files", "jsonb", APPLICATION("files")),
+	VALUE("modified_at", "text", APPLICATION("modificationDate")),
+};
+
+/* A search of 2026 for items by field ids. */
+#define ITEM_SEARCH \
+	.method = "POST", \
+	.rows = rows_in_items, \
+	.form = ROW_ITEMS, \
+	.needs_filters = true, \
+	.filters_by_id = true, \
+	.paging = PAGING_TOP, \
+	.page_limit = 200
 
 static const ResourceColumn reports_columns[] = {
 	KEY("id", "bigint", "id"),
@@ -251,7 +350,7 @@ static const ResourceColumn reports_columns[] = {
 };
 
 static const ResourceOption report_options[] = {
-	{"report_async", NULL},
+	{"report_async", NULL, NULL},
 };
 
 #define POSITION_PERMISSION \
@@ -271,7 +370,8 @@ static const Resource resources[] = {
 	},
 	{
 		.name = "named_lists",
-		.about = "What the ids of list-typed fields stand for, a row an item.",
+		.about = "The items of named lists: the names behind the ids in list "
+		"fields.",
 		.method = "GET",
 		.path = "/company/named-lists",
 		.single_path = "/company/named-lists/{list}",
@@ -287,7 +387,7 @@ static const Resource resources[] = {
 	},
 	{
 		.name = RESOURCE_CUSTOM_TABLES,
-		.about = "The tables that the account has made itself.",
+		.about = "The custom tables of the account.",
 		.method = "GET",
 		.path = "/people/custom-tables/metadata",
 		.rows = rows_in_tables,
@@ -296,58 +396,6 @@ static const Resource resources[] = {
 		.rate_limit = 50,
 		.typical_rows = 10,
 		COLUMNS(custom_tables_columns),
-	},
-	{
-		.name = "time_off",
-		.about = "Who is out in a range of days, active employees only.",
-		.method = "GET",
-		.path = "/timeoff/whosout",
-		.rows = rows_in_outs,
-		.form = ROW_KEYS,
-		.query = "includeHourly=true",
-		FILTERS(time_off_filters),
-		.needs_lower = true,
-		.needs_upper = true,
-		OPTIONS(time_off_options),
-		.permission = "time off requests",
-		.typical_rows = 200,
-		.example = "end_date >= current_date AND start_date <= current_date + "
-		"30",
-		COLUMNS(time_off_columns),
-	},
-	{
-		.name = "time_off_changes",
-		.about = "Requests for time off that were created, canceled or deleted "
-		"in a range of time; HiBob keeps six months.",
-		.method = "GET",
-		.path = "/timeoff/requests/changes",
-		.rows = rows_in_changes,
-		.form = ROW_KEYS,
-		.given = {
-			{"since", GIVEN_LOWER, NULL},
-			{"until", GIVEN_UPPER, NULL},
-		},
-		FILTERS(time_off_changes_filters),
-		.needs_lower = true,
-		.max_months = 6,
-		OPTIONS(time_off_changes_options),
-		.permission = "time off requests",
-		.typical_rows = 500,
-		.example = "since >= current_date - 30",
-		COLUMNS(time_off_changes_columns),
-	},
-	{
-		.name = "out_today",
-		.about = "Who is out today (by UTC).",
-		.method = "GET",
-		.path = "/timeoff/outtoday",
-		.rows = rows_in_outs,
-		.form = ROW_KEYS,
-		.query = "includeHourly=true",
-		OPTIONS(out_today_options),
-		.permission = "time off requests",
-		.typical_rows = 50,
-		COLUMNS(out_today_columns),
 	},
 	{
 		.name = "tasks",
@@ -360,6 +408,22 @@ static const Resource resources[] = {
 		.permission = "tasks",
 		.typical_rows = 200,
 		COLUMNS(tasks_columns),
+	},
+	{
+		.name = "closed_tasks",
+		.about = "The closed tasks of each employee.",
+		.method = "GET",
+		.path = "/tasks/people/{employee_id}",
+		.rows = rows_in_tasks,
+		.form = ROW_KEYS,
+		.given = {{"employeeId", GIVEN_VALUE, NULL}},
+		.query = "task_status=closed",
+		FILTERS(closed_tasks_filters),
+		.needs_employees = true,
+		.identity_field = "id",
+		.permission = "tasks",
+		.typical_rows = 1000,
+		COLUMNS(closed_tasks_columns),
 	},
 	{
 		.name = "positions",
@@ -396,6 +460,26 @@ static const Resource resources[] = {
 		COLUMNS(openings_columns),
 	},
 	{
+		.name = "position_budgets",
+		.about = "Budgets of positions.",
+		.method = "POST",
+		.path = "/positions/position-budget/search",
+		.rows = rows_in_budgets,
+		.form = ROW_OBJECTS,
+		.max_fields = 50,
+		.needs_filters = true,
+		.filters_by_id = true,
+		.paging = PAGING_BODY,
+		.page_limit = 100,
+		.human = "includeHumanReadable",
+		FILTERS(budgets_filters),
+		.identity_field = "/positionBudget/id",
+		.permission = POSITION_PERMISSION,
+		.rate_limit = 100,
+		.typical_rows = 500,
+		COLUMNS(budgets_columns),
+	},
+	{
 		.name = "job_roles",
 		.about = "The roles of the job catalog.",
 		.method = "GET",
@@ -426,6 +510,97 @@ static const Resource resources[] = {
 		COLUMNS(families_columns),
 	},
 	{
+		.name = "job_family_groups",
+		.about = "The groups of families of the job catalog.",
+		.method = "GET",
+		.path = "/job-catalog/job-family-groups",
+		.rows = rows_in_groups_of_families,
+		.form = ROW_OBJECTS,
+		.paging = PAGING_QUERY,
+		.page_limit = 100,
+		.human = "includeHumanReadable",
+		.identity_field = "/jobFamilyGroup/id",
+		.permission = "the job catalog",
+		.typical_rows = 20,
+		COLUMNS(family_groups_columns),
+	},
+	{
+		.name = "job_profiles",
+		.about = "The profiles of the job catalog: active, draft and inactive "
+		"ones.",
+		.method = "POST",
+		.path = "/job-catalog/job-profiles/search",
+		.rows = rows_in_profiles,
+		.form = ROW_OBJECTS,
+		.max_fields = 50,
+		.needs_filters = true,
+		.filters_by_id = true,
+		.fixed_filter = all_profiles,
+		.paging = PAGING_BODY,
+		.page_limit = 100,
+		.human = "includeHumanReadable",
+		FILTERS(profiles_filters),
+		.identity_field = "/jobProfile/id",
+		.permission = "the job catalog",
+		.typical_rows = 200,
+		COLUMNS(profiles_columns),
+	},
+	{
+		.name = "goals",
+		.about = "Goals. HiBob documents no field ids: a row is JSON.",
+		.path = "/goals/goals/search",
+		ITEM_SEARCH,
+		.permission = "goals (the feature Goals, and People's data > Goals) of "
+		"each goal type",
+		.rate_limit = 100,
+		.typical_rows = 500,
+		COLUMNS(goals_columns),
+	},
+	{
+		.name = "skills",
+		.about = "The skills of the account.",
+		.path = "/skills/search",
+		ITEM_SEARCH,
+		.max_fields = 50,
+		.identity_field = SKILL("id"),
+		.permission = "skills",
+		.typical_rows = 200,
+		COLUMNS(skills_columns),
+	},
+	{
+		.name = "employers",
+		.about = "The legal employers of the account.",
+		.path = "/employers/search",
+		ITEM_SEARCH,
+		.max_fields = 50,
+		.identity_field = EMPLOYER("id"),
+		.permission = "employers",
+		.typical_rows = 10,
+		COLUMNS(employers_columns),
+	},
+	{
+		.name = "candidates",
+		.about = "The candidates of hiring.",
+		.path = "/hiring/candidates/search",
+		ITEM_SEARCH,
+		.max_fields = 50,
+		.identity_field = CANDIDATE("id"),
+		.permission = "hiring",
+		.typical_rows = 1000,
+		COLUMNS(candidates_columns),
+	},
+	{
+		.name = "applications",
+		.about = "The applications of hiring.",
+		.path = "/hiring/applications/search",
+		ITEM_SEARCH,
+		.max_fields = 50,
+		.identity_field = APPLICATION("id"),
+		.permission = "hiring",
+		.typical_rows = 1000,
+		COLUMNS(applications_columns),
+	},
+	{
 		.name = "reports",
 		.about = "The saved reports that are shared with the service user.",
 		.method = "GET",
@@ -440,8 +615,8 @@ static const Resource resources[] = {
 	},
 	{
 		.name = "report",
-		.about = "The rows of one saved report; which one says the option "
-		"report_id.",
+		.about = "The rows of a saved report. The option report_id selects "
+		"it.",
 		.method = "GET",
 		.path = "/company/reports/{report_id}/download",
 		.rows = rows_in_csv,

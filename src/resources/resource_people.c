@@ -11,27 +11,25 @@
 
 static const char *const rows_in_employees[] = {"employees[]", NULL};
 
-/* One employee: documented in a list of one, measured as a bare object. */
+/* One employee: a list of one by the documentation, a bare object as measured. */
 static const char *const row_single_employee[] = {"employees[]", "", NULL};
 
-/* At most one of the two can be asked for. */
+/* A search takes at most one of the first two. */
 static const ResourceFilter people_filters[] = {
 	{RESOURCE_FIELD_ID, FILTER_VALUES, PLACE_BODY, RESOURCE_FIELD_ID, NULL,
-	 false},
+	 false, NULL},
 	{RESOURCE_FIELD_EMAIL, FILTER_VALUES, PLACE_BODY, RESOURCE_FIELD_EMAIL,
-	 NULL, false},
+	 NULL, false, NULL},
 	{RESOURCE_FIELD_STATUS, FILTER_STATUS, PLACE_STATUS, "showInactive", NULL,
-	 false},
+	 false, NULL},
 };
 
 static const ResourceOption people_options[] = {
-	{"show_inactive", NULL},
-	{"batch_size", NULL},
+	{"show_inactive", NULL, NULL},
+	{"batch_size", NULL, NULL},
 };
 
-/*
- * people: one row an employee, former and future ones included.
- */
+/* people: one row for each employee, including former and future ones. */
 static const ResourceColumn people_columns[] = {
 	KEY("id", "text", RESOURCE_FIELD_ID),
 	VALUE("email", "text", RESOURCE_FIELD_EMAIL),
@@ -41,6 +39,7 @@ static const ResourceColumn people_columns[] = {
 	VALUE("surname", "text", "root.surname"),
 	HUMAN("job_title", "text", "work.title"),
 	HUMAN("department", "text", "work.department"),
+	VALUE("department_id", "text", "work.department"),
 	VALUE("site", "text", "work.site"),
 	VALUE("site_id", "bigint", "work.siteId"),
 	VALUE("manager_id", "text", "work.manager"),
@@ -67,8 +66,9 @@ static const ResourceColumn people_columns[] = {
 };
 
 /*
- * What a search without "fields" sends, of what the service user may view.
- * Never a custom field, nor one of the categories Lifecycle and Employment.
+ * The fields of a search without "fields", as far as the service user may view
+ * them.  No custom field is among them, and none of the categories Lifecycle
+ * and Employment.
  */
 static const char *const people_default_fields[] = {
 	RESOURCE_FIELD_ID,
@@ -124,9 +124,9 @@ static const char *const people_default_fields[] = {
 };
 
 /*
- * profiles: what any colleague may see of an active employee.  The manager is
- * taken from reportsTo, since documentation has the key "manager" hold now an
- * id and now a name.
+ * profiles: what any colleague may see of an active employee.  The manager
+ * comes from reportsTo, since the key "manager" is an id in some documents and
+ * a name in others.
  */
 static const ResourceColumn profiles_columns[] = {
 	KEY("id", "text", "id"),
@@ -141,10 +141,15 @@ static const ResourceColumn profiles_columns[] = {
 	VALUE("manager_id", "text", "work.reportsTo.id"),
 	VALUE("manager_email", "text", "work.reportsTo.email"),
 	VALUE("is_manager", "boolean", "work.isManager"),
+	VALUE("employee_number", "bigint", "work.employeeIdInCompany"),
+	VALUE("work_phone", "text", "work.workPhone"),
+	VALUE("work_mobile", "text", "work.workMobile"),
+	VALUE("honorific", "text", "personal.honorific"),
 	VALUE("pronouns", "text", "personal.pronouns"),
 	VALUE("birthday", "text", "personal.shortBirthDate"),
 	VALUE("nationality", "text[]", "personal.nationality"),
 	VALUE("hobbies", "text[]", "about.hobbies"),
+	VALUE("food_preferences", "text[]", "about.foodPreferences"),
 	VALUE("superpowers", "text[]", "about.superpowers"),
 	VALUE("about", "text", "about.about"),
 	VALUE("linkedin", "text", "about.socialData.linkedin"),
@@ -156,7 +161,7 @@ static const ResourceColumn profiles_columns[] = {
 static const Resource resources[] = {
 	{
 		.name = RESOURCE_PEOPLE,
-		.about = "One row an employee, former and future ones included.",
+		.about = "One row for each employee, including former and future ones.",
 		.method = "POST",
 		.path = "/people/search",
 		.single_path = "/people/{identifier}",

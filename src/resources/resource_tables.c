@@ -1,19 +1,19 @@
 /*
  * resource_tables.c
- *		The resources that have rows for each employee: the tables of an
- *		employee's profile.
+ *		The resources with any number of rows for each employee: the tables of
+ *		an employee's profile.
  *
- * Source: HiBob's specification; the rows' columns as captured from a live
- * account where somebody published that.  Dependents and right to work have
- * columns that nobody has documented, so their rows come as JSON.
+ * Source: HiBob's specification, and published captures of live accounts for
+ * the columns.  The columns of dependents and right to work are not documented,
+ * so that their rows are JSON.
  */
 #include "postgres.h"
 
 #include "resources/resource_entries.h"
 
 /*
- * Bulk tables: groups of rows by employee, in pages.  The specification has a
- * further object between a group and its rows; running clients have not.
+ * Bulk tables: groups of rows by employee, in pages.  The specification has one
+ * more object between a group and its rows; other clients do not see it.
  */
 static const char *const rows_in_groups[] = {"results[].values[]",
 	"results[].values[].values[]", NULL};
@@ -22,20 +22,26 @@ static const char *const rows_in_values[] = {"values[]", NULL};
 static const char *const rows_in_documents[] = {"documents[]", NULL};
 
 static const ResourceFilter bulk_filters[] = {
-	{"employeeId", FILTER_VALUES, PLACE_QUERY, "employeeIds", NULL, true},
+	{"employeeId", FILTER_VALUES, PLACE_QUERY, "employeeIds", NULL, true, NULL},
 };
 
 static const ResourceFilter path_filters[] = {
-	{"employeeId", FILTER_VALUES, PLACE_PATH, "employee_id", NULL, true},
+	{"employeeId", FILTER_VALUES, PLACE_PATH, "employee_id", NULL, true, NULL},
 };
 
 static const ResourceFilter payments_filters[] = {
-	{"employeeId", FILTER_VALUES, PLACE_BODY, "employeeId", NULL, true},
-	{"payDate", FILTER_BOUNDS, PLACE_BODY, "payDate", "payDate", false},
+	{"employeeId", FILTER_VALUES, PLACE_BODY, "employeeId", NULL, true, NULL},
+	{"payDate", FILTER_BOUNDS, PLACE_BODY, "payDate", "payDate", false, NULL},
 };
 
+/* Archived columns, not rows: without it they are left out of the rows. */
 static const ResourceOption bulk_options[] = {
-	{"include_archived", "includeArchived=true"},
+	{"include_archived", "includeArchived=true", NULL},
+};
+
+/* The specification spells the key of employment entries with a capital C. */
+static const ResourceDerived employment_derived[] = {
+	{"creationDate", {"creationDate", "CreationDate"}, NULL},
 };
 
 #define EMPLOYEE_ID \
@@ -47,7 +53,7 @@ static const ResourceOption bulk_options[] = {
 	VALUE("changed_by", "text", "change.changedBy"), \
 	VALUE("changed_by_id", "text", "change.changedById")
 
-/* What the rows of all tables with effective dates begin and end with. */
+/* The first and the last columns of all tables with effective dates. */
 #define ENTRY_COLUMNS \
 	EMPLOYEE_ID, \
 	KEY("id", "bigint", "id"), \
@@ -97,6 +103,7 @@ static const ResourceColumn employment_columns[] = {
 	VALUE("standard_working_pattern", "jsonb", "standardWorkingPattern"),
 	VALUE("standard_working_pattern_id", "bigint", "standardWorkingPatternId"),
 	VALUE("site_working_pattern", "jsonb", "siteWorkingPattern"),
+	VALUE("reason", "text", "reason"),
 	ENTRY_END_COLUMNS,
 };
 
@@ -167,6 +174,17 @@ static const ResourceColumn entitlement_columns[] = {
 	ENTRY_END_COLUMNS,
 };
 
+static const ResourceColumn address_columns[] = {
+	ENTRY_COLUMNS,
+	VALUE("line1", "text", "line1"),
+	VALUE("line2", "text", "line2"),
+	VALUE("city", "text", "city"),
+	VALUE("post_code", "text", "postCode"),
+	VALUE("country", "text", "country"),
+	VALUE("usa_state", "text", "usaState"),
+	ENTRY_END_COLUMNS,
+};
+
 static const ResourceColumn whole_row_columns[] = {
 	EMPLOYEE_ID,
 	KEY("id", "bigint", "id"),
@@ -228,7 +246,7 @@ static const ResourceColumn custom_table_columns[] = {
 	VALUE("data", "jsonb", RESOURCE_WHOLE_ROW),
 };
 
-/* A bulk table: everything but its name, its endpoint and what it holds. */
+/* A bulk table, except for its name, its endpoint and its columns. */
 #define BULK_TABLE \
 	.method = "GET", \
 	.rows = rows_in_groups, \
@@ -241,7 +259,7 @@ static const ResourceColumn custom_table_columns[] = {
 	.identity_field = "id", \
 	.typical_rows = 3000
 
-/* A table that is asked for employee by employee. */
+/* A table with a request for each employee. */
 #define TABLE_BY_EMPLOYEE \
 	.method = "GET", \
 	.form = ROW_KEYS, \
@@ -265,14 +283,18 @@ static const Resource resources[] = {
 		.about = "Contracts and working patterns over time.",
 		.path = "/bulk/people/employment",
 		BULK_TABLE,
+		DERIVED(employment_derived),
+		.custom_columns = "payroll.employment.customColumns.",
 		.permission = "the category \"Employment\" and its history",
 		COLUMNS(employment_columns),
 	},
 	{
 		.name = "lifecycle_history",
-		.about = "Hired, employed, on leave, terminated: since when.",
+		.about = "Lifecycle statuses over time: hired, employed, on leave, "
+		"terminated.",
 		.path = "/bulk/people/lifecycle",
 		BULK_TABLE,
+		.custom_columns = "internal.customColumns.",
 		.permission = "the category \"Lifecycle\" and its history",
 		COLUMNS(lifecycle_columns),
 	},
@@ -281,12 +303,13 @@ static const Resource resources[] = {
 		.about = "Base salaries over time.",
 		.path = "/bulk/people/salaries",
 		BULK_TABLE,
+		.custom_columns = "payroll.salary.customColumns.",
 		.permission = "the category \"Payroll\" and its history",
 		COLUMNS(salaries_columns),
 	},
 	{
 		.name = "equity_grants",
-		.about = "Shares and options that were granted.",
+		.about = "Grants of shares and options.",
 		.path = "/bulk/people/equities",
 		BULK_TABLE,
 		.permission = "the category \"Equity\" and its history",
@@ -294,7 +317,7 @@ static const Resource resources[] = {
 	},
 	{
 		.name = "variable_payments",
-		.about = "Bonuses and commissions as agreed, over time.",
+		.about = "Agreed bonuses and commissions over time.",
 		.path = "/bulk/people/variable",
 		BULK_TABLE,
 		.permission = "the category \"Payroll\" and its history",
@@ -302,7 +325,7 @@ static const Resource resources[] = {
 	},
 	{
 		.name = "deductions",
-		.about = "What is deducted from the pay, over time.",
+		.about = "Deductions from the pay over time.",
 		.path = "/bulk/people/deduction",
 		BULK_TABLE,
 		.permission = "the category \"Payroll\" and its history",
@@ -310,15 +333,31 @@ static const Resource resources[] = {
 	},
 	{
 		.name = "entitlements",
-		.about = "What an employee is entitled to beside the pay, over time.",
+		.about = "Entitlements in addition to the pay over time.",
 		.path = "/bulk/people/entitlement",
 		BULK_TABLE,
 		.permission = "the category \"Payroll\" and its history",
 		COLUMNS(entitlement_columns),
 	},
 	{
+		.name = "address_history",
+		.about = "Home addresses over time.",
+		.path = "/bulk/people/address",
+		.method = "GET",
+		.rows = rows_in_groups,
+		.form = ROW_KEYS,
+		.given = {{"employeeId", GIVEN_GROUP, "results[].employeeId"}},
+		.paging = PAGING_QUERY,
+		.page_limit = 200,
+		OPTIONS(bulk_options),
+		.identity_field = "id",
+		.permission = "the category \"Address\" and its history",
+		.typical_rows = 1000,
+		COLUMNS(address_columns),
+	},
+	{
 		.name = "dependents",
-		.about = "Dependents; HiBob documents no columns, so a row is JSON.",
+		.about = "Dependents. HiBob documents no columns: a row is JSON.",
 		.path = "/bulk/people/dependents",
 		BULK_TABLE,
 		.permission = "the category of the table of dependents",
@@ -326,8 +365,7 @@ static const Resource resources[] = {
 	},
 	{
 		.name = "right_to_work",
-		.about = "Permits to work; HiBob documents no columns, so a row is "
-		"JSON.",
+		.about = "Permits to work. HiBob documents no columns: a row is JSON.",
 		.path = "/bulk/people/right-to-work",
 		BULK_TABLE,
 		.permission = "the category of the table \"Right to work\"",
@@ -346,7 +384,7 @@ static const Resource resources[] = {
 	},
 	{
 		.name = "bank_accounts",
-		.about = "The list of bank accounts.",
+		.about = "Bank accounts.",
 		.path = "/people/{employee_id}/bank-accounts",
 		.rows = rows_in_values,
 		TABLE_BY_EMPLOYEE,
@@ -357,7 +395,7 @@ static const Resource resources[] = {
 	},
 	{
 		.name = "payments",
-		.about = "Payments that were made.",
+		.about = "Actual payments.",
 		.method = "POST",
 		.path = "/people/actual-payments/search",
 		.rows = rows_in_results,
@@ -373,7 +411,7 @@ static const Resource resources[] = {
 	},
 	{
 		.name = "documents",
-		.about = "Names and links of the documents of each employee.",
+		.about = "The documents of each employee: names and links.",
 		.path = "/docs/people/{employee_id}",
 		.rows = rows_in_documents,
 		TABLE_BY_EMPLOYEE,
@@ -382,15 +420,35 @@ static const Resource resources[] = {
 	},
 	{
 		.name = "custom_table",
-		.about = "A table that the account has made itself; which one says the "
-		"option table_id.",
+		.about = "A table that the account created. The option table_id selects "
+		"it.",
+		.path = "/bulk/people/custom-tables/{table_id}",
+		.method = "GET",
+		.rows = rows_in_groups,
+		.form = ROW_KEYS,
+		.given = {{"employeeId", GIVEN_GROUP, "results[].employeeId"}},
+		.paging = PAGING_QUERY,
+		.page_limit = 200,
+		FILTERS(bulk_filters),
+		.human = "includeHumanReadable",
+		.id_option = "table_id",
+		.fallback = RESOURCE_CUSTOM_TABLE_BY_EMPLOYEE,
+		.identity_field = "id",
+		.permission = "the category of the custom table",
+		.typical_rows = 1000,
+		COLUMNS(custom_table_columns),
+	},
+	{
+		.name = RESOURCE_CUSTOM_TABLE_BY_EMPLOYEE,
+		.is_internal = true,
+		.about = "A custom table of an account without the bulk endpoint.",
 		.path = "/people/custom-tables/{employee_id}/{table_id}",
 		.rows = rows_in_values,
 		TABLE_BY_EMPLOYEE,
 		.human = "includeHumanReadable",
 		.id_option = "table_id",
 		.identity_field = "id",
-		.permission = "the category that the custom table is in",
+		.permission = "the category of the custom table",
 		.rate_limit = 50,
 		COLUMNS(custom_table_columns),
 	},

@@ -42,6 +42,7 @@ typedef struct RowConversion
 	Oid			typioparam;
 	int32		typmod;
 	Oid			type;
+	Oid			base_type;
 
 	bool		is_domain;
 	struct RowConversion *element;	/* of CONVERT_ARRAY */
@@ -70,6 +71,7 @@ conversion_create(Oid type, int32 typmod, bool is_json)
 	Oid			input;
 
 	conversion->type = type;
+	conversion->base_type = base;
 	conversion->typmod = typmod;
 	conversion->is_domain = base != type;
 	conversion->fast = convert_fast(type, typmod);
@@ -172,6 +174,7 @@ row_map_create(Relation rel, const List *attnums,
 			check_human(map, column, attr->atttypid);
 		column->human &= can_be_human(attr->atttypid);
 		column->given = given_index(resource, column->options->field);
+		column->derived = resource_derived(resource, column->options->field);
 		column->conversion =
 			conversion_create(attr->atttypid, attr->atttypmod,
 							  resource->form != ROW_CSV && column->given < 0);
@@ -260,7 +263,7 @@ static void
 add_human_place(RowColumn *column, RowReader *reader, const KeyPath *path)
 {
 	add_place(column, reader, path);
-	column->nhuman++;
+	column->nnullable++;
 }
 
 static void
@@ -350,6 +353,62 @@ add_object_places(RowColumn *column, RowReader *reader)
 	add_place(column, reader, &path);
 }
 
+/*
+ * "/skill/name": "SQL", or {"value": "SQL"}; or either in "fields".  A value
+ * that is an object may have a key "value" itself, so that a JSON column takes
+ * it as it is.
+ */
+static void
+add_item_places(RowColumn *column, RowReader *reader, const char *field)
+{
+	KeyPath		inner = {0};
+	KeyPath		wrapped = {0};
+	KeyPath		plain = {0};
+
+	key_path_add(&inner, "fields");
+	key_path_add(&inner, field);
+	if (column->derived == NULL)
+		add_presence_place(column, reader, &inner);
+	key_path_add(&inner, "value");
+	key_path_add_dotted(&inner, column->path);
+	add_place(column, reader, &inner);
+
+	key_path_add(&plain, field);
+	if (column->derived == NULL)
+		add_presence_place(column, reader, &plain);
+	if (column->conversion->kind != CONVERT_JSON)
+	{
+		key_path_add(&wrapped, field);
+		key_path_add(&wrapped, "value");
+		key_path_add_dotted(&wrapped, column->path);
+		add_place(column, reader, &wrapped);
+	}
+	key_path_add_dotted(&plain, column->path);
+	add_place(column, reader, &plain);
+}
+
+/* The places of all keys that a derived field takes its value from. */
+static void
+add_derived_places(RowColumn *column, RowReader *reader, RowForm form)
+{
+	for (int i = 0; i < RESOURCE_MAX_SOURCES; i++)
+	{
+		const char *source = column->derived->sources[i];
+		KeyPath		path = {0};
+
+		if (source == NULL)
+			break;
+		if (form == ROW_ITEMS)
+			add_item_places(column, reader, source);
+		else
+		{
+			key_path_add_dotted(&path, source);
+			add_place(column, reader, &path);
+		}
+	}
+	column->nnullable = column->nplaces;
+}
+
 static void
 add_label(RowColumn *column, RowReader *reader)
 {
@@ -372,7 +431,7 @@ static void
 register_column(RowColumn *column, RowReader *reader, RowForm form)
 {
 	column->nplaces = 0;
-	column->nhuman = 0;
+	column->nnullable = 0;
 	column->scalar_place = -1;
 	column->npresence_slots = 0;
 	if (column->given >= 0)
@@ -383,8 +442,12 @@ register_column(RowColumn *column, RowReader *reader, RowForm form)
 		add_whole_row(column, reader);
 	else if (form == ROW_EMPLOYEE)
 		add_employee_places(column, reader);
+	else if (column->derived != NULL)
+		add_derived_places(column, reader, form);
 	else if (form == ROW_OBJECTS)
 		add_object_places(column, reader);
+	else if (form == ROW_ITEMS)
+		add_item_places(column, reader, column->field);
 	else
 		add_key_places(column, reader);
 }
@@ -531,6 +594,71 @@ convert_input(const RowConversion *conversion, const char *text,
 	return result;
 }
 
+/*
+ * A number with a point or an exponent, such as 1.0 or 1e5, in the form that
+ * the input functions of integers read.  Any other they refuse.
+ */
+static const char *
+integer_text(const char *text, size_t *length)
+{
+	char	   *cstring = pnstrdup(text, *length);
+	Datum		number;
+	Datum		whole;
+
+	if (strpbrk(cstring, ".eE") == NULL)
+		return text;
+	number = DirectFunctionCall3(numeric_in, CStringGetDatum(cstring),
+								 ObjectIdGetDatum(InvalidOid),
+								 Int32GetDatum(-1));
+	whole = DirectFunctionCall2(numeric_trunc, number, Int32GetDatum(0));
+	if (!DatumGetBool(DirectFunctionCall2(numeric_eq, number, whole)))
+		return text;
+	cstring = psprintf(INT64_FORMAT,
+					   DatumGetInt64(DirectFunctionCall1(numeric_int8, whole)));
+	*length = strlen(cstring);
+	return cstring;
+}
+
+/*
+ * A time without a zone as one in UTC: what it means must not depend on the
+ * session's TimeZone.  A date alone is the midnight of the session's zone, as
+ * in conditions.
+ */
+static const char *
+utc_text(const char *text, size_t *length)
+{
+	const size_t date = strlen("YYYY-MM-DD");
+	char	   *zoned;
+
+	if (*length <= date || text[4] != '-' || text[7] != '-' ||
+		(text[date] != 'T' && text[date] != ' ') ||
+		strspn(text + date + 1, "0123456789:.") != *length - date - 1)
+		return text;
+	zoned = psprintf("%.*sZ", (int) *length, text);
+	++*length;
+	return zoned;
+}
+
+/* What an input function makes of a scalar in HiBob's form. */
+static const char *
+input_text(const RowConversion *conversion, const JsonSlice *slice,
+		   const char *text, size_t *length)
+{
+	switch (conversion->base_type)
+	{
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+			return slice->kind == JSON_NUMBER ? integer_text(text, length) :
+				text;
+		case TIMESTAMPTZOID:
+			return slice->kind == JSON_STRING ?
+				utc_text(pnstrdup(text, *length), length) : text;
+		default:
+			return text;
+	}
+}
+
 static Datum convert_array(const RowConversion *conversion,
 						   const JsonSlice *slice, const char *window);
 
@@ -554,6 +682,7 @@ convert_value(const RowConversion *conversion, const JsonSlice *slice,
 		text = row_text(slice, window, &length);
 	if (conversion->kind == CONVERT_TEXT)
 		return PointerGetDatum(cstring_to_text_with_len(text, (int) length));
+	text = input_text(conversion, slice, text, &length);
 	return convert_input(conversion, text, length);
 }
 
@@ -654,8 +783,8 @@ conversion_callback(void *arg)
 
 /*
  * The value of a column: that of the first place that has one.  A human-readable
- * form is skipped if it is null, and one by slash key also if it is an object without
- * "value".
+ * form and a place of a derived field are skipped if they are null, and a form by
+ * slash key also if it is an object without "value".
  */
 static const JsonSlice *
 find_value(const RowColumn *column, const RowReader *reader)
@@ -667,7 +796,7 @@ find_value(const RowColumn *column, const RowReader *reader)
 		slice = row_reader_slice(reader, column->places[i]);
 		if (slice->kind > JSON_NULL ?
 			(i != column->scalar_place || slice->kind != JSON_OBJECT) :
-			(slice->kind == JSON_NULL && i >= column->nhuman))
+			(slice->kind == JSON_NULL && i >= column->nnullable))
 			break;
 	}
 	return slice;
@@ -675,12 +804,12 @@ find_value(const RowColumn *column, const RowReader *reader)
 
 /* A slice of a value that the row does not have: a string without escapes. */
 static JsonSlice
-given_slice(const RowGiven *given)
+text_slice(const char *text, size_t length)
 {
 	JsonSlice	slice = {0};
 
-	slice.kind = given->text != NULL ? JSON_STRING : JSON_NULL;
-	slice.length = given->length;
+	slice.kind = text != NULL ? JSON_STRING : JSON_NULL;
+	slice.length = length;
 	return slice;
 }
 
@@ -691,16 +820,25 @@ store_column(const RowColumn *column, const RowRecord *record,
 	int			index = column->attnum - 1;
 	const char *window = record->window;
 	const JsonSlice *slice;
-	JsonSlice	given;
+	JsonSlice	outside;
 
 	if (column->given >= 0)
 	{
-		given = given_slice(&record->given[column->given]);
-		window = record->given[column->given].text;
-		slice = &given;
+		const RowGiven *given = &record->given[column->given];
+
+		outside = text_slice(given->text, given->length);
+		window = given->text;
+		slice = &outside;
 	}
 	else
 		slice = find_value(column, record->reader);
+	if (slice->kind <= JSON_NULL && column->derived != NULL &&
+		column->derived->otherwise != NULL)
+	{
+		window = column->derived->otherwise;
+		outside = text_slice(window, strlen(window));
+		slice = &outside;
+	}
 	if (slice->kind <= JSON_NULL)
 		convert_null(column->conversion);
 	else

@@ -18,7 +18,7 @@
 #include "utils/rel.h"
 
 /* The places of a value in a row, as slots of the reader, by priority. */
-#define ROW_MAX_PLACES 5
+#define ROW_MAX_PLACES (3 * RESOURCE_MAX_SOURCES)
 
 /* A field that is read, but not converted. */
 typedef struct RowField
@@ -38,7 +38,8 @@ typedef struct RowColumn
 	int			given;			/* index in the resource's given fields, or -1 */
 	int			places[ROW_MAX_PLACES];
 	int			nplaces;
-	int			nhuman;			/* the first of them: skipped if null */
+	const ResourceDerived *derived; /* NULL: the field is in one place */
+	int			nnullable;		/* the first of them: skipped if null */
 	int			scalar_place;	/* one of these: skipped if an object; or -1 */
 	int			presence_slots[2];	/* slots that show whether a row has the field */
 	int			npresence_slots;

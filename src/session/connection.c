@@ -81,6 +81,7 @@ struct Connection
 	char	   *token;
 	uint64		credentials_version;
 	uint32		row_versions[4];	/* identify the mapping and its version */
+	int			lacks;			/* flags of connection_note_lack() */
 	uint8		account[LIMITER_ACCOUNT_SIZE];
 	List	   *limiters;		/* of EndpointLimiter */
 	Limiter    *credentials_limiter;
@@ -845,6 +846,21 @@ bool
 connection_has_token_file(const Connection *connection)
 {
 	return connection->mapping->token_file != NULL;
+}
+
+bool
+connection_note_lack(Connection *connection, int flag)
+{
+	bool		is_new = (connection->lacks & flag) == 0;
+
+	connection->lacks |= flag;
+	return is_new;
+}
+
+bool
+connection_lacks(const Connection *connection, int flag)
+{
+	return (connection->lacks & flag) != 0;
 }
 
 const char *

@@ -127,6 +127,13 @@ extern const char *connection_user_name(const Connection *connection);
 extern bool connection_has_token_file(const Connection *connection);
 
 /*
+ * Notes that the account lacks something, as flags of the caller's, for as long
+ * as the connection lasts.  Returns whether that is new.
+ */
+extern bool connection_note_lack(Connection *connection, int flag);
+extern bool connection_lacks(const Connection *connection, int flag);
+
+/*
  * Which option of a role's user mapping the token comes from: "token" or
  * "token_file".  Raises an error if there is no mapping.
  */

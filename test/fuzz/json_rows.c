@@ -21,6 +21,8 @@ typedef struct Place
 	bool		is_row;
 	bool		key_leads;		/* to rows */
 	bool		element_leads;
+	bool		is_element;		/* of an array */
+	bool		in_element;		/* a member of such an object */
 } Place;
 
 typedef struct Walk
@@ -148,7 +150,8 @@ first_place(const RefSearch *search)
 static Place
 next_place(const Place *place, const RefValue *step)
 {
-	Place		next = {.is_row = false};
+	Place		next = {.is_element = (step == NULL),
+	.in_element = (step != NULL && place->is_element)};
 	int			i;
 
 	for (i = 0; i < MAX_ROWS; i++)
@@ -207,6 +210,31 @@ misshapen(Walk *walk, size_t position)
 	return false;
 }
 
+static bool
+leads_on(const Place *place, const RefValue *value)
+{
+	if (value->slice.kind == JSON_OBJECT)
+		return place->is_row || place->key_leads;
+	return value->slice.kind == JSON_ARRAY && place->element_leads;
+}
+
+/* Whether a member before it has the same key and led to rows, too. */
+static bool
+comes_twice(const Place *place, const RefValue *container,
+			const RefValue *member)
+{
+	const RefValue *other;
+
+	for (other = container->first; other != member; other = other->next)
+	{
+		if (other->key_length == member->key_length &&
+			memcmp(other->key, member->key, member->key_length) == 0 &&
+			leads_on(place, other))
+			return leads_on(place, member);
+	}
+	return false;
+}
+
 /* Visits the values in a container.  Returns false to stop. */
 static bool
 walk_container(Walk *walk, const Place *place, const RefValue *container,
@@ -219,6 +247,8 @@ walk_container(Walk *walk, const Place *place, const RefValue *container,
 	for (value = container->first; value != NULL; value = value->next)
 	{
 		next = next_place(place, is_object ? value : NULL);
+		if (is_object && comes_twice(&next, container, value))
+			return misshapen(walk, value->slice.start);
 		if (!walk_value(walk, &next, value, led_on))
 			return false;
 	}
@@ -285,7 +315,9 @@ walk_value(Walk *walk, const Place *place, const RefValue *value, bool *led_on)
 		*led_on = true;
 		return walk_way(walk, place, value);
 	}
-	if (!walk->in_row && is_on_the_way(place))
+	if (kind == JSON_NULL && place->element_leads && place->in_element)
+		*led_on = true;
+	else if (!walk->in_row && is_on_the_way(place))
 		return misshapen(walk, value->slice.start - (kind == JSON_STRING));
 	if (!walk_container(walk, place, value, &none))
 		return false;

@@ -35,6 +35,17 @@ sub fault
 }
 
 my $TRUE = JSON::PP::true;
+
+# Columns with requests for single things: status 404 may mean that one of them
+# does not exist.
+my @SINGLE = ('lookup 1', 'lookup 3', 'stream 1', 'stream 4', 'closed tasks',
+	'policy types', 'policies', 'balances');
+my %FEWER = map { $_ => 'gone' } @SINGLE;
+
+# Columns with parallel requests, which a fault for a number of requests meets
+# in any order.
+my @PARALLEL = ('stream 4', 'batch 2', 'closed tasks', 'policy types', 'policies',
+	'balances', 'events', 'attendance');
 my $BROKEN = '08006';
 my $WRONG = 'HV000';
 
@@ -80,9 +91,10 @@ sub status_faults
 
 		# For a report these mean that it is not ready.
 		$more{csv} = undef if $status == 204 || $status == 202;
-		%more = (%more, 'lookup 1' => 'gone', 'lookup 3' => 'gone',
-			'stream 1' => 'gone', 'stream 4' => 'gone')
-		  if $status == 404;
+		%more = (%more, %FEWER) if $status == 404;
+		# Then custom tables are read by employee, until the server is altered.
+		%more = (%more, custom => 'all', fresh => 1)
+		  if $status == 404 || $status == 400;
 		fault('status', "$status", { status => $status, body => '' }, $state, %more);
 	}
 	fault('status', 'redirect', { redirect => "$sim/v1/people/search" }, $WRONG);
@@ -164,8 +176,7 @@ sub surplus_faults
 	fault('surplus', 'after a pause', { surplus => $GONE, surplus_ms => 20 }, 'all',
 		only => 'scan', pause => 0.2);
 	fault('surplus', 'after a 404', { status => 404, body => '',
-			surplus => $GONE }, 'HV00R', map { $_ => 'gone' } 'lookup 1', 'lookup 3',
-		'stream 1', 'stream 4');
+			surplus => $GONE }, 'HV00R', %FEWER, custom => 'all', fresh => 1);
 	fault('surplus', 'after a 403', { status => 403, body => '',
 			surplus => $NO_ROWS }, '42501');
 	fault('surplus', 'after a 503, with retry', { status => 503, body => '',
@@ -219,10 +230,9 @@ sub retried_faults
 			either => $BROKEN);
 	}
 	fault('retried', '404', { status => 404, body => '' }, 'HV00R', times => 1,
-		either => 'all', map { $_ => 'gone' } 'lookup 1', 'lookup 3', 'stream 1',
-		'stream 4');
+		either => 'all', %FEWER, fresh => 1);
 	fault('retried', '500 too often', { status => 500, body => '' }, $WRONG,
-		times => 3, 'stream 4' => 'any', 'batch 2' => 'any');
+		times => 3, map { $_ => 'any' } @PARALLEL);
 	return;
 }
 

@@ -3,9 +3,9 @@
  *		Prints the resource table as Markdown: the part of doc/reference.md on
  *		resources.
  *
- * doc/generate.sh builds it from this file and src/resources/*.c alone, with the
- * server's headers and without the server.  All of the output comes from the
- * entries of the resources, so that the manual matches them.
+ * doc/generate.sh builds it from this file and the files of src/resources alone,
+ * with the server's headers and without the server.  All of the output comes from
+ * the entries of the resources, so that the manual matches them.
  */
 #include "postgres.h"
 
@@ -16,8 +16,13 @@
 /* The server's headers replace printf. */
 #undef printf
 
-/* The limit on the values of a condition in one request. */
-#define BATCH RESOURCE_MAX_FILTER_VALUES
+/* The values of a condition in one request. */
+static int
+batch(const Resource *resource)
+{
+	return resource->max_values > 0 ? resource->max_values :
+		RESOURCE_MAX_FILTER_VALUES;
+}
 
 /* ------------------------------------------------------------------------
  * Facts
@@ -66,6 +71,9 @@ has_paths(const Resource *resource)
 static void
 print_endpoint(const Resource *resource)
 {
+	const Resource *fallback = resource->fallback != NULL ?
+		resource_find(resource->fallback) : NULL;
+
 	printf("* Endpoint: `%s %s`", resource->method, resource->path);
 	if (resource->query != NULL)
 		printf(", always with `%s`", resource->query);
@@ -75,6 +83,12 @@ print_endpoint(const Resource *resource)
 	if (resource->form == ROW_CSV)
 		printf("; prepared first, `%s %s`", resource->method,
 			   RESOURCE_REPORT_ASYNC);
+	if (fallback != NULL)
+		printf("; in accounts without it, `%s %s`", fallback->method,
+			   fallback->path);
+	if (resource->fixed_filter != NULL)
+		printf("; without a condition, filtered by all values of `%s`",
+			   resource->fixed_filter[0]);
 	printf(".\n");
 }
 
@@ -96,16 +110,26 @@ print_values(const Resource *resource, const ResourceFilter *filter)
 	switch (filter->place)
 	{
 		case PLACE_QUERY:
-			printf("parameter `%s`, %d values a request", filter->parameter,
-				   BATCH);
+			if (resource->expand != NULL)
+				printf("requests for their policies only");
+			else
+				printf("parameter `%s`, %d values a request",
+					   filter->parameter, batch(resource));
 			break;
 		case PLACE_PATH:
 			printf("a request for each value");
 			break;
 		default:
 			printf("filter on `%s`, %d values a request", filter->parameter,
-				   BATCH);
+				   batch(resource));
 	}
+}
+
+static void
+print_argument(const Resource *resource, const ResourceFilter *filter)
+{
+	printf("`%s` with `=`, `IN`, `= ANY`: parameter `%s`, a request for each "
+		   "value", column_of(resource, filter->field), filter->parameter);
 }
 
 static void
@@ -144,6 +168,13 @@ print_filter(const Resource *resource, const ResourceFilter *filter)
 		case FILTER_BOUNDS:
 			print_bound("`=`, `<`, `<=`, `>`, `>=`", resource, filter);
 			break;
+		case FILTER_ARGUMENT:
+			print_argument(resource, filter);
+			break;
+		case FILTER_DAY:
+			printf("`%s` with `=`: parameter `%s`",
+				   column_of(resource, filter->field), filter->parameter);
+			break;
 	}
 }
 
@@ -173,6 +204,28 @@ print_pushdown(const Resource *resource)
 	printf("%s.\n", separator[0] == '\0' ? "nothing" : "");
 }
 
+/* Where the values come from that the query does not name. */
+static void
+print_sources(const Resource *resource)
+{
+	for (int i = 0; i < resource->nfilters; i++)
+	{
+		const ResourceFilter *filter = &resource->filters[i];
+		const Resource *source = filter->source != NULL ?
+			resource_find(filter->source) : NULL;
+
+		if (source == NULL)
+			continue;
+		printf("* Without a condition on `%s`, `%s %s` lists its values.\n",
+			   column_of(resource, filter->field), source->method,
+			   source->path);
+	}
+	if (resource->expand != NULL)
+		printf("* Requests: one for each value (`%s %s`), and one for each "
+			   "row.\n", resource_find(resource->expand)->method,
+			   resource_find(resource->expand)->path);
+}
+
 /* The number of requests: pages, and employees. */
 static void
 print_requests(const Resource *resource)
@@ -180,17 +233,35 @@ print_requests(const Resource *resource)
 	if (resource->paging != PAGING_NONE)
 		printf("* Pages: %d entries, by `limit` and `cursor` in the %s.\n",
 			   resource->page_limit,
-			   resource->paging == PAGING_BODY ? "body" : "query string");
+			   resource->paging == PAGING_QUERY ? "query string" : "body");
 	if (resource->needs_employees && is_by_path(resource))
-		printf("* Requests: one an employee. Without a condition on "
-			   "`employee_id`, everybody's ids are searched for first.\n");
+		printf("* Requests: one for each employee%s. Without a condition on "
+			   "`employee_id`, a search finds the ids of all employees first.\n",
+			   resource_filter(resource, FILTER_ARGUMENT) != NULL ?
+			   " and policy type" : "");
 	else if (resource->needs_employees)
-		printf("* Requests: %d employees each. Without a condition on "
-			   "`employee_id`, everybody's ids are searched for first.\n",
-			   BATCH);
+		printf("* Requests: one for %d employees. Without a condition on "
+			   "`employee_id`, a search finds the ids of all employees first.\n",
+			   batch(resource));
+	print_sources(resource);
 	if (resource->max_months > 0)
 		printf("* Range of a request: %d months; a longer one becomes "
 			   "several.\n", resource->max_months);
+	if (resource->max_days > 0)
+		printf("* Range of a request: %d days; a longer one becomes "
+			   "several.\n", resource->max_days);
+}
+
+/* A column with several keys in the rows. */
+static void
+print_derived(const Resource *resource, const ResourceDerived *derived)
+{
+	printf("* `%s` is ", column_of(resource, derived->field));
+	for (int i = 0; i < RESOURCE_MAX_SOURCES && derived->sources[i]; i++)
+		printf("%s`%s`", i > 0 ? ", else " : "", derived->sources[i]);
+	if (derived->otherwise != NULL)
+		printf(", else `%s`", derived->otherwise);
+	printf(".\n");
 }
 
 /* Columns from the request, and columns that an account defines. */
@@ -204,14 +275,17 @@ print_special_columns(const Resource *resource)
 	{
 		const ResourceGiven *given = &resource->given[i];
 
-		if (given->source != GIVEN_LOWER && given->source != GIVEN_UPPER)
+		if (given->source != GIVEN_LOWER && given->source != GIVEN_UPPER &&
+			given->source != GIVEN_DAY && given->source != GIVEN_ARGUMENT)
 			continue;
 		printf("%s`%s`", separator, column_of(resource, given->field));
 		separator = ", ";
 		any = true;
 	}
 	if (any)
-		printf("; they show the condition's bounds.\n");
+		printf("; shown as the request has it.\n");
+	for (int i = 0; i < resource->nderived; i++)
+		print_derived(resource, &resource->derived[i]);
 	if (resource->custom_columns != NULL)
 		printf("* Custom columns: the field `%s…` of the metadata is "
 			   "`customColumns.…` here.\n", resource->custom_columns);
@@ -234,6 +308,8 @@ print_options(const Resource *resource)
 		printf("%s`%s`", separator, option->name);
 		if (option->parameter != NULL)
 			printf(" (`%s`)", option->parameter);
+		if (option->off_parameter != NULL)
+			printf(" (true by default; false: `%s`)", option->off_parameter);
 		separator = ", ";
 	}
 	if (separator[0] == ',')
@@ -318,9 +394,10 @@ print_contents(void)
 
 	printf("| resource | rows | endpoint |\n|---|---|---|\n");
 	for (int i = 0; (resource = resource_at(i)) != NULL; i++)
-		printf("| [`%s`](#%s) | %s | `%s %s` |\n", resource->name,
-			   resource->name, resource->about, resource->method,
-			   resource->path);
+		if (!resource->is_internal)
+			printf("| [`%s`](#%s) | %s | `%s %s` |\n", resource->name,
+				   resource->name, resource->about, resource->method,
+				   resource->path);
 }
 
 static void
@@ -332,6 +409,9 @@ print_resource(const Resource *resource)
 	print_pushdown(resource);
 	print_requests(resource);
 	print_condition(resource);
+	if (resource->is_on_request)
+		printf("* `IMPORT FOREIGN SCHEMA` creates it only if `LIMIT TO` names "
+			   "it.\n");
 	print_human(resource);
 	print_special_columns(resource);
 	print_options(resource);
@@ -347,6 +427,7 @@ main(void)
 
 	print_contents();
 	for (int i = 0; (resource = resource_at(i)) != NULL; i++)
-		print_resource(resource);
+		if (!resource->is_internal)
+			print_resource(resource);
 	return 0;
 }

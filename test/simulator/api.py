@@ -12,14 +12,18 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
+import attendance
+import calendars
 import customtables
 import documents
 import jobcatalog
 import payments
 import people
+import policies
 import positions
 import reports
 import tables
+import talent
 import tasks
 import timeoff
 from messages import ApiError, Response, login_page
@@ -67,6 +71,8 @@ ENDPOINTS = (
              customtables.read_table),
     Endpoint("GET", "/people/custom-tables/{employee_id}/{table_id}",
              customtables.read_rows, people=True),
+    Endpoint("GET", "/bulk/people/custom-tables/{table_id}",
+             customtables.read_all_rows, people=True),
     Endpoint("GET", "/company/reports", reports.read_reports, per_minute=20),
     Endpoint("GET", "/company/reports/{report_id}/download", reports.download,
              per_minute=20),
@@ -77,7 +83,18 @@ ENDPOINTS = (
     Endpoint("GET", "/timeoff/whosout", timeoff.read_whos_out, people=True),
     Endpoint("GET", "/timeoff/outtoday", timeoff.read_out_today, people=True),
     Endpoint("GET", "/timeoff/requests/changes", timeoff.read_changes, people=True),
-    Endpoint("GET", "/timeoff/policy-types", timeoff.read_policy_types),
+    Endpoint("GET", "/timeoff/policy-types", policies.read_policy_types),
+    Endpoint("GET", "/timeoff/policy-types/{policy_type}",
+             policies.read_policy_type),
+    Endpoint("GET", "/timeoff/policies/names", policies.read_policy_names),
+    Endpoint("GET", "/timeoff/policies", policies.read_policy),
+    Endpoint("GET", "/timeoff/employees/{employee_id}/balance",
+             policies.read_balance, people=True),
+    Endpoint("POST", "/timeoff/calendars/employees/search",
+             calendars.search_employees, people=True),
+    Endpoint("POST", "/timeoff/calendars/events/search", calendars.search_events),
+    Endpoint("POST", "/attendance/entries/search", attendance.search_entries,
+             people=True, per_minute=200),
     Endpoint("GET", "/tasks", tasks.read_open_tasks, people=True),
     Endpoint("GET", "/tasks/people/{id}", tasks.read_tasks_of, people=True),
     Endpoint("POST", "/objects/position/search", positions.search_positions,
@@ -89,6 +106,16 @@ ENDPOINTS = (
              people=True),
     *(Endpoint("GET", "/job-catalog/" + kind, jobcatalog.reader(kind))
       for kind in jobcatalog.KINDS),
+    Endpoint("POST", "/job-catalog/job-profiles/search",
+             jobcatalog.search_profiles),
+    Endpoint("POST", "/goals/goals/search", talent.search_goals, people=True,
+             per_minute=100),
+    Endpoint("POST", "/skills/search", talent.search_skills),
+    Endpoint("POST", "/employers/search", talent.search_employers),
+    Endpoint("POST", "/hiring/candidates/search", talent.search_candidates,
+             people=True),
+    Endpoint("POST", "/hiring/applications/search", talent.search_applications,
+             people=True),
     Endpoint("GET", "/docs/people/{id}", documents.read_documents, people=True,
              limited=False),
     Endpoint("GET", "/docs/folders/metadata", documents.read_folders,

@@ -213,9 +213,10 @@ class Company:
         self.today = today
         self.today_ordinal = today.toordinal()
         self.overrides = overrides or {}
-        self._overridden = {fields["root.email"]: number
-                            for number, fields in self.overrides.items()
-                            if isinstance(fields.get("root.email"), str)}
+        self._overridden = {}
+        for number, fields in self.overrides.items():
+            if isinstance(fields.get("root.email"), str):
+                self._overridden.setdefault(fields["root.email"], []).append(number)
         self.span = _span(size)
         self._known = {}
         self._often = {}
@@ -259,8 +260,18 @@ class Company:
         return employee if employee and employee.id == id else None
 
     def by_email(self, email, ignore_case=True):
-        """The employee with an e-mail address, or None."""
-        number = self._overridden.get(email) or _number_in(email)
+        """The first employee with an e-mail address, or None."""
+        found = self.all_by_email(email, ignore_case)
+        return found[0] if found else None
+
+    def all_by_email(self, email, ignore_case=True):
+        """The employees with an e-mail address: nothing keeps two from having one."""
+        numbers = {*self._overridden.get(email, ()), _number_in(email)}
+        found = (self._with_email(number, email, ignore_case)
+                 for number in sorted(numbers))
+        return [employee for employee in found if employee]
+
+    def _with_email(self, number, email, ignore_case):
         if not 1 <= number <= self.size:
             return None
         employee = self.employee(number)

@@ -7,7 +7,15 @@ from draws import draw, salt
 from human import humaniser
 from messages import ApiError, json_response
 from metadata import EQUIPMENT, LISTS
-from tables import human_row, refusing_content_type, seen_employee
+from tables import (
+    human_row,
+    read_all,
+    refusing_content_type,
+    restrict,
+    restrictions,
+    seen_employee,
+    with_header,
+)
 from values import money
 
 CERTIFICATIONS = "root__table_1791380280851"
@@ -141,16 +149,40 @@ def read_table(simulator, request):
 
 @refusing_content_type
 def read_rows(simulator, request):
-    table = _table(request)
+    settings, table = simulator.settings, _table(request)
     employee = seen_employee(simulator, request.params["employee_id"])
-    rows = table.rows(employee)
-    if request.flag("includeHumanReadable"):
-        makers = {column.id: humaniser(column, simulator.company)
-                  for column in table.columns}
-        for row in rows:
+    human = request.flag("includeHumanReadable")
+    rows = _maker(table, human, simulator)(employee)
+    rows = [restrict(row, table.id, settings) for row in rows]
+    return with_header(json_response({"values": rows,
+                                      **restrictions(table.id, settings)},
+                                     settings=settings), table.id, settings)
+
+
+def read_all_rows(simulator, request):
+    """GET /bulk/people/custom-tables/{table_id}: as the other bulk tables."""
+    settings = simulator.settings
+    if settings.bulk_custom_tables == "404":
+        raise ApiError(404)
+    if settings.bulk_custom_tables == "400":
+        raise ApiError(400, "unknownTable", "Unknown table: custom-tables")
+    table = _table(request)
+    human = settings.bulk_human and request.flag("includeHumanReadable")
+    return read_all(simulator, request, table.id, _maker(table, human, simulator))
+
+
+def _maker(table, human, simulator):
+    """A function from an employee to the rows, with their human forms if wanted."""
+    makers = {column.id: humaniser(column, simulator.company)
+              for column in table.columns}
+
+    def make(employee):
+        rows = table.rows(employee)
+        for row in rows if human else ():
             row["humanReadable"] = human_row(
                 row, lambda name, value: makers.get(name, str)(value))
-    return json_response({"values": rows}, settings=simulator.settings)
+        return rows
+    return make
 
 
 def _table(request):

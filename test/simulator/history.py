@@ -290,3 +290,30 @@ def salaries(e):
             row.update(payFrequency=None, workChangeType=None, modificationDate=None)
         rows.append(row)
     return rows
+
+
+# -- addresses ------------------------------------------------------------------------
+
+_STREETS = ("1 Example Street", "Beispielweg 2", "例町 3", "Rue de l’Exemple 4")
+_TOWNS = (("London", "United Kingdom", None), ("Berlin", "Germany", None),
+          ("東京", "Japan", None), ("Albany", "United States", "New York"))
+
+
+def addresses(e):
+    """Where somebody lived since when; two in five have a row."""
+    if draw(e.number, _HOME, 5) > 1:
+        return []
+    days = [e.start_day, *past_days(e, _HOME + 1, 1)]
+    rows = []
+    for n, (day, end) in enumerate(spans(days)):
+        place = draw(e.number, _HOME + 2 + n, len(_TOWNS))
+        town, country, state = _TOWNS[place]
+        row = entry(e, day, end, end is None)
+        row.update(line1=_STREETS[place], line2=None if n else "Flat 2",
+                   city=town, postCode=f"{1000 + e.number}", country=country,
+                   usaState=state)
+        rows.append(row)
+    return rows
+
+
+_HOME = salt("home")

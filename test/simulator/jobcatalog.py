@@ -1,10 +1,10 @@
-"""The job catalog: roles, families, groups of families."""
+"""The job catalog: roles, families, groups of families, profiles."""
 
 from lists import ORGANISATION
-from messages import json_response
+from messages import ApiError, json_response
 from metadata import LISTS
-from objects import as_entry
-from paging import arranged, cut, from_list, query_limit
+from objects import Kind, Search, as_entry
+from paging import arranged, body_page, cut, from_list, query_limit
 
 _LEVELS = ("", "Junior ", "Senior ", "Lead ", "Principal ", "Trainee ")
 
@@ -48,3 +48,53 @@ def reader(kind):
                               "response_metadata": {"next_cursor": following}},
                              settings=settings)
     return read
+
+
+# -- profiles -----------------------------------------------------------------------
+
+_STATUSES = {"active": "Active", "draft": "Draft", "inactive": "Inactive"}
+PROFILE = Kind({
+    "/jobProfile/id": "number", "/jobProfile/jobLevelRoleId": "number",
+    "/jobProfile/jobRoleId": "number", "/jobProfile/jobFamilyId": "number",
+    "/jobProfile/jobFamilyGroupId": "number", "/jobProfile/code": "text",
+    "/jobProfile/title": "text", "/jobProfile/status": _STATUSES,
+    "/jobProfile/description": "text",
+    "/jobProfile/assignedEmployees": "employees",
+}, ("/jobProfile/status", "/jobProfile/jobFamilyGroupId", "/jobProfile/jobFamilyId",
+    "/jobProfile/jobRoleId", "/jobProfile/id"))
+
+
+def _profile(n, company):
+    roles = _CATALOG["job-roles"][1]
+    families, groups = (_CATALOG[kind][1] for kind in ("job-families",
+                                                       "job-family-groups"))
+    role = roles[n % len(roles)]
+    people = (e for e in map(company.employee, range(1, company.size + 1, 40))
+              if e.number // 40 % 150 == n)
+    return {"/jobProfile/id": 128000 + n,
+            "/jobProfile/jobLevelRoleId": None if n % 3 else 500 + n,
+            "/jobProfile/jobRoleId": role["/jobRole/id"],
+            "/jobProfile/jobFamilyId": families[n % len(families)]["/jobFamily/id"],
+            "/jobProfile/jobFamilyGroupId":
+                groups[n % len(groups)]["/jobFamilyGroup/id"],
+            "/jobProfile/code": f"J-{7760164138 + n}",
+            "/jobProfile/title": role["/jobRole/name"],
+            "/jobProfile/status": list(_STATUSES)[n % 3],
+            "/jobProfile/description": None if n % 2 else "In short,\n“twice”",
+            "/jobProfile/assignedEmployees": [e.id for e in people]}
+
+
+def search_profiles(simulator, request):
+    """POST /job-catalog/job-profiles/search: without a filter the call fails."""
+    settings, company = simulator.settings, simulator.company
+    search = Search(request.body, PROFILE)
+    if not search.filters:
+        raise ApiError(400, "missingFilter", "A filter is required")
+    limit, cursor = body_page(search.body, usual=100, most=100)
+    found = [each for each in (_profile(n, company) for n in range(150))
+             if search.matches(each)]
+    page, following = cut(from_list(found, cursor), limit, cursor, settings)
+    entries = [search.show(each, company) for each in page]
+    return json_response({"JobProfileEntries": arranged(entries, settings),
+                          "response_metadata": {"next_cursor": following}},
+                         settings=settings)

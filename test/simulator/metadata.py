@@ -122,9 +122,26 @@ def extra_field(number):
                  custom=True)
 
 
+# Custom columns that the setting table_columns adds to tables: (table, field id,
+# category, name, type).
+TABLE_COLUMNS = (
+    ("employment", "payroll.employment.customColumns.column_1700000000201",
+     "employment", "Shift", "text"),
+    ("lifecycle", "internal.customColumns.column_1700000000202", "lifecycle",
+     "Exit interview", "date"),
+    ("salaries", "payroll.salary.customColumns.column_1700000000203", "payroll",
+     "Bonus share", "number"))
+
+
+def _table_fields():
+    names = {field.category_id: field.category_name for field in FIELDS.values()}
+    return [Field(id, category, names[category], name, type, "", True, id, custom=True)
+            for _, id, category, name, type in TABLE_COLUMNS]
+
+
 def account_fields(settings):
     """Every field of the account, in the order of the metadata."""
-    return [*FIELDS.values(),
+    return [*FIELDS.values(), *(_table_fields() if settings.table_columns else ()),
             *map(extra_field, range(1, settings.extra_custom_fields + 1))]
 
 

@@ -98,6 +98,8 @@ def _human(type, value, company):
     if type == "employee":
         person = company.by_id(value)
         return person.full_name if person else value
+    if type == "employees":
+        return [_human("employee", id, company) for id in value]
     if type in LISTS:
         return LISTS[type].names.get(value, str(value))
     return plain_human(value)

@@ -62,6 +62,14 @@ def body_page(body, usual, most, needs_limit=False):
     return limit, told.get("cursor") or None
 
 
+def top_page(body, usual, most):
+    """(limit, cursor) at the top of a body."""
+    limit = body.get("limit", usual)
+    if type(limit) is not int or not 1 <= limit <= most:
+        raise _bad_limit(most)
+    return limit, body.get("cursor") or None
+
+
 def _bad_limit(most):
     return ApiError(400, "invalidLimit", f"limit is a number from 1 to {most}", most)
 

@@ -89,6 +89,7 @@ def _filtered(condition, settings, company):
         found = map(company.by_id, values)
     else:
         ignore_case = settings.email_filter_ignores_case
-        found = (company.by_email(value, ignore_case) for value in values)
+        found = (employee for value in values
+                 for employee in company.all_by_email(value, ignore_case))
     numbers = {employee.number for employee in found if employee}
     return map(company.employee, sorted(numbers))

@@ -44,9 +44,19 @@ class Settings:
     modules_off: list = ()
     extra_custom_fields: int = 0
     shuffle_fields: bool = False
+    table_columns: bool = False
     # tables and pages
     hidden_employees: list = ()
+    refuse_unnamed: bool = False
     restricted_columns: dict = dataclasses.field(default_factory=dict)
+    restricted_form: str = "absent"
+    bulk_custom_tables: str = "on"
+    bulk_human: bool = True
+    group_order: str = "id"
+    empty_groups: str = "none"
+    creation_key: str = "creationDate"
+    created_on_zone: str = "Z"
+    items_form: str = "fields"
     bulk_form: str = "plain"
     cursor_key: str = "next_cursor"
     errors_key: str = "id"
@@ -71,6 +81,13 @@ CHOICES = {
     "list_keys": ("both", "values", "items"),
     "profiles_form": ("names", "machine", "spec"),
     "bulk_form": ("plain", "wrapped"),
+    "restricted_form": ("absent", "null", "null told by the header alone"),
+    "bulk_custom_tables": ("on", "404", "400"),
+    "group_order": ("id", "values"),
+    "empty_groups": ("none", "empty", "null"),
+    "creation_key": ("creationDate", "CreationDate"),
+    "created_on_zone": ("Z", "", "+02:00"),
+    "items_form": ("fields", "values"),
     "cursor_key": ("next_cursor", "cursor"),
     "errors_key": ("id", "word"),
     "entries_form": ("flat", "nested"),

@@ -10,7 +10,7 @@ import benefits
 import history
 from human import plain_human
 from messages import HTML, JSON, ApiError, Response, json_response, json_text
-from metadata import LISTS
+from metadata import LISTS, TABLE_COLUMNS
 from paging import cut, position_of, query_limit
 from permissions import sees
 
@@ -20,7 +20,9 @@ BULK = {
     "deduction": benefits.deduction, "entitlement": benefits.entitlement,
     "variable": benefits.variable, "dependents": benefits.dependents,
     "right-to-work": benefits.right_to_work, "equities": benefits.equities,
+    "address": history.addresses,
 }
+IGNORES_IDS = {"address"}
 BY_EMPLOYEE = {
     "work": history.work, "employment": history.employment,
     "lifecycle": history.lifecycle, "salaries": history.salaries,
@@ -43,33 +45,76 @@ def reader_of_all(table):
     make = BULK[table]
 
     def read(simulator, request):
-        settings, company = simulator.settings, simulator.company
-        limit = query_limit(request)
-        cursor = request.query.get("cursor")
-        named = _named(request)
-        begin = position_of(cursor)
-        if named is None:
-            numbers, errors = range(max(1, begin[0]), company.size + 1), []
-        else:
-            numbers, errors = _known(named, settings, company)
-        plain = _is_plain(table, settings)
-        entries = _entries(AS_TEXT[table] if plain else make, numbers, begin,
-                           settings, company)
-        page, following = cut(entries, limit, cursor, settings)
-        told = {"response_metadata": {settings.cursor_key: following},
-                "errors": errors}
-        if plain:
-            text = f'{{"results":[{_groups_text(page)}],{json_text(told)[1:]}'
-            return Response(200, text.encode(), JSON)
-        return json_response({"results": _groups(page, table, settings), **told},
-                             settings=settings)
+        plain = _is_plain(table, simulator.settings)
+        return read_all(simulator, request, table, AS_TEXT[table] if plain
+                        else _varied(make, table, simulator.settings), plain)
     return read
+
+
+def _varied(make, table, settings):
+    """`make`, with the creation date's key and custom columns as the settings say."""
+    columns = [(id.rpartition(".")[2], type) for of, id, _, _, type in TABLE_COLUMNS
+               if of == table and settings.table_columns]
+    renamed = table == "employment" and settings.creation_key != "creationDate"
+    if not columns and not renamed:
+        return make
+
+    def made(e):
+        rows = make(e)
+        for row in rows:
+            row["customColumns"] |= {column: _VALUES[type](row)
+                                     for column, type in columns}
+            if renamed:
+                del row["creationDate"]
+                row[settings.creation_key] = row["effectiveDate"]
+        return rows
+    return made
+
+
+_VALUES = {"text": lambda row: f"Shift {row['id'] % 3}",
+           "date": lambda row: row["effectiveDate"],
+           "number": lambda row: row["id"] % 100 / 4}
+
+
+def read_all(simulator, request, table, make, plain=False):
+    """A page of the rows that `make` gives for employees, in groups by employee."""
+    settings, company = simulator.settings, simulator.company
+    limit = query_limit(request)
+    cursor = request.query.get("cursor")
+    named = None if table in IGNORES_IDS else _named(request)
+    begin = position_of(cursor)
+    if named is None:
+        numbers = range(max(1, begin[0]), company.size + 1)
+        errors = _unnamed(settings, company)
+    else:
+        numbers, errors = _known(named, settings, company)
+    entries = _entries(make, numbers, begin, settings, company)
+    page, following = cut(entries, limit, cursor, settings)
+    told = {"response_metadata": {settings.cursor_key: following},
+            "errors": errors}
+    if plain:
+        text = f'{{"results":[{_groups_text(page)}],{json_text(told)[1:]}'
+        return Response(200, text.encode(), JSON)
+    groups = _groups(page, table, settings)
+    if not cursor:
+        groups = _empty_groups(make, numbers, settings, company) + groups
+    return with_header(json_response({"results": groups, **told}, settings=settings),
+                       table, settings)
+
+
+def with_header(response, table, settings):
+    """The response, with the header that columns are restricted where it is due."""
+    if (settings.restricted_columns.get(table)
+            and settings.restricted_form != "absent"):
+        response.headers["X-Has-Restricted-Columns"] = "true"
+    return response
 
 
 def _is_plain(table, settings):
     """Whether rows can be sent as the text that the maker returned."""
     return (table in AS_TEXT and table not in settings.restricted_columns
-            and settings.bulk_form == "plain"
+            and settings.bulk_form == "plain" and settings.group_order == "id"
+            and settings.empty_groups == "none"
             and not settings.ascii and not settings.whitespace)
 
 
@@ -103,6 +148,14 @@ def _known(ids, settings, company):
     return sorted(numbers), errors
 
 
+def _unnamed(settings, company):
+    """Errors for employees who are not accessible, though nobody named them."""
+    if not settings.refuse_unnamed:
+        return []
+    return _known([company.employee(number).id
+                   for number in settings.hidden_employees], settings, company)[1]
+
+
 def _entries(make, numbers, begin, settings, company):
     """((number, index of the row), (employee, row)) from a position on."""
     for number in numbers:
@@ -127,26 +180,48 @@ def _groups_text(page):
 
 def _groups(page, table, settings):
     groups = {}
-    without, told = _restrictions(table, settings)
+    told = restrictions(table, settings)
     for employee, row in page:
-        for name in without:
-            row.pop(name, None)
-        groups.setdefault(employee.id, []).append(row)
+        groups.setdefault(employee.id, []).append(restrict(row, table, settings))
     if settings.bulk_form == "wrapped":
-        return [{"employeeId": id, "values": [{"values": rows, **told}]}
+        made = [{"employeeId": id, "values": [{"values": rows, **told}]}
                 for id, rows in groups.items()]
-    return [{"employeeId": id, "values": rows, **told}
-            for id, rows in groups.items()]
+    else:
+        made = [{"employeeId": id, "values": rows, **told}
+                for id, rows in groups.items()]
+    if settings.group_order == "values":
+        made = [dict(reversed(group.items())) for group in made]
+    return made
 
 
-def _restrictions(table, settings):
-    """(the columns left out, the keys that list them)."""
+def _empty_groups(make, numbers, settings, company):
+    """Groups of some employees who have no row."""
+    if settings.empty_groups == "none":
+        return []
+    values = [] if settings.empty_groups == "empty" else None
+    found = (company.employee(number) for number in numbers)
+    return [{"employeeId": e.id, "values": values} for e in found
+            if sees(settings, e) and not make(e)][:20]
+
+
+def restrictions(table, settings):
+    """What is told beside rows of the columns that may not be seen."""
     kinds = settings.restricted_columns.get(table)
-    if not kinds:
-        return (), {}
-    told = {"no_view_permission": [], "no_view_history_permission": [], **kinds}
-    return ({name for names in told.values() for name in names},
-            {"restricted_columns": told})
+    if not kinds or settings.restricted_form == "null told by the header alone":
+        return {}
+    return {"restricted_columns": {"no_view_permission": [],
+                                   "no_view_history_permission": [], **kinds}}
+
+
+def restrict(row, table, settings):
+    """A row without those columns, or with null in their place."""
+    for names in settings.restricted_columns.get(table, {}).values():
+        for name in names:
+            if settings.restricted_form == "absent":
+                row.pop(name, None)
+            elif name in row:
+                row[name] = None
+    return row
 
 
 # -- one by one --------------------------------------------------------------------
@@ -158,14 +233,13 @@ def reader_of_one(table):
     def read(simulator, request):
         settings = simulator.settings
         employee = seen_employee(simulator, request.params["id"])
-        without, told = _restrictions(table, settings)
-        rows = make(employee)
+        rows = [restrict(row, table, settings) for row in make(employee)]
         for row in rows:
-            for name in without:
-                row.pop(name, None)
             if request.flag("includeHumanReadable"):
                 row["humanReadable"] = human_row(row, _human)
-        return json_response({"values": rows, **told}, settings=settings)
+        return with_header(json_response({"values": rows,
+                                          **restrictions(table, settings)},
+                                         settings=settings), table, settings)
     return refusing_content_type(read) if table == "bank-accounts" else read
 
 

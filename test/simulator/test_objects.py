@@ -27,7 +27,7 @@ class TimeOff(ObjectCase):
         self.assertGreater(len(plain), 10)
         for out in plain:
             self.assertLessEqual(out["startDate"], "2026-01-31")
-            self.assertGreaterEqual(out["endDate"], "2026-01-01")
+            self.assertGreaterEqual(out["endDate"] or "9999", "2026-01-01")
             self.assertEqual(out["status"], "Approved")
         active = {person["id"] for person in self.search("root.id")}
         self.assertLessEqual({out["employeeId"] for out in plain}, active)
@@ -50,6 +50,48 @@ class TimeOff(ObjectCase):
         for out in self.outs("&includePrivate=true"):
             self.assertIn(out["policyTypeDisplayName"], types)
 
+    def test_types_of_2026(self):
+        found = {}
+        for out in self.outs("&includeHourly=true"):
+            self.assertIn("totalCost", out)
+            found.setdefault(out["type"], out)
+        self.assertEqual(set(found), {
+            "days", "hours", "portionOnRange", "hoursOnRange", "percentageOnRange",
+            "differentDayDurations", "specificHoursDayDurations",
+            "differentSpecificHoursDayDurations", "openEnded"})
+        self.assertEqual((found["openEnded"]["endDate"],
+                          found["openEnded"]["endPortion"]), (None, None))
+        self.assertIn("percentageOfDay", found["percentageOnRange"])
+        self.assertEqual(len(found["differentDayDurations"]["durations"]), 4)
+        self.assertIn("timeZoneOffset", found["specificHoursDayDurations"])
+
+    def test_working_policies(self):
+        working = {"Home office", "Business travel"}
+        self.assertLessEqual(working, {out["policyType"] for out in self.outs()})
+        without = self.outs("&includeWorkingRequests=false")
+        self.assertFalse(working & {out["policyType"] for out in without})
+        activities = {name: self.get("/timeoff/policy-types/" + quote(name))["activity"]
+                      for name in self.get("/timeoff/policy-types")["policyTypes"]}
+        self.assertEqual({name for name, activity in activities.items()
+                          if activity == "workTime"}, working)
+        self.get("/timeoff/policy-types/None", 404)
+
+    def test_policies_and_balances(self):
+        names = self.get("/timeoff/policies/names?policyTypeName=Holiday")["policyNames"]
+        self.assertEqual(len(names), 2)
+        policy = self.get("/timeoff/policies?policyName=" + quote(names[1]))
+        self.assertEqual(policy["name"], names[1])
+        self.get("/timeoff/policies?policyName=None", 404)
+        self.get("/timeoff/policies", 400)
+        path = f"/timeoff/employees/{ID_1}/balance"
+        balance = self.get(path + "?policyType=Holiday&date=2026-01-15")
+        self.assertEqual((balance["employeeId"], balance["pointInTime"]),
+                         (ID_1, "2026-01-15"))
+        for query in ("", "?policyType=Holiday", "?date=2026-01-15",
+                      "?policyType=None&date=2026-01-15", "?policyType=Sick&date=x"):
+            self.get(path + query, 400)
+        self.get("/timeoff/employees/1/balance?policyType=Sick&date=2026-01-15", 404)
+
     def test_bad_ranges(self):
         for query in ("", "from=2026-01-01", "from=2026-01-01&to=x",
                       "from=2026-02-01&to=2026-01-01", "from=2026-02-30&to=2026-03-01"):
@@ -62,6 +104,10 @@ class TimeOff(ObjectCase):
         self.assertIn("requestRangeType", now[0])
         self.assertLess(len(self.get("/timeoff/outtoday?siteId=2274001")["outs"]),
                         len(now))
+        path = "/timeoff/outtoday?today=2026-01-%02d"
+        more = [len(self.get(path % day + "&includePending=true")["outs"])
+                - len(self.get(path % day)["outs"]) for day in range(1, 20)]
+        self.assertTrue(min(more) >= 0 < max(more))
 
     def test_changes(self):
         path = "/timeoff/requests/changes?since="
@@ -165,6 +211,112 @@ class Positions(ObjectCase):
         self.config(entries_form="nested", page_entries=12)
         nested = self.get("/job-catalog/job-roles")["JobRoleEntries"]
         self.assertEqual([len(inner) for inner in nested], [10, 2])
+
+
+class Items(ObjectCase):
+    def items(self, path, status=200, **body):
+        """All items, page by page."""
+        found = []
+        while True:
+            page = self.post(path, status, **body)
+            if status != 200:
+                return None
+            found += page["items"]
+            body["cursor"] = page["response_metadata"]["next_cursor"]
+            if body["cursor"] is None:
+                return found
+
+    def filter(self, field, operator, *values):
+        return {"fieldId": field, "operator": operator, "values": list(values)}
+
+    def test_employee_calendars(self):
+        path, field = "/timeoff/calendars/employees/search", "/employeeCalendar/employeeId"
+        ids = [person["id"] for person in self.search("root.id", showInactive=True)]
+        found = self.items(path, filters=[self.filter(field, "equals", *ids, "1")],
+                           limit=200)
+        self.assertEqual([item[field] for item in found], ids)
+        self.assertEqual({item["/employeeCalendar/source"] for item in found},
+                         {"employment", "site", "none"})
+        for item in found:
+            self.assertEqual(item["/employeeCalendar/calendarId"] is None,
+                             item["/employeeCalendar/source"] == "none")
+        self.items(path, 400, filters=[])
+        self.items(path, 400, filters=[self.filter(field, "equals", *["1"] * 5001)])
+        self.items(path, 400, filters=[self.filter(field, "equals", "1")], limit=1001)
+
+    def test_calendar_events(self):
+        path, field = "/timeoff/calendars/events/search", "/calendarEvent/startDate"
+
+        def bounds(first, last):
+            return [self.filter(field, "from", first), self.filter(field, "to", last)]
+        year = self.items(path, filters=bounds("2026-01-01", "2026-12-31"))
+        self.assertEqual({item["/calendarEvent/eventType"] for item in year},
+                         {"publicHoliday", "closure"})
+        site = self.items(path, filters=[
+            *bounds("2026-01-01", "2026-12-31"),
+            self.filter("/calendarEvent/siteId", "equals", "2274001")])
+        self.assertTrue(0 < len(site) < len(year))
+        self.items(path, filters=bounds("2026-01-01", "2027-01-01"))
+        for filters in ([], bounds("2026-01-01", "2027-01-02"),
+                        bounds("2026-01-02", "2026-01-01"),
+                        [*bounds("2026-01-01", "2026-01-01"),
+                         self.filter("/calendarEvent/visibility", "equals", "x")]):
+            self.items(path, 400, filters=filters)
+
+    def test_attendance(self):
+        path = "/attendance/entries/search"
+        field, day = "/attendanceEntry/employeeId", "/attendanceEntry/clockInDate"
+        fields = ["/attendanceEntry/" + name for name in
+                  ("id", "employeeId", "clockInDate", "clockInTime")]
+        ids = [person["id"] for person in self.search("root.id")][:40]
+
+        def body(first, last, *named):
+            return {"fields": fields, "filters": [
+                self.filter(field, "equals", *named), self.filter(day, "from", first),
+                self.filter(day, "to", last)]}
+        found = self.items(path, **body("2026-01-01", "2026-01-15", *ids))
+        self.assertGreater(len(found), 100)
+        for item in found:
+            self.assertEqual(item["objectType"], "attendanceEntry")
+            date, time = (item["fields"][name]["value"] for name in fields[2:])
+            self.assertEqual((date is None), (time is not None))
+            self.assertTrue("2026-01-01" <= (date or time) < "2026-01-16")
+        self.config(items_form="values")
+        self.assertEqual(set(self.items(path, **body("2026-01-01", "2026-01-15",
+                                                     *ids))[0]), set(fields))
+        self.items(path, **body("2025-12-14", "2026-01-15", *ids))
+        self.items(path, 400, **body("2025-12-13", "2026-01-15", *ids))
+        self.items(path, 400, **{**body("2026-01-01", "2026-01-15", *ids),
+                                 "fields": None})
+        self.items(path, 400, fields=fields, filters=[])
+
+    def test_modules(self):
+        for path, id in (("/skills/search", "/skill/id"),
+                         ("/employers/search", "/employer/id"),
+                         ("/hiring/candidates/search", "/candidate/id"),
+                         ("/hiring/applications/search", "/application/id"),
+                         ("/goals/goals/search", "/goal/id")):
+            found = self.items(path, fields=[id], filters=[], limit=50)
+            self.assertEqual(len({item[id] for item in found}), len(found))
+            self.post(path, 400, fields=[id], filters=[], limit=201)
+            self.post(path, 400, fields=["/none"], filters=[])
+            self.config(modules_off=[path])
+            self.assertEqual(self.post(path, 404, fields=[id], filters=[])["key"],
+                             "moduleNotActive")
+        self.config(modules_off=[])
+        self.assertNotIn("/skill/proficiencyLevels", self.items("/skills/search")[0])
+
+    def test_job_profiles(self):
+        path, status = "/job-catalog/job-profiles/search", "/jobProfile/status"
+        body = {"fields": ["/jobProfile/id", status]}
+        self.post(path, 400, **body, filters=[])
+        page = self.post(path, **body, filters=[self.filter(status, "equals", "active")])
+        self.assertEqual({entry[status]["value"] for entry in page["JobProfileEntries"]},
+                         {"active"})
+        page = self.post(path, **body, filters=[
+            self.filter(status, "equals", "active", "draft", "inactive")])
+        self.assertEqual(len(page["JobProfileEntries"]), 100)
+        self.assertIsNotNone(page["response_metadata"]["next_cursor"])
 
 
 class Metadata(ObjectCase):

@@ -166,6 +166,74 @@ class Bulk(TableCase):
         self.assertIn("status", self.get("/bulk/people/lifecycle")
                       ["results"][0]["values"][0])
 
+    def test_restricted_columns_can_be_null(self):
+        restricted = {"work": {"no_view_permission": ["title"]},
+                      CERTIFICATIONS: {"no_view_permission": ["column_1791380300001"]}}
+        paths = (("/bulk/people/work", "title"), (f"/people/{ID_1}/work", "title"),
+                 ("/bulk/people/custom-tables/" + CERTIFICATIONS,
+                  "column_1791380300001"))
+        for form in ("null", "null told by the header alone"):
+            self.config(restricted_columns=restricted, restricted_form=form)
+            for path, column in paths:
+                answer = self.call("GET", "/v1" + path)
+                self.assertEqual(answer.headers["X-Has-Restricted-Columns"], "true")
+                group = answer.json()
+                group = group.get("results", [group])[0]
+                self.assertIsNone(group["values"][0][column])
+                self.assertEqual("restricted_columns" in group, form == "null")
+        self.config(restricted_columns={})
+        self.assertNotIn("X-Has-Restricted-Columns",
+                         self.call("GET", "/v1/bulk/people/work").headers)
+
+    def test_groups(self):
+        whole = self.rows("variable")
+        self.config(group_order="values")
+        page = self.get("/bulk/people/variable")
+        self.assertEqual(list(page["results"][0]), ["values", "employeeId"])
+        for form, values in (("empty", []), ("null", None)):
+            self.config(group_order="id", empty_groups=form)
+            page = self.get("/bulk/people/variable?limit=200")
+            self.assertEqual(page["results"][0]["values"], values)
+            found = {group["employeeId"] for group in page["results"][:20]}
+            self.assertFalse(found & set(whole))
+        self.config(empty_groups="none")
+        self.assertEqual(self.rows("variable"), whole)
+
+    def test_unnamed_refusals(self):
+        self.config(hidden_employees=[2], refuse_unnamed=True)
+        page = self.get("/bulk/people/work")
+        self.assertEqual([list(each) for each in page["errors"]], [[number(2)]])
+
+    def test_spelling_and_custom_columns(self):
+        self.config(creation_key="CreationDate", table_columns=True)
+        row = self.get("/bulk/people/employment")["results"][0]["values"][0]
+        self.assertNotIn("creationDate", row)
+        self.assertEqual(row["CreationDate"], row["effectiveDate"])
+        self.assertEqual(list(row["customColumns"]), ["column_1700000000201"])
+        ids = {field["id"] for field in self.get("/company/people/fields")}
+        self.assertIn("payroll.employment.customColumns.column_1700000000201", ids)
+
+    def test_custom_tables(self):
+        path = "/bulk/people/custom-tables/" + CERTIFICATIONS
+        found = self.rows("custom-tables/" + CERTIFICATIONS)
+        one = next(iter(found))
+        self.assertEqual(found[one], self.get(
+            f"/people/custom-tables/{one}/{CERTIFICATIONS}")["values"])
+        human = self.get(path + "?includeHumanReadable=true")
+        self.assertIn("humanReadable", human["results"][0]["values"][0])
+        self.config(bulk_human=False)
+        plain = self.get(path + "?includeHumanReadable=true")
+        self.assertNotIn("humanReadable", plain["results"][0]["values"][0])
+        self.get("/bulk/people/custom-tables/nope", 404)
+        for status in (404, 400):
+            self.config(bulk_custom_tables=str(status))
+            self.get(path, status)
+
+    def test_addresses(self):
+        found = self.rows("address")
+        self.assertTrue(0 < len(found) < 400)
+        self.assertEqual(self.rows("address", f"limit=200&employeeIds={ID_1}"), found)
+
     def test_repeated_cursor(self):
         self.config(repeat_cursor=True)
         first = self.get("/bulk/people/work")["response_metadata"]["next_cursor"]

@@ -2,7 +2,9 @@
 
 The requests of an employee are between about a year before and half a year after
 today.  A request has a history: it is created (possibly pending at first), and
-possibly canceled, deleted, or replaced by one with other dates.
+possibly canceled, deleted, or replaced by one with other dates.  The active employees
+with the numbers 34 to 61 have one more request each, of one of the types of 2026
+or under a policy whose activity is work (LATER has both).
 """
 
 import re
@@ -11,17 +13,25 @@ from datetime import date, datetime, timedelta, timezone
 
 from draws import draw, salt
 from lists import SITES
-from messages import ApiError, json_response, stream_json
+from messages import ApiError, stream_json
 from permissions import sees
+from policies import POLICY_TYPES, WORKING
 from values import SITE_IDS
 
-POLICY_TYPES = ("Holiday", "Sick", "Parental leave", "Urlaub – Sonder", "有給休暇")
 _PUBLIC, _PRIVATE, _CUSTOM = "Public", "Private", "Custom name"
 _COUNT, _START, _LENGTH, _KIND, _TYPE, _STATE = map(salt, (
     "requests", "request start", "request length", "request kind",
     "request type", "request state"))
 _KINDS = ("days", "days", "days", "days", "days", "hours", "portionOnRange",
           "hoursOnRange")
+# (type, policy) of the further requests.
+LATER = (("differentDayDurations", "Holiday"),
+         ("specificHoursDayDurations", "Sick"),
+         ("differentSpecificHoursDayDurations", "Holiday"),
+         ("percentageOnRange", "Parental leave"), ("openEnded", "Sick"),
+         ("days", "Home office"), ("days", "Business travel"))
+_FIRST_LATER, _LAST_LATER = 34, 61
+_NEVER = 1_000_000      # the last day of a request without one
 
 
 @dataclass(frozen=True)
@@ -50,8 +60,18 @@ class Absence:
         day = self.employee.day
         if self.kind == "hours":
             return {"date": day(self.first), names["hours"]: 3, "minutes": 30}
+        if self.kind == "openEnded":
+            return {"startDate": day(self.first), names["start"]: "all_day",
+                    "endDate": None, names["end"]: None}
         found = {"startDate": day(self.first), "endDate": day(self.last)}
-        if self.kind == "days":
+        if self.kind == "percentageOnRange":
+            found["percentageOfDay"] = 12.5 * (1 + self.id % 7)
+        elif self.kind in _DAILY:
+            found["durations"] = self._durations()
+            if self.kind == "specificHoursDayDurations":
+                zone = _ZONES[self.employee.site]
+                found |= {"timeZone": zone, "timeZoneOffset": _OFFSETS[zone]}
+        elif self.kind == "days":
             found[names["start"]] = "all_day" if self.id % 4 else "afternoon"
             found[names["end"]] = "all_day"
         elif self.kind == "portionOnRange":
@@ -60,7 +80,26 @@ class Absence:
             found["dailyHours"] = 2.5
         return found
 
+    def _durations(self):
+        """A list by day, without the cost of a day."""
+        return [{"date": self.employee.day(day), "hours": 2 + (day - self.first) % 6}
+                for day in range(self.first, self.last + 1)]
 
+    @property
+    def cost(self):
+        """What the request takes from the balance, in the policy's unit."""
+        if self.kind == "openEnded":
+            return 0
+        days = self.last - self.first + 1
+        return 2.5 * days if self.hourly else min(days, 5 + days // 2)
+
+    @property
+    def hourly(self):
+        return self.kind in ("hours", "hoursOnRange")
+
+
+_DAILY = ("differentDayDurations", "specificHoursDayDurations",
+          "differentSpecificHoursDayDurations")
 _NAMES = {"start": "startPortion", "end": "endPortion", "hours": "hoursOnDate"}
 _NAMES_TODAY = {"start": "startDatePortion", "end": "endDatePortion",
                 "hours": "hours"}
@@ -68,7 +107,7 @@ _NAMES_TODAY = {"start": "startDatePortion", "end": "endDatePortion",
 
 def absences(e):
     """All requests of an employee, including canceled and deleted ones."""
-    found = []
+    found = _later(e)
     for n in range(draw(e.number, _COUNT, 7)):
         first = draw(e.number, _START + n, 540) - 360
         kind = _KINDS[draw(e.number, _KIND + n, len(_KINDS))]
@@ -96,6 +135,18 @@ def absences(e):
     return found
 
 
+def _later(e):
+    """The further request of some, of a type of 2026; today is among its days."""
+    if not (_FIRST_LATER <= e.number <= _LAST_LATER and e.active):
+        return []
+    kind, policy = LATER[(e.number - _FIRST_LATER) % len(LATER)]
+    first = -(e.number % 3)
+    last = _NEVER if kind == "openEnded" else first + 3
+    made = _moment(e, -20, e.number)
+    return [Absence(e, 30_000_050 + 100 * e.number, None, first, last, kind, policy,
+                    _PUBLIC, "Approved", made, made)]
+
+
 def _moment(e, day, minutes):
     midnight = datetime.combine(date.fromordinal(e.company.today_ordinal + day),
                                 datetime.min.time(), timezone.utc)
@@ -113,7 +164,8 @@ def read_whos_out(simulator, request):
              "employeeDisplayName": a.employee.full_name,
              "policyType": a.policy,
              "policyTypeDisplayName": a.display(private), "type": a.kind,
-             **a.when(_NAMES), "status": a.status, "visibility": a.visibility}
+             **a.when(_NAMES), "status": a.status, "visibility": a.visibility,
+             "totalCost": a.cost}
             for a in _out(simulator, request, first, last))
     return stream_json(outs, "outs", simulator.settings)
 
@@ -128,10 +180,9 @@ def read_out_today(simulator, request):
              "employeeEmail": a.employee.fields.get("root.email", a.employee.email),
              "policyTypeDisplayName": a.display(private),
              "requestRangeType": a.kind, **a.when(_NAMES_TODAY),
-             "visibility": a.visibility}
+             "visibility": a.visibility, "totalCost": a.cost}
             for a in _out(simulator, request, today, today)
-            if a.status == "Approved"
-            and (site is None or SITE_IDS[a.employee.site] == int(site)))
+            if (site is None or SITE_IDS[a.employee.site] == int(site)))
     return stream_json(outs, "outs", simulator.settings)
 
 
@@ -139,12 +190,14 @@ def _out(simulator, request, first, last):
     """The requests that overlap the days and match the flags."""
     hourly, private, pending = map(request.flag, ("includeHourly", "includePrivate",
                                                   "includePending"))
+    working = request.query.get("includeWorkingRequests", "true").lower() == "true"
     statuses = {"Approved", "Pending"} if pending else {"Approved"}
     for e in simulator.company.everyone():
         if e.active and sees(simulator.settings, e):
             for a in absences(e):
                 if (a.first <= last and a.last >= first and a.status in statuses
-                        and (hourly or a.kind not in ("hours", "hoursOnRange"))
+                        and (hourly or not a.hourly)
+                        and (working or a.policy not in WORKING)
                         and (private or a.visibility != _PRIVATE)):
                     yield a
 
@@ -168,7 +221,7 @@ def read_changes(simulator, request):
     settings = simulator.settings
     since, to = _range(request, simulator.company.today)
     pending = request.flag("includePending")
-    changes = (_change(a, kind)
+    changes = (_change(a, kind, settings.created_on_zone)
                for e in simulator.company.everyone() if sees(settings, e)
                for a in absences(e)
                for kind, moment in _history(a)
@@ -224,10 +277,10 @@ def _history(a):
     return created
 
 
-def _change(a, kind):
+def _change(a, kind, zone):
     e = a.employee
-    hours = a.kind in ("hours", "hoursOnRange")
-    days = a.last - a.first + 1
+    hours = a.hourly
+    days = None if a.kind == "openEnded" else a.last - a.first + 1
     replaced = kind == "Deleted" and a.previous is None and a.status == "Deleted"
     when = a.when(_NAMES)
     when.pop("minutes", None)
@@ -237,10 +290,10 @@ def _change(a, kind):
             "requestId": a.id, "originalRequestId": a.previous or a.id,
             "previousRequestId": a.previous,
             "policyTypeDisplayName": a.display(False), "type": a.kind,
-            "createdOn": a.made.strftime("%Y-%m-%dT%H:%M:%S.000Z"), **when,
+            "createdOn": a.made.strftime("%Y-%m-%dT%H:%M:%S.000") + zone, **when,
             "durationUnit": "hours" if hours else "days",
             "totalDuration": 2.5 * days if hours else days,
-            "totalCost": 2.5 * days if hours else min(days, 5 + days // 2),
+            "totalCost": a.cost,
             "changeReason": "Other dates" if replaced else None,
             "visibility": a.visibility, "timeZone": _ZONES[e.site]}
 
@@ -249,8 +302,7 @@ _ZONES = dict(enumerate(
     ("Europe/London", "America/New_York", "Europe/Berlin", "Asia/Jerusalem",
      "Europe/Zurich", "America/Sao_Paulo", "Asia/Tokyo", "Etc/UTC")))
 assert len(_ZONES) == len(SITES)
-
-
-def read_policy_types(simulator, request):
-    return json_response({"policyTypes": list(POLICY_TYPES)},
-                         settings=simulator.settings)
+# In winter, as HiBob writes them.
+_OFFSETS = dict(zip(_ZONES.values(), (
+    "GMT +0:00", "GMT -5:00", "GMT +1:00", "GMT +2:00", "GMT +1:00", "GMT -3:00",
+    "GMT +9:00", "GMT +0:00")))

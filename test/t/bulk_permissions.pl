@@ -99,8 +99,34 @@ foreach my $where (sort keys %places)
 	is(scalar(() = $err =~ /WARNING/g), 1, '... only one');
 }
 
+# Field-level permissions: withheld columns are null, and the response may not
+# list them.
+foreach my $case ([ 'null', qr/HiBob withheld columns of foreign table "work_history"$/m,
+		qr/Not shown: job_title_id \(field title\)\./ ],
+	[ 'null told by the header alone', qr/"work_history", and did not say which$/m,
+		qr/Columns with nulls: job_title_id \(field title\)\./ ])
+{
+	my ($form, @messages) = @$case;
+
+	foreach my $bulk_form (qw(wrapped plain))
+	{
+		reset_simulator($sim, bulk_form => $bulk_form, restricted_form => $form,
+			restricted_columns => { work => { no_view_permission => ['title'] } });
+		my ($out, $err) = session($node, 'SELECT count(*), count(job_title_id),
+			count(effective_date) FROM bob.work_history');
+		is($out, query($node, 'SELECT count(*), 0, count(effective_date)
+			FROM expected.work_history'),
+			"restricted, $form, $bulk_form: the other columns have values");
+		like($err, $_, '... with a warning') foreach @messages;
+		is(scalar(() = $err =~ /WARNING/g), 1, '... only one');
+		($out, $err) = session($node, 'SELECT count(effective_date)
+			FROM bob.work_history');
+		is($err, '', '... and none for a query of other columns');
+	}
+}
+
 # ------------------------------------------------------------------------
-# Employees: a warning only if the query names them
+# Employees: a warning if the query names them, or if HiBob lists them
 # ------------------------------------------------------------------------
 
 my @three = quoted_ids(3, 5, 40);
@@ -133,7 +159,13 @@ foreach my $key ('id', 'word')
 	($out, $err) = session($node,
 		"SELECT count(*) FROM bob.work_history WHERE $hidden");
 	is("$out $err", "$rows_of_rest ", 'on_missing_field ignore');
+	missing_field('warn');
+	tell($sim, 'config', { refuse_unnamed => JSON::PP::true });
+	($out, $err) = session($node, "SELECT count(*) FILTER (WHERE $hidden)
+		FROM bob.work_history");
+	is($out, $rows_of_rest, 'HiBob lists an employee that no query names: the rows');
+	like($err, qr/WARNING:\s+42501: HiBob withheld employees of foreign table "work_history" that the query does not name/,
+		'... with a warning');
 }
-missing_field('warn');
 
 done_testing();

@@ -33,6 +33,9 @@ foreach my $form (
 	{ bulk_form => 'wrapped', cursor_key => 'cursor' },
 	{ bulk_form => 'plain', cursor_key => 'cursor', page_entries => 7 },
 	{ bulk_form => 'wrapped', cursor_key => 'next_cursor', page_entries => 7 },
+	{ bulk_form => 'plain', group_order => 'values', empty_groups => 'null',
+		page_entries => 7 },
+	{ bulk_form => 'wrapped', group_order => 'values', empty_groups => 'empty' },
 	{ bulk_form => 'wrapped', cursor_key => 'next_cursor', page_entries => 1,
 		whitespace => JSON::PP::true })
 {

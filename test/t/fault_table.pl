@@ -168,6 +168,47 @@ column('report', { endpoint => '/company/reports/{report_id}/download' }, 0,
 column('prepared', { endpoint => '/company/reports/download/{report_name}' }, 0,
 	rows_of('bob.later'), form => 'csv', phases => qr/^(?:status|mid-body)$/);
 
+# The endpoints of 2026.
+query($node, q{IMPORT FOREIGN SCHEMA hibob LIMIT TO (address_history,
+	closed_tasks, time_off_policy_types, time_off_policies, time_off_balances,
+	employee_calendars, calendar_events, attendance, job_family_groups,
+	job_profiles, position_budgets, goals, skills, employers, candidates,
+	applications) FROM SERVER bob INTO bob;
+	CREATE FOREIGN TABLE bob.certifications (employee_id text, id bigint,
+		level text OPTIONS (field 'column_1791380300005', value 'human'))
+	SERVER bob OPTIONS (resource 'custom_table', table_id 'root__table_1791380280851')});
+my $of_few = 'employee_id = ANY ((SELECT array_agg(id) FROM few)::text[])';
+
+sub reading
+{
+	my ($name, $endpoint, $skip, $from, %more) = @_;
+	column($name, { endpoint => $endpoint }, $skip, rows_of("(SELECT * FROM bob.$from)"),
+		%more);
+	return;
+}
+reading('custom', '/bulk/people/custom-tables/{table_id}', 0, 'certifications');
+reading('address', '/bulk/people/address', 0, 'address_history');
+reading('closed tasks', '/tasks/people/{id}', 5, "closed_tasks WHERE $of_few");
+reading('policy types', '/timeoff/policy-types/{policy_type}', 2,
+	'time_off_policy_types');
+reading('policies', '/timeoff/policies', 3, 'time_off_policies');
+reading('balances', '/timeoff/employees/{employee_id}/balance', 7,
+	qq{time_off_balances WHERE $of_few AND as_of = '2026-11-01'
+		AND policy_type IN ('Holiday', 'Sick')});
+reading('calendars', '/timeoff/calendars/employees/search', 0, 'employee_calendars');
+reading('events', '/timeoff/calendars/events/search', 1,
+	q{calendar_events WHERE start_date BETWEEN '2025-02-01' AND '2026-11-01'});
+reading('attendance', '/attendance/entries/search', 1,
+	q{attendance WHERE day BETWEEN '2026-09-10' AND '2026-11-01'});
+reading('groups', '/job-catalog/job-family-groups', 0, 'job_family_groups');
+reading('job profiles', '/job-catalog/job-profiles/search', 1, 'job_profiles');
+reading('budgets', '/positions/position-budget/search', 1, 'position_budgets');
+reading('goals', '/goals/goals/search', 0, 'goals');
+reading('skills', '/skills/search', 0, 'skills');
+reading('employers', '/employers/search', 0, 'employers');
+reading('candidates', '/hiring/candidates/search', 0, 'candidates');
+reading('LIMIT', '/hiring/applications/search', 0, 'applications LIMIT 20');
+
 # ------------------------------------------------------------------------
 # The test
 # ------------------------------------------------------------------------

@@ -213,7 +213,7 @@ foreach my $case (
 	[ '429', { rate_limited => { reset_in => 3000 } }, '53400',
 		qr/rate limit/ ],
 	[ 'rows without their employee', { status => 200, json => { results => [
-			{ values => [ { id => 1 } ] } ] } }, 'HV000', qr/which employee/ ])
+			{ values => [ { id => 1 } ] } ] } }, 'HV000', qr/id of its employee/ ])
 {
 	my ($name, $fault, $state, $words) = @$case;
 

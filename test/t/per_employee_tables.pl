@@ -26,16 +26,29 @@ my $HISTORY = query($node, 'SELECT count(*) FROM expected.work_history');
 my @three = quoted_ids(3, 5, 40);
 my $three = join ',', @three;
 
-reset_simulator($sim);
+my $CUSTOM = '/bulk/people/custom-tables/{table_id}';
+
+# The requests by employee, without those that find out that the account has no
+# bulk endpoint for custom tables.
+sub requests_by_employee
+{
+	return grep { $_->{endpoint} ne $CUSTOM
+		  && $_->{endpoint} !~ m{/metadata$} } requests($sim);
+}
+
 my @everybody = map { employee_id($_) } 1 .. $PEOPLE;
 foreach my $table (employee_tables())
 {
+	my $more = $table eq 'custom_table' ? 2 : 0;
+
+	reset_simulator($sim,
+		bulk_custom_tables => $table eq 'custom_table' ? '404' : 'on');
 	expect_employee_table($node, $sim, $table, @everybody);
 	requests($sim);
 	# An empty array and no array are different values.
 	is(differences($node, "SELECT * FROM bob.$table",
 			"SELECT * FROM expected.$table"), '', "$table: all rows");
-	my @seen = requests($sim);
+	my @seen = requests_by_employee();
 	is(scalar @seen, $PEOPLE + 1,
 		'... one request per employee, and one for the ids');
 	is($seen[0]{endpoint}, '/people/search', '... which is the first');
@@ -44,7 +57,7 @@ foreach my $table (employee_tables())
 			@seen[ 1 .. $#seen ] ], [ sort @everybody ],
 		'... each employee once');
 	like(query($node, "EXPLAIN (ANALYZE) SELECT count(*) FROM bob.$table"),
-		qr/HiBob Requests: ${\ ($PEOPLE + 1)}\b/,
+		qr/HiBob Requests: ${\ ($PEOPLE + 1 + $more)}\b/,
 		'... EXPLAIN shows the number of requests');
 
 	# Conditions on employee_id, also with an unknown employee.
@@ -54,7 +67,7 @@ foreach my $table (employee_tables())
 		query($node, "SELECT count(*) FROM expected.$table WHERE $known"),
 		"$table: three employees");
 	is_deeply([ sort map { (m{/(\d{19})\b})[0] } map { $_->{path} }
-			requests($sim) ], [ map { s/'//gr } @three ],
+			requests_by_employee() ], [ map { s/'//gr } @three ],
 		'... three requests');
 	is(query($node, "SELECT count(*) FROM bob.$table
 			WHERE employee_id IN ($three[0], '17', 'nobody')"),
@@ -70,19 +83,51 @@ foreach my $table (employee_tables())
 
 		unlike($err, qr/HV00N|08006|XX000/, "... '$value': no unexpected error");
 		is_deeply([ grep { !m{^/v1/(?:docs/people/|people/.*/)} }
-				map { $_->{path} } requests($sim) ], [],
+				map { $_->{path} } requests_by_employee() ], [],
 			'... and no other path');
 	}
 }
 
-# For a custom table, status 404 means that either the table or the employee is
-# unknown.  If all requests get it, one more request asks for the table.
+# Custom tables are read in bulk if the account has the endpoint and it returns
+# the names of list items.
+foreach my $case ([ {}, 1 ], [ { page_entries => 20 }, 9 ],
+	[ { bulk_custom_tables => '400' }, $PEOPLE + 3, 'no bulk endpoint' ],
+	[ { bulk_human => JSON::PP::false }, $PEOPLE + 2, 'sends no names' ])
+{
+	my ($config, $requests, $notice) = @$case;
+	my $name = join ' ', 'custom tables', %$config;
+
+	reset_simulator($sim, %$config);
+	my ($out, $err) = session($node, 'CREATE TEMP TABLE copy AS
+		SELECT * FROM bob.custom_table; SELECT count(*) FROM (
+			(SELECT c::text FROM copy AS c EXCEPT ALL
+				SELECT e::text FROM expected.custom_table AS e) UNION ALL
+			(SELECT e::text FROM expected.custom_table AS e EXCEPT ALL
+				SELECT c::text FROM copy AS c)) AS d');
+	is($out, '0', "$name: all rows");
+	is(scalar requests($sim), $requests, '... the number of requests');
+	like($err, $notice ? qr/^[^\n]*NOTICE:.*$notice.*HINT/s : qr/^$/,
+		'... a notice if they are read by employee');
+	is(scalar(() = $err =~ /NOTICE/g), $notice ? 1 : 0, '... only one');
+	($out, $err) = session($node, "SELECT count(id) FROM bob.custom_table
+			WHERE employee_id IN ($three);
+		SELECT count(id) FROM bob.custom_table WHERE employee_id = $three[0]");
+	is($out, query($node, "SELECT count(*) FROM expected.custom_table
+			WHERE employee_id IN ($three) UNION ALL SELECT count(*)
+			FROM expected.custom_table WHERE employee_id = $three[0]"),
+		'... three employees and one');
+	is(scalar requests($sim), $notice && $notice !~ /names/ ? 6 : 2,
+		'... their requests');
+}
+
+# For a custom table by employee, status 404 means that either the table or the
+# employee is unknown.
 sub check_custom_table
 {
 	my ($name, $sql, $out, $state, @expected) = @_;
 
-	requests($sim);
-	my ($got, $err) = session($node, $sql);
+	reset_simulator($sim, bulk_custom_tables => '404');
+	my ($got, $err) = session($node, "SET client_min_messages = warning; $sql");
 	is($got, $out, "$name: the rows");
 	is_deeply([ states($err) ], [ $state || () ], '... and errors');
 	like($err, qr/no custom table "root__table_9".*HINT:.*table_id/s,
@@ -98,14 +143,14 @@ query($node, q{CREATE FOREIGN TABLE bob.no_table (employee_id text, id bigint)
 	ANALYZE gone});
 check_custom_table('unknown employees', q{SELECT count(*) FROM bob.custom_table
 	WHERE employee_id IN ('17', '18')}, '0', '', 'metadata 200',
-	('{table_id} 404') x 2);
+	('{table_id} 404') x 3);
 check_custom_table('a join with unknown employees', q{SET enable_hashjoin = off;
 	SET enable_mergejoin = off; SELECT g.id, t.id FROM gone AS g
 	LEFT JOIN bob.custom_table AS t ON employee_id = g.id ORDER BY 1},
-	"17|\n18|", '', 'metadata 200', ('{table_id} 404') x 2);
+	"17|\n18|", '', 'metadata 200', ('{table_id} 404') x 3);
 check_custom_table('an unknown table', q{SELECT count(*) FROM bob.no_table
 	WHERE employee_id IN ('17', '18')}, '', 'HV00R', 'metadata 200',
-	('{table_id} 404') x 2);
+	'{table_id} 404');
 check_custom_table('an unknown table, known employees',
 	"SELECT count(*) FROM bob.no_table WHERE employee_id = $three[0]", '',
 	'HV00R', 'metadata 200', '{table_id} 404');
@@ -113,6 +158,17 @@ check_custom_table('a join with an unknown table', q{SET enable_hashjoin = off;
 	SET enable_mergejoin = off; SELECT g.id, t.id FROM gone AS g
 	LEFT JOIN bob.no_table AS t ON employee_id = g.id}, '', 'HV00R',
 	'metadata 200', '{table_id} 404');
+reset_simulator($sim);
+foreach my $case ([ 'bob.custom_table', '0', 'WARNING', '42501' ],
+	[ 'bob.no_table', '', 'ERROR', 'HV00R' ])
+{
+	my ($table, $rows, $level, $state) = @$case;
+	my ($got, $err) = session($node,
+		"SELECT count(*) FROM $table WHERE employee_id IN ('17', '18')");
+
+	is($got, $rows, "$table in bulk, unknown employees: the rows");
+	like($err, qr/$level:\s+$state:/, '... and the message');
+}
 
 # Parallel requests.
 my $forty = 'employee_id = ANY ((SELECT array_agg(id) FROM ids

@@ -50,6 +50,12 @@ sub last_of_path
 	return $of_path eq 'search' ? 'no identifier' : "'$of_path'";
 }
 
+sub only_of_filter
+{
+	my $values = $_[0]->{body}{filters}[0]{values} // ['no filter'];
+	return q{'} . join(',', @$values) . q{'};
+}
+
 sub array_of_filter
 {
 	my $values = $_[0]->{body}{filters}[0]{values} // ['no filter'];
@@ -60,7 +66,7 @@ my @ids = map { $_->[0] } @people;
 check_prepared('id', 'SELECT id FROM bob.people WHERE id = $1',
 	[ map { "'$_'" } @ids ], \@ids, \&last_of_path);
 check_prepared('email', 'SELECT id FROM bob.people WHERE email = $1',
-	[ map { "'$_->[2]'" } @people ], \@ids, \&last_of_path);
+	[ map { "'$_->[2]'" } @people ], \@ids, \&only_of_filter);
 check_prepared('ids',
 	'SELECT count(*) FROM bob.people WHERE id = ANY ($1::text[])',
 	[ map { "'{$ids[0],$ids[1],$_}'" } @ids[ 2 .. 7 ], @ids[ 2, 3 ] ],

@@ -115,7 +115,7 @@ foreach my $condition ('', q{WHERE start_date >= '2026-10-01'},
 	my ($state, $message) =
 	  query_error($node, "SELECT * FROM bob.time_off $condition");
 	is($state, 'HV00L', "time_off without a bound: $condition");
-	like($message, qr/without a range of time.*HINT:.*end_date >= current_date/s,
+	like($message, qr/without a range of time.*HINT:.*last_day >= current_date/s,
 		'... the hint has an example');
 }
 

@@ -21,10 +21,7 @@ query($node, q{
 	IMPORT FOREIGN SCHEMA hibob LIMIT TO (time_off) FROM SERVER bill INTO bill;
 	CREATE SCHEMA copy;
 	CREATE TABLE copy.time_off AS SELECT * FROM bob.time_off
-		WHERE end_date >= '2020-01-01' AND start_date <= '2030-12-31';
-	INSERT INTO copy.time_off SELECT t.* FROM bob.time_off t
-		WHERE date BETWEEN '2020-01-01' AND '2030-12-31'
-		  AND request_id NOT IN (SELECT request_id FROM copy.time_off);
+		WHERE last_day >= '2020-01-01' AND first_day <= '2030-12-31';
 	CREATE TABLE copy.payments AS SELECT * FROM bob.payments;
 	CREATE TABLE copy.people AS SELECT * FROM bob.people;
 

@@ -573,6 +573,11 @@ static const Case shapes[] = {
 		"\"values\":[{\"id\":2},{\"id\":3}],\"id\":9},{\"values\":null,\"id\":4},{\"values\":[]}]}]}",
 	"row #1; row #2; row #3; row #4; end +"},
 	{"a key twice", "employees[]", "a", "{\"employees\":[{\"a\":1}],\"employees\":[{\"a\":2}]}",
+	"row #1; shape@35 +"},
+	{"a key twice in a group", "results[].values[]", "a",
+	"{\"results\":[{\"values\":[{\"a\":1}],\"values\":[]}]}", "row #1; shape@41 +"},
+	{"a key once in each group", "results[].values[]", "a",
+		"{\"results\":[{\"values\":[{\"a\":1}]},{\"values\":[{\"a\":2}]}]}",
 	"row #1; row #2; end +"},
 
 	{"no key of the rows", "employees[]", "a", "{\"a\":1}", "shape@6 ."},
@@ -591,7 +596,11 @@ static const Case shapes[] = {
 	"{\"results\":[{\"values\":[]},{\"x\":[]}]}", "shape@33 ."},
 	{"a group that is no object", "results[].values[]", "a", "{\"results\":[7]}", "shape@12 ."},
 	{"a group whose rows are null", "results[].values[]", "a",
-	"{\"results\":[{\"values\":null}]}", "shape@22 ."},
+		"{\"results\":[{\"values\":null},{\"values\":[{\"a\":1}]},{\"values\":null}]}",
+	"row #1; end +"},
+	{"a group whose rows are false", "results[].values[]", "a",
+	"{\"results\":[{\"values\":false}]}", "shape@22 ."},
+	{"groups that are null", "results[].values[]", "a", "{\"results\":null}", "shape@11 ."},
 	{"half the way", "a.b[]", "c", "{\"a\":{}}", "shape@6 ."},
 	{"the same key, no array the second time", "employees[]|", "a",
 	"{\"employees\":[],\"employees\":0}", "shape@28 ."},
@@ -829,7 +838,7 @@ static const Case outsides[] = {
 	"row #1 : - -; row #2 : - -; end + : - -"},
 	{"the id between the rows", "r[].v[]>r[].id,meta.cursor", "a",
 		"{\"r\":[{\"v\":[{\"a\":1}],\"id\":\"1\",\"v\":[{\"a\":2}]}]}",
-	"row #1 : - -; row #2 : \"1\" -; end + : - -"},
+	"row #1 : - -; shape@34 + : - -"},
 	{"an id elsewhere", "r[].v[]>r[].id,meta.cursor", "a",
 		"{\"id\":0,\"r\":[{\"x\":{\"id\":1},\"y\":[{\"id\":2}],\"v\":[{\"id\":3,"
 		"\"a\":1}]}]}",
@@ -852,7 +861,7 @@ static const Case outsides[] = {
 	"row #1 : #1 -; end + : #1 -"},
 	{"that object twice", "x.v[]>x.i", "a",
 		"{\"x\":{\"i\":1,\"v\":[]},\"x\":{\"v\":[{\"a\":1}]}}",
-	"row #1 : -; end + : -"},
+	"shape@24 . : -"},
 	{"wrapped", "r[].v[]|r[].v[].v[]>r[].id,r[].v[].no,cursor", "a",
 		"{\"r\":[{\"id\":\"1\",\"v\":[{\"no\":[\"x\"],\"v\":[{\"a\":1},{\"a\":2}]}]}],"
 		"\"cursor\":\"c\"}",
@@ -861,11 +870,11 @@ static const Case outsides[] = {
 	{"wrapped, after the rows", "r[].v[]|r[].v[].v[]>r[].id,r[].v[].no,cursor", "a",
 		"{\"r\":[{\"id\":\"1\",\"v\":[{\"v\":[{\"a\":1}],\"no\":{},"
 		"\"v\":[{\"a\":2}]}]}]}",
-	"row #1 : \"1\" - -; row #2 : \"1\" O{} -; end + : - - -"},
+	"row #1 : \"1\" - -; shape@48 + : - - -"},
 	{"wrapped, before and after", "r[].v[]|r[].v[].v[]>r[].id,r[].v[].no,cursor", "a",
 		"{\"r\":[{\"id\":\"1\",\"v\":[{\"no\":1,\"v\":[{\"a\":1}],\"no\":2,"
 		"\"v\":[{\"a\":2}]}]}]}",
-	"row #1 : \"1\" #1 -; row #2 : \"1\" #2 -; end + : - - -"},
+	"row #1 : \"1\" #1 -; shape@54 + : - - -"},
 	{"two wrappers", "r[].v[]|r[].v[].v[]>r[].id,r[].v[].no,cursor", "a",
 		"{\"r\":[{\"id\":1,\"v\":[{\"no\":[\"x\"],\"v\":[{\"a\":1}]},"
 		"{\"v\":[{\"a\":2}],\"no\":3},{\"no\":{\"y\":[]},\"v\":[{\"a\":3}]},"
