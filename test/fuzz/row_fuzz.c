@@ -157,9 +157,17 @@ store_row(void *argument)
 static bool
 take_row(RemoteResult *answer)
 {
-	return answer->reader.json == NULL ||
-		   response_metadata_read_row(&answer->metadata, &answer->findings,
-									  answer->record.given) == NULL;
+	HttpWindow	window = {answer->text, answer->length};
+	bool		more = false;
+	const char *defect;
+
+	if (answer->reader.json == NULL)
+		return true;
+	defect = response_metadata_read_row(&answer->metadata, &answer->findings,
+										window, true, answer->record.given,
+										&more);
+	require(!more);
+	return defect == NULL;
 }
 
 static void
