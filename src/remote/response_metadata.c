@@ -226,7 +226,7 @@ read_restricted(ResponseMetadata *metadata, ResponseSummary *summary)
  */
 
 /*
- * What a group of rows says of itself at a place, before or behind the row.
+ * Finds the value that a group of rows has at a place, before or behind the row.
  * JSON_END: nothing.
  */
 static JsonResult
