@@ -228,7 +228,8 @@ comes_twice(const Place *place, const RefValue *container,
 	for (other = container->first; other != member; other = other->next)
 	{
 		if (other->key_length == member->key_length &&
-			memcmp(other->key, member->key, member->key_length) == 0 &&
+			(member->key_length == 0 ||
+			 memcmp(other->key, member->key, member->key_length) == 0) &&
 			leads_on(place, other))
 			return leads_on(place, member);
 	}
