@@ -135,6 +135,13 @@ sub create_cluster
 		});
 	}
 	query($node, q{
+		IMPORT FOREIGN SCHEMA hibob LIMIT TO (time_off_policies, attendance,
+			candidates) FROM SERVER small INTO small;
+		CREATE FOREIGN TABLE small.certifications (employee_id text, id bigint)
+			SERVER small OPTIONS (resource 'custom_table',
+				table_id 'root__table_1791380280851');
+	});
+	query($node, q{
 		CREATE TABLE few AS SELECT (3332883884017713238 + 37 * n)::text AS id
 		  FROM generate_series(1, 12) AS n;
 		ANALYZE few;
@@ -215,6 +222,16 @@ phase('parameterized scan', 'SET enable_hashjoin = off; SET enable_mergejoin = o
 	fault => { skip => 1, %STALL });
 phase('parallel requests', 'SELECT count(*) FROM small.training WHERE employee_id = ANY
 	((SELECT array_agg(id) FROM few)::text[]);', fault => { skip => 5, %STALL });
+phase('custom table in bulk', 'SELECT count(*) FROM small.certifications;',
+	fault => { skip => 1, %STALL });
+phase('custom table by employee', 'SELECT count(*) FROM small.certifications;',
+	config => { bulk_custom_tables => '404' }, fault => { skip => 6, %STALL });
+phase('values that HiBob lists', 'SELECT count(*) FROM small.time_off_policies;',
+	fault => { skip => 9, %STALL });
+phase('ranges of days', q{SELECT count(*) FROM small.attendance
+	WHERE day BETWEEN '2026-08-01' AND '2026-11-01';}, fault => { skip => 3, %STALL });
+phase('search for items', 'SELECT count(*) FROM small.candidates;',
+	fault => { skip => 1, %STALL });
 phase('Append', join(' UNION ALL ', ('(SELECT id, email FROM small.people)') x 3) . ';',
 	fault => {%AMID});
 phase('asynchronous report', 'SELECT count(*) FROM small.later;',
