@@ -135,7 +135,7 @@ sub check_broken
 
 reset_simulator($sim, repeat_cursor => JSON::PP::true, page_entries => 50);
 check_broken('the same cursor', 'HV000',
-	qr/DETAIL:  After 50 rows: the cursor.*has come before/, 5);
+	qr/DETAIL:  After 50 rows: the cursor.*that of an earlier page/, 5);
 
 # Sorted keys have the employee before the rows.
 sub page_of
@@ -148,11 +148,11 @@ sub page_of
 }
 reset_simulator($sim);
 tell($sim, 'fault', [ map { page_of($_, 1) } ('A', 'B', 'C') x 20 ]);
-check_broken('a cycle of three cursors', 'HV000', qr/cursor.*has come before/, 12);
+check_broken('a cycle of three cursors', 'HV000', qr/cursor.*that of an earlier page/, 12);
 reset_simulator($sim);
 tell($sim, 'fault', [ map { page_of($_, 1) } 'x', 'y', ('A' .. 'J') x 6 ]);
 check_broken('a cycle of ten cursors, after two', 'HV000',
-	qr/cursor.*has come before/, 45);
+	qr/cursor.*that of an earlier page/, 45);
 reset_simulator($sim);
 tell($sim, 'fault', page_of(undef, 1));
 is(query($node, $ALL), '1|1', 'no cursor: one page');
@@ -167,7 +167,7 @@ tell($sim, 'fault', [ page_of(17, 1), page_of(undef, 2) ]);
 is(query($node, $ALL), '2|2', 'a cursor that is a number');
 reset_simulator($sim);
 tell($sim, 'fault', page_of({ a => 1 }, 1));
-check_broken('a cursor that is an object', 'HV000', qr/cursor.*not a text/, 1);
+check_broken('a cursor that is an object', 'HV000', qr/cursor.*not a string/, 1);
 
 # An empty page in the middle: the second response is empty and has another
 # cursor for the same position.
