@@ -85,7 +85,7 @@ is_deeply(\@skipped, [ 'work.custom.?', '*', '', 'work.custom..x', 'work.custom.
 like($err, qr/DETAIL:  The id of the field cannot be the value of option "field"\. It is not valid UTF-8\./,
 	'... with the reason');
 unlike($err, qr/ERROR/, '... and the others are imported');
-($out) = psql($db, sprintf($COLUMNS, 'people', 31));
+($out) = psql($db, sprintf($COLUMNS, 'people', 32));
 is($out, join("\n", 'fine|{field=work.custom.field_1}',
 	'work_custom_field_2|{field=work.custom.field_2}',
 	'misc|{field=payroll.variable.Misc..amount}',
