@@ -731,6 +731,38 @@ EXCEPTION WHEN query_canceled OR OTHERS THEN
     PERFORM hibob_roster.raise_error(SQLSTATE, SQLERRM, detail, hint);
 END $$;
 
+-- Ends the open versions of rows that were deleted from the mirror by hand, and
+-- that the source does not have either: no refresh sees them.  They show in a
+-- number of rows that is not that of the last refresh.  Returns how many there
+-- were.
+CREATE FUNCTION hibob_roster.close_missing(m hibob_roster.mirrors,
+    mirror_rows bigint, moment timestamptz)
+RETURNS bigint LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    names text;
+    closed bigint;
+BEGIN
+    IF mirror_rows IS NOT DISTINCT FROM (
+        SELECT l.rows FROM hibob_roster.refresh_log l
+         WHERE l.mirror = m.mirror AND l.outcome = 'success'
+         ORDER BY l.finished_at DESC LIMIT 1) THEN
+        RETURN 0;
+    END IF;
+    SELECT string_agg(quote_ident(name), ', ') INTO names
+      FROM hibob_roster.columns_of(m.history)
+     WHERE name NOT IN ('valid_from', 'valid_to', 'change');
+    EXECUTE format('WITH closed AS (UPDATE %1$s h SET valid_to = $1 '
+        'WHERE valid_to IS NULL AND NOT EXISTS (SELECT FROM %2$s m WHERE %3$s) '
+        'RETURNING %4$s) INSERT INTO %1$s (%4$s, valid_from, valid_to, change) '
+        'SELECT %4$s, $1, $1, ''removed'' FROM closed', m.history, m.mirror,
+        (SELECT string_agg(format('m.%I = h.%1$I', k), ' AND ')
+           FROM unnest(m.key_columns) k), names)
+      USING moment;
+    GET DIAGNOSTICS closed = ROW_COUNT;
+    RETURN closed;
+END $$;
+
 -- Refreshes a mirror in the caller's transaction, and logs it.  A refresh that
 -- the guards refuse has written nothing; its entry is returned, not logged.
 CREATE FUNCTION hibob_roster.refresh_mirror(mirror regclass, force boolean)
@@ -770,6 +802,10 @@ BEGIN
         RETURN entry;
     END IF;
     PERFORM hibob_roster.note_columns(m, columns, result.moment);
+    IF m.history IS NOT NULL THEN
+        entry.removed := hibob_roster.close_missing(m, result.mirror_rows,
+                                                    result.moment);
+    END IF;
     IF m.history IS NOT NULL AND m.keep_history IS NOT NULL THEN
         EXECUTE format('DELETE FROM %s WHERE valid_to < $1', m.history)
           USING result.moment - m.keep_history;
@@ -778,7 +814,7 @@ BEGIN
     entry.rows := result.mirror_rows + result.added - result.removed;
     entry.added := result.added - result.returned;
     entry.changed := result.changed;
-    entry.removed := result.removed;
+    entry.removed := result.removed + coalesce(entry.removed, 0);
     entry.returned := result.returned;
     entry.finished_at := clock_timestamp();
     PERFORM hibob_roster.log(entry);
