@@ -319,9 +319,11 @@ $$;
 -- The columns that a refresh reads and writes.  "expression" reads one of the
 -- source s.  A cast to a string type has no length, since it would truncate: a
 -- value that is too long is an error when it is written.  "differs" compares s
--- with the mirror m by =, for types whose equal values are identical.
+-- with the mirror m by =, for types whose equal values are identical.  A new
+-- column that the mirror had before, and lost, was known until "known_until".
 CREATE TYPE hibob_roster.refreshed_column AS (no integer, name name,
-    is_key boolean, is_new boolean, differs text, expression text);
+    is_key boolean, is_new boolean, known_until timestamptz, differs text,
+    expression text);
 
 CREATE FUNCTION hibob_roster.refreshed_columns(m hibob_roster.mirrors)
 RETURNS SETOF hibob_roster.refreshed_column LANGUAGE sql STABLE
@@ -330,6 +332,8 @@ SET search_path = pg_catalog, pg_temp AS $$
            NOT EXISTS (SELECT FROM hibob_roster.mirror_columns f
                         WHERE f.mirror = m.mirror AND f.column_name = c.name
                           AND f.filled_until IS NULL),
+           (SELECT max(f.filled_until) FROM hibob_roster.mirror_columns f
+             WHERE f.mirror = m.mirror AND f.column_name = c.name),
            CASE WHEN c.collation_name IS NOT NULL THEN NULL
                 WHEN c.type = 'numeric'::regtype
                 THEN format('s.c%1$s IS DISTINCT FROM m.%2$I OR scale(s.c%1$s) '
@@ -529,7 +533,8 @@ BEGIN
            coalesce(string_agg(format('%I = d.c%s', name, no), ', ')
                FILTER (WHERE NOT is_key),
                min(format('%I = d.c%s', name, no))) AS assignments,
-           bool_or(is_new) AS has_new
+           bool_or(is_new) AS has_new,
+           bool_or(is_new AND known_until IS NOT NULL) AS is_known_again
       INTO p
       FROM unnest(columns);
     RETURN format($statement$
@@ -598,7 +603,8 @@ WITH diff AS MATERIALIZED (
 SELECT v.*, %20$s AS returned FROM verdict v$statement$,
         p.source_list, p.repeated_key, p.diff_list, m.mirror, p.m_key,
         hibob_roster.differ(columns, false),
-        CASE WHEN p.has_new THEN
+        CASE WHEN p.is_known_again THEN 'ELSE ''filled'''
+             WHEN p.has_new THEN
              format('WHEN %s THEN ''filled''',
                     hibob_roster.differ(columns, true))
         END,
@@ -613,13 +619,14 @@ SELECT v.*, %20$s AS returned FROM verdict v$statement$,
         CASE WHEN m.history IS NULL THEN '0::bigint'
              ELSE '(SELECT count(*) FROM opened WHERE change = ''returned'')'
         END,
-        hibob_roster.differ(columns, true));
+        CASE WHEN p.is_known_again THEN 'true'
+             ELSE hibob_roster.differ(columns, true) END);
 END $$;
 
 -- The part of the statement that writes the history.  It compares with the
 -- history's open version, not with the mirror, since a row of the mirror may
 -- have been changed by hand.  The values of a new column go into the open
--- version.
+-- version, unless that has another value from when the column was known before.
 CREATE FUNCTION hibob_roster.history_statement(m hibob_roster.mirrors,
     columns hibob_roster.refreshed_column[])
 RETURNS text LANGUAGE plpgsql
@@ -633,18 +640,24 @@ BEGIN
            string_agg(format('%I', name), ', ' ORDER BY no) AS names,
            string_agg(format('h.%I', name), ', ' ORDER BY no) AS h_row,
            string_agg(format('d.c%s', no), ', ' ORDER BY no) AS d_row,
-           string_agg(format('h.%I', name), ', ' ORDER BY no)
-               FILTER (WHERE NOT is_new) AS h_known,
-           string_agg(format('d.c%s', no), ', ' ORDER BY no)
-               FILTER (WHERE NOT is_new) AS d_known,
            string_agg(format('%I = d.c%s', name, no), ', ')
-               FILTER (WHERE is_new) AS new_columns
+               FILTER (WHERE is_new) AS new_columns,
+           concat_ws(' OR ',
+               format('ROW(%s)::record *<> ROW(%s)::record',
+                   string_agg(format('h.%I', name), ', ' ORDER BY no)
+                       FILTER (WHERE NOT is_new),
+                   string_agg(format('d.c%s', no), ', ' ORDER BY no)
+                       FILTER (WHERE NOT is_new)),
+               string_agg(format('h.valid_from < %L AND ROW(h.%I)::record *<> '
+                                 'ROW(d.c%s)::record', known_until, name, no),
+                          ' OR ') FILTER (WHERE is_new AND known_until
+                                          IS NOT NULL)) AS differs
       INTO p
       FROM unnest(columns);
     RETURN format($statement$, closed AS (
     UPDATE %1$s h SET valid_to = (SELECT moment FROM verdict) FROM diff d
      WHERE (SELECT go FROM verdict) AND h.valid_to IS NULL AND %2$s
-       AND (d.kind = 'removed' OR ROW(%7$s)::record *<> ROW(%8$s)::record)
+       AND (d.kind = 'removed' OR %7$s)
     RETURNING d.kind, %5$s
 ), opened AS (
     INSERT INTO %1$s (%4$s, valid_from, valid_to, change)
@@ -656,19 +669,18 @@ BEGIN
       LEFT JOIN %1$s h ON %2$s AND h.valid_to IS NULL
      WHERE (SELECT go FROM verdict) AND d.kind <> 'removed'
        AND CASE WHEN %3$s IS NULL THEN d.kind <> 'filled'
-                ELSE ROW(%7$s)::record *<> ROW(%8$s)::record END
+                ELSE %7$s END
     UNION ALL
     SELECT %5$s, v.moment, v.moment, 'removed' FROM verdict v, closed h
      WHERE h.kind = 'removed'
     RETURNING change
-)%9$s$statement$,
-        m.history, p.d_is_h, p.h_key, p.names, p.h_row, p.d_row, p.h_known,
-        p.d_known,
+)%8$s$statement$,
+        m.history, p.d_is_h, p.h_key, p.names, p.h_row, p.d_row, p.differs,
         CASE WHEN p.new_columns IS NOT NULL THEN format($statement$, filled AS (
     UPDATE %1$s h SET %2$s FROM diff d
      WHERE (SELECT go FROM verdict) AND h.valid_to IS NULL AND %3$s
-       AND d.kind <> 'removed' AND ROW(%4$s)::record *= ROW(%5$s)::record
-)$statement$, m.history, p.new_columns, p.d_is_h, p.h_known, p.d_known) END);
+       AND d.kind <> 'removed' AND NOT (%4$s)
+)$statement$, m.history, p.new_columns, p.d_is_h, p.differs) END);
 END $$;
 
 -- Raises an error; of a null or empty text there is no line.
@@ -719,6 +731,38 @@ EXCEPTION WHEN query_canceled OR OTHERS THEN
     PERFORM hibob_roster.raise_error(SQLSTATE, SQLERRM, detail, hint);
 END $$;
 
+-- Ends the open versions of rows that were deleted from the mirror by hand, and
+-- that the source does not have either: no refresh sees them.  They show in a
+-- number of rows that is not that of the last refresh.  Returns how many there
+-- were.
+CREATE FUNCTION hibob_roster.close_missing(m hibob_roster.mirrors,
+    mirror_rows bigint, moment timestamptz)
+RETURNS bigint LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    names text;
+    closed bigint;
+BEGIN
+    IF mirror_rows IS NOT DISTINCT FROM (
+        SELECT l.rows FROM hibob_roster.refresh_log l
+         WHERE l.mirror = m.mirror AND l.outcome = 'success'
+         ORDER BY l.finished_at DESC LIMIT 1) THEN
+        RETURN 0;
+    END IF;
+    SELECT string_agg(quote_ident(name), ', ') INTO names
+      FROM hibob_roster.columns_of(m.history)
+     WHERE name NOT IN ('valid_from', 'valid_to', 'change');
+    EXECUTE format('WITH closed AS (UPDATE %1$s h SET valid_to = $1 '
+        'WHERE valid_to IS NULL AND NOT EXISTS (SELECT FROM %2$s m WHERE %3$s) '
+        'RETURNING %4$s) INSERT INTO %1$s (%4$s, valid_from, valid_to, change) '
+        'SELECT %4$s, $1, $1, ''removed'' FROM closed', m.history, m.mirror,
+        (SELECT string_agg(format('m.%I = h.%1$I', k), ' AND ')
+           FROM unnest(m.key_columns) k), names)
+      USING moment;
+    GET DIAGNOSTICS closed = ROW_COUNT;
+    RETURN closed;
+END $$;
+
 -- Refreshes a mirror in the caller's transaction, and logs it.  A refresh that
 -- the guards refuse has written nothing; its entry is returned, not logged.
 CREATE FUNCTION hibob_roster.refresh_mirror(mirror regclass, force boolean)
@@ -758,6 +802,10 @@ BEGIN
         RETURN entry;
     END IF;
     PERFORM hibob_roster.note_columns(m, columns, result.moment);
+    IF m.history IS NOT NULL THEN
+        entry.removed := hibob_roster.close_missing(m, result.mirror_rows,
+                                                    result.moment);
+    END IF;
     IF m.history IS NOT NULL AND m.keep_history IS NOT NULL THEN
         EXECUTE format('DELETE FROM %s WHERE valid_to < $1', m.history)
           USING result.moment - m.keep_history;
@@ -766,7 +814,7 @@ BEGIN
     entry.rows := result.mirror_rows + result.added - result.removed;
     entry.added := result.added - result.returned;
     entry.changed := result.changed;
-    entry.removed := result.removed;
+    entry.removed := result.removed + coalesce(entry.removed, 0);
     entry.returned := result.returned;
     entry.finished_at := clock_timestamp();
     PERFORM hibob_roster.log(entry);
