@@ -19,6 +19,7 @@
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/clauses.h"
+#include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/pathnode.h"
 #include "optimizer/planmain.h"
@@ -118,9 +119,46 @@ take_expression(Node *node, void *arg)
  * ------------------------------------------------------------------------
  */
 
-/* Whether there is something in a table's definition that the outside sets. */
+/*
+ * Whether a query may return other rows when it is run again.  TABLESAMPLE picks
+ * rows at random; the other clauses depend on the order of rows or on locks.
+ */
 static bool
-depends_on_outside(Node *node, void *arg)
+is_unrepeatable(const Query *query)
+{
+	ListCell   *lc;
+
+	foreach(lc, query->rtable)
+		if (lfirst_node(RangeTblEntry, lc)->tablesample != NULL)
+			return true;
+	return query->limitCount != NULL || query->limitOffset != NULL ||
+		query->hasDistinctOn || query->hasWindowFuncs ||
+		query->rowMarks != NIL;
+}
+
+/* Whether a query, so many levels below another, reads a CTE of that one. */
+static bool
+reads_outer_cte(const Query *query, int levels)
+{
+	ListCell   *lc;
+
+	foreach(lc, query->rtable)
+	{
+		const RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+
+		if (rte->rtekind == RTE_CTE && (int) rte->ctelevelsup >= levels)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Whether a table's definition has something that the outside sets, or that may
+ * return other rows when it is read again.  "arg" is the number of levels that
+ * the node is below the table's query.
+ */
+static bool
+is_dependent(Node *node, void *arg)
 {
 	if (node == NULL)
 		return false;
@@ -129,8 +167,14 @@ depends_on_outside(Node *node, void *arg)
 	if (IsA(node, SubPlan) || IsA(node, AlternativeSubPlan))
 		return true;
 	if (IsA(node, Query))
-		return query_tree_walker((Query *) node, depends_on_outside, arg, 0);
-	return expression_tree_walker(node, depends_on_outside, arg);
+	{
+		Query	   *query = (Query *) node;
+		int			levels = *(int *) arg + 1;
+
+		return is_unrepeatable(query) || reads_outer_cte(query, levels) ||
+			query_tree_walker(query, is_dependent, &levels, 0);
+	}
+	return expression_tree_walker(node, is_dependent, arg);
 }
 
 static bool
@@ -147,6 +191,7 @@ static bool
 is_independent(const RangeTblEntry *rte, int query_level)
 {
 	Node	   *definition;
+	int			levels = 0;
 
 	switch (rte->rtekind)
 	{
@@ -167,13 +212,39 @@ is_independent(const RangeTblEntry *rte, int query_level)
 			return false;
 	}
 	if (rte->lateral || contain_volatile_functions(definition) ||
-		depends_on_outside(definition, NULL))
+		is_dependent(definition, &levels))
 		return false;
 	if (rte->rtekind == RTE_SUBQUERY)
 		return !has_outer_variables(definition, query_level);
 	return !contain_vars_of_level(definition, 0) &&
 		!has_outer_variables(definition, query_level) &&
 		!checkExprHasSubLink(definition);
+}
+
+static bool
+has_outer_join(Node *node, void *arg)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, JoinExpr) && ((JoinExpr *) node)->jointype != JOIN_INNER &&
+		((JoinExpr *) node)->jointype != JOIN_SEMI)
+		return true;
+	return expression_tree_walker(node, has_outer_join, arg);
+}
+
+/*
+ * Whether an expression may have a value that no row of its table gives: an outer
+ * join or a grouping set can make the table's columns null, and an expression
+ * such as coalesce() is not null then.
+ */
+static bool
+has_value_of_nulls(const PlannerInfo *owner, Expr *value)
+{
+	const Query *query = owner->parse;
+
+	return (query->groupingSets != NIL ||
+			has_outer_join((Node *) query->jointree, NULL)) &&
+		contain_nonstrict_functions((Node *) value);
 }
 
 /* The conditions that are known of a table; not all have to be on it alone. */
@@ -271,6 +342,7 @@ take_table(const Source *source, const RangeTblEntry *rte)
 
 		if (qual != NULL && IsA(qual, List))
 			qual = (Node *) make_ands_explicit((List *) qual);
+		own.failed |= contain_volatile_functions(qual);
 		lfirst(lc) = take_expression(qual, &own);
 	}
 	return own.failed ? NULL : copy;
@@ -298,7 +370,10 @@ make_query(const Source *source, RangeTblEntry *rte, Expr *value, bool lower)
 	return query;
 }
 
-/* Plans the query as an initplan of the current one. */
+/*
+ * Plans the query as an initplan of the current one.  Returns NULL if its table
+ * cannot be read alone: the paths of one that needs conditions are disabled.
+ */
 static Param *
 make_initplan(PlannerInfo *root, Query *query)
 {
@@ -306,10 +381,13 @@ make_initplan(PlannerInfo *root, Query *query)
 										  linitial(query->targetList))->expr);
 	PlannerInfo *subroot = hibob_subquery_planner(root, query);
 	RelOptInfo *final = fetch_upper_rel(subroot, UPPERREL_FINAL, NULL);
-	Plan	   *plan = create_plan(subroot, final->cheapest_total_path);
-	Param	   *param = SS_make_initplan_output_param(root, type, -1,
-													  InvalidOid);
+	Plan	   *plan;
+	Param	   *param;
 
+	if (final->cheapest_total_path->total_cost >= disable_cost)
+		return NULL;
+	plan = create_plan(subroot, final->cheapest_total_path);
+	param = SS_make_initplan_output_param(root, type, -1, InvalidOid);
 	SS_make_initplan_from_plan(root, subroot, plan, param);
 	return param;
 }
@@ -322,7 +400,8 @@ hull_of_values(PlannerInfo *root, Expr *value, bool lower)
 	RangeTblEntry *rte;
 
 	if (source.failed || source.owner == NULL ||
-		contain_volatile_functions((Node *) value))
+		contain_volatile_functions((Node *) value) ||
+		has_value_of_nulls(source.owner, copy))
 		return NULL;
 	rte = rt_fetch(source.varno, source.owner->parse->rtable);
 	if (!is_independent(rte, source.owner->query_level))

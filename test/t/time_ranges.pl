@@ -148,6 +148,40 @@ compare("SELECT p.id, p.start_date FROM {t}.people p WHERE EXISTS (SELECT FROM $
 compare("SELECT q.name, c.day, t.* FROM quarter q JOIN calendar c ON c.day = q.last - 10
 	JOIN $t ON t.start_date >= greatest(q.first, c.day) AND t.start_date <= least(q.last, c.day)", 1);
 
+# Values that no row of the table gives: an outer join and a grouping set add nulls.
+compare("SELECT c.day, t.* FROM calendar c LEFT JOIN nothing n ON n.day = c.day
+	JOIN $t ON t.start_date = coalesce(n.day, date '2026-10-14') WHERE c.day < '2026-10-10'", 1);
+compare("SELECT c.day, t.* FROM calendar c LEFT JOIN nothing n ON n.day = c.day
+	LEFT JOIN $t ON t.start_date = coalesce(n.day, c.day) WHERE c.day < '2026-10-10'", 9);
+compare("SELECT c.day, t.* FROM calendar c LEFT JOIN nothing n ON n.day = c.day
+	LEFT JOIN $t ON t.start_date = n.day + 1", 0);
+compare("SELECT c.day, (SELECT count(*) FROM $t WHERE t.start_date =
+	coalesce(n.day, date '2026-10-14')) FROM calendar c LEFT JOIN nothing n ON n.day = c.day", 1);
+compare("SELECT c.day, (SELECT count(*) FROM $t WHERE t.start_date =
+	coalesce(c.day, date '2026-10-14')) FROM calendar c WHERE c.day > '2026-12-28'
+	GROUP BY ROLLUP (c.day)", 3);
+
+# Tables that are not read again: they may have other rows then.
+compare("SELECT s.day, t.* FROM (SELECT day FROM calendar ORDER BY day LIMIT 3) s
+	LEFT JOIN $t ON t.start_date = s.day", 3);
+compare("SELECT s.day, t.* FROM (SELECT day, row_number() OVER (ORDER BY day) AS n
+	FROM calendar) s LEFT JOIN $t ON t.start_date = s.day WHERE n < 4", 3);
+is(query($node, "SELECT s.day FROM (SELECT day FROM calendar TABLESAMPLE bernoulli (5)
+		GROUP BY day) s LEFT JOIN bob.time_off t ON t.start_date <= s.day AND t.end_date >= s.day
+		WHERE t.request_id IS NULL"), '', 'a sample: each day has absences')
+  foreach 1 .. 5;
+compare("WITH d AS MATERIALIZED (SELECT day FROM calendar WHERE day < '2026-10-04')
+	SELECT s.day, t.* FROM (SELECT day FROM d GROUP BY day) s
+	JOIN $t ON t.start_date = s.day", 3);
+
+# A table that needs a range itself gives none.
+compare("SELECT a.request_id, b.request_id FROM {t}.time_off a
+	JOIN {t}.time_off b ON b.start_date = a.start_date
+	JOIN calendar c ON c.day = a.start_date WHERE c.day < '2026-10-20'", 1);
+compare("SELECT a.request_id, (SELECT count(*) FROM $t WHERE t.start_date = a.start_date)
+	FROM {t}.time_off a JOIN calendar c ON c.day = a.start_date
+	WHERE c.day < '2026-10-08'", 3);
+
 # Conditions that a resource does not need cause no request for each row.
 compare("SELECT c.day, x.* FROM calendar c JOIN {t}.payments x ON x.pay_date = c.day", 5);
 
