@@ -1074,10 +1074,14 @@ DECLARE
                              pg_options_to_table(t.ftoptions) o
                        WHERE t.ftrelid = source AND o.option_name = 'resource');
     names name[] := ARRAY(SELECT name FROM hibob_roster.columns_of(source));
+    -- Such as candidates, of whom some become employees.
+    has_id_alone boolean := (SELECT bool_and(c.not_null = (c.name = 'id'))
+                               FROM hibob_roster.columns_of(source) c
+                              WHERE c.name IN ('employee_id', 'id'));
 BEGIN
     IF resource = 'named_lists' AND names @> '{list,id}' THEN
         RETURN '{list,id}';
-    ELSIF resource IS DISTINCT FROM 'people'
+    ELSIF resource IS DISTINCT FROM 'people' AND NOT has_id_alone
         AND names @> '{employee_id,id}' THEN
         RETURN '{employee_id,id}';
     ELSIF names @> '{id}' THEN
