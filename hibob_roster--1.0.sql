@@ -10,7 +10,8 @@
 -- role's rights come from the ownership of the mirror: row-level security
 -- protects the configuration and the log.  Each function sets its search_path,
 -- so that names resolve in pg_catalog; the procedure refresh() cannot, since a
--- procedure with a SET clause cannot commit, and qualifies all names instead.
+-- procedure with a SET clause cannot commit, and qualifies all names, those of
+-- types too, instead.
 
 -- CREATE EXTENSION takes a schema that is there already.  Its owner could put
 -- functions of the same names into it.
@@ -230,7 +231,8 @@ BEGIN
 END $$;
 
 -- The source of a mirror: one that was dropped and created again is found by
--- its name.
+-- its name.  Any role that may create objects in the schema could have created
+-- it, as a view that runs functions with the rights of the caller.
 CREATE FUNCTION hibob_roster.find_source(m hibob_roster.mirrors)
 RETURNS regclass LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
@@ -247,6 +249,19 @@ BEGIN
                   HINT = format('Create the foreign table again under this '
                       'name, or drop the mirror: SELECT '
                       'hibob_roster.drop_mirror(%L).', m.mirror);
+    END IF;
+    IF relation <> m.source AND NOT EXISTS (
+        SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+         WHERE c.oid = relation
+           AND (hibob_roster.may_refresh(c.relowner)
+                OR pg_has_role(c.relowner, n.nspowner, 'USAGE'))) THEN
+        RAISE EXCEPTION 'source % of mirror % was created again by role %',
+                        relation, m.mirror, (SELECT c.relowner::regrole
+                          FROM pg_class c WHERE c.oid = relation)
+            USING ERRCODE = 'insufficient_privilege',
+                  HINT = format('If you trust this role: UPDATE '
+                      'hibob_roster.mirrors SET source = %L WHERE mirror = '
+                      '%L::regclass.', relation, m.mirror);
     END IF;
     IF relation <> m.source OR relation::text <> m.source_name THEN
         PERFORM hibob_roster.check_source(relation);
@@ -346,7 +361,8 @@ SET search_path = pg_catalog, pg_temp AS $$
                WHEN s.type = c.type AND s.typmod = c.typmod
                THEN format('s.%I', c.name)
                ELSE format('s.%I::%s', c.name, format_type(c.type,
-                   CASE WHEN c.type = ANY ('{varchar,varbit}'::regtype[])
+                   CASE WHEN c.type = ANY ('{varchar,varbit,varchar[],varbit[]}'
+                                           ::regtype[])
                         THEN -1 ELSE c.typmod END)) END,
                CASE WHEN s.collation_name IS DISTINCT FROM c.collation_name
                     THEN coalesce(c.collation_name, '"default"') END)
@@ -530,9 +546,7 @@ BEGIN
                FILTER (WHERE is_key) AS d_is_m,
            string_agg(format('%I', name), ', ' ORDER BY no) AS names,
            string_agg(format('d.c%s', no), ', ' ORDER BY no) AS d_row,
-           coalesce(string_agg(format('%I = d.c%s', name, no), ', ')
-               FILTER (WHERE NOT is_key),
-               min(format('%I = d.c%s', name, no))) AS assignments,
+           string_agg(format('%I = d.c%s', name, no), ', ') AS assignments,
            bool_or(is_new) AS has_new,
            bool_or(is_new AND known_until IS NOT NULL) AS is_known_again
       INTO p
@@ -824,10 +838,12 @@ BEGIN
     RETURN entry;
 END $$;
 
+-- A mirror that was dropped or given away meanwhile has no entry.
 CREATE FUNCTION hibob_roster.log(entry hibob_roster.refresh_log)
 RETURNS void LANGUAGE sql
 SET search_path = pg_catalog, pg_temp AS $$
-    INSERT INTO hibob_roster.refresh_log SELECT (entry).*;
+    INSERT INTO hibob_roster.refresh_log
+    SELECT (entry).* WHERE hibob_roster.owns((entry).mirror);
 $$;
 
 CREATE FUNCTION hibob_roster.check_keys(m hibob_roster.mirrors,
@@ -885,13 +901,14 @@ RETURNS numeric LANGUAGE sql IMMUTABLE
 RETURN trim_scale(round(100.0 * part::numeric / whole::numeric, 2));
 
 -- Whether the caller may refresh a mirror of that owner.  A superuser is a
--- member of every role, but runs no other role's triggers.
+-- member of every role, but runs no other role's triggers.  The setting
+-- is_superuser does not show the rights of a SECURITY DEFINER function.
 CREATE FUNCTION hibob_roster.may_refresh(owner oid)
 RETURNS boolean LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp AS $$
-    SELECT CASE WHEN current_setting('is_superuser')::boolean
-                THEN owner = current_user::regrole
+    SELECT CASE WHEN r.rolsuper THEN owner = r.oid
                 ELSE pg_has_role(owner, 'USAGE') END
+      FROM pg_roles r WHERE r.rolname = current_user
 $$;
 
 CREATE FUNCTION hibob_roster.mirrors_to_refresh(mirror regclass)
@@ -972,15 +989,15 @@ CREATE PROCEDURE hibob_roster.refresh(mirror regclass DEFAULT NULL,
 LANGUAGE plpgsql AS $$
 DECLARE
     may_commit boolean;
-    target regclass;
-    start timestamptz;
+    target pg_catalog.regclass;
+    start pg_catalog.timestamptz;
     entry hibob_roster.refresh_log;
     failures hibob_roster.refresh_log[];
-    error_state text;
-    error_message text;
-    error_hint text;
-    error_detail text;
-    first_detail text;
+    error_state pg_catalog.text;
+    error_message pg_catalog.text;
+    error_hint pg_catalog.text;
+    error_detail pg_catalog.text;
+    first_detail pg_catalog.text;
 BEGIN
     -- PostgreSQL complains of a transaction block before it complains of the
     -- subtransaction of this block; the messages alone differ.
@@ -1049,7 +1066,8 @@ BEGIN
                          'hr."My roster".';
     ELSIF cardinality(parts) = 1 THEN
         parts := default_schema || parts;
-    ELSIF parts[1] ~ '^pg_temp' THEN
+    END IF;
+    IF parts[1] ~ '^pg_temp' THEN
         RAISE EXCEPTION 'a mirror cannot be a temporary table'
             USING ERRCODE = 'feature_not_supported',
                   HINT = 'Name another schema.';
@@ -1716,7 +1734,7 @@ END $$;
 -- ---------------------------------------------------------------------------
 
 -- The columns of the licence table as the views name them: one that is also
--- a column of the report gets "licence_" in front.
+-- a column of the report gets "licence_" in front, as often as needed.
 CREATE FUNCTION hibob_roster.licence_columns(licences regclass)
 RETURNS TABLE (no integer, name name, output name)
 LANGUAGE sql STABLE
@@ -1726,7 +1744,12 @@ SET search_path = pg_catalog, pg_temp AS $$
                 'site,cost_centre,manager_id,manager_name,status,start_date,'
                 'termination_date,has_left,on_leave,not_started,leaves_on,'
                 'left_how,matched_by,match_problem,alias_note}'::name[])
-                THEN 'licence_' || c.name ELSE c.name END
+                THEN (SELECT repeat('licence_', min(n)) || c.name
+                        FROM generate_series(1, 4) n
+                       WHERE repeat('licence_', n) || c.name NOT IN (
+                             SELECT o.name
+                               FROM hibob_roster.columns_of(licences) o))
+                ELSE c.name END
       FROM hibob_roster.columns_of(licences) c
 $$;
 
@@ -1953,11 +1976,11 @@ SELECT CASE WHEN grouping(department) = 0 THEN 'department'
                                ELSE cost_centre END, '(none)') END AS name,
        count(DISTINCT employee_id) AS people, count(*) AS licences,
        sum(%2$s) AS cost
-  FROM (SELECT *, employee_id IS NULL AS is_unowned
-          FROM %1$I.licence_owner) o
- GROUP BY GROUPING SETS ((department, is_unowned), (site, is_unowned),
-                         (manager_id, is_unowned), (cost_centre, is_unowned),
-                         ())
+  FROM %1$I.licence_owner o
+ CROSS JOIN LATERAL (SELECT o.employee_id IS NULL AS is_unowned) u
+ GROUP BY GROUPING SETS ((department, u.is_unowned), (site, u.is_unowned),
+                         (manager_id, u.is_unowned),
+                         (cost_centre, u.is_unowned), ())
 $view$, schema, cost_text));
     PERFORM hibob_roster.create_joiner_without_app(schema, app_column);
     IF used_column IS NULL THEN

@@ -1,0 +1,114 @@
+# What hibob_roster must not trust: who calls it and through which function, the
+# caller's search_path, a source that another role created again, a mirror that
+# is dropped meanwhile, keys that are equal but not identical, and names.
+
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use HibobTest;
+use RosterTest;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my ($node, $sim) = roster_cluster('roster_trust', employees => 20);
+
+# As a role with these statements before.
+sub as { my ($role, $sql) = @_; return query($node, "SET ROLE $role; $sql"); }
+sub error_as { my ($role, $sql) = @_; return query_error($node, "SET ROLE $role; $sql"); }
+
+query($node, q{CREATE ROLE owner; CREATE ROLE intruder;
+	CREATE SCHEMA own AUTHORIZATION owner; CREATE SCHEMA evil AUTHORIZATION intruder;
+	CREATE SCHEMA shared AUTHORIZATION owner; GRANT USAGE, CREATE ON SCHEMA shared TO intruder;
+	GRANT USAGE ON SCHEMA evil TO PUBLIC});
+
+# --- a function with the rights of a superuser ----------------------------------------
+
+as('intruder', q{CREATE TABLE evil.local (id text, value text);
+	CREATE VIEW evil.source AS SELECT * FROM evil.local;
+	SELECT hibob_roster.create_mirror('evil.source', 'mirror');
+	CREATE TABLE evil.trapped (who name);
+	CREATE FUNCTION evil.trap() RETURNS trigger LANGUAGE plpgsql AS $$
+		BEGIN INSERT INTO evil.trapped VALUES (current_user); RETURN NULL; END $$;
+	CREATE TRIGGER trap AFTER INSERT ON evil.mirror FOR EACH STATEMENT EXECUTE FUNCTION evil.trap();
+	INSERT INTO evil.local VALUES ('1', 'a')});
+query($node, q{CREATE FUNCTION refresh_all() RETURNS void LANGUAGE plpgsql SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp AS 'BEGIN CALL hibob_roster.refresh(); END'});
+is((error_as('intruder', 'SELECT refresh_all()'))[0], '', 'a superuser\'s SECURITY DEFINER function');
+is(query($node, 'SELECT count(*) FROM evil.trapped'), 0, '... runs no triggers of other roles');
+is((error_as('intruder', 'CALL hibob_roster.refresh()'))[0], '', 'their owner');
+is(query($node, 'SELECT DISTINCT who FROM evil.trapped'), 'intruder', '... runs them');
+
+# --- types in the caller's search_path ---------------------------------------------------
+
+as('intruder', q{CREATE FUNCTION evil.fail() RETURNS boolean LANGUAGE plpgsql AS
+		$$ BEGIN RAISE EXCEPTION 'trapped'; END $$;
+	CREATE DOMAIN evil.text AS pg_catalog.text CHECK (evil.fail());
+	CREATE DOMAIN evil.regclass AS pg_catalog.regclass CHECK (evil.fail());
+	CREATE DOMAIN evil.timestamptz AS pg_catalog.timestamptz CHECK (evil.fail())});
+is((error_as('owner', 'SET search_path = evil, pg_catalog; CALL hibob_roster.refresh()'))[1], '',
+	'types of the search_path are not used');
+
+# --- a source that is dropped, and created again by another role ----------------------------
+
+as('owner', q{CREATE TABLE own.local (id numeric, value text, tags text[]);
+	INSERT INTO own.local VALUES (1.0, 'a', '{x}');
+	CREATE VIEW shared.source AS SELECT * FROM own.local;
+	SELECT hibob_roster.create_mirror('shared.source', 'own.mirror');
+	DROP VIEW shared.source});
+as('intruder', q{CREATE VIEW shared.source AS SELECT 2.0 AS id, 'theirs' AS value, NULL::text[] AS tags;
+	GRANT SELECT ON shared.source TO owner});
+my ($state, $message) = error_as('owner', 'CALL hibob_roster.refresh()');
+is($state, '42501', 'another role created the source again');
+like($message, qr/shared\.source.*role intruder.*HINT: .*SET source = /s, '... in words');
+is(query($node, 'SELECT value FROM own.mirror'), 'a', '... and is not read');
+is((error_as('owner', q{UPDATE hibob_roster.mirrors SET source = 'shared.source';
+	CALL hibob_roster.refresh()}))[0], '', '... until the owner of the mirror accepts it');
+query($node, 'DROP VIEW shared.source');
+as('owner', 'CREATE VIEW shared.source AS SELECT * FROM own.local');
+is((error_as('owner', 'CALL hibob_roster.refresh()'))[0], '', 'one of the owner is read');
+query($node, 'DROP VIEW shared.source; GRANT SELECT ON own.local TO PUBLIC;
+	CREATE VIEW shared.source AS SELECT * FROM own.local; GRANT SELECT ON shared.source TO owner');
+is((error_as('owner', 'CALL hibob_roster.refresh()'))[0], '', '... and one of a superuser');
+
+# --- keys that are equal, but not identical ---------------------------------------------
+
+as('owner', 'UPDATE own.local SET id = 1.00');
+is((error_as('owner', 'CALL hibob_roster.refresh()'))[0], '', 'a key with another scale');
+is(query($node, 'SELECT id FROM own.mirror'), '1.00', '... is written');
+is((error_as('owner', 'CALL hibob_roster.refresh()'))[0], '', '... once');
+is(last_entry($node, 'own.mirror', 'changed'), 0, '... and has not changed again');
+
+# --- values that would be cut ---------------------------------------------------------------
+
+as('owner', q{ALTER TABLE own.mirror ALTER tags TYPE varchar(3)[]; UPDATE own.local SET tags = '{abcd}'});
+is((error_as('owner', 'CALL hibob_roster.refresh()'))[0], '22001', 'a string in an array that is too long');
+as('owner', 'ALTER TABLE own.mirror ALTER tags TYPE text[]');
+
+# --- a mirror that is dropped while the others are refreshed ----------------------------------
+
+as('owner', q{SELECT hibob_roster.create_mirror('shared.source', 'own.next');
+	SELECT hibob_roster.create_mirror('shared.source', 'own.other');
+	CREATE FUNCTION own.drop_next() RETURNS trigger LANGUAGE plpgsql AS $$
+		BEGIN DROP TABLE own.next; RETURN NULL; END $$;
+	CREATE TRIGGER drop_next AFTER INSERT ON own.mirror_history FOR EACH ROW EXECUTE FUNCTION own.drop_next();
+	UPDATE own.local SET value = 'b'});
+($state, $message) = error_as('owner', 'CALL hibob_roster.refresh()');
+is($state, '42704', 'a mirror that was dropped meanwhile');
+is(query($node, 'SELECT value FROM own.mirror; SELECT value FROM own.other'), "b\nb",
+	'... does not stop the others');
+
+# --- temporary sources, and names of licence columns ------------------------------------------
+
+is((query_error($node, q{CREATE TEMP VIEW v AS SELECT '1' AS id;
+	SELECT hibob_roster.create_mirror('v')}))[0], '0A000', 'no mirror in the schema of a temporary view');
+query($node, q{SELECT hibob_roster.create_roster('bob');
+	CREATE TABLE licence (account text, app text, status text, licence_status text, is_unowned text);
+	INSERT INTO licence VALUES ('x', 'y', 'a', 'b', 'c')});
+is((query_error($node, q{SELECT hibob_roster.create_licence_report('licence', 'account', 'app')}))[1], '',
+	'columns that have the names of the report\'s');
+is(query($node, 'SELECT licence_licence_status, licence_status, is_unowned FROM hr.licence_owner'),
+	'a|b|c', '... are all in the view');
+
+$node->stop;
+done_testing();
