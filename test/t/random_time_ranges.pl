@@ -53,7 +53,8 @@ sub table
 {
 	my ($name) = @_;
 
-	return pick("odd $name", "calendar $name", "nothing $name",
+	return pick("odd $name", "calendar $name", ("nothing $name") x 2,
+		("(SELECT day FROM calendar WHERE day > '2026-12-20') $name") x 2,
 		"(SELECT day FROM calendar WHERE day < '2026-10-20' UNION ALL SELECT day FROM odd) $name",
 		"(SELECT max(day) AS day, kind FROM odd GROUP BY kind) $name",
 		"(SELECT day FROM calendar ORDER BY day LIMIT 5) $name",
@@ -67,7 +68,7 @@ sub value
 	my ($x, $y) = (pick(@_), pick(@_));
 
 	return pick(("$x.day") x 3, "$x.day + 3", "$x.day - 1", "$x.day::timestamptz",
-		"$x.day::timestamp + interval '12 hours'", "coalesce($x.day, date '2026-10-14')",
+		"$x.day::timestamp + interval '12 hours'", ("coalesce($x.day, date '2026-10-14')") x 5,
 		"greatest($x.day, date '2026-10-01')", "least($x.day, $y.day)",
 		"coalesce($x.day, $y.day)", "date '2026-10-14'", "nullif($x.day, date '2026-10-07')",
 		"CASE WHEN $x.day > '2026-10-10' THEN $x.day ELSE date '2026-10-08' END");
@@ -100,7 +101,7 @@ sub random_query
 	return pick(
 		"SELECT a.day, $t FROM $one $join " . range('a') . " WHERE $where",
 		"SELECT a.day, b.day AS d, $t FROM $two $join " . range('a', 'b') . " WHERE $where",
-		"SELECT a.day, b.day AS d, $t FROM $two $join " . range('b') . " WHERE $where",
+		("SELECT a.day, b.day AS d, $t FROM $two $join " . range('b') . " WHERE $where") x 3,
 		"SELECT b.day, $t FROM $one $join " . range('a') . " RIGHT JOIN $other ON b.day = t.start_date",
 		"SELECT a.day, b.day AS d, $t FROM $one $join " . range('a')
 		  . " LEFT JOIN $other ON b.day = t.end_date WHERE $where",
