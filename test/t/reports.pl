@@ -345,7 +345,7 @@ foreach my $dots ('.', '..')
 }
 reset_simulator($sim, report_columns => { 71001 => [ 'ID', 'Full name', "E\x{e9} mail" ] });
 check_error('a missing column', 'SELECT c1, c3 FROM bob.r71001', 'HV005',
-	qr/has no column "Email".*Column "c3".*The report has: "ID", "Full name", "E. ?mail"|has no column "Email".*Column "c3".*The report has: "ID", "Full name"/s);
+	qr/has no column "Email".*Column "c3".*The columns of the report are: "ID", "Full name", "E. ?mail"|has no column "Email".*Column "c3".*The columns of the report are: "ID", "Full name"/s);
 is(query($node, 'SELECT count(c1), count(c2) FROM bob.r71001'), '60|60',
 	'... has no effect on queries without it');
 check_error('a missing column, asynchronous', 'SELECT c1, c3 FROM bob.later71001',
