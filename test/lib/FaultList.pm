@@ -204,7 +204,10 @@ sub harmless_faults
 		csv => $BROKEN);
 	fault('harmless', 'gzip', { gzip => 'good' }, 'all', csv => $BROKEN);
 	fault('harmless', 'no content type', { content_type => undef }, 'all');
-	fault('harmless', 'closed after the response', { close_idle => 0 }, 'all');
+	# libcurl fails when the sixth reused connection of a handle has died, which
+	# then needs a retry of ours.
+	fault('harmless', 'closed after the response', { close_idle => 0 }, 'all',
+		times => 1);
 	fault('harmless', 'a pause', sub { { stall => { seconds => 0.1,
 				after => int($_[0] / 2) } } }, 'all');
 	return;
