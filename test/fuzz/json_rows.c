@@ -229,7 +229,8 @@ comes_twice(const Place *place, const RefValue *container,
 	{
 		if (other->key_length == member->key_length &&
 			(member->key_length == 0 ||
-			 memcmp(other->key, member->key, member->key_length) == 0) &&
+			 (other->key != NULL && member->key != NULL &&
+			  memcmp(other->key, member->key, member->key_length) == 0)) &&
 			leads_on(place, other))
 			return leads_on(place, member);
 	}
