@@ -10,7 +10,8 @@
 # Environment: HIBOB_CFLAGS are compiler flags for the extension and the unit
 # tests; HIBOB_UNIT_PREFIX and HIBOB_SERVER_PREFIX are commands that run unit
 # tests and servers; HIBOB_TEST_SLOWNESS is a factor for limits of time and
-# memory.  test/sanitize.sh and test/valgrind.sh use them.
+# memory.  test/sanitize.sh and test/valgrind.sh use them.  HIBOB_TEST_JOBS TAP
+# files run at the same time, by default one for each processor.
 set -euo pipefail
 # shellcheck source=test/lib/setup.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/setup.sh"
@@ -30,6 +31,8 @@ PASSED=0
 FAILED=0
 # The limit for a single program in seconds.
 LIMIT=${HIBOB_TEST_LIMIT:-300}
+# How many TAP files run at the same time.
+JOBS=${HIBOB_TEST_JOBS:-$(nproc)}
 
 # Whether a test with this name runs.
 selected() {
@@ -86,9 +89,10 @@ show_end_of_log() {
     [ ! -f "$own" ] || tail -n 20 "$own"
 }
 
-# A program that prints TAP.  If it dies, that counts as a failure.
+# A program that prints TAP.  If it dies, that counts as a failure.  Files that
+# run at the same time have different logs.
 check_tap() {
-    local name=$1 log=$WORK/tap.log status=0 passed failed
+    local name=$1 log=$WORK/${1//\//_}.log status=0 passed failed
     shift
     run_logged "$log" timeout -k 10 "$LIMIT" prove -v "$@" || status=$?
     read -r passed failed < <(count_tap "$log")
@@ -299,8 +303,40 @@ tap_tests() {
     make_template
     for file in test/t/*.pl; do
         selected "$file" || continue
-        check_tap "$file" "$file"
+        [ ${#WORKERS[@]} -lt "$JOBS" ] || finish_tap_file
+        start_tap_file "$file"
     done
+    while [ ${#WORKERS[@]} != 0 ]; do finish_tap_file; done
+}
+
+declare -A OUTPUTS=()   # of running TAP files, by process ID
+
+start_tap_file() {
+    local output=$WORK/${1//\//_}.out
+    (
+        become_worker
+        check_tap "$1" "$1"
+    ) >"$output" 2>&1 &
+    WORKERS+=("$!")
+    OUTPUTS[$!]=$output
+}
+
+# Waits until one of the TAP files has ended, prints its lines and adds its numbers.
+finish_tap_file() {
+    local ended worker output passed=0 failed=0 others=()
+    wait -n -p ended "${WORKERS[@]}" || true
+    for worker in "${WORKERS[@]}"; do
+        [ "$worker" = "$ended" ] || others+=("$worker")
+    done
+    WORKERS=("${others[@]}")
+    output=${OUTPUTS[$ended]}
+    cat "$output"
+    if ! grep -q ' skipped$' <(tail -n 1 "$output"); then
+        read -r passed failed < <(tail -n 1 "$output" | sed -n \
+            's/^.* \([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p') || failed=1
+    fi
+    PASSED=$((PASSED + passed))
+    FAILED=$((FAILED + failed))
 }
 
 summary() {

@@ -448,14 +448,18 @@ sub listener
 	  || die "listen: $!";
 }
 
-# A port that refuses connections.
+# A port that refuses connections.  A socket stays bound to it, so that no other
+# process can listen there.
+my @bound;
+
 sub closed_port
 {
-	my $listener = listener(1);
-	my $port = $listener->sockport;
+	my $socket = IO::Socket::INET->new(LocalAddr => '127.0.0.1',
+		Proto => 'tcp')
+	  || die "bind: $!";
 
-	close $listener;
-	return $port;
+	push @bound, $socket;
+	return $socket->sockport;
 }
 
 # A port where connecting never completes, because its backlog is full.  The

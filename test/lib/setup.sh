@@ -10,6 +10,8 @@
 #   start_simulator [ARGUMENT...]   sets HIBOB_SIM_URL, HIBOB_SIM_BASE
 #   start_cluster [NAME=VALUE...]   with these settings; sets PGHOST etc.
 #   run COMMAND...        runs a command as the server's user, and waits for it
+#   become_worker         lets a subshell call run while the script goes on; the
+#                         script adds its process ID to WORKERS
 #
 # Packages and the installed extension stay.  Everything else is removed when the
 # script ends, however it ends.
@@ -30,6 +32,7 @@ OPTIONAL_NODE_MODULES=()
 
 WORK=           # the temporary directory
 STEP=           # running process groups: the present step,
+WORKERS=()      # subshells with steps of their own,
 SIMULATOR=      # the simulator,
 CLUSTER=        # and the process that runs the cluster
 AS_SERVER=()    # the prefix that runs a command as the server's user
@@ -302,10 +305,25 @@ clean_up() {
     set +e
     # A cluster that is starting can be stopped only after its start.
     [ -z "$CLUSTER" ] || wait_for "$WORK/cluster.ready" "$CLUSTER"
+    end_workers
     end_group "$STEP"
     end_group "$SIMULATOR"
     end_group "$CLUSTER"
     [ -z "$WORK" ] || { cd / && rm -rf "$WORK"; }
+}
+
+# A worker ends its step, see become_worker.
+end_workers() {
+    [ ${#WORKERS[@]} != 0 ] || return 0
+    kill -TERM "${WORKERS[@]}" 2>/dev/null
+    wait "${WORKERS[@]}"
+}
+
+# Called first in a subshell that runs steps beside those of the script.
+become_worker() {
+    WORKERS=() STEP=
+    trap 'trap "" HUP INT TERM; end_group "$STEP"' EXIT
+    trap 'exit 143' TERM
 }
 
 # Ends a process group and waits until its leader has cleaned up.
