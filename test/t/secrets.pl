@@ -13,7 +13,7 @@ use Test::More;
 my $dir = PostgreSQL::Test::Utils::tempdir;
 my $sim = start_simulator();
 my $node = new_cluster('secrets', q{
-shared_preload_libraries = 'pg_stat_statements'
+shared_preload_libraries = 'pg_stat_statements, auto_explain'
 });
 
 query($node, 'CREATE EXTENSION pg_stat_statements');
@@ -151,7 +151,16 @@ query($node, q{
 	GRANT USAGE ON FOREIGN SERVER bob TO hr_admin;
 	ALTER SYSTEM SET log_statement = 'all';
 	ALTER SYSTEM SET log_min_duration_statement = 0;
+	ALTER SYSTEM SET log_min_duration_sample = 0;
+	ALTER SYSTEM SET log_transaction_sample_rate = 1;
 	ALTER SYSTEM SET log_min_messages = 'debug5';
+	ALTER SYSTEM SET debug_print_parse = on;
+	ALTER SYSTEM SET debug_print_rewritten = on;
+	ALTER SYSTEM SET debug_print_plan = on;
+	ALTER SYSTEM SET auto_explain.log_min_duration = 0;
+	ALTER SYSTEM SET auto_explain.log_analyze = on;
+	ALTER SYSTEM SET auto_explain.log_verbose = on;
+	ALTER SYSTEM SET auto_explain.log_nested_statements = on;
 	SELECT pg_reload_conf()});
 my $mapping = sub {
 	my ($token) = @_;
@@ -165,44 +174,100 @@ is(where_seen('seen-token-1', "\\getenv token HIBOB_TOKEN\n" . $mapping->(q{:'to
 		undef, HIBOB_TOKEN => 'seen-token-1'),
 	'log statements activity', '... with the token in a variable of psql');
 
-# The recipes of the manual.
-my $manual = slurp_file('doc/reference.md');
+# The blocks of "The token" in the reference.
+my $reference = slurp_file('doc/reference.md');
 sub recipe
 {
 	my ($name) = @_;
-	my ($text) = $manual =~ /<!-- recipe: \Q$name\E -->\n\n((?:    .*\n|\n)+)/
-	  or die "the manual has no recipe $name";
+	my ($text) = $reference =~ /<!-- recipe: \Q$name\E -->\n\n((?:    .*\n|\n)+)/
+	  or die "the reference has no recipe $name";
 
 	return $text =~ s/^    //gmr;
 }
-is(where_seen('seen-token-2', recipe('superuser'), undef,
+
+# A block after the line that reads the token from the environment.
+sub with_token
+{
+	return recipe('token from the environment') . recipe($_[0]);
+}
+is(where_seen('seen-token-2', with_token('superuser'), undef,
 		HIBOB_TOKEN => 'seen-token-2'),
 	'nowhere', 'recipe: by a superuser, with settings');
-psql(recipe('role'));
-is(where_seen('seen-token-3', recipe('by the role'), 'hr_admin',
+is(where_seen('seen-token-3', with_token('superuser'), 'hr_admin',
 		HIBOB_TOKEN => 'seen-token-3'),
-	'nowhere', 'recipe: by a role, with settings of the role');
-psql(q{ALTER ROLE hr_admin RESET ALL});
-is(where_seen('seen-token-4', recipe('by the role'), 'hr_admin',
+	'nowhere no mapping', '... by a role that may not set them: no mapping');
+psql(recipe('grant'));
+is(where_seen('seen-token-4', with_token('superuser'), 'hr_admin',
 		HIBOB_TOKEN => 'seen-token-4'),
-	'log statements activity', '... without these settings the token appears');
-is(where_seen('seen-token-5', recipe('any role'), 'hr_admin',
+	'nowhere', '... by a role that was granted them');
+my @parameters = recipe('superuser') =~ /^SET ([\w.]+) =/mg;
+is(scalar @parameters, 8, 'the block sets 8 parameters');
+foreach my $parameter (@parameters)
+{
+	next if $parameter eq 'pgaudit.log';   # not loaded
+	query($node, "REVOKE SET ON PARAMETER $parameter FROM hr_admin");
+	is(where_seen("without-$parameter", with_token('superuser'), 'hr_admin',
+			HIBOB_TOKEN => "without-$parameter"),
+		'nowhere no mapping', "... without $parameter: no mapping");
+	query($node, "GRANT SET ON PARAMETER $parameter TO hr_admin");
+}
+psql(recipe('grant') =~ s/GRANT/REVOKE/r =~ s/ TO / FROM /r);
+
+# The output of a pseudo-terminal is what a user sees.
+SKIP:
+{
+	my ($in, $out) = ('', '');
+	my $time = IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default);
+
+	skip 'no IO::Pty', 3 if !eval { require IO::Pty; 1 };
+	query($node, 'DROP USER MAPPING IF EXISTS FOR CURRENT_USER SERVER bob');
+	append_to_file("$dir/typed.sql",
+		recipe('token from the terminal') . recipe('superuser'));
+	my $run = IPC::Run::start(
+		[ 'psql', '-X', '-P', 'pager=off', '-f', "$dir/typed.sql",
+			$node->connstr('postgres') ],
+		'<pty<', \$in, '>pty>', \$out, $time);
+	$run->pump until $out =~ /Token: /;
+	$in .= "seen-token-10\n";
+	$run->pump until $out =~ /CREATE USER MAPPING|No user mapping|ERROR/;
+	$run->finish;
+	like($out, qr/CREATE USER MAPPING/, 'recipe: typed into the terminal');
+	ok(!contains_token($out . slurp_file($node->logfile), 'seen-token-10'),
+		'... neither echoed nor in the log');
+	is(query($node, q{SELECT 'token=seen-token-10' = ANY (umoptions)
+			FROM pg_user_mapping}), 't', '... the mapping has the token');
+}
+
+is(where_seen('seen-token-5', with_token('any role'), 'hr_admin',
 		HIBOB_TOKEN => 'seen-token-5'),
 	'nowhere', 'recipe: by any role, without settings');
 query($node, q{
+	CREATE FUNCTION nothing() RETURNS event_trigger LANGUAGE plpgsql
+	AS 'BEGIN END';
+	CREATE EVENT TRIGGER nothing ON ddl_command_end
+		EXECUTE FUNCTION nothing()});
+is(where_seen('seen-token-5a', with_token('any role'), 'hr_admin',
+		HIBOB_TOKEN => 'seen-token-5a'),
+	'nowhere no mapping', '... not with event triggers at debug1');
+is(where_seen('seen-token-5b', with_token('superuser'), undef,
+		HIBOB_TOKEN => 'seen-token-5b'),
+	'nowhere', '... with which the block of a superuser works');
+query($node, 'DROP EVENT TRIGGER nothing');
+query($node, q{
 	ALTER SYSTEM SET pg_stat_statements.track = 'all';
 	SELECT pg_reload_conf()});
-is(where_seen('seen-token-6', recipe('any role'), 'hr_admin',
+is(where_seen('seen-token-6', with_token('any role'), 'hr_admin',
 		HIBOB_TOKEN => 'seen-token-6'),
-	'statements', '... unless pg_stat_statements tracks nested statements');
+	'nowhere no mapping', '... not if pg_stat_statements tracks nested statements');
 query($node, q{
 	ALTER SYSTEM RESET pg_stat_statements.track;
 	SELECT pg_reload_conf()});
 
 # The same recipe fails, because the mapping exists.
 {
+	psql($mapping->(q{'another'}), 'hr_admin');
 	local $ENV{HIBOB_TOKEN} = 'seen-token-7';
-	my $shown = psql(recipe('any role'), 'hr_admin');
+	my $shown = psql(with_token('any role'), 'hr_admin');
 
 	like($shown, qr/ERROR:  42710: user mapping .* already exists/,
 		'a mapping that exists: an error');
@@ -214,6 +279,11 @@ query($node, q{
 query($node, q{
 	ALTER SYSTEM SET log_statement = 'none';
 	ALTER SYSTEM RESET log_min_duration_statement;
+	ALTER SYSTEM RESET log_min_duration_sample;
+	ALTER SYSTEM RESET log_transaction_sample_rate;
+	ALTER SYSTEM RESET debug_print_parse;
+	ALTER SYSTEM RESET debug_print_rewritten;
+	ALTER SYSTEM RESET debug_print_plan;
 	SELECT pg_reload_conf()});
 foreach my $case ([ 'seen-token-8', 'warning', 0 ], [ 'seen-token-9', 'debug2', 1 ])
 {
