@@ -61,13 +61,15 @@ sub licences
 {
 	my @people = @_;
 	my %by_email = map { lc $_->{email} => $_ } grep { $_->{email} } @people;
-	my %by_number = map { $_->{number} => $_ } @people;
+	my %by_id = map { $_->{id} => $_ } @people;
+	my %alias = map { $_->[0] => $by_id{ $_->[1] } }
+	  table('SELECT account, employee_id FROM hr.account_alias');
 
 	return map {
-		my ($app, $account, $number) = @$_;
-		{ app => $app, account => $account,
-			person => $by_email{ lc $account } // $by_number{$number} }
-	} table('SELECT app, account, employee_number FROM licence');
+		my ($app, $account, $last_used) = @$_;
+		{ app => $app, account => $account, last_used => $last_used,
+			person => $alias{$account} // $by_email{ lc $account } }
+	} table('SELECT app, account, last_used FROM hr.licence');
 }
 
 sub departments
@@ -88,33 +90,11 @@ sub different
 sub unused
 {
 	my $limit = day(-90);
-	my %used = map { ("$_->[0]/$_->[1]" => $_->[2]) }
-	  table('SELECT app, account, last_used FROM app_usage');
 
 	return grep {
-		my $used = $used{"$_->{app}/$_->{account}"};
 		$_->{person} && !$_->{person}{left} && $_->{person}{start} le $today
-		  && (!$used || $used lt $limit)
+		  && (!$_->{last_used} || $_->{last_used} lt $limit)
 	} licences(people());
-}
-
-sub joiners
-{
-	my ($from, $to) = (day(-30), day(30));
-	my @people = people();
-	my %has = map { ("$_->{person}{id}/$_->{app}" => 1) }
-	  grep { $_->{person} } licences(@people);
-	my %department = departments();
-	my @standard = table('SELECT app, department FROM standard_app');
-
-	return grep {
-		my $p = $_;
-		$p->{start} ge $from && $p->{start} le $to && !$p->{left}
-		  && grep {
-			($_->[1] eq '' || $_->[1] eq ($department{ $p->{department} } // ''))
-			  && !$has{"$p->{id}/$_->[0]"}
-		  } @standard
-	} @people;
 }
 
 sub movers
@@ -122,7 +102,7 @@ sub movers
 	my $from = day(-180);
 	my @people = people();
 	my %department = departments();
-	my @standard = table('SELECT app, department FROM standard_app');
+	my @standard = table('SELECT app, department FROM hr.standard_app');
 	my @licences = licences(@people);
 	my %found;
 
@@ -182,27 +162,10 @@ my %counted = (
 	},
 	nobodys => sub { scalar grep { !$_->{person} } licences(people()) },
 	unused => sub { scalar unused() },
-	unused_groups => sub {
-		my @unused = unused();
-		my $groups = 0;
-		foreach my $by (qw(department site manager))
-		{
-			$groups += different(map { $_->{person}{$by} } @unused);
-		}
-		return $groups;
+	cost_centres => sub {
+		different(map { $_->{person}{cost_centre} }
+			  grep { $_->{person} } licences(people()));
 	},
-	chargeback => sub {
-		my @licences = licences(people());
-		my $key = sub {
-			my ($p, @by) = @_;
-			return $p ? join('/', map { $p->{$_} } @by) : 'nobody';
-		};
-		return 1
-		  + different(map { $key->($_->{person}, 'cost_centre') } @licences)
-		  + different(
-			map { $key->($_->{person}, 'cost_centre', 'department') } @licences);
-	},
-	joiners => sub { scalar joiners() },
 	movers => sub { scalar movers() },
 	tree => sub { scalar tree() },
 	orphans => sub {
