@@ -89,6 +89,7 @@ CREATE FUNCTION hibob_fdw_columns(
     OUT resource_id text,
     OUT field text,
     OUT path text,
+    OUT value text,
     OUT category text,
     OUT about text,
     OUT described_in text,
@@ -153,7 +154,7 @@ BEGIN
                    %1$s.hibob_fdw_metadata(s.server::name, s.described_in) m)
         SELECT DISTINCT ON (o.ordinality)
                o."table", o.column_number, o.resource, o.resource_id, o.field,
-               o.path, coalesce(m.category, o.category) AS category,
+               o.path, o.value, coalesce(m.category, o.category) AS category,
                coalesce(m.name, rtrim(o.about, '.')) AS name, m.type, m.list
           FROM own o LEFT JOIN metadata m
             ON m.server = o.server AND m.described_in = o.described_in
@@ -181,7 +182,12 @@ BEGIN
                    || ', ' || coalesce(described.type,
                                        format_type(atttypid, NULL))
                    || coalesce(' ' || described.list, '')
-                   || coalesce(', its ' || described.path, '')
+                   || coalesce(', its ' || described.path,
+                               CASE WHEN described.value = 'human'
+                                    THEN ', human-readable'
+                                    WHEN described.type IN
+                                         ('list_id', 'employee-reference')
+                                    THEN ', its id' END, '')
               INTO target, present, described.name
               FROM pg_class r
               JOIN pg_attribute ON attrelid = r.oid,

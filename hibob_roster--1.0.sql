@@ -1517,7 +1517,8 @@ $$;
 
 -- Adds the account's custom fields that the table lacks, by their HiBob field,
 -- and returns the names of the new columns.
-CREATE FUNCTION hibob_roster.add_custom_fields(people regclass, server name)
+CREATE FUNCTION hibob_roster.add_custom_fields(people regclass, server name,
+    names text)
 RETURNS name[] LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -1526,7 +1527,7 @@ DECLARE
     added name[] := '{}';
 BEGIN
     EXECUTE format('IMPORT FOREIGN SCHEMA hibob LIMIT TO (people) FROM SERVER '
-                   '%I INTO pg_temp', server);
+                   '%I INTO pg_temp OPTIONS (names %L)', server, names);
     FOR c IN
         SELECT i.name, i.type_name, i.options
           FROM hibob_roster.columns_of('pg_temp.people'::regclass) i
@@ -1579,7 +1580,7 @@ BEGIN
 END $$;
 
 CREATE FUNCTION hibob_roster.create_roster(server name,
-    schema name DEFAULT 'hr')
+    schema name DEFAULT 'hr', names text DEFAULT 'label')
 RETURNS regclass LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -1596,7 +1597,8 @@ BEGIN
     roster := to_regclass(format('%I.roster', schema));
     IF people IS NULL THEN
         EXECUTE format('IMPORT FOREIGN SCHEMA hibob LIMIT TO (people) '
-                       'FROM SERVER %I INTO %I', server, schema);
+                       'FROM SERVER %I INTO %I OPTIONS (names %L)', server,
+                       schema, names);
         people := to_regclass(format('%I.people', schema));
     END IF;
     PERFORM hibob_roster.check_people(people, server_id);
@@ -1607,7 +1609,7 @@ BEGIN
                    WHERE name <> 'avatar_url'));
     ELSE
         PERFORM hibob_roster.own_mirror(roster);
-        PERFORM hibob_roster.add_custom_fields(people, server);
+        PERFORM hibob_roster.add_custom_fields(people, server, names);
         added := hibob_roster.add_roster_columns(roster, people);
         IF added <> '{}' THEN
             RAISE NOTICE 'new columns of %: %', roster,
@@ -1622,7 +1624,7 @@ BEGIN
     RETURN roster;
 END $$;
 
-COMMENT ON FUNCTION hibob_roster.create_roster(name, name)
+COMMENT ON FUNCTION hibob_roster.create_roster(name, name, text)
 IS 'creates a mirror of people with an org chart, or adds new custom fields';
 
 -- Creates a view of this extension, or replaces one that it made before.

@@ -97,6 +97,34 @@ SELECT name, options FROM columns
 \! "$HIBOB_TELL" reset
 DROP SCHEMA hr CASCADE;
 
+-- Names by ids: ASCII, whatever the labels are.  Columns of the resource table
+-- and of reports keep their names.
+CREATE SCHEMA hr;
+IMPORT FOREIGN SCHEMA hibob FROM SERVER bob INTO hr
+	OPTIONS (names 'id', fields 'all', reports 'true', custom_tables 'true');
+SELECT name, columns, options FROM tables
+ WHERE options::text ~ '_id=' ORDER BY name COLLATE "C";
+SELECT name, type, options FROM columns
+ WHERE "table" = 'people' AND options::text ~ 'custom' ORDER BY no;
+SELECT count(*), count(DISTINCT name), max(octet_length(name::text)),
+	   bool_and(name ~ '^[a-z0-9]+(_[a-z0-9]+)*$') AS ascii
+  FROM columns WHERE "table" NOT LIKE 'report%';
+SELECT name, options FROM columns WHERE "table" = 'root_table_1791380280852' ORDER BY no;
+SELECT count(work_custom_field_1700000000006) > 0 AS read FROM hr.people;
+DROP SCHEMA hr CASCADE;
+
+-- Ids that are equal as names, too long, without ASCII letters, or empty; a field
+-- with the name of another column.
+CREATE SCHEMA hr;
+\! "$HIBOB_TELL" fault '{"endpoint": "/company/people/fields", "status": 200, "json": [{"id": "custom.CASE", "name": "A"}, {"id": "custom.case", "name": "B"}, {"id": "custom.Case", "name": "C", "type": "currency"}, {"id": "custom.名前", "name": "D", "type": "list"}, {"id": "custom.氏名", "name": "E"}, {"id": "payroll.variable.custom.Bonus v1.5.amount", "name": "F"}, {"id": "custom.an_agreement_that_goes_on_for_more_bytes_than_a_name_has_in_sql_1", "name": "G", "type": "currency"}, {"id": "custom.an_agreement_that_goes_on_for_more_bytes_than_a_name_has_in_sql_2", "name": "H"}, {"id": "", "name": "I"}, {"id": "custom.\u0001", "name": "J"}, {"id": "custom.fullNameInÄnglisch", "name": null}]}'
+\! "$HIBOB_TELL" fault '{"endpoint": "/people/custom-tables/metadata", "json": {"tables": [{"id": "people", "name": "A", "columns": [{"id": "employee.id", "name": "Employee"}, {"id": "ctid", "name": "B"}, {"id": "名前", "name": "C"}]}, {"id": "名前", "name": "D", "columns": []}]}}'
+IMPORT FOREIGN SCHEMA hibob LIMIT TO (people, people_2, unnamed) FROM SERVER bob INTO hr
+	OPTIONS (names 'id', custom_tables 'true');
+SELECT "table", name, octet_length(name::text) AS bytes, options FROM columns
+ WHERE "table" <> 'people' OR no > 31 ORDER BY "table", no;
+\! "$HIBOB_TELL" reset
+DROP SCHEMA hr CASCADE;
+
 -- LIMIT TO and EXCEPT, and their requests.
 CREATE SCHEMA hr;
 \! "$HIBOB_TELL" requests --clear >/dev/null
@@ -119,6 +147,7 @@ IMPORT FOREIGN SCHEMA hibob LIMIT TO (headcount) FROM SERVER bob INTO hr;
 IMPORT FOREIGN SCHEMA hibob LIMIT TO (report) FROM SERVER bob INTO hr;
 IMPORT FOREIGN SCHEMA hibob FROM SERVER bob INTO hr OPTIONS (field 'all');
 IMPORT FOREIGN SCHEMA hibob FROM SERVER bob INTO hr OPTIONS (fields 'most');
+IMPORT FOREIGN SCHEMA hibob FROM SERVER bob INTO hr OPTIONS (names 'ids');
 IMPORT FOREIGN SCHEMA hibob FROM SERVER bob INTO hr OPTIONS (reports 'maybe');
 IMPORT FOREIGN SCHEMA hibob FROM SERVER bob INTO hr OPTIONS (token 'x');
 DROP SCHEMA hr CASCADE;

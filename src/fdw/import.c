@@ -94,7 +94,8 @@ find_column_type(const char *type)
  */
 
 static void
-begin_table(TableBuilder *table, const char *name, const Resource *resource)
+begin_table(TableBuilder *table, const char *name, const Resource *resource,
+			bool by_id)
 {
 	static const char *const system_columns[] = {"tableoid", "cmax", "xmax",
 		"cmin", "xmin", "ctid"};
@@ -103,7 +104,7 @@ begin_table(TableBuilder *table, const char *name, const Resource *resource)
 	table->resource = resource;
 	initStringInfo(&table->columns);
 	table->ncolumns = 0;
-	table->naming = naming_create();
+	table->naming = naming_create(by_id);
 	for (size_t i = 0; i < lengthof(system_columns); i++)
 		naming_reserve(table->naming, system_columns[i]);
 }
@@ -526,7 +527,7 @@ import_resource(ImportState *import, const Resource *resource)
 	if (!is_wanted(import, resource->name) ||
 		(resource->is_on_request && !is_listed(import, resource->name)))
 		return;
-	begin_table(&table, resource->name, resource);
+	begin_table(&table, resource->name, resource, import->options->by_id);
 	add_resource_columns(&table, false);
 	if (resource->form == ROW_EMPLOYEE)
 		add_people_fields(import, &table);
@@ -557,7 +558,7 @@ import_custom_table(ImportState *import, const MetadataTable *metadata,
 
 	if (id == NULL)
 		return;
-	begin_table(&table, name, resource);
+	begin_table(&table, name, resource, import->options->by_id);
 	add_resource_columns(&table, true);
 	foreach(lc, metadata->columns)
 	{
@@ -682,7 +683,10 @@ read_labels(ReportHeader *header)
 	return false;
 }
 
-/* All text: the dates and numbers of a report are formatted for people. */
+/*
+ * All text: the dates and numbers of a report are formatted for people.  Its
+ * columns have no ids.
+ */
 static void
 import_report(ImportState *import, const MetadataReport *report,
 			  const char *name)
@@ -695,7 +699,7 @@ import_report(ImportState *import, const MetadataReport *report,
 
 	if (id == NULL || !read_labels(&header))
 		return;
-	begin_table(&table, name, resource);
+	begin_table(&table, name, resource, false);
 	foreach(lc, header.labels)
 	{
 		const char *label = lfirst(lc);
@@ -803,7 +807,7 @@ hibobImportForeignSchema(ImportForeignSchemaStmt *stmt, Oid serverid)
 	import.options = import_options(stmt->options);
 	import.serverid = serverid;
 	import.server = GetForeignServer(serverid)->servername;
-	import.naming = naming_create();
+	import.naming = naming_create(import.options->by_id);
 	import_resources(&import);
 	import_custom_tables(&import);
 	import_reports(&import);

@@ -37,6 +37,7 @@ enum
 	COLUMNS_RESOURCE_ID,
 	COLUMNS_FIELD,
 	COLUMNS_PATH,
+	COLUMNS_VALUE,
 	COLUMNS_CATEGORY,
 	COLUMNS_ABOUT,
 	COLUMNS_DESCRIBED_IN,
@@ -129,6 +130,11 @@ put_column(FunctionCallInfo fcinfo, const InventoryTable *table,
 	set_text(values, nulls, COLUMNS_FIELD, field);
 	set_text(values, nulls, COLUMNS_PATH,
 			 column != NULL ? column->path : NULL);
+	if (column != NULL)
+		set_text(values, nulls, COLUMNS_VALUE,
+				 column->human ? "human" : "machine");
+	else
+		nulls[COLUMNS_VALUE] = true;
 	set_text(values, nulls, COLUMNS_CATEGORY,
 			 field != NULL ? resource_category(resource, field) : NULL);
 	set_text(values, nulls, COLUMNS_ABOUT,

@@ -212,6 +212,7 @@ make_column(HeapTuple tuple, const Resource *resource)
 	Form_pg_attribute form = (Form_pg_attribute) GETSTRUCT(tuple);
 	InventoryColumn *column = palloc0(sizeof(InventoryColumn));
 	const ResourceColumn *entry;
+	const char *value;
 	bool		isnull;
 	Datum		stored = SysCacheGetAttr(ATTNUM, tuple,
 										 Anum_pg_attribute_attfdwoptions,
@@ -225,6 +226,8 @@ make_column(HeapTuple tuple, const Resource *resource)
 	column->type = format_type_be(form->atttypid);
 	column->field = option_value(options, "field");
 	column->path = option_value(options, "path");
+	value = option_value(options, "value");
+	column->human = value != NULL && strcmp(value, "human") == 0;
 	entry = resource_column(resource, column->name);
 	if (entry == NULL ||
 		(column->field != NULL && strcmp(column->field, entry->field) != 0))
@@ -232,6 +235,8 @@ make_column(HeapTuple tuple, const Resource *resource)
 	column->field = entry->field;
 	if (column->path == NULL)
 		column->path = entry->path;
+	if (value == NULL)
+		column->human = entry->form == FORM_HUMAN;
 	return column;
 }
 

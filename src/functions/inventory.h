@@ -33,6 +33,7 @@ typedef struct InventoryColumn
 	const char *type;			/* as SQL writes it */
 	const char *field;			/* of its options, or by its name */
 	const char *path;			/* or NULL */
+	bool		human;			/* in the human-readable form */
 } InventoryColumn;
 
 /*

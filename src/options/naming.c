@@ -1,6 +1,6 @@
 /*
  * naming.c
- *		Names of columns and tables, made from display names in HiBob.
+ *		Names of columns and tables, made from display names or ids in HiBob.
  *
  * Knows encodings and collations, not HiBob's metadata.
  */
@@ -22,6 +22,7 @@
 struct Naming
 {
 	HTAB	   *taken;
+	bool		by_id;
 };
 
 typedef struct TakenName
@@ -98,7 +99,7 @@ static const CodeRange separators[] = {
 };
 
 Naming *
-naming_create(void)
+naming_create(bool by_id)
 {
 	Naming	   *naming = palloc(sizeof(Naming));
 	HASHCTL		control = {
@@ -109,6 +110,7 @@ naming_create(void)
 
 	naming->taken = hash_create("hibob_fdw names", 128, &control,
 								HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
+	naming->by_id = by_id;
 	return naming;
 }
 
@@ -309,17 +311,52 @@ take(Naming *naming, const char *name)
 	return result;
 }
 
+/*
+ * An id in snake_case, with a word for each part in camel case.  Of ASCII only,
+ * though an id can contain a name that the account chose.
+ */
+static char *
+snake_case_id(const char *id)
+{
+	StringInfoData name;
+	bool		between = false;
+
+	initStringInfo(&name);
+	for (const char *c = id; *c != '\0'; c++)
+	{
+		if (IS_HIGHBIT_SET(*c) || !belongs_to_names(*c))
+		{
+			between = name.len > 0;
+			continue;
+		}
+		if (c > id && *c >= 'A' && *c <= 'Z' && c[-1] >= 'a' && c[-1] <= 'z')
+			between = true;
+		if (between)
+			appendStringInfoChar(&name, '_');
+		between = false;
+		appendStringInfoChar(&name, pg_ascii_tolower(*c));
+	}
+	return name.len > 0 ? name.data : NULL;
+}
+
+/* The name without regard to those that are taken. */
+static char *
+plain_name(const Naming *naming, const char *display, const char *id)
+{
+	char	   *name = naming->by_id ? snake_case_id(id) : snake_case(display);
+
+	if (name == NULL && !naming->by_id)
+		name = snake_case(id);
+	return name != NULL ? name : pstrdup("unnamed");
+}
+
 char *
 naming_choose(Naming *naming, const char *display, const char *category,
 			  const char *id)
 {
-	char	   *name = snake_case(display);
-	char	   *prefix = snake_case(category);
+	char	   *name = plain_name(naming, display, id);
+	char	   *prefix = naming->by_id ? NULL : snake_case(category);
 
-	if (name == NULL)
-		name = snake_case(id);
-	if (name == NULL)
-		name = pstrdup("unnamed");
 	if (find_taken(naming, name) != NULL && prefix != NULL)
 		name = psprintf("%s_%s", prefix, name);
 	return take(naming, name);

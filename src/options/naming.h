@@ -1,6 +1,6 @@
 /*
  * naming.h
- *		Names of columns and tables, made from display names in HiBob.
+ *		Names of columns and tables, made from display names or ids in HiBob.
  *
  * Names are in snake_case, with the letters of any language, and unique.  The
  * first of two equal names gets the simple form: a caller that goes in the order
@@ -13,8 +13,11 @@
 
 typedef struct Naming Naming;
 
-/* A set of names, empty at first, in the current memory context. */
-extern Naming *naming_create(void);
+/*
+ * A set of names, empty at first, in the current memory context.  With "by_id",
+ * naming_choose() makes names from ids.
+ */
+extern Naming *naming_create(bool by_id);
 
 /* Marks a name as taken. */
 extern void naming_reserve(Naming *naming, const char *name);
@@ -22,8 +25,9 @@ extern void naming_reserve(Naming *naming, const char *name);
 /*
  * Takes the name for a display name: with its category in front if the name is
  * taken, then with a number appended.  The id gives the name if the display name
- * has no letter or digit.  Arguments are UTF-8; the result, palloc'd, is in the
- * database's encoding.
+ * has no letter or digit.  A name by id is ASCII, with a number appended if it is
+ * taken.  Arguments are UTF-8; the result, palloc'd, is in the database's
+ * encoding.
  */
 extern char *naming_choose(Naming *naming, const char *display,
 						   const char *category, const char *id);

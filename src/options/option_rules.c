@@ -288,6 +288,7 @@ static const char *const missing_field_words[] = {
 };
 static const char *const value_form_words[] = {"machine", "human", NULL};
 static const char *const import_fields_words[] = {"core", "all", NULL};
+static const char *const import_names_words[] = {"label", "id", NULL};
 
 /* The beginning of a rule: name, parser, and where it stores the value. */
 #define SERVER(option, field, parser) \
@@ -477,6 +478,10 @@ const OptionRule option_rules[] = {
 	{
 		IMPORT("fields", all_fields, parse_word),
 		.words = import_fields_words,
+	},
+	{
+		IMPORT("names", by_id, parse_word),
+		.words = import_names_words,
 	},
 	{
 		IMPORT("custom_fields", custom_fields, parse_boolean),

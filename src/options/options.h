@@ -72,6 +72,7 @@ typedef struct MappingOptions
 typedef struct ImportOptions
 {
 	int			all_fields;		/* not only those of the resource table */
+	int			by_id;			/* names come from ids, not display names */
 	bool		custom_fields;
 	bool		reports;
 	bool		custom_tables;

@@ -16,6 +16,7 @@
 #include "catalog/pg_foreign_table_d.h"
 #include "catalog/pg_type.h"
 #include "catalog/pg_user_mapping_d.h"
+#include "common/string.h"
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
 #include "options/naming.h"
@@ -369,11 +370,11 @@ check_name(const char *name)
 	require(strpbrk(name, " \t\n\"'\\;.,-ABCDEFGHIJKLMNOPQRSTUVWXYZ") == NULL);
 }
 
-/* Display names, one on each line, become different names. */
+/* Display names or ids, one on each line, become different names. */
 static void
-fuzz_names(char *text)
+fuzz_names(char *text, bool by_id)
 {
-	Naming	   *naming = naming_create();
+	Naming	   *naming = naming_create(by_id);
 	List	   *names = NIL;
 
 	while (text != NULL && list_length(names) < 100)
@@ -386,6 +387,7 @@ fuzz_names(char *text)
 
 		check_name(name);
 		check_name(derived);
+		require(!by_id || pg_is_ascii(name));
 		names = lappend(names, name);
 		names = lappend(names, derived);
 		foreach(cell, names)
@@ -434,7 +436,8 @@ options_fuzz(const uint8_t *data, size_t size)
 			fuzz_url(text);
 			break;
 		case 7:
-			fuzz_names(text);
+			fuzz_names(pstrdup(text), true);
+			fuzz_names(text, false);
 			break;
 		case 8:
 			fuzz_hints(text);

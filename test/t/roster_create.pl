@@ -162,6 +162,21 @@ query($node, q{ALTER FOREIGN TABLE hr.people ADD COLUMN extra_4 text OPTIONS (fi
 tell($sim, 'config', { extra_custom_fields => 4 });
 ($out, $err) = session($node, q{SELECT hibob_roster.create_roster('bob')});
 like($err, qr/new columns of hr\.roster: extra_4_2\b/, 'a name that is taken');
+# Names by ids, and a table of people that was imported with them.
+query($node, q{SELECT hibob_roster.create_roster('bob', 'by_id', 'id'); CREATE SCHEMA by_hand;
+	IMPORT FOREIGN SCHEMA hibob LIMIT TO (people) FROM SERVER bob INTO by_hand OPTIONS (names 'id');
+	SELECT hibob_roster.create_roster('bob', 'by_hand')});
+foreach my $schema ('by_id', 'by_hand')
+{
+	is(query($node, qq{SELECT count(*) > 20, bool_and(attname ~ '^[a-z0-9_]+\$'), bool_or(attname = 'work_custom_field_1700000000006')
+		FROM pg_attribute WHERE attrelid = '$schema.roster'::regclass AND attnum > 31}), 't|t|t', "ASCII names of $schema.roster");
+}
+is(query($node, q{SELECT count(*) > 0 FROM by_id.roster WHERE work_custom_field_1700000000006 <> ''}), 't', '... with values');
+tell($sim, 'config', { extra_custom_fields => 5 });
+($out, $err) = session($node, q{SELECT hibob_roster.create_roster('bob', 'by_id', 'id')});
+like($err, qr/NOTICE:  00000: new columns of by_id\.roster: work_custom_field_1800000000005\n/, '... and that of a new field');
+is((query_error($node, q{SELECT hibob_roster.create_roster('bob', 'other', names => 'number')}))[0], 'HV024', '... no other names');
+tell($sim, 'config', { extra_custom_fields => 4 });
 # The guards guard that refresh, too.
 tell($sim, 'config', { extra_custom_fields => 5, hidden_employees => [ 1 .. 50 ] });
 is((query_error($node, q{SELECT hibob_roster.create_roster('bob')}))[0], '55000', 'a refresh that is refused');
