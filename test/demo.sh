@@ -1,5 +1,6 @@
 #!/bin/bash
-# Shows hibob_fdw: which people left and still have licences, and the costs.
+# Shows the two extensions, in the steps of README's quick start: a roster of the
+# people in HiBob, its nightly refresh, and who has left and still holds licences.
 # Needs Debian and, the first time, root.
 #
 #   test/demo.sh            with the simulator
@@ -51,22 +52,36 @@ use_simulator() {
     export HIBOB_COST_CENTRE_FIELD=work.custom.field_1667499206086
 }
 
+# pg_cron is used if it is installed.
+cron_settings() {
+    [ -e "$("$PG_BIN/pg_config" --pkglibdir)/pg_cron.so" ] || return 0
+    say shared_preload_libraries=pg_cron,hibob_fdw
+    say cron.use_background_workers=on
+}
+
 keep() {
     "$KEEP" || return 0
     say
-    say "Query it yourself, from another terminal:"
+    say "To connect from another terminal:"
     say "    PGPASSWORD=$PGPASSWORD psql -h $PGHOST -p $PGPORT -U $PGUSER $PGDATABASE"
-    say "Enter or Ctrl-C ends it."
+    "$LIVE" || {
+        say "The simulator is at $HIBOB_SIM_URL.  To change it, for example:"
+        say "    export HIBOB_SIM_URL=$HIBOB_SIM_URL"
+        say "    $SOURCE/test/simulator/tell config '{\"audience\": \"employed\"}'"
+    }
+    say "Press Enter or Ctrl-C to end the demo."
     # Without a terminal, wait for a signal.
     read -r || run sleep infinity
 }
 
 read_arguments "$@"
+OPTIONAL_PACKAGES=("postgresql-$PG_VERSION-cron")
 ! "$LIVE" || use_live
 prepare
 build all
 install_extension
 "$LIVE" || use_simulator
-start_cluster
+mapfile -t settings < <(cron_settings)
+start_cluster "${settings[@]}"
 run psql -X -q -v ON_ERROR_STOP=1 -f test/demo.sql
 keep

@@ -18,18 +18,34 @@
 SET log_min_error_statement = panic;
 SET log_statement = none;
 
-SET client_min_messages = warning;
+-- The steps of README are shown as they are typed, except the token.
+\set ECHO queries
 CREATE EXTENSION hibob_roster CASCADE;
+
 CREATE SERVER bob FOREIGN DATA WRAPPER hibob_fdw OPTIONS (base_url :'base_url');
+\set ECHO none
 CREATE USER MAPPING FOR CURRENT_USER SERVER bob
 	OPTIONS (service_user_id :'service_user_id', token :'token');
 RESET log_min_error_statement;
 RESET log_statement;
 \unset token
 
--- hr.people is the foreign table of all people in HiBob, hr.roster a local copy
--- that CALL hibob_roster.refresh() refreshes.
-SELECT hibob_roster.create_roster('bob') \g /dev/null
+\set ECHO queries
+SELECT hibob_roster.create_roster('bob');
+
+\set ECHO none
+SELECT count(*) = 1 AS has_cron FROM pg_available_extensions
+ WHERE name = 'pg_cron'
+   AND current_setting('shared_preload_libraries') LIKE '%pg_cron%' \gset
+\if :has_cron
+CREATE EXTENSION pg_cron;
+\set ECHO queries
+SELECT hibob_roster.schedule('15 4 * * *');
+\endif
+\set ECHO queries
+SELECT mirror, status, rows FROM hibob_roster.health;
+\set ECHO none
+
 -- HiBob has no standard field for the cost centre; it is a custom field.
 \if :{?cost_centre_field}
 SELECT count(*) = 0 AS lacks_it FROM pg_attribute
@@ -43,9 +59,14 @@ CALL hibob_roster.refresh();
 \endif
 
 --
--- The company's table of licences; here it is generated from the people.
+-- The company's table of licences.  Here it is generated from the people.
 --
-CREATE TABLE app (name text PRIMARY KEY, monthly_cost numeric(8, 2), share float8);
+SET client_min_messages = warning;
+CREATE TABLE hr.licence (
+	app text, account text, monthly_cost numeric(8, 2), last_used date,
+	PRIMARY KEY (app, account)
+);
+CREATE TEMP TABLE app (name text PRIMARY KEY, monthly_cost numeric, share float8);
 INSERT INTO app VALUES
 	('Google Workspace', 11.50, 0.95), ('Slack', 8.25, 0.85),
 	('Zoom', 13.30, 0.40),             ('Jira', 7.50, 0.40),
@@ -55,39 +76,37 @@ INSERT INTO app VALUES
 	('Miro', 9.00, 0.20),              ('1Password', 7.25, 0.30);
 
 -- A number from 0 to 1 that depends only on the text.
-CREATE FUNCTION draw(VARIADIC words text[]) RETURNS float8
+CREATE FUNCTION pg_temp.draw(VARIADIC words text[]) RETURNS float8
 LANGUAGE sql IMMUTABLE AS $$
 	SELECT ('x0' || left(md5(array_to_string(words, '/')), 7))::bit(32)::int
 		   / (16 ^ 7)
 $$;
 
-CREATE TABLE licence (
-	app text NOT NULL REFERENCES app (name),
-	account text NOT NULL,
-	monthly_cost numeric(8, 2) NOT NULL
-);
-
 -- All employees have some, future employees none, and two of five former
 -- employees one or two.  Some addresses are typed with capital letters.
-INSERT INTO licence
+INSERT INTO hr.licence
 SELECT a.name,
-	   CASE WHEN draw(p.id, a.name, 'case') < 0.06 THEN initcap(p.email)
+	   CASE WHEN pg_temp.draw(p.id, a.name, 'case') < 0.06 THEN initcap(p.email)
 			ELSE p.email END,
-	   a.monthly_cost
+	   a.monthly_cost,
+	   CASE WHEN pg_temp.draw(p.id, a.name, 'used') < 0.8
+			THEN current_date - 1 - (30 * pg_temp.draw(a.name, p.id))::int
+			WHEN pg_temp.draw(p.id, a.name, 'used') < 0.9
+			THEN current_date - 120 END
   FROM (SELECT r.id, r.email, s.has_left AS former
 		  FROM hr.roster r JOIN hr.roster_status s USING (id)
 		 WHERE r.email <> '' AND r.start_date <= current_date) p,
 	   LATERAL (SELECT app.*, row_number() OVER (ORDER BY
-							  draw(p.id, app.name) / app.share) AS place
+							  pg_temp.draw(p.id, app.name) / app.share) AS place
 				  FROM app) a
  WHERE CASE WHEN p.former
-			THEN draw(p.id, 'kept') < 0.4
-				 AND a.place <= 1 + round(draw(p.id, 'how many'))
-			ELSE a.place = 1 OR draw(p.id, a.name) < a.share END;
+			THEN pg_temp.draw(p.id, 'kept') < 0.4
+				 AND a.place <= 1 + round(pg_temp.draw(p.id, 'how many'))
+			ELSE a.place = 1 OR pg_temp.draw(p.id, a.name) < a.share END;
 
 -- Accounts that belong to no person: services, and unapproved purchases.
-INSERT INTO licence
-SELECT app.name, account, app.monthly_cost
+INSERT INTO hr.licence
+SELECT app.name, account, app.monthly_cost, current_date
   FROM (VALUES ('GitHub', 'ci-bot@example.com'),
 			   ('GitHub', 'deploy@example.com'),
 			   ('GitHub', 'renovate@example.com'),
@@ -110,18 +129,20 @@ SELECT app.name, account, app.monthly_cost
 			   ('Miro', 'workshop2023@mail.example'),
 			   ('1Password', 'emergency@example.com')) v (app, account)
   JOIN app ON app.name = v.app;
-ANALYZE app, licence;
-SELECT hibob_roster.create_licence_report('licence', account => 'account',
-	app => 'app', cost => 'monthly_cost') \g /dev/null
+ANALYZE hr.licence;
 RESET client_min_messages;
+\set ECHO queries
+SELECT hibob_roster.create_licence_report('hr.licence', account => 'account',
+	app => 'app', cost => 'monthly_cost', last_used => 'last_used');
+\set ECHO none
 
 \pset title 'The company: people in HiBob, licences in PostgreSQL'
 SELECT count(*) AS people,
 	   count(*) FILTER (WHERE status = 'Active') AS active,
 	   count(*) FILTER (WHERE has_left) AS former,
-	   (SELECT count(*) FROM licence) AS licences,
-	   (SELECT count(DISTINCT app) FROM licence) AS apps,
-	   (SELECT sum(monthly_cost) FROM licence) AS monthly_cost
+	   (SELECT count(*) FROM hr.licence) AS licences,
+	   (SELECT count(DISTINCT app) FROM hr.licence) AS apps,
+	   (SELECT sum(monthly_cost) FROM hr.licence) AS monthly_cost
   FROM hr.roster_status;
 
 \pset title 'They left and still hold a licence: in all'
@@ -212,6 +233,6 @@ SELECT mirror, status, rows, last_success < last_attempt AS stale
 \echo
 EXPLAIN (ANALYZE, VERBOSE)
 SELECT p.department, sum(l.monthly_cost)
-  FROM licence l JOIN hr.people p ON lower(p.email) = lower(l.account)
+  FROM hr.licence l JOIN hr.people p ON lower(p.email) = lower(l.account)
  WHERE p.status = 'Active' AND l.app = 'Salesforce'
  GROUP BY p.department;

@@ -31,6 +31,7 @@ OPTIONAL_PACKAGES=()
 OPTIONAL_NODE_MODULES=()
 
 WORK=           # the temporary directory
+NO_CLUSTER=     # a configuration that exists while packages are installed
 STEP=           # running process groups: the present step,
 WORKERS=()      # subshells with steps of their own,
 SIMULATOR=      # the simulator,
@@ -151,17 +152,23 @@ install_packages() {
         die "apt-get failed"
     }
     rm -f "/tmp/hibob_fdw_apt.$$"
+    allow_main_cluster
 }
 
-# The server's package would create a cluster.  A machine that already has
-# postgresql-common keeps its configuration.
+# The server's package would create and start a cluster.  A machine that already
+# has postgresql-common keeps its configuration.
 forbid_main_cluster() {
-    local file=/etc/postgresql-common/createcluster.conf
-    [ -e "$file" ] && return
-    mkdir -p "${file%/*}"
-    # dpkg keeps an existing configuration file.
-    export UCF_FORCE_CONFFOLD=1
-    say "create_main_cluster = false" >"$file"
+    ! is_installed postgresql-common || return 0
+    NO_CLUSTER=/etc/postgresql-common/createcluster.d/hibob_fdw.conf
+    mkdir -p "${NO_CLUSTER%/*}"
+    say "create_main_cluster = false" >"$NO_CLUSTER"
+}
+
+allow_main_cluster() {
+    [ -n "$NO_CLUSTER" ] || return 0
+    rm -f "$NO_CLUSTER"
+    rmdir "${NO_CLUSTER%/*}" 2>/dev/null || true
+    NO_CLUSTER=
 }
 
 # --- the copy of the tree ---------------------------------------------------
@@ -303,6 +310,7 @@ wait_for() {
 clean_up() {
     trap '' HUP INT TERM
     set +e
+    allow_main_cluster
     # A cluster that is starting can be stopped only after its start.
     [ -z "$CLUSTER" ] || wait_for "$WORK/cluster.ready" "$CLUSTER"
     end_workers
