@@ -32,15 +32,15 @@ PKG_CONFIG ?= pkg-config
 
 # Targets that do not build need no headers.
 ifneq ($(filter-out clean distclean dist installcheck uninstall,$(or $(MAKECMDGOALS),all)),)
-LIBRARIES = 'libcurl >= 7.88' 'json-c >= 0.16'
+LIBRARIES = 'libcurl >= 7.88'
 LACKING := $(shell said=$$($(PKG_CONFIG) --print-errors --exists $(LIBRARIES) \
 	2>&1) || echo "$${said:-$(PKG_CONFIG) finds none}")
 ifneq ($(LACKING),)
-$(error hibob_fdw needs libcurl 7.88 and json-c 0.16 or newer, with their headers (in Debian: libcurl4-openssl-dev, libjson-c-dev, pkg-config; in Fedora: libcurl-devel, json-c-devel, pkgconf): $(LACKING))
+$(error hibob_fdw needs libcurl 7.88 or newer with its headers (in Debian: libcurl4-openssl-dev, pkg-config; in Fedora: libcurl-devel, pkgconf): $(LACKING))
 endif
 endif
 
-PG_CPPFLAGS = -I$(srcdir)/src $(shell $(PKG_CONFIG) --cflags libcurl json-c)
+PG_CPPFLAGS = -I$(srcdir)/src $(shell $(PKG_CONFIG) --cflags libcurl)
 # The library exports only what PostgreSQL looks up, which is PGDLLEXPORT: a
 # symbol of the same name in another extension would replace one of ours.
 # PostgreSQL 15 leaves that word empty.
@@ -54,7 +54,7 @@ ifneq ($(findstring clang,$(CC)),)
 PG_CFLAGS += -Wno-ignored-optimization-argument -Wno-ignored-attributes \
 	-Wno-unknown-warning-option
 endif
-SHLIB_LINK = $(shell $(PKG_CONFIG) --libs libcurl json-c) $(HIBOB_CFLAGS)
+SHLIB_LINK = $(shell $(PKG_CONFIG) --libs libcurl) $(HIBOB_CFLAGS)
 
 PGXS := $(shell "$(PG_CONFIG)" --pgxs 2>/dev/null)
 ifneq ($(shell test -f "$(PGXS)" && echo yes),yes)

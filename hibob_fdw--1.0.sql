@@ -5,8 +5,7 @@
 
 CREATE FUNCTION hibob_fdw_version(
     OUT extension text,
-    OUT libcurl text,
-    OUT json_c text)
+    OUT libcurl text)
 RETURNS record
 AS 'MODULE_PATHNAME'
 LANGUAGE C STRICT PARALLEL SAFE;

@@ -19,7 +19,6 @@
 #include "foreign/fdwapi.h"
 #include "funcapi.h"
 #include "http/http.h"
-#include "reader/json_doc.h"
 #include "session/connection.h"
 #include "session/limiter.h"
 #include "session/row_counts.h"
@@ -83,20 +82,19 @@ hibob_fdw_handler(PG_FUNCTION_ARGS)
 /*
  * hibob_fdw_version() returns record
  *
- * The versions of the library, of libcurl and of json-c, as text.
+ * The versions of the library and of libcurl, as text.
  */
 Datum
 hibob_fdw_version(PG_FUNCTION_ARGS)
 {
 	TupleDesc	desc;
-	Datum		values[3];
-	bool		nulls[3] = {false};
+	Datum		values[2];
+	bool		nulls[2] = {false};
 
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	values[0] = CStringGetTextDatum(HIBOB_FDW_VERSION);
 	values[1] = CStringGetTextDatum(http_library_version());
-	values[2] = CStringGetTextDatum(json_doc_library_version());
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc),
 													   values, nulls)));
 }

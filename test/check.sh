@@ -228,7 +228,7 @@ manual_test() {
 # longer.
 fuzz_tests() {
     local target targets=()
-    for target in json_reader csv_reader json_doc options row; do
+    for target in json_reader csv_reader json_walk options row; do
         ! selected "test/fuzz/$target" || targets+=("$target")
     done
     [ ${#targets[@]} != 0 ] || return 0

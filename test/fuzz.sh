@@ -2,7 +2,7 @@
 # Fuzzes for a given time, and prints the coverage.
 #
 #   test/fuzz.sh [MINUTES [TARGET...]]    by default 10 minutes each of
-#                                         json_reader, csv_reader, json_doc,
+#                                         json_reader, csv_reader, json_walk,
 #                                         options, row
 #
 # Inputs that fail are written to tmp_check_fuzz/.  Copy useful ones to
@@ -13,7 +13,7 @@ set -euo pipefail
 
 MINUTES=${1:-10}
 TARGETS=("${@:2}")
-[ ${#TARGETS[@]} != 0 ] || TARGETS=(json_reader csv_reader json_doc options row)
+[ ${#TARGETS[@]} != 0 ] || TARGETS=(json_reader csv_reader json_walk options row)
 FAILED=0
 
 keep() {

@@ -285,7 +285,7 @@ convert_id(const char *id, const char **defect)
 	if (result == NULL)
 		*defect = pg_verify_mbstr(PG_UTF8, id, (int) strlen(id), true) ?
 			"It has characters that the encoding of the database lacks." :
-			"It is not valid UTF-8.";
+			"It contains \\u0000 or is not valid UTF-8.";
 	return result;
 }
 

@@ -41,6 +41,9 @@ typedef enum JsonKind
 #define JSON_NUL_ESCAPE		0x02	/* \u0000 */
 #define JSON_LONE_SURROGATE	0x04	/* half of a surrogate pair */
 
+/* A byte that valid UTF-8 does not contain. */
+#define JSON_NO_CHARACTER	'\xff'
+
 /*
  * A value in the window of the json_reader_next() call that returned its row.
  * A string's slice excludes the quotes.
@@ -207,18 +210,11 @@ extern bool json_reader_is_present(const JsonReader *reader, int slot);
 extern const JsonDefect *json_reader_defect(const JsonReader *reader);
 
 /*
- * Resolves the escapes of a string, given without its quotes and without
- * JSON_LONE_SURROGATE.  "out" needs as much room as the text has; the result,
- * whose length is returned, is never longer.
+ * Resolves the escapes of a string, given without its quotes, but with a byte
+ * behind it.  "out" needs as much room as the text has; the result, whose length
+ * is returned, is never longer.  \u0000 and half a surrogate pair become
+ * JSON_NO_CHARACTER.
  */
 extern size_t json_unescape(const char *text, size_t length, char *out);
-
-/*
- * Iterates over the elements of an array, given as the text that the reader has
- * found it to be.  "offset" is 0 before the first call.  False after the last
- * element; "element" is a slice of the text.
- */
-extern bool json_next_element(const char *array, size_t length,
-							  size_t *offset, JsonSlice *element);
 
 #endif							/* HIBOB_READER_JSON_READER_H */

@@ -2,8 +2,8 @@
  * json_scan.c
  *		The tokens of JSON: escapes, numbers, words and escaped keys.
  *
- * Like json_reader.c, which alone uses it, this file may know nothing of
- * PostgreSQL and builds alone.  It decides on each byte as soon as it sees it:
+ * Like all of the reader, this file may know nothing of PostgreSQL and builds
+ * alone.  It decides on each byte as soon as it sees it:
  * where a window ends must never change which defect is found, or where.
  */
 #include "reader/json_reader.h"
@@ -367,100 +367,15 @@ json_unescape(const char *text, size_t length, char *out)
 		memmove(next, text, plain);
 		next += plain;
 		text += plain;
-		if (text < end)
-			next += decode_next(&text, next);
+		if (text == end)
+			break;
+		plain = (size_t) decode_next(&text, next);
+		if (plain == 0 || *next == '\0')
+		{
+			*next = JSON_NO_CHARACTER;
+			plain = 1;
+		}
+		next += plain;
 	}
 	return (size_t) (next - out);
-}
-
-/*
- * Elements of arrays
- */
-
-/* The closing quote of a valid string. */
-static const char *
-string_end(const char *p, const char *end, uint8_t *flags)
-{
-	JsonScan	scan = {0};
-
-	p = json_scan_string(&scan, p, end);
-	*flags = scan.flags;
-	return p;
-}
-
-/* The byte behind a valid object or array. */
-static const char *
-container_end(const char *p, const char *end)
-{
-	int			depth = 0;
-	uint8_t		flags;
-
-	do
-	{
-		if (*p == '"')
-			p = string_end(p, end, &flags);
-		else if (*p == '{' || *p == '[')
-			depth++;
-		else if (*p == '}' || *p == ']')
-			depth--;
-		p++;
-	}
-	while (depth > 0);
-	return p;
-}
-
-static JsonKind
-kind_of(char first)
-{
-	switch (first)
-	{
-		case '{':
-			return JSON_OBJECT;
-		case '[':
-			return JSON_ARRAY;
-		case '"':
-			return JSON_STRING;
-		case 'n':
-			return JSON_NULL;
-		case 't':
-			return JSON_TRUE;
-		case 'f':
-			return JSON_FALSE;
-		default:
-			return JSON_NUMBER;
-	}
-}
-
-bool
-json_next_element(const char *array, size_t length, size_t *offset,
-				  JsonSlice *element)
-{
-	const char *end = array + length;
-	const char *p = json_skip_space(array + *offset, end);
-	const char *next;
-
-	/* The bracket, or the comma behind an element. */
-	if (*p == '[' || *p == ',')
-		p = json_skip_space(p + 1, end);
-	if (*p == ']')
-		return false;
-	element->kind = kind_of(*p);
-	element->flags = 0;
-	if (element->kind == JSON_STRING)
-	{
-		next = string_end(p++, end, &element->flags);
-		element->length = (size_t) (next++ - p);
-	}
-	else
-	{
-		if (element->kind == JSON_OBJECT || element->kind == JSON_ARRAY)
-			next = container_end(p, end);
-		else
-			for (next = p; strchr(", \t\r\n]", *next) == NULL;)
-				next++;
-		element->length = (size_t) (next - p);
-	}
-	element->start = (size_t) (p - array);
-	*offset = (size_t) (next - array);
-	return true;
 }

@@ -13,7 +13,7 @@
 
 #include <string.h>
 
-#include "reader/json_scan.h"
+#include "reader/json_walk.h"
 
 /* Lists, items, and children of children. */
 #define MAX_DEPTH 64
@@ -28,13 +28,6 @@
 #define PATH_SEPARATOR " \\\\ "
 
 #define BYTE_ORDER_MARK "\xef\xbb\xbf"
-
-/* A token or a value of the body; without any bytes where it is absent. */
-typedef struct Span
-{
-	const char *start;
-	const char *end;
-} Span;
 
 /* The members of a list or an item that matter. */
 typedef enum Member
@@ -55,15 +48,15 @@ static const char *const member_names[MEMBERS] = {
 
 typedef struct Object
 {
-	Span		members[MEMBERS];
+	JsonSlice	members[MEMBERS];
 } Object;
 
 /* An item, for the rows of those below it. */
 typedef struct Level
 {
 	const struct Level *above;
-	Span		id;
-	Span		name;
+	JsonSlice	id;
+	JsonSlice	name;
 } Level;
 
 typedef struct Writer
@@ -72,117 +65,40 @@ typedef struct Writer
 	size_t		size;
 	bool		has_rows;
 	const char *text;			/* the body */
+	size_t		length;
 	const char *requested;		/* the list's name, or NULL */
-	Span		list;			/* the present one's name */
+	JsonSlice	list;			/* the present one's name */
 	bool		is_requested;	/* its name is "requested" */
 	JsonDefect	defect;
 } Writer;
 
-/*
- * Walking valid JSON
- */
-
-static const char *
-skip_space(const char *p)
-{
-	while (*p == ' ' || *p == '\t' || *p == '\n' || *p == '\r')
-		p++;
-	return p;
-}
-
-/* From a string's first quote to behind its last one. */
-static const char *
-skip_string(const char *p)
-{
-	for (p++; *p != '"'; p++)
-	{
-		if (*p == '\\')
-			p++;
-	}
-	return p + 1;
-}
-
-static const char *
-skip_container(const char *p)
-{
-	int			depth = 0;
-
-	do
-	{
-		if (*p == '"')
-		{
-			p = skip_string(p);
-			continue;
-		}
-		if (*p == '{' || *p == '[')
-			depth++;
-		else if (*p == '}' || *p == ']')
-			depth--;
-		p++;
-	} while (depth > 0);
-	return p;
-}
-
-static Span
-read_span(const char *p)
-{
-	Span		span = {p, p};
-
-	if (*p == '"')
-		span.end = skip_string(p);
-	else if (*p == '{' || *p == '[')
-		span.end = skip_container(p);
-	else
-		span.end = p + strcspn(p, ",]} \t\r\n");
-	return span;
-}
-
-/*
- * Reads the next value of an array or, with its key, member of an object, from
- * behind the opening bracket or the last one.  False at the end.
- */
+/* Whether a value is neither absent nor null. */
 static bool
-next_value(const char **p, Span *key, Span *value)
+has_value(const JsonSlice *value)
 {
-	*p = skip_space(*p);
-	if (**p == ',')
-		*p = skip_space(*p + 1);
-	if (**p == ']' || **p == '}')
-		return false;
-	if (key != NULL)
-	{
-		*key = read_span(*p);
-		*p = skip_space(skip_space(key->end) + 1);	/* the colon */
-	}
-	*value = read_span(*p);
-	*p = value->end;
-	return true;
+	return value->kind > JSON_NULL;
 }
 
-/* A value's kind by its first byte; NUL for null and what is absent. */
-static char
-kind_of(const Span *span)
+static bool
+is_container(const JsonSlice *value)
 {
-	if (span->start == span->end || *span->start == 'n')
-		return '\0';
-	return *span->start;
+	return value->kind == JSON_OBJECT || value->kind == JSON_ARRAY;
 }
 
 /* Finds the members of an object.  The last of equal keys counts. */
 static Object
-read_object(const Span *span)
+read_object(const char *text, const JsonSlice *slice)
 {
 	Object		object = {0};
-	const char *p = span->start + 1;
-	Span		key;
-	Span		value;
+	JsonSlice	key;
+	JsonSlice	value;
+	size_t		offset = 0;
 
-	while (next_value(&p, &key, &value))
+	while (json_walk_next(text, slice, &offset, &key, &value))
 	{
 		for (int i = 0; i < MEMBERS; i++)
 		{
-			if (json_key_equals(key.start + 1, key.end - 1, member_names[i],
-								strlen(member_names[i])))
+			if (json_walk_is_key(text, &key, member_names[i]))
 				object.members[i] = value;
 		}
 	}
@@ -193,13 +109,14 @@ read_object(const Span *span)
  * Writing
  */
 
-/* What is wrong at a place of the body; false, for the caller to return. */
+/* What is wrong with a value of the body; false, for the caller to return. */
 static bool
-fail(Writer *writer, JsonDefectKind kind, const char *message, const char *p)
+fail(Writer *writer, JsonDefectKind kind, const char *message,
+	 const JsonSlice *value)
 {
 	writer->defect.kind = kind;
 	writer->defect.message = message;
-	writer->defect.position = (uint64_t) (p - writer->text);
+	writer->defect.position = value->start - (value->kind == JSON_STRING);
 	return false;
 }
 
@@ -217,34 +134,44 @@ put_text(Writer *writer, const char *text)
 	put(writer, text, strlen(text));
 }
 
+static void
+put_copy(Writer *writer, const JsonSlice *value)
+{
+	put(writer, writer->text + value->start, value->length);
+}
+
 /* The inside of a string for a value; nothing for a container or null. */
 static void
-put_inside(Writer *writer, const Span *span)
+put_inside(Writer *writer, const JsonSlice *value)
 {
-	char		kind = kind_of(span);
-
-	if (kind == '"')
-		put(writer, span->start + 1, (size_t) (span->end - span->start) - 2);
-	else if (kind != '\0' && kind != '{' && kind != '[')
-		put(writer, span->start, (size_t) (span->end - span->start));
+	if (has_value(value) && !is_container(value))
+		put_copy(writer, value);
 }
 
 /* A scalar as a string; a container as it is. */
 static void
-put_value(Writer *writer, const Span *span)
+put_value(Writer *writer, const JsonSlice *value)
 {
-	char		kind = kind_of(span);
-
-	if (kind == '\0')
+	if (!has_value(value))
 		put_text(writer, "null");
-	else if (kind == '{' || kind == '[')
-		put(writer, span->start, (size_t) (span->end - span->start));
+	else if (is_container(value))
+		put_copy(writer, value);
 	else
 	{
 		put_text(writer, "\"");
-		put_inside(writer, span);
+		put_copy(writer, value);
 		put_text(writer, "\"");
 	}
+}
+
+/* A value as it is. */
+static void
+put_json(Writer *writer, const JsonSlice *value)
+{
+	if (value->kind == JSON_STRING || !has_value(value))
+		put_value(writer, value);
+	else
+		put_copy(writer, value);
 }
 
 /* A text that is not JSON yet, as a string. */
@@ -282,9 +209,9 @@ put_path(Writer *writer, const Level *level)
 
 /* Writes an item's row. */
 static void
-put_row(Writer *writer, const Level *level, const Span *archived)
+put_row(Writer *writer, const Level *level, const JsonSlice *archived)
 {
-	static const Span absent = {0};
+	static const JsonSlice absent = {0};
 
 	put_text(writer, writer->has_rows ? ",{\"list\":" : "{\"list\":");
 	writer->has_rows = true;
@@ -301,11 +228,7 @@ put_row(Writer *writer, const Level *level, const Span *archived)
 	put_text(writer, ",\"path\":\"");
 	put_path(writer, level);
 	put_text(writer, "\",\"archived\":");
-	if (kind_of(archived) == '\0')
-		put_text(writer, "null");
-	else
-		put(writer, archived->start,
-			(size_t) (archived->end - archived->start));
+	put_json(writer, archived);
 	put_text(writer, "}");
 }
 
@@ -315,71 +238,70 @@ put_row(Writer *writer, const Level *level, const Span *archived)
 
 /* The items of a list or below an item; there may be none. */
 static bool
-add_items(Writer *writer, const Span *items, const Level *above)
+add_items(Writer *writer, const JsonSlice *items, const Level *above)
 {
-	const char *p;
-	Span		item;
+	JsonSlice	item;
+	size_t		offset = 0;
 
-	if (kind_of(items) == '\0')
+	if (!has_value(items))
 		return true;
-	p = items->start + 1;
-	if (*items->start != '[')
+	if (items->kind != JSON_ARRAY)
 		return fail(writer, JSON_DEFECT_SHAPE,
-					"expected the items of a named list", items->start);
-	while (next_value(&p, NULL, &item))
+					"expected the items of a named list", items);
+	while (json_walk_next(writer->text, items, &offset, NULL, &item))
 	{
 		Object		object;
 		Level		level = {.above = above};
 
-		if (*item.start != '{')
+		if (item.kind != JSON_OBJECT)
 			return fail(writer, JSON_DEFECT_SHAPE,
-						"expected an item of a named list", item.start);
-		object = read_object(&item);
+						"expected an item of a named list", &item);
+		object = read_object(writer->text, &item);
 		level.id = object.members[MEMBER_ID];
 		level.name = object.members[MEMBER_NAME];
-		if (kind_of(&level.name) == '\0')
+		if (!has_value(&level.name))
 			level.name = object.members[MEMBER_VALUE];
 		put_row(writer, &level, &object.members[MEMBER_ARCHIVED]);
 		if (writer->size > MAX_ROWS_SIZE)
 			return fail(writer, JSON_DEFECT_ROW_SIZE,
 						"the rows of the named lists are larger than allowed",
-						item.start);
+						&item);
 		if (!add_items(writer, &object.members[MEMBER_CHILDREN], &level))
 			return false;
 	}
 	return true;
 }
 
-static const Span *
+static const JsonSlice *
 items_of(const Object *list)
 {
-	return kind_of(&list->members[MEMBER_VALUES]) != '\0' ?
+	return has_value(&list->members[MEMBER_VALUES]) ?
 		&list->members[MEMBER_VALUES] : &list->members[MEMBER_ITEMS];
 }
 
 /* A list, with the key that it has in the body or NULL. */
 static bool
-add_list(Writer *writer, const Span *list, const Span *key)
+add_list(Writer *writer, const JsonSlice *list, const JsonSlice *key)
 {
 	Object		object;
 
-	if (*list->start != '{')
+	if (list->kind != JSON_OBJECT)
 		return fail(writer, JSON_DEFECT_SHAPE, "expected a named list",
-					list->start);
-	object = read_object(list);
+					list);
+	object = read_object(writer->text, list);
 	writer->list = (key != NULL) ? *key : object.members[MEMBER_NAME];
 	return add_items(writer, items_of(&object), NULL);
 }
 
 static bool
-add_lists(Writer *writer, const Span *body)
+add_lists(Writer *writer, const JsonSlice *body)
 {
-	const char *p = body->start + 1;
-	bool		by_name = (*body->start == '{');
-	Span		key;
-	Span		list;
+	bool		by_name = (body->kind == JSON_OBJECT);
+	JsonSlice	key;
+	JsonSlice	list;
+	size_t		offset = 0;
 
-	while (next_value(&p, by_name ? &key : NULL, &list))
+	while (json_walk_next(writer->text, body, &offset, &key, &list))
 	{
 		if (!add_list(writer, &list, by_name ? &key : NULL))
 			return false;
@@ -389,25 +311,26 @@ add_lists(Writer *writer, const Span *body)
 
 /* Whether an object is a list, rather than lists by their names. */
 static bool
-is_single_list(const Span *body)
+is_single_list(const char *text, const JsonSlice *body)
 {
-	Object		object = read_object(body);
+	Object		object = read_object(text, body);
 
-	return kind_of(items_of(&object)) == '[' ||
-		kind_of(&object.members[MEMBER_NAME]) == '"';
+	return items_of(&object)->kind == JSON_ARRAY ||
+		object.members[MEMBER_NAME].kind == JSON_STRING;
 }
 
 static bool
 add_body(Writer *writer)
 {
-	const char *p = writer->text;
-	Span		body;
+	size_t		mark = strlen(BYTE_ORDER_MARK);
+	JsonSlice	body;
 
-	if (strncmp(p, BYTE_ORDER_MARK, strlen(BYTE_ORDER_MARK)) == 0)
-		p += strlen(BYTE_ORDER_MARK);
-	body = read_span(skip_space(p));
+	if (writer->length < mark ||
+		memcmp(writer->text, BYTE_ORDER_MARK, mark) != 0)
+		mark = 0;
+	body = json_walk_value(writer->text, writer->length, mark);
 	put_text(writer, "[");
-	if (*body.start == '{' && is_single_list(&body))
+	if (body.kind == JSON_OBJECT && is_single_list(writer->text, &body))
 	{
 		writer->is_requested = (writer->requested != NULL);
 		if (!add_list(writer, &body, NULL))
@@ -441,7 +364,7 @@ size_t
 named_lists_measure(const char *text, size_t length, JsonReaderAlloc alloc,
 					const char *list, JsonDefect *defect)
 {
-	Writer		writer = {.text = text, .requested = list};
+	Writer		writer = {.text = text, .length = length, .requested = list};
 
 	if (!check_body(text, length, alloc, defect))
 		return 0;
@@ -454,9 +377,10 @@ named_lists_measure(const char *text, size_t length, JsonReaderAlloc alloc,
 }
 
 void
-named_lists_write(const char *text, const char *list, char *out)
+named_lists_write(const char *text, size_t length, const char *list, char *out)
 {
-	Writer		writer = {.text = text, .requested = list, .out = out};
+	Writer		writer = {.text = text, .length = length, .requested = list,
+		.out = out};
 
 	add_body(&writer);
 }

@@ -35,6 +35,7 @@ extern size_t named_lists_measure(const char *text, size_t length,
  * comes by itself was requested by the name "list", in UTF-8, and has that
  * name in its rows; NULL: it has its own.
  */
-extern void named_lists_write(const char *text, const char *list, char *out);
+extern void named_lists_write(const char *text, size_t length,
+							  const char *list, char *out);
 
 #endif							/* HIBOB_READER_NAMED_LISTS_H */

@@ -8,9 +8,8 @@
 #include "postgres.h"
 
 #include "compat.h"
-#include "lib/stringinfo.h"
 #include "miscadmin.h"
-#include "reader/json_doc.h"
+#include "reader/json_walk.h"
 #include "remote/metadata.h"
 #include "remote/response.h"
 #include "utils/memutils.h"
@@ -127,50 +126,13 @@ whole_row_column(void)
 	return column;
 }
 
-/*
- * The rows of a resource as one JSON array in UTF-8, palloc'd, whatever HiBob has
- * put around them.
- */
-static char *
-fetch_document(Oid serverid, const char *resource, size_t *length)
-{
-	MemoryContext caller = CurrentMemoryContext;
-	MetadataFetch *fetch = open_fetch(serverid, resource, resource, NULL);
-	StringInfoData document;
-
-	fetch->map.columns = whole_row_column();
-	fetch->map.ncolumns = 1;
-	MemoryContextSwitchTo(caller);
-	initStringInfo(&document);
-	while (response_next(fetch->response))
-	{
-		const RowRecord *record = response_record(fetch->response);
-		const JsonSlice *row =
-			row_reader_slice(record->reader, fetch->map.columns->places[0]);
-
-		if (document.len + row->length > RESPONSE_MAX_ROW)
-			ereport(ERROR,
-					(errcode(ERRCODE_FDW_ERROR),
-					 errmsg("the metadata of HiBob is larger than allowed"),
-					 errdetail("\"%s\" has more than %d MB.", resource,
-							   RESPONSE_MAX_ROW / (1024 * 1024))));
-		appendStringInfoChar(&document, document.len == 0 ? '[' : ',');
-		appendBinaryStringInfo(&document, record->window + row->start,
-							   (int) row->length);
-	}
-	appendStringInfoString(&document, document.len == 0 ? "[]" : "]");
-	close_fetch(fetch, caller);
-	*length = document.len;
-	return document.data;
-}
-
 /* ------------------------------------------------------------------------
  * Fields, custom tables and reports
  * ------------------------------------------------------------------------
  */
 
-/* Makes an entry of a list from its document; NULL if it has no id. */
-typedef void *(*MetadataReader) (JsonDoc *doc);
+/* Makes an entry of a list from a row; NULL if it has no id. */
+typedef void *(*MetadataReader) (const JsonSlice *row, const char *window);
 
 hibob_noreturn static void
 bad_metadata(const char *resource)
@@ -182,58 +144,55 @@ bad_metadata(const char *resource)
 	pg_unreachable();
 }
 
-/* A copy of a text; NULL if the document does not have it. */
+/* A copy of a text; NULL if the row does not have it. */
 static const char *
-copy_text(JsonDoc *doc, const char *key)
+copy_text(const JsonSlice *row, const char *window, const char *key)
 {
-	const char *text = json_doc_text(doc, key);
+	JsonSlice	value = json_walk_member(window, row, key);
 
-	return text != NULL ? pstrdup(text) : NULL;
+	return row_metadata_text(&value, window);
 }
 
 /* Without a name, the id stands for it. */
 static const char *
-copy_name(JsonDoc *doc)
+copy_name(const JsonSlice *row, const char *window)
 {
-	const char *name = copy_text(doc, "name");
+	const char *name = copy_text(row, window, "name");
 
-	return name != NULL ? name : copy_text(doc, "id");
+	return name != NULL ? name : copy_text(row, window, "id");
 }
 
-static MetadataField *
-read_column(JsonDoc *doc)
+static void *
+read_field(const JsonSlice *row, const char *window)
 {
 	MetadataField *field = palloc0(sizeof(MetadataField));
+	JsonSlice	type_data = json_walk_member(window, row, "typeData");
 
-	field->id = copy_text(doc, "id");
+	field->id = copy_text(row, window, "id");
 	if (field->id == NULL)
 		return NULL;
-	field->name = copy_name(doc);
-	field->type = copy_text(doc, "type");
+	field->name = copy_name(row, window);
+	field->type = copy_text(row, window, "type");
 	if (field->type == NULL)
 		field->type = "text";
-	field->category = copy_text(doc, "categoryDisplayName");
-	field->list = copy_text(json_doc_value(doc, "typeData"), "listId");
+	field->category = copy_text(row, window, "categoryDisplayName");
+	field->list = copy_text(&type_data, window, "listId");
 	return field;
 }
 
 static void *
-read_field(JsonDoc *doc)
-{
-	return read_column(doc);
-}
-
-static void *
-read_table(JsonDoc *doc)
+read_table(const JsonSlice *row, const char *window)
 {
 	MetadataTable *table = palloc0(sizeof(MetadataTable));
-	JsonDoc    *columns = json_doc_value(doc, "columns");
+	JsonSlice	columns = json_walk_member(window, row, "columns");
+	JsonSlice	part;
+	size_t		offset = 0;
 
-	table->id = copy_text(doc, "id");
-	table->name = copy_name(doc);
-	for (size_t i = 0; i < json_doc_length(columns); i++)
+	table->id = copy_text(row, window, "id");
+	table->name = copy_name(row, window);
+	while (json_walk_next(window, &columns, &offset, NULL, &part))
 	{
-		MetadataField *column = read_column(json_doc_element(columns, i));
+		MetadataField *column = read_field(&part, window);
 
 		if (column == NULL)
 			return NULL;
@@ -243,56 +202,55 @@ read_table(JsonDoc *doc)
 }
 
 static void *
-read_report(JsonDoc *doc)
+read_report(const JsonSlice *row, const char *window)
 {
 	MetadataReport *report = palloc0(sizeof(MetadataReport));
 
-	report->id = copy_text(doc, "id");
-	report->name = copy_name(doc);
+	report->id = copy_text(row, window, "id");
+	report->name = copy_name(row, window);
 	return report->id != NULL ? report : NULL;
 }
 
-static List *
-read_entries(JsonDoc *doc, const char *resource, MetadataReader reader)
+/* Limits the size of all rows, since the entries are kept in memory. */
+static void
+count_bytes(size_t *total, const JsonSlice *row, const char *resource)
 {
-	List	   *entries = NIL;
-
-	for (size_t i = 0; i < json_doc_length(doc); i++)
-	{
-		void	   *entry;
-
-		CHECK_FOR_INTERRUPTS();
-		entry = reader(json_doc_element(doc, i));
-		if (entry == NULL)
-			bad_metadata(resource);
-		entries = lappend(entries, entry);
-	}
-	return entries;
+	*total += row->length;
+	if (*total > RESPONSE_MAX_ROW)
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_ERROR),
+				 errmsg("the metadata of HiBob is larger than allowed"),
+				 errdetail("\"%s\" has more than %d MB.", resource,
+						   RESPONSE_MAX_ROW / (1024 * 1024))));
 }
 
 static List *
 read_all(Oid serverid, const char *resource, MetadataReader reader)
 {
-	size_t		length;
-	char	   *text = fetch_document(serverid, resource, &length);
-	JsonDoc    *doc = json_doc_parse_any(text, length);
-	List	   *volatile entries = NIL;
+	MemoryContext caller = CurrentMemoryContext;
+	MetadataFetch *fetch = open_fetch(serverid, resource, resource, NULL);
+	size_t		total = 0;
+	List	   *entries = NIL;
 
-	if (doc == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_FDW_ERROR),
-				 errmsg("could not read the metadata of HiBob"),
-				 errdetail("The list of \"%s\" is nested too deeply or does not fit into memory.",
-						   resource)));
-	PG_TRY();
+	fetch->map.columns = whole_row_column();
+	fetch->map.ncolumns = 1;
+	while (response_next(fetch->response))
 	{
-		entries = read_entries(doc, resource, reader);
+		const RowRecord *record = response_record(fetch->response);
+		const JsonSlice *row =
+			row_reader_slice(record->reader, fetch->map.columns->places[0]);
+		void	   *entry;
+
+		CHECK_FOR_INTERRUPTS();
+		count_bytes(&total, row, resource);
+		MemoryContextSwitchTo(caller);
+		entry = reader(row, record->window);
+		if (entry == NULL)
+			bad_metadata(resource);
+		entries = lappend(entries, entry);
+		MemoryContextSwitchTo(fetch->context);
 	}
-	PG_FINALLY();
-	{
-		json_doc_free(doc);
-	}
-	PG_END_TRY();
+	close_fetch(fetch, caller);
 	return entries;
 }
 

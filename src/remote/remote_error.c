@@ -11,14 +11,17 @@
 
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
-#include "reader/json_doc.h"
 #include "remote/remote_error.h"
+#include "row/row.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
 /* The most characters of HiBob's message, and of a body, that are shown. */
 #define MAX_MESSAGE 400
 #define MAX_EXCERPT 80
+
+/* Nesting of an error body; a deeper one has no message. */
+#define MAX_DEPTH 64
 
 /*
  * The first bytes of a text of HiBob, for a message: in one line, and only ASCII if
@@ -63,52 +66,48 @@ error_printable(const char *message)
 	return printable(message, strlen(message), MAX_MESSAGE);
 }
 
+static char *
+message_part(const JsonReader *reader, int slot, const char *body)
+{
+	char	   *text = row_metadata_text(json_reader_slice(reader, slot), body);
+
+	return text != NULL ? error_printable(text) : NULL;
+}
+
 /*
  * HiBob's own message in an error body, or NULL.
  */
 static char *
-hibob_text(JsonDoc *doc)
-{
-	static const char *const keys[] = {"message", "errorMessage", "error",
-		"errors", NULL};
-	const char *key = json_doc_text(doc, "key");
-	char	   *result = NULL;
-
-	for (int i = 0; keys[i] != NULL && result == NULL; i++)
-	{
-		const char *text = json_doc_text(doc, keys[i]);
-
-		if (text != NULL)
-			result = error_printable(text);
-	}
-	if (key == NULL)
-		return result;
-	key = error_printable(key);
-	return result == NULL ? psprintf("(key \"%s\")", key) :
-		psprintf("%s (key \"%s\")", result, key);
-}
-
-static char *
 hibob_message(const ErrorResponse *error)
 {
-	JsonDoc    *doc;
-	char	   *volatile result = NULL;
+	static const char *const keys[] = {"key", "message", "errorMessage",
+		"error", "errors"};
+	static const char *const rows[] = {"", NULL};
+	int			slots[lengthof(keys)];
+	JsonShape	shape = {rows, 0, MAX_DEPTH};
+	JsonReader *reader;
+	char	   *key;
+	char	   *text = NULL;
 
 	if (error == NULL || error->length == 0)
 		return NULL;
-	doc = json_doc_parse(error->body, error->length);
-	if (doc == NULL)
+	shape.max_row = error->length;
+	reader = json_reader_create(&shape, palloc0);
+	for (size_t i = 0; i < lengthof(keys); i++)
+		slots[i] = json_reader_want(reader, &keys[i], 1);
+	if (json_reader_next(reader, error->body, error->length,
+						 true) != JSON_ROW)
 		return NULL;
-	PG_TRY();
-	{
-		result = hibob_text(doc);
-	}
-	PG_FINALLY();
-	{
-		json_doc_free(doc);
-	}
-	PG_END_TRY();
-	return result;
+	for (size_t i = 1; i < lengthof(keys) && text == NULL; i++)
+		text = message_part(reader, slots[i], error->body);
+	key = message_part(reader, slots[0], error->body);
+	if (json_reader_next(reader, error->body, error->length,
+						 true) != JSON_END)
+		return NULL;
+	if (key == NULL)
+		return text;
+	return text == NULL ? psprintf("(key \"%s\")", key) :
+		psprintf("%s (key \"%s\")", text, key);
 }
 
 /* For ereport(): HiBob's message, if there is one. */

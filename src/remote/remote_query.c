@@ -12,7 +12,7 @@
 
 #include "foreign/foreign.h"
 #include "mb/pg_wchar.h"
-#include "reader/json_doc.h"
+#include "reader/json_walk.h"
 #include "remote/fetch.h"
 #include "remote/field_split.h"
 #include "remote/remote_error.h"
@@ -184,35 +184,27 @@ remote_query_key(const RemoteQuery *query, const RequestFilter *filter)
 	return key.data;
 }
 
-/* The texts in a JSON array, in the database's encoding. */
-static List *
-read_names(const char *json, size_t length)
+/* A scalar as a C string in the database's encoding. */
+static char *
+read_id(const JsonSlice *slice, const char *window)
 {
-	JsonDoc    *doc = json_doc_parse_any(json, length);
+	size_t		length;
+	const char *text = row_utf8(slice, window, &length);
+
+	return pg_any_to_server(pnstrdup(text, length), (int) length, PG_UTF8);
+}
+
+/* The scalars in a JSON array as C strings. */
+static List *
+read_names(const JsonSlice *array, const char *window)
+{
+	JsonSlice	name;
+	size_t		offset = 0;
 	List	   *names = NIL;
 
-	if (doc == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_OUT_OF_MEMORY),
-				 errmsg("out of memory")));
-	PG_TRY();
-	{
-		for (size_t i = 0; i < json_doc_length(doc); i++)
-		{
-			const char *text = json_doc_element_text(doc, i);
-
-			if (text != NULL)
-				names = lappend(names,
-								pstrdup(pg_any_to_server(text,
-														 (int) strlen(text),
-														 PG_UTF8)));
-		}
-	}
-	PG_FINALLY();
-	{
-		json_doc_free(doc);
-	}
-	PG_END_TRY();
+	while (json_walk_next(window, array, &offset, NULL, &name))
+		if (name.kind != JSON_NULL)
+			names = lappend(names, read_id(&name, window));
 	return names;
 }
 
@@ -249,11 +241,9 @@ read_ids(RemoteResult *result, const char *resource,
 		if (memory > MAX_IDS)
 			result_too_many_ids(result->query.map);
 		if (id->kind == JSON_ARRAY)
-			ids = list_concat(ids, read_names(record->window + id->start,
-											  id->length));
+			ids = list_concat(ids, read_names(id, record->window));
 		else
-			ids = lappend(ids, pnstrdup(record->window + id->start,
-										id->length));
+			ids = lappend(ids, read_id(id, record->window));
 	}
 	return ids;
 }

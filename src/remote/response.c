@@ -11,7 +11,6 @@
  */
 #include "postgres.h"
 
-#include "reader/json_doc.h"
 #include "reader/named_lists.h"
 #include "remote/report_download.h"
 #include "remote/response.h"
@@ -603,7 +602,7 @@ write_lists(Response *response, const char *body, size_t length)
 		raise_defect(response, &defect);
 	response->text = MemoryContextAllocHuge(response->call_context,
 											response->text_length);
-	named_lists_write(body, response->call.list, response->text);
+	named_lists_write(body, length, response->call.list, response->text);
 	MemoryContextSwitchTo(old);
 }
 

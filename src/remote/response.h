@@ -65,7 +65,6 @@ typedef struct ResponseSummary
 								 * not show; distinct, the first few */
 	List	   *hidden;			/* names of fields that HiBob does not show, */
 	List	   *hidden_history; /* and those that it shows without history */
-	uint64		restrictions;	/* how often HiBob has listed any */
 	Bitmapset  *maybe_hidden;	/* numbers of the map's columns that had a null
 								 * in a response that does not list what is hidden */
 } ResponseSummary;

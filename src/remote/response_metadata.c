@@ -11,7 +11,7 @@
  */
 #include "postgres.h"
 
-#include "reader/json_doc.h"
+#include "reader/json_walk.h"
 #include "remote/remote_error.h"
 #include "remote/response.h"
 #include "remote/response_metadata.h"
@@ -108,92 +108,77 @@ note_text(ResponseSummary *summary, List **list, const char *text)
 	MemoryContextSwitchTo(old);
 }
 
-/* A text of the document; only lack of memory makes it NULL. */
-static const char *
-need_text(const char *text)
+/* A value outside of rows as a slice of its text. */
+static JsonSlice
+whole_value(const JsonOutside *value)
 {
-	if (text == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_OUT_OF_MEMORY),
-				 errmsg("out of memory")));
-	return text;
+	JsonSlice	slice = {.length = value->length, .kind = value->kind};
+
+	return slice;
 }
 
-/* Adds the names in an array of the document. */
-static void
-note_names(ResponseSummary *summary, List **list, JsonDoc *names)
+/* Adds the names in an array; false if it has no element. */
+static bool
+note_names(ResponseSummary *summary, List **list, const char *text,
+		   const JsonSlice *names)
 {
-	for (size_t i = 0; i < json_doc_length(names); i++)
-	{
-		if (json_doc_element(names, i) == NULL ||
-			list_length(*list) >= MAX_NAMES)
-			continue;
-		note_text(summary, list,
-				  error_printable(need_text(json_doc_element_text(names, i))));
-	}
+	JsonSlice	name;
+	size_t		offset = 0;
+
+	while (json_walk_next(text, names, &offset, NULL, &name))
+		if (name.kind != JSON_NULL && list_length(*list) < MAX_NAMES)
+			note_text(summary, list,
+					  error_printable(row_metadata_text(&name, text)));
+	return offset > 0;
 }
 
-static void
-note_restricted(ResponseSummary *summary, JsonDoc *doc)
+/* False if nothing is restricted. */
+static bool
+note_restricted(ResponseSummary *summary, const JsonOutside *value)
 {
-	JsonDoc    *hidden = json_doc_value(doc, "no_view_permission");
-	JsonDoc    *history = json_doc_value(doc, "no_view_history_permission");
+	JsonSlice	object = whole_value(value);
+	JsonSlice	hidden =
+		json_walk_member(value->text, &object, "no_view_permission");
+	JsonSlice	history =
+		json_walk_member(value->text, &object, "no_view_history_permission");
+	bool		any = note_names(summary, &summary->hidden, value->text,
+								 &hidden);
 
-	note_names(summary, &summary->hidden, hidden);
-	note_names(summary, &summary->hidden_history, history);
-	if (json_doc_length(hidden) > 0 || json_doc_length(history) > 0)
-		summary->restrictions++;
+	return note_names(summary, &summary->hidden_history, value->text,
+					  &history) || any;
 }
 
 /* HiBob's message about one employee. */
 static void
-note_denial(ResponseSummary *summary, JsonDoc *denial)
+note_denial(ResponseSummary *summary, const char *text, const JsonSlice *denial)
 {
-	JsonDoc    *inner = json_doc_first_value(denial);
-	const char *message = NULL;
+	JsonSlice	inner = {0};
+	JsonSlice	value;
+	size_t		offset = 0;
+	char	   *message;
 
-	if (inner != NULL)
-		message = json_doc_text(inner, "message");
-	if (message == NULL && inner != NULL)
-		message = json_doc_text(inner, "error");
-	if (message == NULL)
-		message = need_text(json_doc_print(denial));
-	note_text(summary, &summary->denials, error_printable(message));
+	if (denial->kind == JSON_OBJECT)
+		(void) json_walk_next(text, denial, &offset, NULL, &inner);
+	value = json_walk_member(text, &inner, "message");
+	if (value.kind <= JSON_NULL)
+		value = json_walk_member(text, &inner, "error");
+	if (value.kind <= JSON_NULL)
+		value = *denial;
+	message = row_metadata_text(&value, text);
+	note_text(summary, &summary->denials,
+			  error_printable(message != NULL ? message : "null"));
 }
 
 static void
-note_denials(ResponseSummary *summary, JsonDoc *doc)
+note_denials(ResponseSummary *summary, const JsonOutside *value)
 {
-	for (size_t i = 0; i < json_doc_length(doc); i++)
-		if (list_length(summary->denials) < MAX_DENIALS)
-			note_denial(summary, json_doc_element(doc, i));
-}
+	JsonSlice	denials = whole_value(value);
+	JsonSlice	denial;
+	size_t		offset = 0;
 
-/*
- * Parses a value and notes its contents.  The reader has checked that the value
- * is valid JSON of at most that depth, so only lack of memory makes this fail.
- */
-static void
-note(ResponseSummary *summary, const JsonOutside *value,
-	 void (*take) (ResponseSummary *, JsonDoc *))
-{
-	JsonDoc    *doc = json_doc_parse_value(value->text, value->length,
-										   RESPONSE_MAX_DEPTH);
-
-	if (doc == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_OUT_OF_MEMORY),
-				 errmsg("out of memory"),
-				 errdetail("The list of what HiBob withheld could not be read.")));
-	PG_TRY();
-	{
-		take(summary, doc);
-	}
-	PG_FINALLY();
-	{
-		json_doc_free(doc);
-	}
-	PG_END_TRY();
+	while (list_length(summary->denials) < MAX_DENIALS &&
+		   json_walk_next(value->text, &denials, &offset, NULL, &denial))
+		note_denial(summary, value->text, &denial);
 }
 
 /*
@@ -203,8 +188,6 @@ note(ResponseSummary *summary, const JsonOutside *value,
 static void
 read_restricted(ResponseMetadata *metadata, ResponseSummary *summary)
 {
-	uint64		before = summary->restrictions;
-
 	if (!may_restrict(metadata->resource))
 		return;
 	for (size_t i = 0; i < lengthof(restricted_places); i++)
@@ -215,9 +198,8 @@ read_restricted(ResponseMetadata *metadata, ResponseSummary *summary)
 		if (value->kind != JSON_OBJECT || value->times == metadata->noted[i])
 			continue;
 		metadata->noted[i] = value->times;
-		note(summary, value, note_restricted);
+		metadata->names_hidden |= note_restricted(summary, value);
 	}
-	metadata->names_hidden |= summary->restrictions > before;
 }
 
 /* ------------------------------------------------------------------------
@@ -351,9 +333,7 @@ response_metadata_end(ResponseMetadata *metadata, ResponseSummary *summary,
 	read_restricted(metadata, summary);
 	if (metadata->resource->paging == PAGING_NONE)
 		return NULL;
-	if (json_reader_outside(metadata->reader,
-							metadata->errors)->kind == JSON_ARRAY)
-		note(summary, json_reader_outside(metadata->reader, metadata->errors),
-			 note_denials);
+	note_denials(summary,
+				 json_reader_outside(metadata->reader, metadata->errors));
 	return find_next_page(metadata, cursor);
 }

@@ -19,6 +19,7 @@
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
+#include "reader/json_walk.h"
 #include "row/convert.h"
 #include "row/row.h"
 #include "utils/array.h"
@@ -562,6 +563,20 @@ row_utf8(const JsonSlice *slice, const char *window, size_t *length)
 	return window + slice->start;
 }
 
+char *
+row_metadata_text(const JsonSlice *slice, const char *window)
+{
+	char	   *out;
+
+	if (slice->kind <= JSON_NULL)
+		return NULL;
+	if (slice->kind != JSON_STRING)
+		return pnstrdup(window + slice->start, slice->length);
+	out = palloc(slice->length + 1);
+	out[json_unescape(window + slice->start, slice->length, out)] = '\0';
+	return out;
+}
+
 /* A scalar's text, or an object's or array's JSON. */
 static const char *
 row_text(const JsonSlice *slice, const char *window, size_t *length)
@@ -721,7 +736,6 @@ convert_array(const RowConversion *conversion, const JsonSlice *slice,
 	const RowConversion *element = conversion->element;
 	ArrayBuildState *state = initArrayResult(element->type,
 											 CurrentMemoryContext, false);
-	const char *array = window + slice->start;
 	JsonSlice	part;
 	size_t		offset = 0;
 	Datum		result;
@@ -729,8 +743,8 @@ convert_array(const RowConversion *conversion, const JsonSlice *slice,
 	if (slice->kind != JSON_ARRAY)
 		add_element(state, element, slice, window);
 	else
-		while (json_next_element(array, slice->length, &offset, &part))
-			add_element(state, element, &part, array);
+		while (json_walk_next(window, slice, &offset, NULL, &part))
+			add_element(state, element, &part, window);
 	result = makeArrayResult(state, CurrentMemoryContext);
 	if (conversion->is_domain)
 		domain_check(result, false, conversion->type, NULL, NULL);

@@ -100,4 +100,11 @@ extern const JsonSlice *row_field_value(const RowField *field,
 extern const char *row_utf8(const JsonSlice *slice, const char *window,
 							size_t *length);
 
+/*
+ * A string's text, or any other value as JSON, palloc'd; NULL if it is absent or
+ * null.  An escape that stands for no character, for which row_utf8() raises an
+ * error, leaves a text that is not valid UTF-8: the caller checks that.
+ */
+extern char *row_metadata_text(const JsonSlice *slice, const char *window);
+
 #endif							/* HIBOB_ROW_ROW_H */

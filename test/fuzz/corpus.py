@@ -134,13 +134,13 @@ def seeds(simulator):
         document = shortened(simulator.ask(method, path, body))
         # no limit on rows, depth 64, pieces of up to 33 bytes
         yield "json_reader", bytes([shape, 1, 1, 7, 9, 32, 1, 3]), document
-        yield "json_doc", b"\2", document
+        yield "json_walk", b"\2", document
     for path in LISTS:
         document = shortened(simulator.ask("GET", path))
         yield "json_reader", bytes([TOP, 1, 1, 1, 2, 5, 0, 9]), document
-        yield "json_doc", b"\1", document
+        yield "json_walk", b"\1", document
     for path in REFUSALS:
-        yield "json_doc", b"\2", simulator.ask("GET", path)[:LARGEST]
+        yield "json_walk", b"\2", simulator.ask("GET", path)[:LARGEST]
     for text in reports(simulator):
         yield "csv_reader", bytes([1, 3, 5, 20, 0, 40]), text
 

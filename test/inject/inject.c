@@ -11,7 +11,7 @@
  *	inject_arm(what text, n bigint)
  *		"fail": the n-th call that can fail does; "cancel", "terminate": the
  *		session is cancelled or terminated during the n-th call; "malloc": the
- *		n-th allocation of libcurl or json-c returns NULL.
+ *		n-th allocation of libcurl returns NULL.
  *	inject_disarm() returns text
  *		The calls since then, and the function that failed, if any.
  *	inject_limit_memory(bytes bigint)

@@ -1,6 +1,6 @@
 /*
  * malloc.c
- *		Lets the n-th allocation of libcurl or json-c fail.
+ *		Lets the n-th allocation of libcurl fail.
  *
  * Preloaded into a server, in front of the C library.  What the server itself
  * allocates is left alone, also what other libraries do.
@@ -18,7 +18,7 @@
 int64_t		inject_malloc_target;
 int64_t		inject_malloc_calls;
 
-/* Where the code of the two libraries lies; looked up when it is armed. */
+/* Where the code of the library lies; looked up when it is armed. */
 static uintptr_t ranges[4][2];
 static int	nranges;
 
@@ -31,8 +31,7 @@ note_library(struct dl_phdr_info *info, size_t size, void *arg)
 {
 	(void) size;
 	(void) arg;
-	if (strstr(info->dlpi_name, "/libcurl") == NULL &&
-		strstr(info->dlpi_name, "/libjson-c") == NULL)
+	if (strstr(info->dlpi_name, "/libcurl") == NULL)
 		return 0;
 	for (int i = 0; i < info->dlpi_phnum && nranges < 4; i++)
 	{

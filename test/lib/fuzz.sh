@@ -10,7 +10,7 @@
 #   test/lib/fuzz.sh coverage TARGET...
 #                                    the coverage of the inputs found so far
 #
-# json_reader, csv_reader and json_doc are programs.  options and row run inside
+# json_reader, csv_reader and json_walk are programs.  options and row run inside
 # a server: see test/fuzz/server_fuzz.c.
 set -euo pipefail
 

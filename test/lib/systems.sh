@@ -190,15 +190,15 @@ in_directory() {
     locked "$how" "$directory" run "$SOURCE/test/lib/in_system.sh" "${options[@]}" "$directory" "$@"
 }
 
-# "15.20, libcurl 7.88.1, json-c 0.16, gcc 12.2.0"
+# "15.20, libcurl 7.88.1, gcc 12.2.0"
 system_facts() {
     local version=$1
     # shellcheck disable=SC2016  # dpkg-query expands this
     chroot "$(system_of "$version")" dpkg-query -W -f '${Package} ${Version}\n' \
-        "postgresql-$version" libcurl4-openssl-dev libjson-c-dev gcc |
+        "postgresql-$version" libcurl4-openssl-dev gcc |
         awk '{ name["postgresql-'"$version"'"] = "1"
                name["libcurl4-openssl-dev"] = "2libcurl "
-               name["libjson-c-dev"] = "3json-c "; name["gcc"] = "4gcc "
+               name["gcc"] = "3gcc "
                sub(/^[0-9]*:/, "", $2); sub(/[-+].*/, "", $2)
                print name[$1] $2 }' | sort | cut -c 2- | paste -sd, |
         sed 's/,/, /g'

@@ -63,6 +63,12 @@ my @faults = (
 		'{"employees":["1"]}', '{}', '5', '"employees"'),
 	[ 'status 400', { status => 400, body => words('badField', 'what is it') },
 		'HV000', qr/status 400.*HiBob says: what is it \(key "badField"\)/s ],
+	[ 'a message with \u0000', { status => 400, body => words('badField', 'too few\u0000many') },
+		'HV000', qr/HiBob says: too few\?many \(key "badField"\)/ ],
+	(map { [ "no JSON $_", { status => 400, body => $_ }, 'HV000',
+			qr/^DETAIL:  The response has .* and begins: \{['"]message['"]:\R/m ] }
+		  q({'message':'x'}), '{"message":"x",}', '{"message":"x"/**/}',
+		'{"message":"x"} y', '{"message":NaN}', '{"message":"x' . "\t" . '"}'),
 	[ 'status 403', { status => 403, body => words('noWay', 'not yours') },
 		'42501', qr/HiBob says: not yours.*HINT:.*permission group/s ],
 	[ 'status 404', { status => 404, body => words('gone', 'no such thing') },

@@ -1,6 +1,5 @@
-# Failure injection: every call out of the library fails once, libcurl and
-# json-c run out of memory, and the session is cancelled or terminated in any
-# call.  A query then returns all rows or an error; the session and the cluster
+# Failure injection: every call out of the library fails once, libcurl runs out
+# of memory, and the session is cancelled or terminated in any call.  A query then returns all rows or an error; the session and the cluster
 # continue, and no descriptor is left open.
 #
 # Environment: HIBOB_INJECT_SECONDS is the duration (100); HIBOB_INJECT_SEED

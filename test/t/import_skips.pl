@@ -76,21 +76,28 @@ body('/company/people/fields', fields(
 	['work.custom..x', 'Two dots'], ['work.custom.*', 'Any'],
 	['work.custom.a\u0001b', 'Control'], ['payroll.variable.Misc..amount', 'Misc'],
 	['payroll.variable.Bonus v1.5.amount', 'Bonus'],
-	['payroll.variable.*.amount', 'Star'], ['payroll.variable..amount', 'Nothing']));
+	['payroll.variable.*.amount', 'Star'], ['payroll.variable..amount', 'Nothing'],
+	['work.custom.b\u0000c', 'Nul'], ['work.custom.b', 'B'],
+	['work.custom.d\ud83d', 'Half a pair'], ['work.custom.e\ud83d\ude00', 'Pair'],
+	['work.custom.field_4', 'Cut\u0000here'], ['work.custom.field_5', 'Cut\udc00here']));
 my ($out, $err) = psql($db, sprintf($IMPORT, 'people', q{fields 'all'}));
 my @skipped = $err =~ /WARNING:  (?:HV024: )?skipping field "(.*)" of foreign table "people"/g;
 is_deeply(\@skipped, [ 'work.custom.?', '*', '', 'work.custom..x', 'work.custom.*',
-		'work.custom.a?b', 'payroll.variable.*.amount', 'payroll.variable..amount' ],
+		'work.custom.a?b', 'payroll.variable.*.amount', 'payroll.variable..amount',
+		'work.custom.b?c', 'work.custom.d?' ],
 	'fields with ids that cannot be options') or diag($err);
-like($err, qr/DETAIL:  The id of the field cannot be the value of option "field"\. It is not valid UTF-8\./,
+like($err, qr/DETAIL:  The id of the field cannot be the value of option "field"\. It contains \\u0000 or is not valid UTF-8\./,
 	'... with the reason');
 unlike($err, qr/ERROR/, '... and the others are imported');
 ($out) = psql($db, sprintf($COLUMNS, 'people', 32));
 is($out, join("\n", 'fine|{field=work.custom.field_1}',
 	'work_custom_field_2|{field=work.custom.field_2}',
 	'misc|{field=payroll.variable.Misc..amount}',
-	'bonus|{"field=payroll.variable.Bonus v1.5.amount"}'),
-	'a display name that is not UTF-8 is not used');
+	'bonus|{"field=payroll.variable.Bonus v1.5.amount"}', 'b|{field=work.custom.b}',
+	"pair|{field=work.custom.e\xf0\x9f\x98\x80}",
+	'work_custom_field_4|{field=work.custom.field_4}',
+	'work_custom_field_5|{field=work.custom.field_5}'),
+	'a display name that is not UTF-8, or has \u0000, is not used');
 
 # A scan reads the created columns, as one key and by slash keys.
 foreach my $form (
@@ -121,14 +128,16 @@ tell($sim, 'reset');
 body('/people/custom-tables/metadata', qq({"tables":[
 	{"id":"good","name":"Good","columns":[{"id":"c1","name":"One"},{"id":"*","name":"Star"},{"id":"c2\xff","name":"Two"}]},
 	{"id":"","name":"Empty"},{"id":"..","name":"Parent"},{"id":"a\xffb","name":"Bytes"},
-	{"id":"fine","name":"B\xffd name"}]}));
+	{"id":"fine","name":"B\xffd name"},{"id":"n\\u0000l","name":"Zero"},
+	{"name":"last","id":"first","id":99999999999999999999}]}));
 ($out, $err) = psql($db, q{IMPORT FOREIGN SCHEMA hibob EXCEPT (people) FROM SERVER bob INTO hr
 		OPTIONS (custom_tables 'true', custom_fields 'false');
 	SELECT relname, ftoptions FROM pg_class JOIN pg_foreign_table ON ftrelid = oid
 	 WHERE ftoptions::text LIKE '%table_id%' ORDER BY 1});
-is($out, "fine|{resource=custom_table,table_id=fine}\ngood|{resource=custom_table,table_id=good}",
+is($out, join("\n", map { "$_->[0]|{resource=custom_table,table_id=$_->[1]}" }
+		['fine', 'fine'], ['good', 'good'], ['last', '99999999999999999999']),
 	'custom tables with odd ids') or diag($err);
-is(scalar(() = $err =~ /WARNING:  HV024: skipping foreign table "(empty|parent|bytes)"/g), 3,
+is(scalar(() = $err =~ /WARNING:  HV024: skipping foreign table "(empty|parent|bytes|zero)"/g), 4,
 	'... are skipped') or diag($err);
 is(scalar(() = $err =~ /skipping field ".*" of foreign table "good"/g), 2,
 	'... and columns of them');

@@ -1,36 +1,26 @@
 /*
  * json_doc_fuzz.c
- *		A libFuzzer harness of strings with escapes and small documents.
+ *		A libFuzzer harness of strings with escapes and parts of documents.
  *
  * The first byte of the input chooses the module, the rest is the text:
  *
  *	- json_scan.c resolves the escapes of a string;
  *	- named_lists.c makes rows of named lists;
- *	- json_doc.c reads a document.
+ *	- json_walk.c goes through the parts of a document.
  *
- * The results are compared with json_reference.c.  json-c accepts more than
- * RFC 8259, except a byte order mark, and nothing that is truncated.  Its keys
- * end at a NUL, so documents with such an escape are hardly checked.
+ * The results are compared with json_reference.c.
  */
-#include "reader/json_doc.h"
-
 #include <stdlib.h>
 #include <string.h>
 
 #include "fuzz.h"
 #include "json_reference.h"
 #include "reader/json_reader.h"
+#include "reader/json_walk.h"
 #include "reader/named_lists.h"
 
 #define MAX_SIZE 65536
-#define SOME_DEPTH 128			/* deeper than any of them accepts */
-#define LEAST_DEPTH 30			/* that all of them accept */
-
-static bool
-has_nul_escape(const char *text, size_t size)
-{
-	return memmem(text, size, "\\u0000", 6) != NULL;
-}
+#define SOME_DEPTH 128			/* deeper than named lists may be */
 
 /*
  * Escapes
@@ -50,11 +40,15 @@ check_unescape(const char *text, size_t size)
 	memcpy(quoted + 1, text, size);
 	reference = reference_read(quoted, size + 2, SOME_DEPTH);
 	value = reference->value;
-	if (reference->valid && value->text != NULL)
+	if (reference->valid)
 	{
-		length = json_unescape(text, size, out);
-		require(length == value->text_length &&
-				memcmp(out, value->text, length) == 0);
+		length = json_unescape(quoted + 1, size, out);
+		require(length <= size && memchr(out, '\0', length) == NULL);
+		if ((value->slice.flags & (JSON_NUL_ESCAPE | JSON_LONE_SURROGATE)) != 0)
+			require(memchr(out, JSON_NO_CHARACTER, length) != NULL);
+		else
+			require(length == value->text_length &&
+					memcmp(out, value->text, length) == 0);
 	}
 	free(quoted);
 	free(out);
@@ -64,123 +58,68 @@ check_unescape(const char *text, size_t size)
  * Documents
  */
 
-/* The depth of nested containers; 0 for a scalar. */
-static int
-depth_of(const RefValue *value)
+static void
+check_slice(const JsonSlice *slice, const JsonSlice *reference)
 {
-	const RefValue *part;
-	int			deepest = 0;
-
-	for (part = value->first; part != NULL; part = part->next)
-	{
-		int			depth = depth_of(part);
-
-		if (depth > deepest)
-			deepest = depth;
-	}
-	return deepest + (value->slice.kind == JSON_OBJECT ||
-					  value->slice.kind == JSON_ARRAY);
+	require(slice->kind == reference->kind &&
+			slice->flags == reference->flags &&
+			slice->start == reference->start &&
+			slice->length == reference->length);
 }
 
-/* Members that are strings have the right text. */
+/* A lookup by key finds the last member with it. */
 static void
-check_texts(JsonDoc *doc, const RefValue *object)
+check_member(const char *text, const JsonSlice *slice, const RefValue *object,
+			 const RefValue *member)
 {
-	const RefValue *member;
-	const char *text;
+	JsonSlice	found;
 	char	   *key;
 
-	for (member = object->first; member != NULL; member = member->next)
-	{
-		if (member->key == NULL)
-			continue;
-		key = calloc(1, member->key_length + 1);
-		require(key != NULL);
-		memcpy(key, member->key, member->key_length);
-		text = json_doc_text(doc, key);
-		if (reference_member(object, key) == member && member->text != NULL)
-			require(text != NULL && strlen(text) == member->text_length &&
-					memcmp(text, member->text, member->text_length) == 0);
-		if (member->slice.kind == JSON_NULL &&
-			reference_member(object, key) == member)
-			require(text == NULL);
-		free(key);
-	}
-}
-
-/* A document that is printed and parsed again is the same. */
-static void
-check_print(JsonDoc *doc)
-{
-	const char *printed = json_doc_print(doc);
-	JsonDoc	   *again;
-
-	require(printed != NULL);
-	again = json_doc_parse_any(printed, strlen(printed));
-	require(again != NULL);
-	require(strcmp(json_doc_print(again), printed) == 0);
-	json_doc_free(again);
-}
-
-static size_t
-count_parts(const RefValue *value)
-{
-	const RefValue *part;
-	size_t		n = 0;
-
-	for (part = value->first; part != NULL; part = part->next)
-		n++;
-	return n;
-}
-
-/* Checks all functions for all parts of a document. */
-static void
-check_doc(JsonDoc *doc, const RefDocument *reference, bool is_object,
-		  bool comparable)
-{
-	size_t		i;
-
-	require(is_object || json_doc_first_value(doc) == NULL);
-	for (i = 0; i < json_doc_length(doc); i++)
-	{
-		json_doc_element(doc, i);
-		json_doc_element_text(doc, i);
-	}
-	require(json_doc_element(doc, i) == NULL);
-	check_print(doc);
-	if (!reference->valid)
+	if (member->key == NULL || memchr(member->key, '\0', member->key_length))
 		return;
-	require(is_object == (reference->value->slice.kind == JSON_OBJECT));
-	if (is_object && comparable)
-		check_texts(doc, reference->value);
-	else if (!is_object)
-		require(json_doc_length(doc) == count_parts(reference->value));
+	key = calloc(1, member->key_length + 1);
+	require(key != NULL);
+	memcpy(key, member->key, member->key_length);
+	found = json_walk_member(text, slice, key);
+	check_slice(&found, &reference_member(object, key)->slice);
+	free(key);
+}
+
+/* Few members, since each is looked for among all others. */
+static void
+check_parts(const char *text, const JsonSlice *slice,
+			const RefValue *reference)
+{
+	const int	some = 100;
+	const RefValue *part = reference->first;
+	JsonSlice	key;
+	JsonSlice	value;
+	size_t		offset = 0;
+	int			n = 0;
+
+	check_slice(slice, &reference->slice);
+	for (; json_walk_next(text, slice, &offset, &key, &value);
+		 part = part->next, n++)
+	{
+		require(part != NULL);
+		check_parts(text, &value, part);
+		if (slice->kind == JSON_OBJECT && n < some)
+			check_member(text, slice, reference, part);
+	}
+	require(part == NULL);
 }
 
 static void
-check_parse(const char *text, size_t size)
+check_walk(const char *text, size_t size)
 {
 	const RefDocument *reference = reference_read(text, size, SOME_DEPTH);
-	JsonDoc	   *doc = json_doc_parse_any(text, size);
-	JsonDoc	   *object = json_doc_parse(text, size);
-	JsonKind	kind = JSON_ABSENT;
+	size_t		mark = size > 0 && text[0] == '\xef' ? 3 : 0;
+	JsonSlice	value;
 
-	if (reference->valid)
-		kind = (JsonKind) reference->value->slice.kind;
-	if (!reference->valid && reference->defect.kind == JSON_DEFECT_TRUNCATED)
-		require(doc == NULL);
-	if (kind != JSON_OBJECT && kind != JSON_ARRAY && reference->valid)
-		require(doc == NULL);
-	else if (reference->valid && text[0] != '\xef' &&
-			 depth_of(reference->value) <= LEAST_DEPTH)
-		require(doc != NULL);
-	if (doc != NULL)
-		check_doc(doc, reference, object != NULL,
-				  !has_nul_escape(text, size));
-	else
-		require(object == NULL);
-	json_doc_free(object);
-	json_doc_free(doc);
+	if (!reference->valid)
+		return;
+	value = json_walk_value(text, size, mark);
+	check_parts(text, &value, reference->value);
 }
 
 /*
@@ -287,7 +226,7 @@ check_lists(const char *text, size_t size)
 	require(body->valid);
 	out = malloc(length);
 	require(out != NULL);
-	named_lists_write(text, "a\"b", out);
+	named_lists_write(text, size, "a\"b", out);
 	rows = reference_read(out, length, SOME_DEPTH);
 	require(rows->valid && rows->value->slice.kind == JSON_ARRAY);
 	check_rows(body->value, rows->value->first);
@@ -311,7 +250,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			check_lists(text, size - 1);
 			break;
 		default:
-			check_parse(text, size - 1);
+			check_walk(text, size - 1);
 			break;
 	}
 	free(text);
