@@ -17,11 +17,13 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib/setup.sh"
 
 PACKAGES+=(clang libclang-rt-dev)
-# pg_cron, other clients, and tools for packages.  Tests skip what is missing.
+# pg_cron, pgaudit, other clients, a pooler, and tools for packages.  Tests skip what is missing.
 OPTIONAL_PACKAGES=(
     git rpm shellcheck "postgresql-$PG_VERSION-cron" "postgresql-plpython3-$PG_VERSION"
     curl python3-psycopg2 libpostgresql-jdbc-java
     default-jre-headless libecj-java odbc-postgresql unixodbc python3-pyodbc
+    python3-psycopg python3-asyncpg pgbouncer "postgresql-$PG_VERSION-pgaudit"
+    prometheus-postgres-exporter
 )
 OPTIONAL_NODE_MODULES=(pg@8.23.1 pg-cursor@2.22.1)
 

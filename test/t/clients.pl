@@ -1,8 +1,8 @@
-# Clients: psql, psycopg 2, JDBC, ODBC and node-postgres.  Each reports in the
-# same format (test/clients/README.md) the metadata of the driver, values and
-# their classes, a prepared statement, a cancelled query, the hint of an error,
-# and rows fetched in parts.  The metadata has to match psql's \d, the values the
-# simulator's JSON.
+# Clients: psql, psycopg 2 and 3, asyncpg, JDBC, ODBC and node-postgres.  Each
+# reports in the same format (test/clients/README.md) the metadata of the driver,
+# values and their classes, a prepared statement, a cancelled query, the hint of an
+# error, and rows fetched in parts.  The metadata has to match psql's \d, the
+# values the simulator's JSON.
 
 use strict;
 use warnings;
@@ -308,6 +308,11 @@ sub compile_jdbc
 
 # "classes" are the classes of the values, by type.
 my @NULLS = ('NoneType', 'null');
+my %PYTHON = (
+	text => 'str', date => 'date', boolean => 'bool',
+	bigint => 'int', integer => 'int', numeric => 'Decimal',
+	'timestamp without time zone' => 'datetime',
+	'text[]' => 'list', jsonb => 'dict');
 my @CLIENTS = (
 	{
 		name => 'psql',
@@ -319,13 +324,20 @@ my @CLIENTS = (
 		name => 'psycopg',
 		needs => 'python3-psycopg2',
 		there => sub { works('/usr/bin/python3', '-c', 'import psycopg2') },
-		facts => sub { program_facts('/usr/bin/python3', 'test/clients/psycopg.py') },
-		classes => {
-			text => 'str', date => 'date', boolean => 'bool',
-			bigint => 'int', integer => 'int', numeric => 'Decimal',
-			'timestamp without time zone' => 'datetime',
-			'text[]' => 'list', jsonb => 'dict',
-		},
+		facts => sub { program_facts('/usr/bin/python3', 'test/clients/psycopg2_client.py') },
+		classes => \%PYTHON,
+	}, {
+		name => 'psycopg 3',
+		needs => 'python3-psycopg',
+		there => sub { works('/usr/bin/python3', '-c', 'import psycopg') },
+		facts => sub { program_facts('/usr/bin/python3', 'test/clients/psycopg3_client.py') },
+		classes => \%PYTHON,
+	}, {
+		name => 'asyncpg',
+		needs => 'python3-asyncpg',
+		there => sub { works('/usr/bin/python3', '-c', 'import asyncpg') },
+		facts => sub { program_facts('/usr/bin/python3', 'test/clients/asyncpg_client.py') },
+		classes => \%PYTHON,
 	}, {
 		name => 'JDBC',
 		needs => 'libpostgresql-jdbc-java, default-jre-headless, libecj-java',
