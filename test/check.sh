@@ -19,7 +19,7 @@ set -euo pipefail
 PACKAGES+=(clang libclang-rt-dev)
 # pg_cron, pgaudit, other clients, a pooler, and tools for packages.  Tests skip what is missing.
 OPTIONAL_PACKAGES=(
-    git rpm shellcheck "postgresql-$PG_VERSION-cron" "postgresql-plpython3-$PG_VERSION"
+    clang-tidy git rpm shellcheck "postgresql-$PG_VERSION-cron" "postgresql-plpython3-$PG_VERSION"
     curl python3-psycopg2 libpostgresql-jdbc-java
     default-jre-headless libecj-java odbc-postgresql unixodbc python3-pyodbc
     python3-psycopg python3-asyncpg pgbouncer "postgresql-$PG_VERSION-pgaudit"
@@ -192,6 +192,16 @@ shell_test() {
     check shellcheck shellcheck -x -e SC2119 "${scripts[@]}" || true
 }
 
+# Without clang-tidy this is skipped.
+tidy_test() {
+    selected clang-tidy || return 0
+    if ! command -v clang-tidy >/dev/null; then
+        printf '%-44s skipped\n' clang-tidy
+        return 0
+    fi
+    check clang-tidy env "PG_CONFIG=$PG_BIN/pg_config" test/analyze.sh tidy || true
+}
+
 # The layers of src/, and that the check finds violations.
 layers_test() {
     local bad=$WORK/layers
@@ -354,6 +364,7 @@ prepare
 builds
 harness_test
 shell_test
+tidy_test
 layers_test
 unit_tests
 fuzz_tests

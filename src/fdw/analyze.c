@@ -126,7 +126,7 @@ sample_columns(Relation rel)
 	bool		all = needs_all_columns(rel);
 	List	   *attnums = NIL;
 
-	for (AttrNumber attnum = 1; attnum <= desc->natts; attnum++)
+	for (int attnum = 1; attnum <= desc->natts; attnum++)
 	{
 		if (TupleDescAttr(desc, attnum - 1)->attisdropped)
 			continue;

@@ -805,6 +805,7 @@ find_value(const RowColumn *column, const RowReader *reader)
 {
 	const JsonSlice *slice = NULL;
 
+	Assert(column->nplaces > 0);
 	for (int i = 0; i < column->nplaces; i++)
 	{
 		slice = row_reader_slice(reader, column->places[i]);
