@@ -137,6 +137,27 @@ error_refused(const ErrorSubject *subject, const ErrorResponse *error)
 					 quote_identifier(user), quote_identifier(server))));
 }
 
+static bool
+has_type(const ErrorResponse *error, const char *type)
+{
+	return error->content_type != NULL &&
+		pg_strncasecmp(error->content_type, type, strlen(type)) == 0;
+}
+
+bool
+error_is_web_page(const ErrorResponse *error)
+{
+	return has_type(error, "text/html");
+}
+
+/* HiBob's specification declares CSV as JSON, too, so the first byte decides. */
+bool
+error_is_json(const ErrorResponse *error)
+{
+	return has_type(error, "application/json") && error->length > 0 &&
+		(error->body[0] == '{' || error->body[0] == '[');
+}
+
 static void
 error_forbidden(const ErrorSubject *subject, const char *message)
 {
@@ -344,8 +365,7 @@ void
 error_body(const ErrorSubject *subject, const ErrorResponse *error,
 		   const JsonDefect *defect, const ErrorProgress *progress)
 {
-	bool		html = error->content_type != NULL &&
-		pg_strncasecmp(error->content_type, "text/html", 9) == 0;
+	bool		html = error_is_web_page(error);
 	bool		truncated = defect->kind == JSON_DEFECT_TRUNCATED && !html;
 
 	ereport(ERROR,

@@ -39,6 +39,10 @@ typedef struct ErrorProgress
 	uint64		rows;
 } ErrorProgress;
 
+/* Whether it is a web page, or JSON, by its content type. */
+extern bool error_is_web_page(const ErrorResponse *error);
+extern bool error_is_json(const ErrorResponse *error);
+
 /*
  * A status other than success.  "object_name" is that of the list, report or custom
  * table of the request, or NULL.

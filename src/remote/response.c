@@ -12,9 +12,10 @@
 #include "postgres.h"
 
 #include "reader/named_lists.h"
-#include "remote/report_download.h"
 #include "remote/response.h"
 #include "remote/response_metadata.h"
+#include "remote/response_status.h"
+#include "remote/result_checks.h"
 #include "session/stats.h"
 
 /*
@@ -434,59 +435,6 @@ wait_for_bytes(Response *response, bool sleep)
 	return true;
 }
 
-static bool
-has_type(const ErrorResponse *error, const char *type)
-{
-	return error->content_type != NULL &&
-		pg_strncasecmp(error->content_type, type, strlen(type)) == 0;
-}
-
-static bool
-is_web_page(const ErrorResponse *error)
-{
-	return has_type(error, "text/html");
-}
-
-/* HiBob's specification declares CSV as JSON, too, so the first byte decides. */
-static bool
-is_json(const ErrorResponse *error)
-{
-	return has_type(error, "application/json") && error->length > 0 &&
-		(error->body[0] == '{' || error->body[0] == '[');
-}
-
-/*
- * Whether status 404 is no error.  An employee whose id HiBob has just returned
- * may have been deleted; if the first few are not found, the resource does not
- * exist.
- */
-static bool
-may_be_not_found(Response *response)
-{
-	const uint64 few = 3;
-	ResponseSummary *summary = response->summary;
-
-	if (response->call.not_found == NOT_FOUND_AMBIGUOUS)
-		summary->ambiguous++;
-	if (response->call.not_found != NOT_FOUND_DELETED)
-		return response->call.not_found != NOT_FOUND_ERROR;
-	summary->deleted++;
-	return summary->responses > 0 ||
-		(summary->deleted < few && request_has_more(response->request));
-}
-
-/*
- * Whether a status means that the account lacks the endpoint: HiBob has not
- * answered it before.
- */
-static bool
-is_unsupported(const Response *response, const ErrorResponse *error)
-{
-	return response->call.not_found == NOT_FOUND_UNSUPPORTED &&
-		(error->status == 404 || error->status == 400) &&
-		response->summary->responses == 0 && response->rows == 0;
-}
-
 /*
  * Handles a status other than success: raises an error, unless it is a 404 that
  * means no rows.  False if that needs sleep.
@@ -506,14 +454,19 @@ read_error_response(Response *response, bool sleep)
 		}
 		error = error_response(response);
 	}
-	if (is_unsupported(response, &error))
+	switch (response_status_meaning(&error, response->request, &response->call,
+									response->rows, response->summary))
 	{
-		response->summary->unsupported = UNSUPPORTED_ENDPOINT;
-		request_cancel(response->request);
+		case STATUS_MEANS_ERROR:
+			raise_status(response, &error);
+			break;
+		case STATUS_MEANS_NO_ROWS:
+			break;
+		case STATUS_MEANS_UNSUPPORTED:
+			response->summary->unsupported = UNSUPPORTED_ENDPOINT;
+			request_cancel(response->request);
+			break;
 	}
-	else if (error.status != 404 || is_web_page(&error) ||
-			 !may_be_not_found(response))
-		raise_status(response, &error);
 	stats_note_success(response->stats);
 	close_exchange(response);
 	return true;
@@ -561,11 +514,11 @@ check_status(Response *response, bool sleep)
 	if (response->reader.csv == NULL)
 		return true;
 	error = error_response(response);
-	if (is_web_page(&error))
+	if (error_is_web_page(&error))
 		raise_shape(response, "expected CSV");
 	if (pending)
 		wait_for_report(response);
-	else if (is_json(&error))
+	else if (error_is_json(&error))
 		raise_shape(response, "expected CSV");
 	return true;
 }
@@ -665,41 +618,6 @@ is_in_batch(const Response *response)
 	return request_has_value(response->request, &response->call, value, length);
 }
 
-/* Whether the answer as a whole is the row. */
-static bool
-is_document(const Response *response)
-{
-	return response->map->resource->form == ROW_KEYS &&
-		response->call.rows[0][0] == '\0';
-}
-
-/*
- * An employee that the request named must have an id.  Otherwise any object, such
- * as an error, would be an employee without values, which no condition matches.  A
- * row that is the whole response must have a key that it always has.
- */
-static void
-check_identity(Response *response)
-{
-	const RowField *identity = &response->map->identity;
-
-	if (response->map->resource->form == ROW_EMPLOYEE &&
-		(response->call.single || request_has_batches(response->request)) &&
-		row_field_value(identity, &response->reader) == NULL)
-		raise_shape(response, "an employee has no id");
-	if (is_document(response) && identity->nplaces > 0 &&
-		row_reader_slice(&response->reader,
-						 identity->places[0])->kind == JSON_ABSENT)
-		raise_shape(response, "the row lacks a key that it always has");
-}
-
-/* Whether a row has no value in a slot. */
-static bool
-lacks(const Response *response, int slot)
-{
-	return row_reader_slice(&response->reader, slot)->kind <= JSON_NULL;
-}
-
 /*
  * With field-level permissions HiBob may send null for a restricted column, and
  * a header that says no more than that there are some.
@@ -714,73 +632,6 @@ begin_rows(Response *response)
 	response_metadata_begin_answer(&response->metadata, restricted != NULL &&
 								   response->map->resource->permission != NULL &&
 								   pg_strcasecmp(restricted, "true") == 0);
-}
-
-/* Notes the columns that are null in the present row. */
-static void
-note_nulls(Response *response)
-{
-	const RowMap *map = response->map;
-	MemoryContext old =
-		MemoryContextSwitchTo(response->summary->context);
-
-	for (int i = 0; i < map->ncolumns; i++)
-	{
-		const RowColumn *column = &map->columns[i];
-		bool		lacking = column->given < 0;
-
-		for (int j = 0; j < column->nplaces; j++)
-			lacking = lacking && lacks(response, column->places[j]);
-		if (lacking)
-			response->nulls = bms_add_member(response->nulls, i);
-	}
-	MemoryContextSwitchTo(old);
-}
-
-/* What is null may be hidden, if the answer does not say what is. */
-static void
-finish_nulls(Response *response)
-{
-	ResponseSummary *summary = response->summary;
-	MemoryContext old = MemoryContextSwitchTo(summary->context);
-
-	if (!response->metadata.names_hidden)
-		summary->maybe_hidden = bms_add_members(summary->maybe_hidden,
-												 response->nulls);
-	bms_free(response->nulls);
-	response->nulls = NULL;
-	MemoryContextSwitchTo(old);
-}
-
-/* Whether a row has a value without the human form that a column wants. */
-static bool
-lacks_human(const Response *response, const RowColumn *column)
-{
-	return column->human && lacks(response, column->places[0]) &&
-		!lacks(response, column->places[column->nplaces - 1]);
-}
-
-/*
- * Whether an endpoint with a fallback sends human forms.  That is checked until
- * it has sent one: the parameter for it is not documented.
- */
-static bool
-sends_human(Response *response)
-{
-	const RowMap *map = response->map;
-	ResponseSummary *summary = response->summary;
-
-	if (map->resource->fallback == NULL || summary->has_human)
-		return true;
-	for (int i = 0; i < map->ncolumns; i++)
-	{
-		if (lacks_human(response, &map->columns[i]))
-			return false;
-		if (map->columns[i].human &&
-			!lacks(response, map->columns[i].places[0]))
-			summary->has_human = true;
-	}
-	return true;
 }
 
 /*
@@ -816,6 +667,8 @@ read_surroundings(Response *response)
 static bool
 accept_row(Response *response)
 {
+	const char *defect;
+
 	response->exchange.committed = true;
 	if (response->rows++ == 0 && response->reader.json != NULL)
 		begin_rows(response);
@@ -823,8 +676,12 @@ accept_row(Response *response)
 	response->record.window = window_of(response).data;
 	if (response->reader.json != NULL)
 		read_surroundings(response);
-	check_identity(response);
-	if (!sends_human(response))
+	defect = result_row_defect(response->map, &response->reader, &response->call,
+							   request_has_batches(response->request));
+	if (defect != NULL)
+		raise_shape(response, defect);
+	if (!result_has_human_forms(response->map, &response->reader,
+								response->summary))
 	{
 		response->summary->unsupported = UNSUPPORTED_HUMAN;
 		request_cancel(response->request);
@@ -834,7 +691,8 @@ accept_row(Response *response)
 	if (!is_in_batch(response))
 		return false;
 	if (response->metadata.hides)
-		note_nulls(response);
+		result_note_nulls(response->map, &response->reader, response->summary,
+						  &response->nulls);
 	response->summary->rows++;
 	response->stats->figures.rows++;
 	return true;
@@ -871,7 +729,8 @@ finish_response(Response *response)
 	if (defect != NULL)
 		raise_shape(response, defect);
 	if (response->rows > 0)
-		finish_nulls(response);
+		result_add_nulls(response->summary, &response->nulls,
+						 response->metadata.names_hidden);
 	response->summary->responses++;
 	stats_note_success(response->stats);
 	close_exchange(response);

@@ -1,6 +1,6 @@
 /*
  * result_checks.c
- *		Checks of a complete result.
+ *		Checks of the rows of a response and of a complete result.
  *
  * HiBob silently omits a field that does not exist or that the service user has no
  * permission for.  In the tables of employees it lists the columns and employees
@@ -14,6 +14,106 @@
 #include "mb/pg_wchar.h"
 #include "remote/result_checks.h"
 #include "utils/memutils.h"
+
+/* ------------------------------------------------------------------------
+ * Rows
+ * ------------------------------------------------------------------------
+ */
+
+/* Whether a row has no value in a slot. */
+static bool
+lacks(const RowReader *reader, int slot)
+{
+	return row_reader_slice(reader, slot)->kind <= JSON_NULL;
+}
+
+/* Whether the response as a whole is the row. */
+static bool
+is_document(const RowMap *map, const RequestCall *call)
+{
+	return map->resource->form == ROW_KEYS && call->rows[0][0] == '\0';
+}
+
+/*
+ * An employee that the request named must have an id.  Otherwise any object, such
+ * as an error, would be an employee without values, which no condition matches.  A
+ * row that is the whole response must have a key that it always has.
+ */
+const char *
+result_row_defect(const RowMap *map, const RowReader *reader,
+				  const RequestCall *call, bool has_batches)
+{
+	const RowField *identity = &map->identity;
+
+	if (map->resource->form == ROW_EMPLOYEE && (call->single || has_batches) &&
+		row_field_value(identity, reader) == NULL)
+		return "an employee has no id";
+	if (is_document(map, call) && identity->nplaces > 0 &&
+		row_reader_slice(reader, identity->places[0])->kind == JSON_ABSENT)
+		return "the row lacks a key that it always has";
+	return NULL;
+}
+
+/* Whether a row has a value without the human form that a column needs. */
+static bool
+lacks_human(const RowReader *reader, const RowColumn *column)
+{
+	return column->human && lacks(reader, column->places[0]) &&
+		!lacks(reader, column->places[column->nplaces - 1]);
+}
+
+/* This is checked until HiBob has sent one: the parameter is not documented. */
+bool
+result_has_human_forms(const RowMap *map, const RowReader *reader,
+					   ResponseSummary *summary)
+{
+	if (map->resource->fallback == NULL || summary->has_human)
+		return true;
+	for (int i = 0; i < map->ncolumns; i++)
+	{
+		if (lacks_human(reader, &map->columns[i]))
+			return false;
+		if (map->columns[i].human && !lacks(reader, map->columns[i].places[0]))
+			summary->has_human = true;
+	}
+	return true;
+}
+
+void
+result_note_nulls(const RowMap *map, const RowReader *reader,
+				  const ResponseSummary *summary, Bitmapset **nulls)
+{
+	MemoryContext old = MemoryContextSwitchTo(summary->context);
+
+	for (int i = 0; i < map->ncolumns; i++)
+	{
+		const RowColumn *column = &map->columns[i];
+		bool		lacking = column->given < 0;
+
+		for (int j = 0; j < column->nplaces; j++)
+			lacking = lacking && lacks(reader, column->places[j]);
+		if (lacking)
+			*nulls = bms_add_member(*nulls, i);
+	}
+	MemoryContextSwitchTo(old);
+}
+
+void
+result_add_nulls(ResponseSummary *summary, Bitmapset **nulls, bool names_hidden)
+{
+	MemoryContext old = MemoryContextSwitchTo(summary->context);
+
+	if (!names_hidden)
+		summary->maybe_hidden = bms_add_members(summary->maybe_hidden, *nulls);
+	bms_free(*nulls);
+	*nulls = NULL;
+	MemoryContextSwitchTo(old);
+}
+
+/* ------------------------------------------------------------------------
+ * Complete results
+ * ------------------------------------------------------------------------
+ */
 
 static bool
 list_has_text(const List *list, const char *text)

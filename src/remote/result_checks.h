@@ -1,7 +1,7 @@
 /*
  * result_checks.h
- *		Checks of a complete result: what HiBob withheld, and whether there are
- *		as many rows as the table requires.
+ *		Checks of the rows of a response and of a complete result: what HiBob
+ *		withheld, and whether there are as many rows as the table requires.
  */
 #ifndef HIBOB_REMOTE_RESULT_CHECKS_H
 #define HIBOB_REMOTE_RESULT_CHECKS_H
@@ -12,6 +12,30 @@
 #include "options/options.h"
 #include "remote/response.h"
 #include "row/row.h"
+
+/*
+ * Why the present row of a response cannot be used, or NULL.  "has_batches": the
+ * request named employees.
+ */
+extern const char *result_row_defect(const RowMap *map, const RowReader *reader,
+									 const RequestCall *call, bool has_batches);
+
+/*
+ * False if the present row has values without the human forms that columns need,
+ * and the resource has a fallback that sends them.
+ */
+extern bool result_has_human_forms(const RowMap *map, const RowReader *reader,
+								   ResponseSummary *summary);
+
+/*
+ * In a response with restricted columns: adds the columns that are null in the
+ * present row, as numbers of the map's columns; and after the last row adds them to
+ * the summary, unless the response has named what is hidden.
+ */
+extern void result_note_nulls(const RowMap *map, const RowReader *reader,
+							  const ResponseSummary *summary, Bitmapset **nulls);
+extern void result_add_nulls(ResponseSummary *summary, Bitmapset **nulls,
+							 bool names_hidden);
 
 /* Whether any row had the field of a column. */
 typedef bool (*FieldPresenceTest) (const RowColumn *column, const void *arg);

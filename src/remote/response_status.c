@@ -1,18 +1,19 @@
 /*
- * report_download.c
- *		A saved report that HiBob prepares before it can be downloaded.
+ * response_status.c
+ *		The meaning of a response without rows: an error, no rows for the
+ *		request, or a saved report that HiBob is still preparing.
  *
- * Source: HiBob's specification.  The response to the request for a report has a
- * Location at another host.  Only the last part of its path is used: it is the
- * report's name at the API.  A request by that name returns 204 until the report is
- * ready.  The status of the first response is 202 in the description ("Accepted")
- * and 200 in the list of statuses.
+ * Source for reports: HiBob's specification.  The response to the request for a
+ * report has a Location at another host.  Only the last part of its path is used:
+ * it is the report's name at the API.  A request by that name returns 204 until the
+ * report is ready.  The status of the first response is 202 in the description
+ * ("Accepted") and 200 in the list of statuses.
  */
 #include "postgres.h"
 
 #include "http/http.h"
 #include "http/url.h"
-#include "remote/report_download.h"
+#include "remote/response_status.h"
 #include "utils/timestamp.h"
 
 #define STATUS_ACCEPTED 202
@@ -29,6 +30,57 @@
 #define MAX_WAIT (30 * 60 * 1000)
 
 #define MAX_NAME 512
+
+/* ------------------------------------------------------------------------
+ * Statuses
+ * ------------------------------------------------------------------------
+ */
+
+/*
+ * Whether status 404 is no error.  An employee whose id HiBob has just returned
+ * may have been deleted; if the first few are not found, the resource does not
+ * exist.
+ */
+static bool
+means_no_rows(const RequestCall *call, bool has_more, ResponseSummary *summary)
+{
+	const uint64 few = 3;
+
+	if (call->not_found == NOT_FOUND_AMBIGUOUS)
+		summary->ambiguous++;
+	if (call->not_found != NOT_FOUND_DELETED)
+		return call->not_found != NOT_FOUND_ERROR;
+	summary->deleted++;
+	return summary->responses > 0 || (summary->deleted < few && has_more);
+}
+
+/* Whether the account lacks the endpoint: no earlier request succeeded. */
+static bool
+is_unsupported(const ErrorResponse *error, const RequestCall *call, uint64 rows,
+			   const ResponseSummary *summary)
+{
+	return call->not_found == NOT_FOUND_UNSUPPORTED &&
+		(error->status == 404 || error->status == 400) &&
+		summary->responses == 0 && rows == 0;
+}
+
+StatusMeaning
+response_status_meaning(const ErrorResponse *error, const Request *request,
+						const RequestCall *call, uint64 rows,
+						ResponseSummary *summary)
+{
+	if (is_unsupported(error, call, rows, summary))
+		return STATUS_MEANS_UNSUPPORTED;
+	if (error->status == 404 && !error_is_web_page(error) &&
+		means_no_rows(call, request_has_more(request), summary))
+		return STATUS_MEANS_NO_ROWS;
+	return STATUS_MEANS_ERROR;
+}
+
+/* ------------------------------------------------------------------------
+ * Reports
+ * ------------------------------------------------------------------------
+ */
 
 bool
 report_is_pending(const RequestCall *call, int status)
