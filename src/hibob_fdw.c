@@ -10,7 +10,6 @@
 #include "access/htup_details.h"
 #include "compat.h"
 #include "fdw/analyze.h"
-#include "fdw/async.h"
 #include "fdw/explain.h"
 #include "fdw/import.h"
 #include "fdw/plan.h"
@@ -21,7 +20,6 @@
 #include "http/http.h"
 #include "session/connection.h"
 #include "session/limiter.h"
-#include "session/row_counts.h"
 #include "session/stats.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -46,7 +44,6 @@ _PG_init(void)
 	static bool prefix_reserved = false;
 
 	connection_init();
-	row_counts_init();
 	stats_init();
 	limiter_init();
 	if (!prefix_reserved)

@@ -20,7 +20,7 @@
 #include "options/naming.h"
 #include "options/options.h"
 #include "remote/metadata.h"
-#include "remote/subtransaction.h"
+#include "remote/remote_error.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 

@@ -34,7 +34,7 @@
 #include "optimizer/planmain.h"
 #include "optimizer/restrictinfo.h"
 #include "remote/request.h"
-#include "session/row_counts.h"
+#include "session/stats.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
@@ -223,7 +223,7 @@ estimate_rows_of_status(PlannerInfo *root, RelOptInfo *rel,
 static double
 known_rows(Oid relid)
 {
-	double		rows = row_count_last(relid);
+	double		rows = stats_last_rows(relid);
 	HeapTuple	tuple;
 
 	if (rows > 0)
@@ -307,7 +307,7 @@ max_rows_of_values(const HibobFdwRelationInfo *fpinfo,
 static double
 estimate_tuples(HibobFdwRelationInfo *fpinfo, Oid relid)
 {
-	double		counted = row_count_last(relid);
+	double		counted = stats_last_rows(relid);
 
 	if (counted > 0)
 		return counted;

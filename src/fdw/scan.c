@@ -1,6 +1,7 @@
 /*
  * scan.c
- *		Execution of a foreign scan: begin, iterate, rescan, end.
+ *		Execution of a foreign scan: begin, iterate, rescan, end; and
+ *		asynchronous execution under an Append.
  *
  * Begin resolves options and types and makes no request; the first row does.  A
  * scan that may be run again materializes its rows, and makes new requests only
@@ -10,24 +11,44 @@
  * executor begins all scans before it runs any of them, so the first one that
  * runs knows which columns the others need.
  *
+ * Under an asynchronous Append several tables are read at the same time.
+ * Each table's request is sent when the Append first wants a row of it, and the
+ * Append waits for all of them together: several accounts take as long as the
+ * slowest.  A table that cannot be read without sleeping (it needs ids first, or
+ * is a report) is read synchronously.
+ *
+ * Scans that share a result wait for one channel.  The first of them is woken;
+ * the others check for materialized rows the next time that the Append would
+ * wait.
+ *
  * Knows the executor; how a remote query is run is in remote_query.c.
  */
 #include "postgres.h"
 
 #include "compat.h"
+#include "executor/execAsync.h"
 #include "executor/executor.h"
+#include "executor/instrument.h"
 #include "fdw/conditions.h"
 #include "fdw/generated.h"
 #include "fdw/plan.h"
 #include "fdw/plan_tree.h"
 #include "fdw/scan.h"
 #include "foreign/foreign.h"
+#include "nodes/execnodes.h"
 #include "nodes/pg_list.h"
 #include "options/options.h"
 #include "remote/remote_query.h"
 #include "remote/result_cache.h"
+#include "storage/latch.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+
+/*
+ * The Append's wait does not check for interrupts in all versions, nor for our
+ * timers: it is woken at this interval, in ms.
+ */
+#define WAKE_INTERVAL 25
 
 typedef struct HibobFdwScanState
 {
@@ -69,6 +90,12 @@ typedef struct HibobFdwScanState
 
 	GeneratedColumns *generated;	/* NULL: none are needed */
 } HibobFdwScanState;
+
+static HibobFdwScanState *
+scan_of(const ForeignScanState *node)
+{
+	return node->fdw_state;
+}
 
 /* ------------------------------------------------------------------------
  * Scans that share a result
@@ -653,26 +680,108 @@ hibobEndForeignScan(ForeignScanState *node)
  */
 
 bool
-scan_is_waiting(const ForeignScanState *node)
+hibobIsForeignPathAsyncCapable(ForeignPath *path)
 {
-	return ((HibobFdwScanState *) node->fdw_state)->waiting;
+	const HibobFdwRelationInfo *fpinfo = path->path.parent->fdw_private;
+
+	return fpinfo->async_capable;
 }
 
-bool
-scan_has_more(const ForeignScanState *node)
+/*
+ * Returns the next row to the Append, or tells it that the table waits.  The
+ * node's own function is called, so that it checks the conditions and projects.
+ */
+static void
+produce(AsyncRequest *areq)
 {
-	HibobFdwScanState *scan = node->fdw_state;
+	ForeignScanState *node = castNode(ForeignScanState, areq->requestee);
+	TupleTableSlot *slot = node->ss.ps.ExecProcNodeReal(&node->ss.ps);
 
+	if (TupIsNull(slot) && scan_of(node)->waiting)
+		ExecAsyncRequestPending(areq);
+	else
+		ExecAsyncRequestDone(areq, slot);
+}
+
+void
+hibobForeignAsyncRequest(AsyncRequest *areq)
+{
+	produce(areq);
+}
+
+/* The channel to wait for. */
+static HttpChannel *
+waiting_channel(const ForeignScanState *node)
+{
+	return remote_result_channel(scan_of(node)->result);
+}
+
+/* Whether a waiting scan can go on, because another reader received rows. */
+static bool
+can_go_on(const HibobFdwScanState *scan)
+{
 	return remote_result_is_finished(scan->result) ||
 		(scan->materialized.entry != NULL &&
 		 cache_has_more(&scan->materialized));
 }
 
-HttpChannel *
-scan_channel(const ForeignScanState *node)
+/* Returns a row that another reader of the same result has received. */
+static void
+produce_shared(AsyncRequest *areq)
 {
-	return remote_result_channel(
-		((HibobFdwScanState *) node->fdw_state)->result);
+	areq->callback_pending = false;
+	produce(areq);
+	ExecAsyncResponse(areq);
+	if (areq->requestee->instrument != NULL && areq->request_complete &&
+		!TupIsNull(areq->result))
+		InstrUpdateTupleCount(areq->requestee->instrument, 1);
+}
+
+/* Whether the Append already waits for the channel, for another scan. */
+static bool
+is_waited_for(const AsyncRequest *areq, const HttpChannel *channel)
+{
+	const AppendState *append = castNode(AppendState, areq->requestor);
+	int			i = -1;
+
+	while ((i = bms_next_member(append->as_asyncplans, i)) >= 0)
+	{
+		const AsyncRequest *other = append->as_asyncrequests[i];
+		const ForeignScanState *node = (ForeignScanState *) other->requestee;
+
+		if (other == areq)
+			break;
+		if (other->callback_pending && IsA(node, ForeignScanState) &&
+			node->fdwroutine->ForeignAsyncConfigureWait ==
+			hibobForeignAsyncConfigureWait &&
+			waiting_channel(node) == channel)
+			return true;
+	}
+	return false;
+}
+
+void
+hibobForeignAsyncConfigureWait(AsyncRequest *areq)
+{
+	ForeignScanState *node = castNode(ForeignScanState, areq->requestee);
+	AppendState *append = castNode(AppendState, areq->requestor);
+	HttpChannel *channel;
+
+	if (can_go_on(scan_of(node)))
+		produce_shared(areq);
+	if (!areq->callback_pending)
+		return;
+	channel = waiting_channel(node);
+	if (is_waited_for(areq, channel))
+		return;
+	AddWaitEventToSet(append->as_eventset, WL_SOCKET_READABLE,
+					  http_channel_descriptor(channel, WAKE_INTERVAL), NULL, areq);
+}
+
+void
+hibobForeignAsyncNotify(AsyncRequest *areq)
+{
+	produce(areq);
 }
 
 /* ------------------------------------------------------------------------
@@ -718,23 +827,23 @@ scan_needs_ids(ForeignScanState *node)
 const Resource *
 scan_resource(ForeignScanState *node)
 {
-	return ((HibobFdwScanState *) node->fdw_state)->options->resource;
+	return scan_of(node)->options->resource;
 }
 
 List *
 scan_local_conditions(ForeignScanState *node)
 {
-	return ((HibobFdwScanState *) node->fdw_state)->plan->local;
+	return scan_of(node)->plan->local;
 }
 
 uint64
 scan_cache_hits(ForeignScanState *node)
 {
-	return ((HibobFdwScanState *) node->fdw_state)->cache_hits;
+	return scan_of(node)->cache_hits;
 }
 
 const ExchangeCounters *
 scan_counters(ForeignScanState *node)
 {
-	return ((HibobFdwScanState *) node->fdw_state)->query.counters;
+	return scan_of(node)->query.counters;
 }

@@ -1,6 +1,6 @@
 /*
  * scan.h
- *		Execution of a foreign scan.
+ *		Execution of a foreign scan, also asynchronously under an Append.
  */
 #ifndef HIBOB_FDW_SCAN_H
 #define HIBOB_FDW_SCAN_H
@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "nodes/execnodes.h"
+#include "nodes/pathnodes.h"
 #include "remote/request.h"
 #include "session/exchange.h"
 
@@ -16,15 +17,11 @@ extern TupleTableSlot *hibobIterateForeignScan(ForeignScanState *node);
 extern void hibobReScanForeignScan(ForeignScanState *node);
 extern void hibobEndForeignScan(ForeignScanState *node);
 
-/*
- * Under an asynchronous Append: whether the scan returned no row because it
- * would have had to wait for one; and the channel to wait for.
- */
-extern bool scan_is_waiting(const ForeignScanState *node);
-extern HttpChannel *scan_channel(const ForeignScanState *node);
-
-/* Whether a waiting scan can go on, because another reader received rows. */
-extern bool scan_has_more(const ForeignScanState *node);
+/* Asynchronous execution under an Append. */
+extern bool hibobIsForeignPathAsyncCapable(ForeignPath *path);
+extern void hibobForeignAsyncRequest(AsyncRequest *areq);
+extern void hibobForeignAsyncConfigureWait(AsyncRequest *areq);
+extern void hibobForeignAsyncNotify(AsyncRequest *areq);
 
 /*
  * For EXPLAIN: the first request that the scan made or, if it did not run, would

@@ -16,7 +16,6 @@
 #include "miscadmin.h"
 #include "portability/instr_time.h"
 #include "remote/response.h"
-#include "remote/subtransaction.h"
 #include "utils/date.h"
 #include "utils/datetime.h"
 #include "utils/memutils.h"

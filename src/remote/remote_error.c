@@ -9,11 +9,14 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "remote/remote_error.h"
 #include "row/row.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
 #include "utils/timestamp.h"
 
 /* The most characters of HiBob's message, and of a body, that are shown. */
@@ -458,4 +461,32 @@ error_rate_limited(const ErrorSubject *subject, const RateLimit *limit)
 			 detail.len > 0 ? errdetail_internal("%s", detail.data) : 0,
 			 errhint("Wait until then, send fewer requests (a materialized view helps), or raise the server option max_rate_limit_wait.")));
 	pg_unreachable();
+}
+
+ErrorData *
+run_in_subtransaction(void (*function) (void *), void *arg,
+					  MemoryContext context)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	ErrorData  *volatile error = NULL;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		function(arg);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(caller);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(caller);
+	CurrentResourceOwner = owner;
+	return error;
 }

@@ -79,4 +79,12 @@ extern char *error_printable(const char *message);
 hibob_noreturn extern void error_rate_limited(const ErrorSubject *subject,
 											  const RateLimit *limit);
 
+/*
+ * Calls a function in a subtransaction and in a memory context.  Returns the
+ * error, in the current memory context, or NULL.  After an error the caller
+ * deletes the context, which releases what the function has acquired.
+ */
+extern ErrorData *run_in_subtransaction(void (*function) (void *), void *arg,
+										MemoryContext context);
+
 #endif							/* HIBOB_REMOTE_REMOTE_ERROR_H */

@@ -19,7 +19,7 @@
 #include "remote/remote_query.h"
 #include "remote/response.h"
 #include "remote/result_checks.h"
-#include "session/row_counts.h"
+#include "session/stats.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 
@@ -589,7 +589,7 @@ finish(RemoteResult *result)
 							  result->summary.rows);
 	if (!is_limited(&result->filter) &&
 		!is_limited_to_active(&result->filter, query->options))
-		row_count_note(query->relid, (double) result->summary.rows);
+		stats_note_rows(query->relid, (double) result->summary.rows);
 	if (result->cache_key != NULL)
 		cache_publish(&result->materialized, result->cache_key,
 					  remote_query_columns(query),

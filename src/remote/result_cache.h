@@ -16,9 +16,17 @@
 
 #include "executor/tuptable.h"
 #include "nodes/bitmapset.h"
-#include "remote/row_store.h"
 
 typedef struct CacheEntry CacheEntry;
+
+/* A position in materialized rows; all zero is the first row. */
+typedef struct RowStoreReader
+{
+	int64		position;
+	char	   *buffer;			/* a part of the file; NULL: none yet */
+	int64		buffer_start;
+	int			buffer_length;
+} RowStoreReader;
 
 /* A scan's position in the rows of an entry. */
 typedef struct CacheReader

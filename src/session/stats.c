@@ -1,6 +1,7 @@
 /*
  * stats.c
- *		Statistics of requests by server and endpoint.
+ *		Statistics of requests by server and endpoint, and the numbers of rows
+ *		of foreign tables.
  *
  * Figures belong to the session, not to a transaction: a rollback does not
  * undo a request.  They are added to the cluster's when a response is
@@ -18,6 +19,7 @@
 #include "session/stats.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
+#include "utils/inval.h"
 #include "utils/timestamp.h"
 
 /* The most that a session has, the last one for all other endpoints. */
@@ -163,6 +165,66 @@ stats_cluster_reset(void)
 }
 
 /* ------------------------------------------------------------------------
+ * Numbers of rows
+ * ------------------------------------------------------------------------
+ */
+
+#define MAX_ROW_COUNTS 256
+
+typedef struct RowCount
+{
+	Oid			relid;			/* InvalidOid: unused */
+	double		rows;
+} RowCount;
+
+/* The oldest entry makes room for a new one. */
+static RowCount row_counts[MAX_ROW_COUNTS];
+static int	next_row_count = 0;
+
+static RowCount *
+find_row_count(Oid relid)
+{
+	for (int i = 0; i < MAX_ROW_COUNTS; i++)
+		if (row_counts[i].relid == relid)
+			return &row_counts[i];
+	return NULL;
+}
+
+/* The table's options may have changed, or it was dropped. */
+static void
+forget_row_count(Datum arg, Oid relid)
+{
+	RowCount   *entry = OidIsValid(relid) ? find_row_count(relid) : NULL;
+
+	if (!OidIsValid(relid))
+		memset(row_counts, 0, sizeof(row_counts));
+	else if (entry != NULL)
+		entry->relid = InvalidOid;
+}
+
+void
+stats_note_rows(Oid relid, double rows)
+{
+	RowCount   *entry = find_row_count(relid);
+
+	if (entry == NULL)
+	{
+		entry = &row_counts[next_row_count];
+		next_row_count = (next_row_count + 1) % MAX_ROW_COUNTS;
+	}
+	entry->relid = relid;
+	entry->rows = rows;
+}
+
+double
+stats_last_rows(Oid relid)
+{
+	const RowCount *entry = find_row_count(relid);
+
+	return entry == NULL ? -1 : entry->rows;
+}
+
+/* ------------------------------------------------------------------------
  * The session's statistics
  * ------------------------------------------------------------------------
  */
@@ -170,13 +232,19 @@ stats_cluster_reset(void)
 void
 stats_init(void)
 {
-	static bool registered = false;
+	static int	done = 0;
 
-	if (registered)
-		return;
-	RegisterXactCallback(at_transaction_end, NULL);
-	registered = true;
-	shared_table_init(&cluster);
+	if (done < 1)
+	{
+		RegisterXactCallback(at_transaction_end, NULL);
+		done = 1;
+	}
+	if (done < 2)
+	{
+		CacheRegisterRelcacheCallback(forget_row_count, (Datum) 0);
+		shared_table_init(&cluster);
+		done = 2;
+	}
 }
 
 static void

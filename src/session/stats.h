@@ -1,7 +1,8 @@
 /*
  * stats.h
  *		Statistics of requests by server and endpoint: those of the session, and
- *		those of all sessions if the library was loaded at the server's start.
+ *		those of all sessions if the library was loaded at the server's start;
+ *		and how many rows foreign tables had.
  *
  * Counts and times, and of an error a few words of our own: nothing of a user,
  * of credentials, of a condition's values or of what HiBob sent.
@@ -94,6 +95,14 @@ extern StatsFigures stats_figures(const StatsEntry *entry);
 
 /* Sets all figures of the session to zero.  Entries stay: scans use them. */
 extern void stats_reset(void);
+
+/*
+ * How many rows a foreign table had when this session last read all of it.  The
+ * planner uses that until the table has statistics.  Negative if the table was not
+ * read, or was altered since, or if many other tables were read since.
+ */
+extern void stats_note_rows(Oid relid, double rows);
+extern double stats_last_rows(Oid relid);
 
 /*
  * The statistics of all sessions.  They exist only if the library was loaded
