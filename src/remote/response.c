@@ -43,6 +43,7 @@ struct Response
 	bool		fail_fast;
 	RowReader	reader;
 	ResponseMetadata metadata;
+	bool		checks_rows;	/* see check_row() */
 	RowRecord	record;
 	RowField	filter_field;	/* of the values, if there are several batches */
 
@@ -111,7 +112,18 @@ reader_alloc(size_t size)
 	return palloc0(size);
 }
 
-/* One reader serves all responses, since they have the same structure. */
+/* Whether each row must have an id, or a key that it always has. */
+static bool
+must_have_identity(const Response *response)
+{
+	return response->call.single || request_has_batches(response->request) ||
+		response->map->resource->form == ROW_KEYS;
+}
+
+/*
+ * One reader serves all responses, since they have the same structure.  Messages
+ * about values name the row by its id, but finding it slows down a mere count.
+ */
 static void
 create_reader(Response *response)
 {
@@ -128,7 +140,11 @@ create_reader(Response *response)
 		response_metadata_register(&response->metadata, resource,
 								   response->reader.json);
 	}
-	row_map_register(response->map, &response->reader);
+	response->checks_rows = must_have_identity(response) ||
+		resource->fallback != NULL;
+	row_map_register(response->map, &response->reader,
+					 !response->map->only_counts ||
+					 must_have_identity(response));
 	response->record.reader = &response->reader;
 	if (request_has_batches(response->request))
 		row_field_register(&response->filter_field, &response->reader,
@@ -663,25 +679,35 @@ read_surroundings(Response *response)
 	response->record.window = window_of(response).data;
 }
 
+/*
+ * Raises an error if a row lacks what it must have.  False if it lacks the
+ * human-readable forms, which the resource's fallback has.
+ */
+static bool
+check_row(Response *response)
+{
+	const char *defect = result_row_defect(response->map, &response->reader,
+										   &response->call,
+										   request_has_batches(response->request));
+
+	if (defect != NULL)
+		raise_shape(response, defect);
+	return result_has_human_forms(response->map, &response->reader,
+								  response->summary);
+}
+
 /* Processes a new row.  False if it does not belong to the request. */
 static bool
 accept_row(Response *response)
 {
-	const char *defect;
-
 	response->exchange.committed = true;
 	if (response->rows++ == 0 && response->reader.json != NULL)
 		begin_rows(response);
 	response->bytes_without_row = 0;
 	response->record.window = window_of(response).data;
-	if (response->reader.json != NULL)
+	if (response->metadata.describes_rows)
 		read_surroundings(response);
-	defect = result_row_defect(response->map, &response->reader, &response->call,
-							   request_has_batches(response->request));
-	if (defect != NULL)
-		raise_shape(response, defect);
-	if (!result_has_human_forms(response->map, &response->reader,
-								response->summary))
+	if (response->checks_rows && !check_row(response))
 	{
 		response->summary->unsupported = UNSUPPORTED_HUMAN;
 		request_cancel(response->request);

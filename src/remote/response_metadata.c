@@ -62,14 +62,18 @@ response_metadata_register(ResponseMetadata *metadata, const Resource *resource,
 	metadata->reader = reader;
 	if (resource->paging != PAGING_NONE)
 		want_pages(metadata, reader);
+	metadata->describes_rows = may_restrict(resource);
 	if (may_restrict(resource))
 		for (size_t i = 0; i < lengthof(restricted_places); i++)
 			metadata->restricted[i] =
 				json_reader_want_lasting(reader, restricted_places[i]);
 	for (int i = 0; i < RESOURCE_MAX_GIVEN; i++)
 		if (resource->given[i].source == GIVEN_GROUP)
+		{
+			metadata->describes_rows = true;
 			metadata->given[i] =
 				json_reader_want_outside(reader, resource->given[i].place);
+		}
 }
 
 void

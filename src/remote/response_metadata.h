@@ -26,6 +26,7 @@ typedef struct ResponseMetadata
 	int			restricted[3];
 	int			given[RESOURCE_MAX_GIVEN];
 
+	bool		describes_rows;	/* there are such values for rows */
 	uint32		noted[3];		/* the last noted value of "restricted" */
 	bool		hides;			/* the header of the present response says that
 								 * columns are restricted, */
@@ -52,7 +53,7 @@ extern void response_metadata_begin_answer(ResponseMetadata *metadata,
 										   bool hides);
 
 /*
- * Call it for each row: sets the values that the row's group has.  Returns NULL,
+ * Call it for each row if it "describes_rows": sets the values that the row's group has.  Returns NULL,
  * or a description of a defect.  Sets "more" if the window needs more bytes; then
  * call it again.
  */

@@ -156,6 +156,7 @@ row_map_create(Relation rel, const List *attnums,
 
 	map->resource = resource;
 	map->table = RelationGetRelationName(rel);
+	map->only_counts = attnums == NIL;
 	map->columns = palloc0(Max(list_length(attnums), 1) * sizeof(RowColumn));
 	foreach(lc, attnums)
 	{
@@ -487,7 +488,6 @@ register_identity(RowMap *map, RowReader *reader)
 	const Resource *resource = map->resource;
 	KeyPath		path = {0};
 
-	map->identity.nplaces = 0;
 	if (resource->identity_field == NULL)
 		return;
 	if (resource->form == ROW_EMPLOYEE)
@@ -503,11 +503,13 @@ register_identity(RowMap *map, RowReader *reader)
 }
 
 void
-row_map_register(RowMap *map, RowReader *reader)
+row_map_register(RowMap *map, RowReader *reader, bool identity)
 {
 	for (int i = 0; i < map->ncolumns; i++)
 		register_column(&map->columns[i], reader, map->resource->form);
-	register_identity(map, reader);
+	map->identity.nplaces = 0;
+	if (identity)
+		register_identity(map, reader);
 }
 
 /*

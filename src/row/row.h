@@ -53,6 +53,7 @@ typedef struct RowMap
 	RowColumn  *columns;
 	int			ncolumns;
 	RowField	identity;		/* the id of a row */
+	bool		only_counts;	/* the query needs no value of a row */
 } RowMap;
 
 /* A value that the row itself does not have, in UTF-8; NULL is null. */
@@ -75,10 +76,10 @@ extern RowMap *row_map_create(Relation rel, const List *attnums,
 							  const Resource *resource);
 
 /*
- * Registers what the columns need with a new reader.  Several readers of one map
- * have the same slots.
+ * Registers what the columns need with a new reader, and with "identity" the id of
+ * the rows.  Several readers of one map have the same slots.
  */
-extern void row_map_register(RowMap *map, RowReader *reader);
+extern void row_map_register(RowMap *map, RowReader *reader, bool identity);
 
 /*
  * Stores a row in a virtual slot; other columns are null.  Allocates in the current

@@ -114,7 +114,7 @@ open_answer(RemoteResult *answer)
 		response_metadata_begin(&answer->metadata, CurrentMemoryContext);
 	}
 	answer->findings.context = CurrentMemoryContext;
-	row_map_register(answer->map, &answer->reader);
+	row_map_register(answer->map, &answer->reader, true);
 	answer->record.reader = &answer->reader;
 }
 
