@@ -196,7 +196,7 @@ hibob_timestamp_to_timestamptz(Timestamp timestamp)
 #if PG_VERSION_NUM >= 190000
 #define hibob_subquery_planner(root, query) \
 	subquery_planner((root)->glob, query, \
-					 choose_plan_name((root)->glob, "hull", true), root, NULL, \
+					 choose_plan_name((root)->glob, "minmax", true), root, NULL, \
 					 false, 0.0, NULL)
 #elif PG_VERSION_NUM >= 170000
 #define hibob_subquery_planner(root, query) \

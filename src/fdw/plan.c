@@ -23,8 +23,8 @@
 #include "access/table.h"
 #include "catalog/pg_foreign_table.h"
 #include "compat.h"
-#include "fdw/hull.h"
 #include "fdw/generated.h"
+#include "fdw/minmax.h"
 #include "fdw/plan.h"
 #include "foreign/foreign.h"
 #include "nodes/makefuncs.h"
@@ -615,12 +615,12 @@ add_parameterized_paths(PlannerInfo *root, RelOptInfo *rel, Oid relid,
 
 /* Adds a fixed bound from a varying one, if it can be computed beforehand. */
 static bool
-add_hull(PlannerInfo *root, RelOptInfo *rel, const ShippableClause *clause,
-		 bool lower)
+add_minmax_bound(PlannerInfo *root, RelOptInfo *rel,
+				 const ShippableClause *clause, bool lower)
 {
 	HibobFdwRelationInfo *fpinfo = rel->fdw_private;
 	Param	   *param = clause->comparison == COMPARE_ANY ? NULL :
-		hull_of_values(root, clause->value, lower);
+		minmax_param(root, clause->value, lower);
 	ShippableClause *bound;
 
 	if (param == NULL)
@@ -666,8 +666,8 @@ varying_bounds(PlannerInfo *root, RelOptInfo *rel, Oid relid,
  * range that contains all of theirs makes one request.
  */
 static void
-add_hulls(PlannerInfo *root, RelOptInfo *rel, Oid relid,
-		  const List *join_clauses)
+add_minmax_bounds(PlannerInfo *root, RelOptInfo *rel, Oid relid,
+				  const List *join_clauses)
 {
 	HibobFdwRelationInfo *fpinfo = rel->fdw_private;
 	List	   *bounds = varying_bounds(root, rel, relid, join_clauses);
@@ -681,9 +681,9 @@ add_hulls(PlannerInfo *root, RelOptInfo *rel, Oid relid,
 		const ShippableClause *clause = lfirst(lc);
 
 		if (!lower && shippable_is_lower(clause, fpinfo->resource))
-			lower = add_hull(root, rel, clause, true);
+			lower = add_minmax_bound(root, rel, clause, true);
 		if (!upper && shippable_is_upper(clause, fpinfo->resource))
-			upper = add_hull(root, rel, clause, false);
+			upper = add_minmax_bound(root, rel, clause, false);
 	}
 	if (lower && upper)
 		fpinfo->clauses = list_difference_ptr(fpinfo->clauses, bounds);
@@ -729,7 +729,7 @@ hibobGetForeignPaths(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 	fpinfo->day_is_compared = compares_day(rel, relid, fpinfo->resource,
 										   clauses);
 	if (!has_bounds(fpinfo, fpinfo->clauses, true))
-		add_hulls(root, rel, relid, clauses);
+		add_minmax_bounds(root, rel, relid, clauses);
 	add_scan_path(root, rel, relid, NULL);
 	add_parameterized_paths(root, rel, relid, clauses);
 }

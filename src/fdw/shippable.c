@@ -418,8 +418,8 @@ bound_of_arms(PlannerInfo *root, const List *bounds, MinMaxOp op, Expr *clause)
 
 /* The range of time that contains those of all arms of an OR. */
 static List *
-hull_of_arms(PlannerInfo *root, BoolExpr *clause, RelOptInfo *rel, Oid relid,
-			 const Resource *resource)
+range_of_arms(PlannerInfo *root, BoolExpr *clause, RelOptInfo *rel, Oid relid,
+			  const Resource *resource)
 {
 	List	   *lowers = NIL;
 	List	   *uppers = NIL;
@@ -454,7 +454,7 @@ shippable_clauses(PlannerInfo *root, Expr *clause, RelOptInfo *rel, Oid relid,
 	if (resource->nfilters == 0)
 		return NIL;
 	if (is_orclause(clause))
-		return hull_of_arms(root, (BoolExpr *) clause, rel, relid, resource);
+		return range_of_arms(root, (BoolExpr *) clause, rel, relid, resource);
 	comparison = shippable_comparison(root, clause, rel, relid, resource);
 	return comparison != NULL ? list_make1(comparison) : NIL;
 }

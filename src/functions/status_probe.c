@@ -52,7 +52,7 @@ add_column(RowMap *map, const char *field)
 	RowColumn  *column = &map->columns[map->ncolumns++];
 
 	column->field = field;
-	column->given = -1;
+	column->supplied = -1;
 	return column;
 }
 

@@ -122,7 +122,7 @@ whole_row_column(void)
 	RowColumn  *column = palloc0(sizeof(RowColumn));
 
 	column->field = RESOURCE_WHOLE_ROW;
-	column->given = -1;
+	column->supplied = -1;
 	return column;
 }
 

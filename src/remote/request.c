@@ -106,7 +106,7 @@ wanted_fields(const RowMap *map)
 			whole_row = true;
 		else if (column->derived != NULL)
 			fields = add_sources(fields, column->derived);
-		else if (column->given < 0)
+		else if (column->supplied < 0)
 		{
 			beyond |= !list_has(whole, column->field);
 			fields = add_distinct(fields, column->field);
@@ -471,12 +471,12 @@ set_ranges(Request *request, const RequestFilter *filter)
 		set_uppers(request, filter, lower, upper);
 }
 
-static RowGiven
-given_text(const char *text)
+static SuppliedValue
+supplied_text(const char *text)
 {
-	RowGiven	given = {text, text != NULL ? strlen(text) : 0};
+	SuppliedValue supplied = {text, text != NULL ? strlen(text) : 0};
 
-	return given;
+	return supplied;
 }
 
 /*
@@ -498,18 +498,18 @@ set_day(Request *request, const RequestFilter *filter)
 
 /* The bounds and the day as rows show them. */
 static void
-set_given_bounds(Request *request, const RequestFilter *filter)
+set_supplied_bounds(Request *request, const RequestFilter *filter)
 {
-	for (int i = 0; i < RESOURCE_MAX_GIVEN; i++)
+	for (int i = 0; i < RESOURCE_MAX_SUPPLIED; i++)
 	{
-		GivenSource source = request->resource->given[i].source;
+		SuppliedSource source = request->resource->supplied[i].source;
 
-		if (source == GIVEN_LOWER && filter->has_lower)
-			request->given[i] = given_text(time_text(filter->lower, 6));
-		if (source == GIVEN_UPPER && filter->has_upper)
-			request->given[i] = given_text(time_text(filter->upper, 6));
-		if (source == GIVEN_DAY)
-			request->given[i] = given_text(request->day);
+		if (source == SUPPLIED_LOWER && filter->has_lower)
+			request->supplied[i] = supplied_text(time_text(filter->lower, 6));
+		if (source == SUPPLIED_UPPER && filter->has_upper)
+			request->supplied[i] = supplied_text(time_text(filter->upper, 6));
+		if (source == SUPPLIED_DAY)
+			request->supplied[i] = supplied_text(request->day);
 	}
 }
 
@@ -540,7 +540,7 @@ request_create(const RowMap *map, const TableOptions *options,
 	set_arguments(request, filter);
 	set_ranges(request, filter);
 	set_day(request, filter);
-	set_given_bounds(request, filter);
+	set_supplied_bounds(request, filter);
 	if (resource->paging != PAGING_NONE)
 		request->one_page = filter->limit > 0 &&
 			filter->limit <= resource->page_limit;
@@ -604,19 +604,20 @@ choose_endpoint(const Request *request, bool single)
 
 /* The values of columns that the call's rows do not have. */
 static void
-set_given(const Request *request, RequestCall *call)
+set_supplied(const Request *request, RequestCall *call)
 {
-	memcpy(call->given, request->given, sizeof(call->given));
-	for (int i = 0; i < RESOURCE_MAX_GIVEN; i++)
+	memcpy(call->supplied, request->supplied, sizeof(call->supplied));
+	for (int i = 0; i < RESOURCE_MAX_SUPPLIED; i++)
 	{
-		GivenSource source = request->resource->given[i].source;
+		SuppliedSource source = request->resource->supplied[i].source;
 
-		if (source == GIVEN_VALUE && request->nvalues > 0)
-			call->given[i] = given_text(request->values[call->first]);
-		if (source == GIVEN_ORIGIN && request->origins != NULL)
-			call->given[i] = given_text(request->origins[call->first]);
-		if (source == GIVEN_ARGUMENT && request->arguments != NULL)
-			call->given[i] = given_text(request->arguments[call->argument]);
+		if (source == SUPPLIED_VALUE && request->nvalues > 0)
+			call->supplied[i] = supplied_text(request->values[call->first]);
+		if (source == SUPPLIED_ORIGIN && request->origins != NULL)
+			call->supplied[i] = supplied_text(request->origins[call->first]);
+		if (source == SUPPLIED_ARGUMENT && request->arguments != NULL)
+			call->supplied[i] =
+				supplied_text(request->arguments[call->argument]);
 	}
 }
 
@@ -663,7 +664,7 @@ request_next(Request *request, RequestCall *call)
 	call->method = resource->method;
 	call->endpoint = choose_endpoint(request, call->single);
 	call->rows = call->single ? resource->single_rows : resource->rows;
-	set_given(request, call);
+	set_supplied(request, call);
 	set_not_found(request, call);
 	call->path = request_path(request, call, NULL);
 	call->body = request_body(request, call, NULL);

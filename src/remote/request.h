@@ -69,7 +69,7 @@ typedef struct RequestCall
 	const char *object_name;	/* of the list, report or custom table, or NULL */
 	const char *list;			/* the named list that it requests, in UTF-8;
 								 * NULL: all */
-	RowGiven	given[RESOURCE_MAX_GIVEN];	/* values that its rows do not have */
+	SuppliedValue supplied[RESOURCE_MAX_SUPPLIED]; /* for its rows */
 
 	/* its part of the sequence */
 	bool		single;			/* of one value, by the resource's single_path */

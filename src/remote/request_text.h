@@ -37,7 +37,7 @@ struct Request
 	const char **lowers;		/* the bounds of each range, as sent; */
 	const char **uppers;		/* NULL: open */
 	int			nranges;		/* at least 1 */
-	RowGiven	given[RESOURCE_MAX_GIVEN];	/* the bounds as values of columns */
+	SuppliedValue supplied[RESOURCE_MAX_SUPPLIED]; /* the bounds and the day */
 	int			limit;			/* entries of the first page; 0: no pages */
 	bool		one_page;		/* that is expected to be enough */
 	int			next;			/* of the values, for the next call */

@@ -225,8 +225,8 @@ open_next(Response *response)
 		create_reader(response);
 	MemoryContextSwitchTo(old);
 	response_metadata_begin(&response->metadata, response->call_context);
-	memcpy(response->record.given, response->call.given,
-		   sizeof(response->record.given));
+	memcpy(response->record.supplied, response->call.supplied,
+		   sizeof(response->record.supplied));
 	return true;
 }
 
@@ -668,7 +668,7 @@ read_surroundings(Response *response)
 											response->summary, window,
 											response->whole ||
 											response->text != NULL,
-											response->record.given, &more);
+											response->record.supplied, &more);
 		if (more && window.length > RESPONSE_MAX_ROW)
 			raise_shape(response, "a group of rows is larger than 16 MB");
 		if (more)

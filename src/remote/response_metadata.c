@@ -50,8 +50,8 @@ want_pages(ResponseMetadata *metadata, JsonReader *reader)
 static bool
 may_restrict(const Resource *resource)
 {
-	return resource->given[0].field != NULL &&
-		resource->given[0].source <= GIVEN_VALUE;
+	return resource->supplied[0].field != NULL &&
+		resource->supplied[0].source <= SUPPLIED_VALUE;
 }
 
 void
@@ -67,12 +67,12 @@ response_metadata_register(ResponseMetadata *metadata, const Resource *resource,
 		for (size_t i = 0; i < lengthof(restricted_places); i++)
 			metadata->restricted[i] =
 				json_reader_want_lasting(reader, restricted_places[i]);
-	for (int i = 0; i < RESOURCE_MAX_GIVEN; i++)
-		if (resource->given[i].source == GIVEN_GROUP)
+	for (int i = 0; i < RESOURCE_MAX_SUPPLIED; i++)
+		if (resource->supplied[i].source == SUPPLIED_GROUP)
 		{
 			metadata->describes_rows = true;
-			metadata->given[i] =
-				json_reader_want_outside(reader, resource->given[i].place);
+			metadata->supplied[i] =
+				json_reader_want_outside(reader, resource->supplied[i].place);
 		}
 }
 
@@ -217,7 +217,7 @@ read_restricted(ResponseMetadata *metadata, ResponseSummary *summary)
  */
 static JsonResult
 read_group(const ResponseMetadata *metadata, int place, HttpWindow window,
-		   bool last, RowGiven *given)
+		   bool last, SuppliedValue *supplied)
 {
 	const JsonOutside *before = json_reader_outside(metadata->reader, place);
 	JsonSlice	behind;
@@ -225,8 +225,8 @@ read_group(const ResponseMetadata *metadata, int place, HttpWindow window,
 
 	if (before->kind != JSON_ABSENT)
 	{
-		given->text = before->text;
-		given->length = before->length;
+		supplied->text = before->text;
+		supplied->length = before->length;
 		return (before->kind == JSON_STRING || before->kind == JSON_NUMBER) &&
 			(before->flags & JSON_ESCAPED) == 0 ? JSON_ROW : JSON_END;
 	}
@@ -234,23 +234,23 @@ read_group(const ResponseMetadata *metadata, int place, HttpWindow window,
 									 window.length, last, &behind);
 	if (result != JSON_ROW)
 		return result;
-	given->text = window.data + behind.start;
-	given->length = behind.length;
+	supplied->text = window.data + behind.start;
+	supplied->length = behind.length;
 	return (behind.flags & JSON_ESCAPED) == 0 ? JSON_ROW : JSON_END;
 }
 
 const char *
 response_metadata_read_row(ResponseMetadata *metadata,
 						   ResponseSummary *summary, HttpWindow window,
-						   bool last, RowGiven *given, bool *more)
+						   bool last, SuppliedValue *supplied, bool *more)
 {
 	*more = false;
-	for (int i = 0; i < RESOURCE_MAX_GIVEN; i++)
+	for (int i = 0; i < RESOURCE_MAX_SUPPLIED; i++)
 	{
-		if (metadata->resource->given[i].source != GIVEN_GROUP)
+		if (metadata->resource->supplied[i].source != SUPPLIED_GROUP)
 			continue;
-		switch (read_group(metadata, metadata->given[i], window, last,
-						   &given[i]))
+		switch (read_group(metadata, metadata->supplied[i], window, last,
+						   &supplied[i]))
 		{
 			case JSON_ROW:
 				break;

@@ -24,7 +24,7 @@ typedef struct ResponseMetadata
 	int			cursors[2];
 	int			errors;
 	int			restricted[3];
-	int			given[RESOURCE_MAX_GIVEN];
+	int			supplied[RESOURCE_MAX_SUPPLIED];
 
 	bool		describes_rows;	/* there are such values for rows */
 	uint32		noted[3];		/* the last noted value of "restricted" */
@@ -60,7 +60,8 @@ extern void response_metadata_begin_answer(ResponseMetadata *metadata,
 extern const char *response_metadata_read_row(ResponseMetadata *metadata,
 											  struct ResponseSummary *summary,
 											  HttpWindow window, bool last,
-											  RowGiven *given, bool *more);
+											  SuppliedValue *supplied,
+											  bool *more);
 
 /*
  * Call it at the end of a response.  Sets the cursor of the next page, palloc'd,

@@ -88,7 +88,7 @@ result_note_nulls(const RowMap *map, const RowReader *reader,
 	for (int i = 0; i < map->ncolumns; i++)
 	{
 		const RowColumn *column = &map->columns[i];
-		bool		lacking = column->given < 0;
+		bool		lacking = column->supplied < 0;
 
 		for (int j = 0; j < column->nplaces; j++)
 			lacking = lacking && lacks(reader, column->places[j]);
@@ -155,7 +155,7 @@ join_texts(const List *texts, const char *separator)
 static bool
 must_be_present(const RowColumn *column, const Resource *resource)
 {
-	if (column->given >= 0 || resource->form == ROW_CSV)
+	if (column->supplied >= 0 || resource->form == ROW_CSV)
 		return false;
 	if (resource->form == ROW_EMPLOYEE)
 		return true;

@@ -25,7 +25,7 @@ typedef struct ResourceColumn
 	const char *name;			/* the column's name in SQL */
 	const char *type;			/* its type as SQL writes it */
 	const char *field;			/* HiBob's field id, the key path in a row, or
-								 * a derived or given field */
+								 * a derived or supplied field */
 	ValueForm	form;
 	const char *path;			/* key path into the field's value, or NULL */
 	bool		not_null;
@@ -50,28 +50,28 @@ typedef enum RowForm
  * A field that is not in the row: its value comes from what surrounds the row,
  * or from the request.
  */
-typedef enum GivenSource
+typedef enum SuppliedSource
 {
-	GIVEN_NOT,
-	GIVEN_GROUP,				/* the group around the row, at "place" */
-	GIVEN_VALUE,				/* the request's value of the first filter */
-	GIVEN_LOWER,				/* the bounds of the conditions */
-	GIVEN_UPPER,
-	GIVEN_ARGUMENT,				/* the request's value of FILTER_ARGUMENT */
-	GIVEN_DAY,					/* and of FILTER_DAY */
-	GIVEN_ORIGIN				/* the value from which the request's value was
+	SUPPLIED_NONE,
+	SUPPLIED_GROUP,				/* the group around the row, at "place" */
+	SUPPLIED_VALUE,				/* the request's value of the first filter */
+	SUPPLIED_LOWER,				/* the bounds of the conditions */
+	SUPPLIED_UPPER,
+	SUPPLIED_ARGUMENT,			/* the request's value of FILTER_ARGUMENT */
+	SUPPLIED_DAY,				/* and of FILTER_DAY */
+	SUPPLIED_ORIGIN				/* the value from which the request's value was
 								 * expanded: see "expand" */
-} GivenSource;
+} SuppliedSource;
 
-typedef struct ResourceGiven
+typedef struct ResourceSupplied
 {
 	const char *field;
-	GivenSource source;
+	SuppliedSource source;
 	const char *place;			/* see json_reader_want_outside() */
-} ResourceGiven;
+} ResourceSupplied;
 
-/* The most given fields of a resource. */
-#define RESOURCE_MAX_GIVEN 3
+/* The most supplied fields of a resource. */
+#define RESOURCE_MAX_SUPPLIED 3
 
 /* The most keys that a derived field takes its value from. */
 #define RESOURCE_MAX_SOURCES 3
@@ -156,7 +156,7 @@ typedef struct Resource
 	RowForm		form;
 	int			max_fields;		/* that a request can name; 0: it names none */
 	const char *const *default_fields;	/* what HiBob sends if none is named */
-	ResourceGiven given[RESOURCE_MAX_GIVEN];
+	ResourceSupplied supplied[RESOURCE_MAX_SUPPLIED];
 	const ResourceDerived *derived;
 	int			nderived;
 	Paging		paging;

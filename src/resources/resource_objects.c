@@ -416,7 +416,7 @@ static const Resource resources[] = {
 		.path = "/tasks/people/{employee_id}",
 		.rows = rows_in_tasks,
 		.form = ROW_KEYS,
-		.given = {{"employeeId", GIVEN_VALUE, NULL}},
+		.supplied = {{"employeeId", SUPPLIED_VALUE, NULL}},
 		.query = "task_status=closed",
 		FILTERS(closed_tasks_filters),
 		.needs_employees = true,

@@ -251,7 +251,7 @@ static const ResourceColumn custom_table_columns[] = {
 	.method = "GET", \
 	.rows = rows_in_groups, \
 	.form = ROW_KEYS, \
-	.given = {{"employeeId", GIVEN_GROUP, "results[].employeeId"}}, \
+	.supplied = {{"employeeId", SUPPLIED_GROUP, "results[].employeeId"}}, \
 	.paging = PAGING_QUERY, \
 	.page_limit = 200, \
 	FILTERS(bulk_filters), \
@@ -263,7 +263,7 @@ static const ResourceColumn custom_table_columns[] = {
 #define TABLE_BY_EMPLOYEE \
 	.method = "GET", \
 	.form = ROW_KEYS, \
-	.given = {{"employeeId", GIVEN_VALUE, NULL}}, \
+	.supplied = {{"employeeId", SUPPLIED_VALUE, NULL}}, \
 	FILTERS(path_filters), \
 	.needs_employees = true, \
 	.typical_rows = 1000
@@ -346,7 +346,7 @@ static const Resource resources[] = {
 		.method = "GET",
 		.rows = rows_in_groups,
 		.form = ROW_KEYS,
-		.given = {{"employeeId", GIVEN_GROUP, "results[].employeeId"}},
+		.supplied = {{"employeeId", SUPPLIED_GROUP, "results[].employeeId"}},
 		.paging = PAGING_QUERY,
 		.page_limit = 200,
 		OPTIONS(bulk_options),
@@ -426,7 +426,7 @@ static const Resource resources[] = {
 		.method = "GET",
 		.rows = rows_in_groups,
 		.form = ROW_KEYS,
-		.given = {{"employeeId", GIVEN_GROUP, "results[].employeeId"}},
+		.supplied = {{"employeeId", SUPPLIED_GROUP, "results[].employeeId"}},
 		.paging = PAGING_QUERY,
 		.page_limit = 200,
 		FILTERS(bulk_filters),

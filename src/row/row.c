@@ -137,11 +137,11 @@ to_utf8(const char *text)
 
 /* The index among the fields that a row does not have itself, or -1. */
 static int
-given_index(const Resource *resource, const char *field)
+supplied_index(const Resource *resource, const char *field)
 {
-	for (int i = 0; i < RESOURCE_MAX_GIVEN; i++)
-		if (resource->given[i].field != NULL &&
-			strcmp(resource->given[i].field, field) == 0)
+	for (int i = 0; i < RESOURCE_MAX_SUPPLIED; i++)
+		if (resource->supplied[i].field != NULL &&
+			strcmp(resource->supplied[i].field, field) == 0)
 			return i;
 	return -1;
 }
@@ -175,11 +175,12 @@ row_map_create(Relation rel, const List *attnums,
 		if (column->human)
 			check_human(map, column, attr->atttypid);
 		column->human &= can_be_human(attr->atttypid);
-		column->given = given_index(resource, column->options->field);
+		column->supplied = supplied_index(resource, column->options->field);
 		column->derived = resource_derived(resource, column->options->field);
 		column->conversion =
 			conversion_create(attr->atttypid, attr->atttypmod,
-							  resource->form != ROW_CSV && column->given < 0);
+							  resource->form != ROW_CSV &&
+							  column->supplied < 0);
 	}
 	return map;
 }
@@ -436,7 +437,7 @@ register_column(RowColumn *column, RowReader *reader, RowForm form)
 	column->nnullable = 0;
 	column->scalar_place = -1;
 	column->npresence_slots = 0;
-	if (column->given >= 0)
+	if (column->supplied >= 0)
 		return;
 	if (form == ROW_CSV)
 		add_label(column, reader);
@@ -772,11 +773,11 @@ identity_text(const ConversionContext *context)
 	const char *id = NULL;
 	const JsonSlice *slice;
 
-	for (int i = 0; i < RESOURCE_MAX_GIVEN; i++)
-		if (map->resource->given[i].source <= GIVEN_VALUE &&
-			record->given[i].text != NULL)
-			employee = shown_id(record->given[i].text,
-								record->given[i].length);
+	for (int i = 0; i < RESOURCE_MAX_SUPPLIED; i++)
+		if (map->resource->supplied[i].source <= SUPPLIED_VALUE &&
+			record->supplied[i].text != NULL)
+			employee = shown_id(record->supplied[i].text,
+								record->supplied[i].length);
 	slice = row_field_value(&map->identity, record->reader);
 	if (slice != NULL)
 		id = shown_id(record->window + slice->start, slice->length);
@@ -839,12 +840,12 @@ store_column(const RowColumn *column, const RowRecord *record,
 	const JsonSlice *slice;
 	JsonSlice	outside;
 
-	if (column->given >= 0)
+	if (column->supplied >= 0)
 	{
-		const RowGiven *given = &record->given[column->given];
+		const SuppliedValue *supplied = &record->supplied[column->supplied];
 
-		outside = text_slice(given->text, given->length);
-		window = given->text;
+		outside = text_slice(supplied->text, supplied->length);
+		window = supplied->text;
 		slice = &outside;
 	}
 	else

@@ -35,7 +35,8 @@ typedef struct RowColumn
 	const char *field;			/* those of the options, in UTF-8 */
 	const char *path;
 	bool		human;			/* needs the human-readable form */
-	int			given;			/* index in the resource's given fields, or -1 */
+	int			supplied;		/* index in the resource's supplied fields, or
+								 * -1 */
 	int			places[ROW_MAX_PLACES];
 	int			nplaces;
 	const ResourceDerived *derived; /* NULL: the field is in one place */
@@ -57,18 +58,18 @@ typedef struct RowMap
 } RowMap;
 
 /* A value that the row itself does not have, in UTF-8; NULL is null. */
-typedef struct RowGiven
+typedef struct SuppliedValue
 {
 	const char *text;
 	size_t		length;
-} RowGiven;
+} SuppliedValue;
 
 /* A row as it was read; valid until the reader continues. */
 typedef struct RowRecord
 {
 	const RowReader *reader;
 	const char *window;
-	RowGiven	given[RESOURCE_MAX_GIVEN];
+	SuppliedValue supplied[RESOURCE_MAX_SUPPLIED];
 } RowRecord;
 
 /* Resolves the options and types of columns. */

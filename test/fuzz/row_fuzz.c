@@ -164,7 +164,7 @@ take_row(RemoteResult *answer)
 	if (answer->reader.json == NULL)
 		return true;
 	defect = response_metadata_read_row(&answer->metadata, &answer->findings,
-										window, true, answer->record.given,
+										window, true, answer->record.supplied,
 										&more);
 	require(!more);
 	return defect == NULL;

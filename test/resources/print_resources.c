@@ -271,14 +271,14 @@ print_special_columns(const Resource *resource)
 	const char *separator = "* Not in the rows: ";
 	bool		any = false;
 
-	for (int i = 0; i < RESOURCE_MAX_GIVEN; i++)
+	for (int i = 0; i < RESOURCE_MAX_SUPPLIED; i++)
 	{
-		const ResourceGiven *given = &resource->given[i];
+		const ResourceSupplied *supplied = &resource->supplied[i];
 
-		if (given->source != GIVEN_LOWER && given->source != GIVEN_UPPER &&
-			given->source != GIVEN_DAY && given->source != GIVEN_ARGUMENT)
+		if (supplied->source != SUPPLIED_LOWER && supplied->source != SUPPLIED_UPPER &&
+			supplied->source != SUPPLIED_DAY && supplied->source != SUPPLIED_ARGUMENT)
 			continue;
-		printf("%s`%s`", separator, column_of(resource, given->field));
+		printf("%s`%s`", separator, column_of(resource, supplied->field));
 		separator = ", ";
 		any = true;
 	}

@@ -1,5 +1,5 @@
 /*
- * hull.c
+ * minmax.c
  *		The least and the greatest value that an expression takes over the rows
  *		of another table of the query.
  *
@@ -15,7 +15,7 @@
 
 #include "catalog/pg_aggregate.h"
 #include "compat.h"
-#include "fdw/hull.h"
+#include "fdw/minmax.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/clauses.h"
@@ -393,7 +393,7 @@ make_initplan(PlannerInfo *root, Query *query)
 }
 
 Param *
-hull_of_values(PlannerInfo *root, Expr *value, bool lower)
+minmax_param(PlannerInfo *root, Expr *value, bool lower)
 {
 	Source		source = {.root = root};
 	Expr	   *copy = (Expr *) take_expression((Node *) value, &source);
