@@ -49,7 +49,8 @@ SELECT count(*) FROM certifications WHERE employee_id = '3332883884017713275';
 ALTER SERVER bob OPTIONS (SET max_rate_limit_wait '1');
 \! "$HIBOB_TELL" config '{"bulk_custom_tables": "400"}'
 SELECT count(*) FROM certifications;
--- The endpoint is there, but sends no names: only who wants some falls back.
+-- The endpoint exists, but returns no names: only queries that need names fall
+-- back.
 ALTER SERVER bob OPTIONS (SET max_rate_limit_wait '0');
 \! "$HIBOB_TELL" config '{"bulk_custom_tables": "on", "bulk_human": false}'
 SELECT count(*) FROM 貸与機器;

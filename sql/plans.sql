@@ -156,7 +156,7 @@ SELECT (SELECT count(*) FROM people WHERE status = 'Active') AS active,
 	   (SELECT count(*) FROM people) AS all,
 	   (SELECT count(*) FROM people WHERE status = 'Inactive') AS inactive;
 \! "$HIBOB_TELL" requests --clear
--- A response that breaks off is an error for all of them.
+-- An interrupted response is an error for all of them.
 \! "$HIBOB_TELL" fault '{"reset": 50000}'
 \set VERBOSITY sqlstate
 SELECT count(*) FROM people p JOIN people m ON m.id = p.manager_id;

@@ -153,7 +153,7 @@ SELECT count(job_title_id) FROM work_history;
 \! "$HIBOB_TELL" config '{"restricted_form": "null", "restricted_columns": {"work": {"no_view_permission": ["title"]}}}'
 ALTER FOREIGN TABLE work_history OPTIONS (SET on_missing_field 'warn');
 SELECT count(job_title_id), count(effective_date) > 0 AS rest FROM work_history;
-\! "$HIBOB_TELL" config '{"restricted_form": "null told by the header alone"}'
+\! "$HIBOB_TELL" config '{"restricted_form": "null announced by the header alone"}'
 SELECT count(job_title_id), count(effective_date) > 0 AS rest FROM work_history;
 SELECT count(effective_date) > 0 AS rest FROM work_history;
 ALTER FOREIGN TABLE work_history OPTIONS (SET on_missing_field 'error');

@@ -278,7 +278,7 @@ acquire_sample_rows(Relation rel, int elevel, HeapTuple *rows, int targrows,
 	*totalrows = sample.rows_read;
 	*totaldeadrows = 0;
 	ereport(elevel,
-			(errmsg("\"%s\": HiBob sent %.0f rows; %d rows in sample",
+			(errmsg("\"%s\": HiBob returned %.0f rows; %d rows in sample",
 					RelationGetRelationName(rel), sample.rows_read,
 					sample.nrows)));
 	return sample.nrows;

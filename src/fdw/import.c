@@ -173,8 +173,9 @@ typedef struct MetadataColumn
 } MetadataColumn;
 
 /*
- * The age of a thing in HiBob by its id: "work.custom.field_1667499206086" has
- * the time of its creation, and reports are numbered.  0 for built-in fields.
+ * The order of creation of a field, table or report by its id:
+ * "work.custom.field_1667499206086" has the time of its creation, and reports
+ * are numbered.  0 for built-in fields.
  */
 static int64
 creation_order(const char *id)
@@ -185,8 +186,8 @@ creation_order(const char *id)
 }
 
 /*
- * Names are given in the order of creation, not in the order of the response: so
- * a name stays with its field when other fields are added.
+ * Names are assigned in the order of creation, not in the order of the
+ * response, so that a name stays with its field when other fields are added.
  */
 static int
 compare_ids(const char *a, const char *b)
@@ -492,7 +493,7 @@ check_number_of_columns(const TableBuilder *table)
 				(errcode(ERRCODE_TOO_MANY_COLUMNS),
 				 errmsg("foreign table \"%s\" would have %d columns",
 						table->name, table->ncolumns),
-				 errdetail("A table can have %d.", MaxHeapAttributeNumber),
+				 errdetail("A table can have at most %d columns.", MaxHeapAttributeNumber),
 				 errhint("Import with OPTIONS (fields 'core') or (custom_fields 'false'), and add the columns that you need by ALTER FOREIGN TABLE.")));
 }
 
@@ -759,7 +760,7 @@ check_schema(const char *schema)
 	ereport(ERROR,
 			(errcode(ERRCODE_FDW_SCHEMA_NOT_FOUND),
 			 errmsg("HiBob has no schema \"%s\"", schema),
-			 errhint("Use IMPORT FOREIGN SCHEMA " REMOTE_SCHEMA " FROM SERVER ... INTO ...")));
+			 errhint("The only schema is \"" REMOTE_SCHEMA "\".")));
 }
 
 static void
@@ -773,7 +774,7 @@ report_no_table(const ImportState *import, const char *wanted)
 					   wanted) :
 			 errdetail("Custom tables and saved reports are imported only with the options custom_tables and reports."),
 			 errhint("%s", hint_from_names("table", wanted, import->names,
-										   "Tables are"))));
+										   "Available tables are"))));
 }
 
 /* The server would ignore the name of a table that HiBob does not have. */

@@ -4,10 +4,11 @@
  *		of another table of the query.
  *
  * A scan that needs a range of time can get it from a join with a calendar, or
- * from the outer query: all rows that it can be asked for lie between the least
- * and the greatest day.  "SELECT min(day) FROM calendar" becomes an initplan, as
- * PostgreSQL does for the aggregates min() and max().  It takes over the
- * conditions on that table alone: a range that is too wide does no harm.
+ * from the outer query: all rows that it can have to return lie between the
+ * least and the greatest day.  "SELECT min(day) FROM calendar" becomes an
+ * initplan, as PostgreSQL does for the aggregates min() and max().  It takes
+ * over the conditions on that table alone: a range that is too wide does no
+ * harm.
  *
  * Knows the planner; nothing of HiBob.
  */

@@ -421,9 +421,9 @@ check_bounds(const HibobFdwScanState *scan)
 			 errmsg("foreign table \"%s\" cannot be read without a range of time",
 					scan->query.map->table),
 			 resource->needs_upper ?
-			 errdetail("HiBob shows \"%s\" only from one day to another.",
+			 errdetail("HiBob returns \"%s\" only for a range of days.",
 					   resource->name) :
-			 errdetail("HiBob shows \"%s\" only since a time, which may be %d months ago at most.",
+			 errdetail("HiBob returns \"%s\" only from a start time on, which can be at most %d months ago.",
 					   resource->name, resource->max_months),
 			 errhint("Add a condition, such as: WHERE %s. In a join, the condition can name columns of the other table: FROM other o, LATERAL (SELECT * FROM %s WHERE ...) t.",
 					 resource->example, scan->query.map->table)));
@@ -441,7 +441,7 @@ check_day(const HibobFdwScanState *scan)
 			(errcode(ERRCODE_FDW_UNABLE_TO_CREATE_EXECUTION),
 			 errmsg("foreign table \"%s\" cannot be read without a single day",
 					scan->query.map->table),
-			 errdetail("HiBob shows \"%s\" as of one day, and the query compares that day in a way that HiBob does not evaluate.",
+			 errdetail("HiBob returns \"%s\" as of one day, and cannot evaluate how the query compares that day.",
 					   resource->name),
 			 errhint("Add a condition, such as: WHERE %s. The day can be a column of another table: FROM other o, LATERAL (SELECT * FROM %s WHERE ... = o.day) t.",
 					 resource->example, scan->query.map->table)));
@@ -688,8 +688,9 @@ hibobIsForeignPathAsyncCapable(ForeignPath *path)
 }
 
 /*
- * Returns the next row to the Append, or tells it that the table waits.  The
- * node's own function is called, so that it checks the conditions and projects.
+ * Returns the next row to the Append, or reports that the table waits.  The
+ * node's own function is called, so that it checks the conditions and
+ * projects.
  */
 static void
 produce(AsyncRequest *areq)
@@ -725,7 +726,7 @@ can_go_on(const HibobFdwScanState *scan)
 		 cache_has_more(&scan->materialized));
 }
 
-/* Returns a row that another reader of the same result has received. */
+/* Returns a row that another reader of the same result has fetched. */
 static void
 produce_shared(AsyncRequest *areq)
 {

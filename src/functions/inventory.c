@@ -205,7 +205,10 @@ inventory_tables(Oid serverid, Oid schema)
  * ------------------------------------------------------------------------
  */
 
-/* NULL if it is generated, or neither options nor name say its field. */
+/*
+ * NULL if it is generated, or neither its options nor its name determine a
+ * field.
+ */
 static InventoryColumn *
 make_column(HeapTuple tuple, const Resource *resource)
 {

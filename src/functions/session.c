@@ -221,7 +221,7 @@ require_cluster(void)
 	if (!stats_cluster_exists())
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("the requests of all sessions are not counted"),
+				 errmsg("statistics of all sessions are not available"),
 				 errhint("Add hibob_fdw to shared_preload_libraries and restart the server. The view hibob_fdw_statistics shows the requests of this session.")));
 }
 

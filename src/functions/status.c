@@ -153,8 +153,8 @@ resource_columns(void)
 }
 
 /*
- * The columns whose fields the probe requests: those of the role's tables, or of
- * the resource if there are none, and those that tell who has left.
+ * The columns whose fields the probe requests: those of the role's tables, or
+ * of the resource if there are none, and those that identify former employees.
  */
 static List *
 people_columns(Oid serverid)
@@ -349,8 +349,8 @@ describe_fields(StatusText *text, const StatusFindings *findings,
 }
 
 /*
- * HiBob leaves out employees beyond "Access data for", which for a new group is
- * everybody who is employed.
+ * HiBob omits employees outside of "Access data for"; that of a new group
+ * includes only employed ones.
  */
 static void
 describe_people(StatusText *text, const StatusFindings *findings)
@@ -359,7 +359,7 @@ describe_people(StatusText *text, const StatusFindings *findings)
 	{
 		text->status = "degraded";
 		add_sentence(&text->detail,
-					 "HiBob shows the service user no employee at all");
+					 "HiBob returns no employee to the service user");
 		add_sentence(&text->hint,
 					 psprintf("In HiBob, put the service user into a permission group that has view access to %s, and whose \"Access data for\" is everyone",
 							  resource_find(RESOURCE_PEOPLE)->permission));
@@ -368,7 +368,7 @@ describe_people(StatusText *text, const StatusFindings *findings)
 	{
 		text->status = "degraded";
 		add_sentence(&text->detail,
-					 "HiBob shows the service user no former employee");
+					 "HiBob returns no former employee to the service user");
 		add_sentence(&text->hint,
 					 "In HiBob, widen \"Access data for\" of the permission group of the service user: remove the condition Lifecycle status = Employed. If nobody has left the company yet, there is nothing to do");
 	}

@@ -12,7 +12,7 @@
 #include "nodes/pg_list.h"
 #include "session/exchange.h"
 
-/* Tells, beside the status, who has left. */
+/* With the status, identifies former employees. */
 #define STATUS_FIELD_TERMINATION "internal.terminationDate"
 
 /* The result of a probe. */

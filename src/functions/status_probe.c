@@ -153,9 +153,9 @@ is_active(const Probe *probe, const RowRecord *record)
 }
 
 /*
- * Employees who are on leave or have not started yet are not active either, and
- * the names of lifecycle states differ between accounts: a termination date in
- * the past tells who has left.  ISO dates compare as text.
+ * Employees who are on leave or have not started yet are not active either,
+ * and the names of lifecycle states differ between accounts: a termination
+ * date in the past identifies former employees.  ISO dates compare as text.
  */
 static bool
 is_former(const Probe *probe, const RowRecord *record)

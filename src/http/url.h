@@ -5,7 +5,8 @@
  * This uses the functions of libcurl, which sends the requests, so that the URL
  * that is checked is the one that is used.
  *
- * Knows which URLs credentials may be sent to, but not who may set one.
+ * Knows to which URLs credentials may be sent, but not which roles may set
+ * one.
  */
 #ifndef HIBOB_HTTP_URL_H
 #define HIBOB_HTTP_URL_H

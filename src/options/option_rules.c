@@ -32,7 +32,7 @@
 	"(service_user_id 'SERVICE-1234', token 'service user token');"
 
 #define RESOURCE_HINT \
-	"Say which of HiBob's resources the table shows: CREATE FOREIGN TABLE " \
+	"Name the resource that the table shows: CREATE FOREIGN TABLE " \
 	"table_name (...) SERVER server_name OPTIONS (resource 'people');"
 
 /* What a parser returns if the hint about valid values suffices. */
@@ -76,7 +76,7 @@ static const char *
 parse_id(const OptionRule *rule, const char *value, void *place)
 {
 	if (value[0] != '\0' && !url_is_segment(value))
-		return "The value would be another path.";
+		return "The value cannot be a segment of a path.";
 	return parse_text(rule, value, place);
 }
 

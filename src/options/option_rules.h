@@ -34,7 +34,7 @@ struct OptionRule
 	Oid			catalog;		/* of the objects that it belongs to */
 	OptionParser parse;
 	size_t		offset;			/* of its member in the struct of options */
-	const char *valid;			/* for a hint: goes on after "Valid is " */
+	const char *valid;			/* for a hint: goes on after "Specify " */
 	int			min;
 	int			max;
 	const char *const *words;	/* the valid values, in their enum's order */

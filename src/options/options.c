@@ -201,7 +201,10 @@ option_objects(const char *name)
 	return NULL;
 }
 
-/* The detail says where an option belongs, such as a token given to a server. */
+/*
+ * The detail names the objects that have the option, as for a token of a
+ * server.
+ */
 static void
 report_unknown_option(const char *name, Oid catalog)
 {
@@ -213,12 +216,14 @@ report_unknown_option(const char *name, Oid catalog)
 			 errmsg("invalid option \"%s\"", name),
 			 elsewhere != NULL ?
 			 errdetail("It is an option of %s.", elsewhere) : 0,
-			 valid == NIL ? errhint("This object has no options.") :
+			 valid == NIL ? errhint("There are no valid options in this context.") :
 			 errhint("%s", hint_from_names("option", name, valid,
-										   "Valid options here are"))));
+										   "Valid options in this context are"))));
 }
 
-/* The detail may say why a value is not valid; the hint says which ones are. */
+/*
+ * The detail may explain why a value is not valid; the hint lists valid ones.
+ */
 static void
 report_invalid_value(const OptionRule *rule, const char *value,
 					 const char *detail)
@@ -232,7 +237,7 @@ report_invalid_value(const OptionRule *rule, const char *value,
 			 errmsg("invalid value for option \"%s\": \"%s\"", rule->name,
 					value),
 			 detail[0] != '\0' ? errdetail("%s", detail) : 0,
-			 valid == NIL ? errhint("Valid is %s.", rule->valid) :
+			 valid == NIL ? errhint("Specify %s.", rule->valid) :
 			 errhint("%s", hint_from_names("value", value, valid,
 										   "Valid values are"))));
 }
@@ -275,7 +280,7 @@ option_value(List *options, const char *name)
 /*
  * Checks that all required options are set and not empty.  The hint is a
  * statement that can be used once its names are replaced; it never contains
- * the given values.
+ * the values that were set.
  */
 static void
 check_required(List *options, Oid catalog)
@@ -383,7 +388,7 @@ check_id_option(const Resource *resource, const char *id)
 	ereport(ERROR,
 			(errcode(ERRCODE_FDW_OPTION_NAME_NOT_FOUND),
 			 errmsg("option \"%s\" is missing", resource->id_option),
-			 errhint("SELECT id, name FROM a foreign table with the resource '%s' shows the ids; then: CREATE FOREIGN TABLE table_name (...) SERVER server_name OPTIONS (resource '%s', %s 'id');",
+			 errhint("A foreign table with the resource \"%s\" shows the ids. Then use CREATE FOREIGN TABLE table_name (...) SERVER server_name OPTIONS (resource '%s', %s 'id');",
 					 many, resource->name, resource->id_option)));
 }
 
@@ -458,7 +463,7 @@ check_privileges(List *options, Oid catalog)
 			ereport(ERROR,
 					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 					 errmsg("only superusers can set option \"%s\"", name),
-					 errhint("Have a superuser create or alter the %s.",
+					 errhint("Ask a superuser to create or alter the %s.",
 							 catalog == UserMappingRelationId ?
 							 "user mapping" : "server")));
 	}
@@ -608,7 +613,7 @@ report_unknown_column(Oid relid, const char *attname,
 
 	ereport(ERROR,
 			(errcode(ERRCODE_FDW_COLUMN_NAME_NOT_FOUND),
-			 errmsg("column \"%s\" of foreign table \"%s\" names no field",
+			 errmsg("column \"%s\" of foreign table \"%s\" has no field",
 					attname, table),
 			 errdetail("Resource \"%s\" has no column of this name, and the "
 					   "column has no option \"field\".", resource->name),

@@ -87,13 +87,13 @@ extern TableOptions *table_options(const ForeignTable *table,
 
 /*
  * A column's own options, completed from the resource table.  Raises an error
- * with a hint if neither says which field it is.
+ * with a hint if neither determines the field.
  */
 extern ColumnOptions *column_options(Oid relid, AttrNumber attnum,
 									 const char *attname,
 									 const Resource *resource);
 
-/* The same without errors about the field: NULL if neither says which it is. */
+/* The same without errors about the field: NULL if neither determines it. */
 extern ColumnOptions *column_options_if_known(Oid relid, AttrNumber attnum,
 											  const char *attname,
 											  const Resource *resource);

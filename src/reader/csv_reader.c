@@ -108,8 +108,8 @@ struct CsvReader
 /*
  * Defects
  *
- * A function that reads a part of the document returns the end of that part, or
- * NULL.  NULL means that reading stops, and reader->result says why.
+ * A function that reads a part of the document returns the end of that part,
+ * or NULL.  NULL means that reading stops; reader->result is the reason.
  */
 
 static const char *

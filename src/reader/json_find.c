@@ -279,7 +279,7 @@ enter_shape(JsonReader *reader, JsonNode *node, const char *p)
 	if (leads && comes_twice(node))
 	{
 		json_defect(reader, JSON_DEFECT_SHAPE,
-					"the key of the rows comes twice", p);
+					"the key of the rows occurs twice", p);
 		return false;
 	}
 	if (!leads && node->copy == NULL && !(is_object && node->children != NULL))

@@ -93,9 +93,9 @@ make_point(JsonLayout *layout, const JsonPlace *place, char token,
 }
 
 /*
- * The point at a place.  The place alone would be correct, but many points have
- * the same place, such as "value" in any object of a row: the bytes before them
- * tell what is likely to follow.
+ * The point at a place.  The place alone would be correct, but many points
+ * have the same place, such as "value" in any object of a row: the bytes
+ * before them predict what follows.
  */
 static JsonPoint *
 find_point(const JsonLayout *layout, const JsonPlace *place, uint32_t tail)

@@ -8,9 +8,9 @@
  *
  * There are two trees of JsonNodes: the shape, from the document's value down
  * to the rows and to wanted values outside of them, and the wanted paths, from
- * a row down.  A node can be entered at one place at a time only, so the parent
- * links of the trees are the stack of the containers that matter.  For all
- * other containers, one byte a level says what closes them.
+ * a row down.  A node can be entered at one place at a time only, so the
+ * parent links of the trees are the stack of the containers that matter.  For
+ * all other containers, one byte a level holds the closing bracket.
  *
  * A token is read as a whole.  If the window ends inside one, the reader stays
  * at the token's start and remembers how far it has read, so that any piece
@@ -343,7 +343,7 @@ read_next(JsonReader *reader, const char *p, const char *end)
 		case AT_DEFECT:
 			break;
 	}
-	return bad_syntax(reader, "expected nothing more", p);
+	return bad_syntax(reader, "expected the end of the document", p);
 }
 
 /*

@@ -165,8 +165,9 @@ extern int	json_reader_want_lasting(JsonReader *reader, const char *pattern);
 extern void json_reader_restart(JsonReader *reader);
 
 /*
- * Continues to read.  "window" must have all bytes from json_reader_keep_from()
- * on, less those that were dropped; "last" says that no byte follows.
+ * Continues to read.  "window" must have all bytes from
+ * json_reader_keep_from() on, less those that were dropped; "last" means that
+ * no byte follows.
  */
 extern JsonResult json_reader_next(JsonReader *reader, const char *window,
 								   size_t length, bool last);

@@ -76,7 +76,7 @@ static const uint8_t number_steps[NUMBER_STATES][BYTE_CLASSES] = {
 };
 
 /*
- * Any number.  Only the byte behind it, or the document's end, tells that it
+ * Any number.  Only the byte behind it, or the document's end, shows that it
  * is complete.
  */
 const char *

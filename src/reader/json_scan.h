@@ -107,8 +107,8 @@ json_find_special(const char *p, const char *end)
 
 		/*
 		 * Subtracting from all bytes at once sets the top bit of each that is
-		 * too small, and maybe of others above it.  So the sum tells whether
-		 * there is any, not which; that the loop below finds out.
+		 * too small, and maybe of others above it.  So the result shows
+		 * whether there is any such byte, not which; the loop below finds it.
 		 */
 		memcpy(&bytes, p, sizeof(bytes));
 		quotes = bytes ^ (ones * '"');

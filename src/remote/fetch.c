@@ -4,7 +4,7 @@
  *
  * A page is read to its end before its first row is returned: the next page is
  * then requested while the query processes this one.  A page has at most 200
- * entries, so that few rows are kept.
+ * entries, so that few rows are buffered.
  *
  * Until the first response arrives there is only one stream: the response shows
  * how many requests the rate limit leaves, and errors that concern all requests.

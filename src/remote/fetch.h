@@ -3,7 +3,7 @@
  *		Rows of many responses, such as pages or one response for each employee,
  *		which several streams read at the same time.
  *
- * Each stream has a channel of its own.  Rows that are read ahead are kept in a
+ * Each stream has a channel of its own.  Rows that are read ahead are in a
  * tuplestore.  The order of the rows is not defined.
  */
 #ifndef HIBOB_REMOTE_FETCH_H

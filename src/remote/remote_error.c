@@ -2,10 +2,10 @@
  * remote_error.c
  *		Errors of requests to HiBob, with hints.
  *
- * HiBob's own message is shown as DETAIL, limited and without control characters;
- * the hint says what to do in HiBob or in SQL.  Error bodies have many forms: key
- * and error, error and message, errorMessage, errors by field, no body, or a web
- * page.
+ * HiBob's own message is shown as DETAIL, limited and without control
+ * characters; the hint describes what to do in HiBob or in SQL.  Error bodies
+ * have many forms: key and error, error and message, errorMessage, errors by
+ * field, no body, or a web page.
  */
 #include "postgres.h"
 
@@ -117,7 +117,7 @@ hibob_message(const ErrorResponse *error)
 static int
 errdetail_hibob(const char *message)
 {
-	return message != NULL ? errdetail("HiBob says: %s", message) : 0;
+	return message != NULL ? errdetail("HiBob reported: %s", message) : 0;
 }
 
 void
@@ -129,14 +129,14 @@ error_refused(const ErrorSubject *subject, const ErrorResponse *error)
 
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
-			 errmsg("HiBob rejected the credentials of the mapping of user \"%s\" on server \"%s\"",
+			 errmsg("HiBob rejected the credentials of the user mapping for user \"%s\", server \"%s\"",
 					user, server),
 			 error == NULL ?
-			 errdetail("That was less than a minute ago. The credentials were not sent again, since HiBob blocks addresses that repeat rejected ones.") :
+			 errdetail("HiBob rejected them less than a minute ago. They are not sent again yet, because HiBob blocks addresses that repeat rejected credentials.") :
 			 errdetail_hibob(message),
 			 connection_has_token_file(subject->connection) ?
-			 errhint("The token was regenerated or revoked, or the service user deleted. Have the current one written to the file that option token_file of the user mapping names.") :
-			 errhint("The token was regenerated or revoked, or the service user deleted. Copy the new one from HiBob, then: ALTER USER MAPPING FOR %s SERVER %s OPTIONS (SET service_user_id 'SERVICE-...', SET token '...').",
+			 errhint("The token was regenerated or revoked, or the service user was deleted. Write the current token to the file that option token_file of the user mapping names.") :
+			 errhint("The token was regenerated or revoked, or the service user was deleted. Copy the new token from HiBob, then: ALTER USER MAPPING FOR %s SERVER %s OPTIONS (SET service_user_id 'SERVICE-...', SET token '...').",
 					 quote_identifier(user), quote_identifier(server))));
 }
 
@@ -291,7 +291,7 @@ error_other_status(const ErrorSubject *subject, const ErrorResponse *error,
 			 error->status == 400 && subject->resource->form == ROW_OBJECTS ?
 			 errhint("If HiBob does not have the field, correct the column option \"field\".") :
 			 error->status == 400 && subject->resource->max_months > 0 ?
-			 errhint("HiBob shows \"%s\" of the last %d months. Add a condition, such as: WHERE %s.",
+			 errhint("HiBob returns \"%s\" of the last %d months only. Add a condition, such as: WHERE %s.",
 					 subject->resource->name, subject->resource->max_months,
 					 subject->resource->example) :
 			 error->status >= 300 && error->status < 400 ?
@@ -431,7 +431,7 @@ error_transport(const ErrorSubject *subject, HttpFailure failure,
 	ereport(ERROR,
 			(errcode(failure == HTTP_INTERNAL ? ERRCODE_FDW_ERROR :
 					 ERRCODE_CONNECTION_FAILURE),
-			 errmsg("the response of HiBob for foreign table \"%s\" broke off",
+			 errmsg("could not receive the response of HiBob for foreign table \"%s\"",
 					subject->table),
 			 errdetail("%s, after " UINT64_FORMAT " bytes and " UINT64_FORMAT
 					   " rows.", text, progress->bytes, progress->rows),
@@ -459,7 +459,7 @@ error_rate_limited(const ErrorSubject *subject, const RateLimit *limit)
 			 errmsg("the rate limit of HiBob for %s %s is used up",
 					subject->resource->method, subject->resource->path),
 			 detail.len > 0 ? errdetail_internal("%s", detail.data) : 0,
-			 errhint("Wait until then, send fewer requests (a materialized view helps), or raise the server option max_rate_limit_wait.")));
+			 errhint("Try again later, send fewer requests (for example with a materialized view), or raise the server option max_rate_limit_wait.")));
 	pg_unreachable();
 }
 

@@ -304,10 +304,10 @@ add_listed_arguments(RemoteResult *result, RequestFilter *filter)
 }
 
 /*
- * The filter of the requests.  If employees are requested one by one or in batches,
- * the ids of all employees are read first.  Batches are HiBob's recommendation for
- * companies that are too large for one response.  An employee is returned once,
- * whoever is added or deleted meanwhile.
+ * The filter of the requests.  If employees are requested one by one or in
+ * batches, the ids of all employees are read first.  Batches are HiBob's
+ * recommendation for companies that are too large for one response.  An
+ * employee is returned once, even if others are added or deleted meanwhile.
  */
 static RequestFilter
 request_filter(RemoteResult *result)
@@ -541,7 +541,7 @@ report_fallback(const RemoteResult *result, ResponseUnsupported reason)
 	ereport(NOTICE,
 			(reason == UNSUPPORTED_ENDPOINT ?
 			 errmsg("this account of HiBob has no bulk endpoint for custom tables") :
-			 errmsg("the bulk endpoint of HiBob for custom tables sends no names of list items"),
+			 errmsg("the bulk endpoint of HiBob for custom tables returns no names of list items"),
 			 errdetail("Foreign table \"%s\" is read with a request for each employee, as are all custom tables in this session%s.",
 					   result->subject.table,
 					   reason == UNSUPPORTED_ENDPOINT ? "" :

@@ -32,7 +32,7 @@ typedef struct RemoteQuery
 	RowMap	   *map;			/* the columns */
 	ExchangeCounters *counters; /* of the scan */
 	TupleTableSlot *fetch_slot; /* virtual, for rows to be stored */
-	bool	   *has_table;		/* set when the custom table was seen */
+	bool	   *has_table;		/* set when the custom table was found */
 	bool	   *has_fallen_back;	/* set when the resource's fallback is read */
 } RemoteQuery;
 

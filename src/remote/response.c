@@ -7,7 +7,8 @@
  * exchange sends the request again, the reader starts again; after the first row
  * was returned, the exchange does not retry any more.
  *
- * What is around the rows (cursors, groups, errors) is in response_metadata.c.
+ * response_metadata.c reads what is around the rows (cursors, groups, errors),
+ * and response_status.c interprets responses without rows.
  */
 #include "postgres.h"
 
@@ -635,8 +636,8 @@ is_in_batch(const Response *response)
 }
 
 /*
- * With field-level permissions HiBob may send null for a restricted column, and
- * a header that says no more than that there are some.
+ * With field-level permissions HiBob may send null for a restricted column,
+ * and a header that shows only that there are some.
  */
 static void
 begin_rows(Response *response)
@@ -651,8 +652,8 @@ begin_rows(Response *response)
 }
 
 /*
- * Reads what surrounds the row.  If that is behind the row, it waits for it,
- * and keeps the row meanwhile.
+ * Reads what surrounds the row.  If that is behind the row, it waits for more
+ * bytes and retains the row.
  */
 static void
 read_surroundings(Response *response)
@@ -735,7 +736,7 @@ check_pages(Response *response)
 }
 
 /*
- * The response has ended.  Notes what it has beside rows, and with "prefetch"
+ * The response has ended.  Notes what it has beside rows and, with "prefetch",
  * requests the next page.
  */
 static ResponseResult

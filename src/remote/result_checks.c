@@ -2,10 +2,10 @@
  * result_checks.c
  *		Checks of the rows of a response and of a complete result.
  *
- * HiBob silently omits a field that does not exist or that the service user has no
- * permission for.  In the tables of employees it lists the columns and employees
- * that it withholds.  To a query all of that is the same: data that it requested is
- * missing.
+ * HiBob silently omits a field that does not exist or that the service user
+ * has no permission for.  In the tables of employees it lists the columns and
+ * employees that it withholds.  For a query all of these mean that requested
+ * data is missing.
  */
 #include "postgres.h"
 
@@ -359,7 +359,7 @@ report_maybe_hidden(const RowMap *map, int elevel,
 		return;
 	ereport(elevel,
 			(errcode(ERRCODE_FDW_COLUMN_NAME_NOT_FOUND),
-			 errmsg("HiBob withheld columns of foreign table \"%s\", and did not say which",
+			 errmsg("HiBob withheld unspecified columns of foreign table \"%s\"",
 					map->table),
 			 errdetail("Columns with nulls: %s.", list),
 			 errhint("In HiBob, give the permission group of the service user view access to %s, or to the fields of these columns.",
@@ -382,7 +382,7 @@ report_denials(const RowMap *map, int elevel,
 					map->table) :
 			 errmsg("HiBob withheld employees of foreign table \"%s\" that the query does not name",
 					map->table),
-			 errdetail("HiBob says: %s", words),
+			 errdetail("HiBob reported: %s", words),
 			 errhint("In HiBob, widen \"Access data for\" of the permission group of the service user.")));
 }
 
@@ -446,7 +446,7 @@ result_missing_identity(const RowMap *map)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-			 errmsg("HiBob returned an employee without the id, by which foreign table \"%s\" is read",
+			 errmsg("HiBob returned an employee without an id for foreign table \"%s\"",
 					map->table),
 			 errhint("In HiBob, give the permission group of the service user view access to the category \"Basic info\".")));
 	pg_unreachable();
@@ -457,7 +457,7 @@ result_missing_human(const RowMap *map)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_FDW_ERROR),
-			 errmsg("HiBob sent ids without names for foreign table \"%s\"",
+			 errmsg("HiBob returned ids without names for foreign table \"%s\"",
 					map->table),
 			 errhint("Run the query again, or show the ids: ALTER FOREIGN TABLE ... ALTER COLUMN ... OPTIONS (SET value 'machine').")));
 	pg_unreachable();
@@ -468,7 +468,7 @@ result_too_many_ids(const RowMap *map)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_FDW_ERROR),
-			 errmsg("there are too many employees to read foreign table \"%s\" by their ids",
+			 errmsg("too many employees to read foreign table \"%s\" by id",
 					map->table),
 			 errdetail("The ids would take more than 64 MB of memory."),
 			 errhint("Add a condition on the ids of the employees.")));

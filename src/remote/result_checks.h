@@ -41,8 +41,8 @@ extern void result_add_nulls(ResponseSummary *summary, Bitmapset **nulls,
 typedef bool (*FieldPresenceTest) (const RowColumn *column, const void *arg);
 
 /*
- * Warns, or raises an error, about data that HiBob withheld, as the table's option
- * on_missing_field says.
+ * Warns, or raises an error, about data that HiBob withheld, as the table's
+ * option on_missing_field specifies.
  */
 extern void result_check_missing_fields(const TableOptions *options,
 										const RowMap *map,

@@ -58,9 +58,9 @@ typedef struct ConversionContext
 } ConversionContext;
 
 /*
- * The conversion to a type.  Text is stored directly; a domain, or a type with a
- * length, needs its input function, which checks the value.  A value that is not
- * from JSON is text for any type.
+ * The conversion to a type.  Text is stored directly; a domain, or a type with
+ * a length, needs its input function, which checks the value.  A value that
+ * does not come from JSON is always text.
  */
 static RowConversion *
 conversion_create(Oid type, int32 typmod, bool is_json)
@@ -127,7 +127,7 @@ can_be_human(Oid type)
 	return category == TYPCATEGORY_STRING || category == TYPCATEGORY_ENUM;
 }
 
-/* NULL stays. */
+/* NULL remains NULL. */
 static const char *
 to_utf8(const char *text)
 {
@@ -482,7 +482,7 @@ row_field_value(const RowField *field, const RowReader *reader)
 	return NULL;
 }
 
-/* Registers what tells a row from others. */
+/* Registers the field that identifies a row. */
 static void
 register_identity(RowMap *map, RowReader *reader)
 {

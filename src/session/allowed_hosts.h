@@ -21,7 +21,7 @@ extern void allowed_hosts_define(void);
  * Which addresses the requests to a server may reach.  Raises an error if its
  * host is not allowed.
  *
- * This judges names.  The addresses that a name resolves to are checked when
+ * This checks names.  The addresses that a name resolves to are checked when
  * the connection is made: HiBob is in the Internet; a host in the setting may
  * be in the organization's network, but this machine, or what only this
  * machine can reach, only if the setting names it by its address or as

@@ -5,12 +5,12 @@
  * A Connection lies in a memory context of its own below CacheMemoryContext.
  * It is replaced, not changed, when its server or mapping is altered: it
  * leaves the list of connections with the next request for one, and is freed
- * when its last channel is released.  So new credentials never travel over a
- * channel that was opened for old ones, and what HiBob said to the old ones is
- * forgotten.
+ * when its last channel is released.  So new credentials are never sent over a
+ * channel that was opened for old ones, and a rejection of the old ones does
+ * not affect the new ones.
  *
- * A session keeps a bounded number of connections and of idle channels.  Those
- * that were not used for longest go first.
+ * A session keeps a bounded number of connections and of idle channels.  The
+ * least recently used ones are closed first.
  *
  * Knows users, servers and channels; nothing of requests or resources.
  */
@@ -32,14 +32,14 @@
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
-/* A session keeps so many connections, */
+/* The most connections of a session. */
 #define MAX_CONNECTIONS 256
 
-/* and so many channels without use: of a connection, and in all. */
+/* The most idle channels: of a connection, and of the session. */
 #define MAX_IDLE_PER_CONNECTION 4
 #define MAX_IDLE 20
 
-/* How often a definition is read that is being altered meanwhile. */
+/* How often a definition that is being altered is read again. */
 #define MAX_READS 5
 
 typedef struct EndpointLimiter
@@ -117,7 +117,7 @@ wipe(const char *secret)
 		explicit_bzero(unconstify(char *, secret), strlen(secret));
 }
 
-/* The values of a mapping's options, of which the server gave us a copy. */
+/* Overwrites the values of a mapping's options in our copy of them. */
 static void
 wipe_options(const UserMapping *mapping)
 {
@@ -143,7 +143,7 @@ close_all_idle(Connection *connection)
 		close_idle(connection, connection->nidle - 1);
 }
 
-/* Closes the session's channel that is idle for longest; false if none is. */
+/* Closes the session's channel that has been idle longest; false if none is. */
 static bool
 close_oldest_idle(void)
 {
@@ -240,7 +240,7 @@ at_transaction_end(XactEvent event, void *arg)
 		detach_stale();
 }
 
-/* Makes room for one more connection, if there are any without use. */
+/* Makes room for one more connection by detaching one that is not in use. */
 static void
 detach_least_recently_used(void)
 {
@@ -339,8 +339,8 @@ read_token_file(const MappingOptions *mapping, char *line,
 }
 
 /*
- * Which file it is, and what is wrong with it, is for superusers and the log:
- * others must not learn which files there are.
+ * Only superusers and the log get the name of the file and the defect: other
+ * roles must not learn which files exist.
  */
 static void
 report_token_file(const Connection *connection, const char *defect)
@@ -354,13 +354,13 @@ report_token_file(const Connection *connection, const char *defect)
 				 errdetail("%s", defect)));
 	ereport(ERROR,
 			(errcode(ERRCODE_FDW_OPTION_NAME_NOT_FOUND),
-			 errmsg("could not use the token file of the user mapping of \"%s\" for server \"%s\"",
+			 errmsg("could not use the token file of the user mapping for user \"%s\", server \"%s\"",
 					connection->user_name, connection->server_name),
 			 may_know ? errdetail("The file is \"%s\". %s", path, defect) : 0,
 			 may_know ?
 			 errhint("Option token_file names a regular file of at most %d bytes with the token in its first line, which only the operating system's user of the server may access (mode 0400 or 0600).",
 					 TOKEN_FILE_MAX) :
-			 errhint("Ask a superuser to correct the file that option token_file of the user mapping names. The server's log says what is wrong with it.")));
+			 errhint("Ask a superuser to correct the file that option token_file of the user mapping names. See the server log for details.")));
 }
 
 static void
@@ -708,7 +708,7 @@ connection_release(AcquiredChannel *acquired)
 }
 
 /* ------------------------------------------------------------------------
- * What is kept
+ * Properties
  * ------------------------------------------------------------------------
  */
 

@@ -121,10 +121,10 @@ retry_after(HttpChannel *channel)
  */
 
 /*
- * When that window ends, by http_now_ms().  The server's clock tells how long
- * it is from the response on, but the response may have been here for a while;
- * our own clock tells more exactly, where it agrees with the server's.  A
- * second is added for rounding.
+ * When that window ends, by http_now_ms().  By the server's clock, the time
+ * from the response on is known, but the response may have arrived a while
+ * ago; our own clock is more exact if it agrees with the server's.  A second
+ * is added for rounding.
  */
 static int64
 local_reset(const Exchange *exchange, int64 end)
@@ -138,7 +138,7 @@ local_reset(const Exchange *exchange, int64 end)
 	return Max(exchange->permit.sent_at + wait, now + Min(until_ours, wait));
 }
 
-/* Passes what the head of a response says about the limit to the limiter. */
+/* Passes the headers of a response about the limit to the limiter. */
 static void
 update_rate_limit(const Exchange *exchange)
 {
@@ -403,9 +403,9 @@ send_request(Exchange *exchange)
 }
 
 /*
- * Whether another try can have a better outcome.  A peer that is not trusted
- * or silent will be so again, and a failure amid what was already used cannot
- * be undone.
+ * Whether another try can succeed.  A peer that is not trusted or does not
+ * respond will be so again, and a failure after the caller used a part of the
+ * response cannot be undone.
  */
 static TryResult
 classify_failure(const Exchange *exchange)
@@ -425,9 +425,8 @@ classify_failure(const Exchange *exchange)
 }
 
 /*
- * Deals with the head of a response, or with its absence, before other
- * requests may be sent.  True if the credentials have changed since the
- * request was sent.
+ * Handles the head of a response, or its absence, before other requests may be
+ * sent.  True if the credentials have changed since the request was sent.
  */
 static bool
 finish_head(Exchange *exchange, int status)
@@ -449,7 +448,7 @@ finish_head(Exchange *exchange, int status)
 
 /*
  * A status is classified once a try, so that the result cannot change while
- * the caller reads the body.  A 429 is one even if its body breaks off.
+ * the caller reads the body.  A 429 counts even if its body is incomplete.
  */
 static TryResult
 classify(Exchange *exchange, HttpProgress progress)
@@ -483,7 +482,7 @@ discard(Exchange *exchange, HttpProgress progress)
 		exchange_stop(exchange);
 }
 
-/* Gives up a try in favour of another, which may be delayed already. */
+/* Abandons a try; the next one may be delayed already. */
 static void
 begin_discard(Exchange *exchange, HttpProgress progress)
 {
@@ -495,8 +494,8 @@ begin_discard(Exchange *exchange, HttpProgress progress)
 }
 
 /*
- * After a failure.  If a server that is down says when to come back, that
- * counts as far as the budget for such waits goes.
+ * After a failure.  If a server that is down sends Retry-After, the request
+ * waits for that time within the budget for such waits.
  */
 static void
 prepare_retry(Exchange *exchange, HttpProgress progress)

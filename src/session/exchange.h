@@ -104,7 +104,7 @@ extern void exchange_init(Exchange *exchange, HttpChannel *channel,
  * request, if it may be sent.  Handles interrupts.  A body is passed on as it
  * arrives if the status is 2xx or final (one that is not retried).
  *
- * If the response is a final error (not 2xx) and its body breaks off, the
+ * If the response is a final error (not 2xx) and its body is incomplete, the
  * result is EXCHANGE_END nevertheless: the status is the response then.
  *
  * EXCHANGE_RATE_LIMITED comes without sleeping.  If a 429 was the cause, its

@@ -3,9 +3,9 @@
  *		The rate limit of an account's endpoint, and whether HiBob rejected the
  *		account's credentials.
  *
- * A limiter is a little arithmetic, on state in shared memory or in the
- * handle.  A shared entry may be replaced by another account's at any time.
- * What was known of it is lost then, and the next request starts anew.
+ * A limiter calculates with state in shared memory or in its handle.  A shared
+ * entry may be replaced by another account's at any time.  Then its state is
+ * lost, and the next request starts with a new one.
  *
  * This runs in the postmaster, too: it must not call libcurl.
  */
@@ -160,7 +160,7 @@ unlock_state(const Limiter *limiter)
 
 /*
  * The window has ended.  The next one is assumed to permit as many requests as
- * this one; the response to the first of them will tell.
+ * this one; the response to the first of them has the real number.
  */
 static void
 begin_window(LimiterState *state)
@@ -182,7 +182,7 @@ window_wait(LimiterState *state, int64 now)
 	if (state->reset != 0 && !state->expired)
 		begin_window(state);
 	else if (state->remaining == 0)
-		state->remaining = -1;	/* no response said until when */
+		state->remaining = -1;	/* no response had the end of the window */
 	return 0;
 }
 
@@ -211,7 +211,7 @@ send(LimiterState *state, LimiterPermit *permit, int64 now)
  * Whether a response describes a window that has passed: responses arrive in
  * any order.  A server that computes the window's end each time anew may be a
  * little off.  The response to a request that was sent after the last update
- * is newer than that, whatever it says.
+ * is newer than that, whatever its values are.
  */
 static bool
 is_stale(const LimiterState *state, const LimiterPermit *permit,
@@ -226,10 +226,10 @@ is_stale(const LimiterState *state, const LimiterPermit *permit,
 }
 
 /*
- * A response says how many requests remained when the server wrote it.  Those
- * that the server had not counted then are to be subtracted: the ones sent
- * after this one, and perhaps those that were in flight when it was sent.  Our
- * own count is better, unless other programs use up the limit, too.
+ * A response has the number of requests that remained when the server wrote
+ * it.  Those that the server had not counted then are to be subtracted: the
+ * ones sent after this one, and perhaps those that were in flight when it was
+ * sent.  Our own count is better, unless other programs use up the limit, too.
  */
 static void
 update_remaining(LimiterState *state, const LimiterPermit *permit,

@@ -7,10 +7,10 @@
  * and count down the same requests.  Otherwise each session knows only the
  * responses to its own requests.
  *
- * Times are on the clock of http_now_ms(), which all processes share and
- * nobody sets: setting the system's clock back prolongs no wait.
+ * Times are on the monotonic clock of http_now_ms(), which all processes
+ * share: setting the system's clock back does not prolong a wait.
  *
- * Knows nothing of HTTP: the caller passes what the headers of a response say.
+ * Knows nothing of HTTP: the caller passes the values of the headers.
  */
 #ifndef HIBOB_SESSION_LIMITER_H
 #define HIBOB_SESSION_LIMITER_H
@@ -43,7 +43,7 @@ typedef struct LimiterPermit
 	bool		verified;		/* there was a response before */
 } LimiterPermit;
 
-/* What the headers of a response say; -1 where they say nothing. */
+/* The values of the headers of a response; -1 if absent. */
 typedef struct LimiterUpdate
 {
 	bool		exceeded;		/* the request was beyond the limit (429) */

@@ -7,7 +7,7 @@
  * undo a request.  They are added to the cluster's when a response is
  * complete, and the rest at the end of the transaction.
  *
- * The cluster's lie in shared memory, in a table of fixed size.
+ * Those of the cluster are in shared memory, in a table of fixed size.
  *
  * This runs in the postmaster, too: it must not call libcurl.
  */

@@ -4,8 +4,8 @@
  *		those of all sessions if the library was loaded at the server's start;
  *		and how many rows foreign tables had.
  *
- * Counts and times, and of an error a few words of our own: nothing of a user,
- * of credentials, of a condition's values or of what HiBob sent.
+ * They contain counts, times and, for an error, a few words of our own; no
+ * names of users, credentials, values of conditions or data from HiBob.
  */
 #ifndef HIBOB_SESSION_STATS_H
 #define HIBOB_SESSION_STATS_H
@@ -74,8 +74,9 @@ typedef struct ClusterStatsEntry
 extern void stats_init(void);
 
 /*
- * The entry of an endpoint (method and documented path), made if need be.  A
- * session has a thousand entries; further endpoints share the last one.
+ * The entry of an endpoint (method and documented path), created if it does
+ * not exist.  A session has a thousand entries; further endpoints share the
+ * last one.
  */
 extern StatsEntry *stats_entry(Oid serverid, const char *server,
 							   const char *method, const char *path);
@@ -85,7 +86,7 @@ extern void stats_note_success(StatsEntry *entry);
 
 /*
  * There was no response, or none with rows.  The text must not contain
- * anybody's data.
+ * personal data.
  */
 extern void stats_note_error(StatsEntry *entry, const char *text);
 

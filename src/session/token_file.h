@@ -12,8 +12,9 @@
 
 /*
  * Reads the first line of a file into a buffer of TOKEN_FILE_MAX + 1 bytes.
- * Returns NULL, or a sentence that says why the file cannot be used, palloc'd;
- * it never contains anything of the file.  The caller wipes the buffer.
+ * Returns NULL, or a sentence with the reason why the file cannot be used,
+ * palloc'd; it never contains anything of the file.  The caller wipes the
+ * buffer.
  */
 extern char *token_file_read(const char *path, char *line);
 

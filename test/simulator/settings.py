@@ -81,7 +81,7 @@ CHOICES = {
     "list_keys": ("both", "values", "items"),
     "profiles_form": ("names", "machine", "spec"),
     "bulk_form": ("plain", "wrapped"),
-    "restricted_form": ("absent", "null", "null told by the header alone"),
+    "restricted_form": ("absent", "null", "null announced by the header alone"),
     "bulk_custom_tables": ("on", "404", "400"),
     "group_order": ("id", "values"),
     "empty_groups": ("none", "empty", "null"),

@@ -207,7 +207,7 @@ def _empty_groups(make, numbers, settings, company):
 def restrictions(table, settings):
     """What is told beside rows of the columns that may not be seen."""
     kinds = settings.restricted_columns.get(table)
-    if not kinds or settings.restricted_form == "null told by the header alone":
+    if not kinds or settings.restricted_form == "null announced by the header alone":
         return {}
     return {"restricted_columns": {"no_view_permission": [],
                                    "no_view_history_permission": [], **kinds}}

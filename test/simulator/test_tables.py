@@ -172,7 +172,7 @@ class Bulk(TableCase):
         paths = (("/bulk/people/work", "title"), (f"/people/{ID_1}/work", "title"),
                  ("/bulk/people/custom-tables/" + CERTIFICATIONS,
                   "column_1791380300001"))
-        for form in ("null", "null told by the header alone"):
+        for form in ("null", "null announced by the header alone"):
             self.config(restricted_columns=restricted, restricted_form=form)
             for path, column in paths:
                 answer = self.call("GET", "/v1" + path)

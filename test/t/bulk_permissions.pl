@@ -103,7 +103,7 @@ foreach my $where (sort keys %places)
 # list them.
 foreach my $case ([ 'null', qr/HiBob withheld columns of foreign table "work_history"$/m,
 		qr/Not shown: job_title_id \(field title\)\./ ],
-	[ 'null told by the header alone', qr/"work_history", and did not say which$/m,
+	[ 'null announced by the header alone', qr/HiBob withheld unspecified columns of foreign table "work_history"$/m,
 		qr/Columns with nulls: job_title_id \(field title\)\./ ])
 {
 	my ($form, @messages) = @$case;
@@ -142,7 +142,7 @@ foreach my $key ('id', 'word')
 	is($out, $rows_of_rest, "a hidden employee, errors by $key: the other rows");
 	like($err, qr/WARNING:\s+42501: HiBob denied access to employees/,
 		'... with a warning');
-	like($err, qr/HiBob says: You don't have permission.*${\ employee_id(5)}/,
+	like($err, qr/HiBob reported: You don't have permission.*${\ employee_id(5)}/,
 		'... with the message of HiBob');
 	is(scalar(() = $err =~ /WARNING/g), 1, '... only one');
 	($out, $err) = session($node,

@@ -486,7 +486,7 @@ sub check_client
 	my ($error) = facts_of('error', @facts);
 	is($error->[0], '28000', "$name: wrong credentials");
 	like($error->[1],
-		qr/Copy the new one .* ALTER USER MAPPING FOR analyst SERVER locked/,
+		qr/Copy the new token .* ALTER USER MAPPING FOR analyst SERVER locked/,
 		"$name: ... the hint");
 	is_deeply([ facts_of('goes on', @facts) ], [ [500], [500] ],
 		"$name: ... the connection continues");

@@ -92,7 +92,7 @@ foreach my $table (employee_tables())
 # the names of list items.
 foreach my $case ([ {}, 1 ], [ { page_entries => 20 }, 9 ],
 	[ { bulk_custom_tables => '400' }, $PEOPLE + 3, 'no bulk endpoint' ],
-	[ { bulk_human => JSON::PP::false }, $PEOPLE + 2, 'sends no names' ])
+	[ { bulk_human => JSON::PP::false }, $PEOPLE + 2, 'returns no names' ])
 {
 	my ($config, $requests, $notice) = @$case;
 	my $name = join ' ', 'custom tables', %$config;

@@ -56,7 +56,7 @@ my $retries = q{ALTER SERVER bob OPTIONS (SET max_retries '%d');};
 is(figures({ truncate => { after => 30000, framing => 'length' } },
 		sprintf($retries, 0) . $COUNT . sprintf($retries, 2))
 	  =~ s/^1\|\d+\|/1|some|/r,
-	'1|some|0|0|1|an incomplete response|t|', 'a response that breaks off');
+	'1|some|0|0|1|an incomplete response|t|', 'an interrupted response');
 is(figures({ body => '[]' }, $COUNT),
 	'1|0|0|0|1|a response that cannot be read|t|', 'another shape');
 is(figures({ rate_limited => { reset_in => 60 } }, $COUNT),
