@@ -13,7 +13,6 @@
 #error hibob_fdw needs PostgreSQL 15 or newer
 #endif
 
-#include "catalog/pg_class.h"
 #include "catalog/pg_foreign_server.h"
 #include "commands/explain.h"
 #include "fmgr.h"
@@ -96,12 +95,9 @@
 #if PG_VERSION_NUM >= 160000
 #define hibob_server_aclcheck(server, role) \
 	object_aclcheck(ForeignServerRelationId, server, role, ACL_USAGE)
-#define hibob_owns_table(table, role) \
-	object_ownercheck(RelationRelationId, table, role)
 #else
 #define hibob_server_aclcheck(server, role) \
 	pg_foreign_server_aclcheck(server, role, ACL_USAGE)
-#define hibob_owns_table(table, role) pg_class_ownercheck(table, role)
 #endif
 
 /* 16 renamed the function. */

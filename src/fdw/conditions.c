@@ -11,6 +11,7 @@
 #include "executor/executor.h"
 #include "fdw/conditions.h"
 #include "nodes/nodeFuncs.h"
+#include "options/text_list.h"
 #include "utils/array.h"
 #include "utils/date.h"
 #include "utils/lsyscache.h"
@@ -332,25 +333,6 @@ conditions_vary(const RemoteConditions *conditions, ConditionScope scope)
 	return false;
 }
 
-static int
-compare_texts(const ListCell *a, const ListCell *b)
-{
-	return strcmp(lfirst(a), lfirst(b));
-}
-
-static List *
-distinct_values(List *values)
-{
-	List	   *result = NIL;
-	ListCell   *lc;
-
-	list_sort(values, compare_texts);
-	foreach(lc, values)
-		if (result == NIL || strcmp(llast(result), lfirst(lc)) != 0)
-			result = lappend(result, lfirst(lc));
-	return result;
-}
-
 /*
  * Drops the condition on values if reading all rows takes fewer requests.  A
  * query that names lists gets an error for one that HiBob does not have: so
@@ -365,7 +347,7 @@ limit_values(const RemoteConditions *conditions, RequestFilter *filter)
 	if (filter->filter == NULL)
 		return;
 	if (list_length(filter->values) > 1)
-		filter->values = distinct_values(filter->values);
+		filter->values = text_list_distinct(filter->values);
 	if (resource->is_lists && !filter->derived_values)
 		max = MAX_LISTS;
 	if (request_count_of_values(resource, list_length(filter->values)) <= max)

@@ -20,26 +20,11 @@
 #include "compat.h"
 #include "functions/inventory.h"
 #include "miscadmin.h"
+#include "options/options.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
-
-/* An option's value, or NULL. */
-static const char *
-option_value(List *options, const char *name)
-{
-	ListCell   *lc;
-
-	foreach(lc, options)
-	{
-		DefElem    *option = lfirst_node(DefElem, lc);
-
-		if (strcmp(option->defname, name) == 0)
-			return defGetString(option);
-	}
-	return NULL;
-}
 
 /* ------------------------------------------------------------------------
  * Servers

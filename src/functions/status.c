@@ -15,6 +15,7 @@
 #include "functions/status.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
+#include "options/text_list.h"
 #include "resources/resource.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -264,17 +265,6 @@ describe_error(StatusText *text, const ForeignServer *server,
 						 server->servername);
 }
 
-static bool
-is_listed(const List *texts, const char *text)
-{
-	ListCell   *lc;
-
-	foreach(lc, texts)
-		if (strcmp(lfirst(lc), text) == 0)
-			return true;
-	return false;
-}
-
 /*
  * The names of columns that stay empty: because their category cannot be read,
  * or because only their field is missing.  NULL if there are none.
@@ -292,10 +282,10 @@ empty_columns(const List *columns, const StatusFindings *findings,
 	{
 		const PeopleColumn *column = lfirst(lc);
 		bool		unreadable = column->category != NULL &&
-			is_listed(findings->unreadable, column->category);
+			text_list_has(findings->unreadable, column->category);
 
 		if (by_category ? !unreadable || column->needed :
-			unreadable || !is_listed(findings->hidden, column->field))
+			unreadable || !text_list_has(findings->hidden, column->field))
 			continue;
 		if (n++ < MAX_LISTED)
 			appendStringInfo(&text, "%s%s", n > 1 ? ", " : "", column->name);

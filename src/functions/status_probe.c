@@ -14,6 +14,7 @@
 #include "functions/status.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "options/text_list.h"
 #include "portability/instr_time.h"
 #include "remote/response.h"
 #include "utils/date.h"
@@ -211,17 +212,6 @@ category_is_present(const Probe *probe, const char *category)
 	return false;
 }
 
-static bool
-is_listed(const List *texts, const char *text)
-{
-	ListCell   *lc;
-
-	foreach(lc, texts)
-		if (strcmp(lfirst(lc), text) == 0)
-			return true;
-	return false;
-}
-
 /* In the order of the resource table, where the most important come first. */
 static List *
 unreadable_categories(const Probe *probe)
@@ -234,7 +224,7 @@ unreadable_categories(const Probe *probe)
 		const char *category = resource_category(resource,
 												 resource->columns[i].field);
 
-		if (category != NULL && !is_listed(unreadable, category) &&
+		if (category != NULL && !text_list_has(unreadable, category) &&
 			!category_is_present(probe, category))
 			unreadable = lappend(unreadable, (char *) category);
 	}

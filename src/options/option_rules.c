@@ -307,6 +307,30 @@ static const char *const import_names_words[] = {"label", "id", NULL};
 	.name = option, .catalog = UserMappingRelationId, \
 	.parse = parser, .offset = offsetof(MappingOptions, field)
 
+/* Options of servers that are the defaults of their tables. */
+#define DEFAULTS_OF_TABLES(OBJECT) \
+	{ \
+		OBJECT("cache_ttl", cache_ttl, parse_duration), \
+		.min = 0, .max = DAY, \
+		.valid = "a duration from 0 (off) to 1d, such as '10min'", \
+	}, \
+	{ \
+		OBJECT("on_missing_field", on_missing_field, parse_word), \
+		.words = missing_field_words, \
+	}, \
+	{ \
+		OBJECT("async_capable", async_capable, parse_boolean), \
+		.valid = "a boolean, such as 'false'", \
+	}
+
+/* An option that adds a parameter to the requests of some resources. */
+#define RESOURCE_FLAG(option, example) \
+	{ \
+		TABLE(option, scratch, parse_boolean), \
+		.particular = true, \
+		.valid = "a boolean, such as '" example "'", \
+	}
+
 const OptionRule option_rules[] = {
 	{
 		SERVER("base_url", base_url, parse_url),
@@ -355,19 +379,7 @@ const OptionRule option_rules[] = {
 		.min = 0, .max = MAX_COST,
 		.valid = "a number from 0 to 1e9, such as '0.5'",
 	},
-	{
-		SERVER("cache_ttl", cache_ttl, parse_duration),
-		.min = 0, .max = DAY,
-		.valid = "a duration from 0 (off) to 1d, such as '10min'",
-	},
-	{
-		SERVER("on_missing_field", on_missing_field, parse_word),
-		.words = missing_field_words,
-	},
-	{
-		SERVER("async_capable", async_capable, parse_boolean),
-		.valid = "a boolean, such as 'false'",
-	},
+	DEFAULTS_OF_TABLES(SERVER),
 
 	{
 		TABLE("resource", resource, parse_resource),
@@ -408,39 +420,11 @@ const OptionRule option_rules[] = {
 		.particular = true,
 		.valid = "a boolean, such as 'true'",
 	},
-	{
-		TABLE("include_archived", scratch, parse_boolean),
-		.particular = true,
-		.valid = "a boolean, such as 'true'",
-	},
-	{
-		TABLE("include_private", scratch, parse_boolean),
-		.particular = true,
-		.valid = "a boolean, such as 'true'",
-	},
-	{
-		TABLE("include_pending", scratch, parse_boolean),
-		.particular = true,
-		.valid = "a boolean, such as 'true'",
-	},
-	{
-		TABLE("include_working", scratch, parse_boolean),
-		.particular = true,
-		.valid = "a boolean, such as 'false'",
-	},
-	{
-		TABLE("cache_ttl", cache_ttl, parse_duration),
-		.min = 0, .max = DAY,
-		.valid = "a duration from 0 (off) to 1d, such as '10min'",
-	},
-	{
-		TABLE("on_missing_field", on_missing_field, parse_word),
-		.words = missing_field_words,
-	},
-	{
-		TABLE("async_capable", async_capable, parse_boolean),
-		.valid = "a boolean, such as 'false'",
-	},
+	RESOURCE_FLAG("include_archived", "true"),
+	RESOURCE_FLAG("include_private", "true"),
+	RESOURCE_FLAG("include_pending", "true"),
+	RESOURCE_FLAG("include_working", "false"),
+	DEFAULTS_OF_TABLES(TABLE),
 
 	{
 		COLUMN("field", field, parse_field),

@@ -49,11 +49,11 @@ HIBOB_FUNCTION_INFO_V1(hibob_fdw_validator);
  */
 
 /*
- * A close name differs by at most four characters, and by no more than half of
+ * The valid name that is closest to a wrong one, or NULL.  A close name differs by at most four characters, and by no more than half of
  * the name: every name is close to a short one.
  */
-const char *
-hint_closest_name(const char *name, List *valid)
+static const char *
+closest_name(const char *name, List *valid)
 {
 	int			length = strlen(name);
 	const char *closest = NULL;
@@ -83,8 +83,9 @@ hint_closest_name(const char *name, List *valid)
 	return closest;
 }
 
-char *
-hint_join_names(List *names)
+/* "a, b, c" */
+static char *
+join_names(List *names)
 {
 	StringInfoData buffer;
 	ListCell   *cell;
@@ -103,14 +104,14 @@ char *
 hint_from_names(const char *what, const char *name, List *valid,
 				const char *introduction)
 {
-	const char *closest = hint_closest_name(name, valid);
+	const char *closest = closest_name(name, valid);
 	StringInfoData hint;
 
 	initStringInfo(&hint);
 	if (closest != NULL)
 		appendStringInfo(&hint, "Perhaps you meant the %s \"%s\". ", what,
 						 closest);
-	appendStringInfo(&hint, "%s: %s.", introduction, hint_join_names(valid));
+	appendStringInfo(&hint, "%s: %s.", introduction, join_names(valid));
 	return hint.data;
 }
 
@@ -261,8 +262,7 @@ find_rule(const char *name, Oid catalog)
 	return NULL;				/* keep the compiler quiet */
 }
 
-/* An option's value, or NULL if it is not set. */
-static const char *
+const char *
 option_value(List *options, const char *name)
 {
 	ListCell   *cell;
@@ -373,7 +373,7 @@ check_resource_options(List *options, const Resource *resource)
 					 errmsg("option \"%s\" is not valid for resource \"%s\"",
 							name, resource->name),
 					 errhint("It is valid only for resource: %s.",
-							 hint_join_names(resource_names(name)))));
+							 join_names(resource_names(name)))));
 	}
 }
 
@@ -597,7 +597,7 @@ static void
 report_unknown_column(Oid relid, const char *attname,
 					  const Resource *resource)
 {
-	const char *closest = hint_closest_name(attname, column_names(resource));
+	const char *closest = closest_name(attname, column_names(resource));
 	char	   *schema = get_namespace_name(get_rel_namespace(relid));
 	char	   *table = get_rel_name(relid);
 	StringInfoData hint;

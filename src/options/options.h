@@ -106,19 +106,12 @@ extern const char *field_option_defect(const Resource *resource,
 									   const char *field);
 extern const char *id_option_defect(const Resource *resource, const char *id);
 
+/* The stored text of an option, or NULL if it is not set. */
+extern const char *option_value(List *options, const char *name);
+
 /* The options of IMPORT FOREIGN SCHEMA, from its statement. */
 extern ImportOptions *import_options(List *options);
 extern MappingOptions *mapping_options(const UserMapping *mapping);
-
-/*
- * Hints for a name that is not valid.
- */
-
-/* The valid name that is closest to a wrong one, or NULL. */
-extern const char *hint_closest_name(const char *name, List *valid);
-
-/* "a, b, c" */
-extern char *hint_join_names(List *names);
 
 /*
  * A hint with the closest name and all valid ones.  "what" is the kind of

@@ -12,6 +12,7 @@
 #include "postgres.h"
 
 #include "executor/executor.h"
+#include "options/text_list.h"
 #include "remote/field_split.h"
 #include "remote/result_checks.h"
 #include "utils/hsearch.h"
@@ -85,21 +86,12 @@ count_fields(const RowMap *map)
 	return n;
 }
 
-static bool
-has_whole_row(const RowMap *map)
-{
-	for (int i = 0; i < map->ncolumns; i++)
-		if (strcmp(map->columns[i].field, RESOURCE_WHOLE_ROW) == 0)
-			return true;
-	return false;
-}
-
 /* A column with the whole row cannot be put together from parts. */
 bool
 field_split_is_needed(const RowMap *map)
 {
 	return map->resource->form == ROW_EMPLOYEE &&
-		map->ncolumns >= map->resource->max_fields && !has_whole_row(map) &&
+		map->ncolumns >= map->resource->max_fields && !row_map_has_whole_row(map) &&
 		count_fields(map) >= map->resource->max_fields;
 }
 
@@ -145,27 +137,6 @@ field_split_first_part(const RowMap *map)
 	return parts;
 }
 
-static int
-compare_values(const ListCell *a, const ListCell *b)
-{
-	return strcmp(lfirst(a), lfirst(b));
-}
-
-/* Without duplicates, which would give a row for each batch that has them. */
-static List *
-distinct_values(const List *values)
-{
-	List	   *sorted = list_copy(values);
-	List	   *distinct = NIL;
-	ListCell   *lc;
-
-	list_sort(sorted, compare_values);
-	foreach(lc, sorted)
-		if (distinct == NIL || strcmp(llast(distinct), lfirst(lc)) != 0)
-			distinct = lappend(distinct, lfirst(lc));
-	return distinct;
-}
-
 static HTAB *
 create_hash(MemoryContext context)
 {
@@ -190,7 +161,8 @@ field_split_create(const ErrorSubject *subject, AcquiredChannel *acquired,
 	split->acquired = acquired;
 	split->options = options;
 	split->filter = filter;
-	split->values = distinct_values(filter->values);
+	/* A duplicate would give a row for each batch that has it. */
+	split->values = text_list_distinct(filter->values);
 	split->counters = counters;
 	split->summary = summary;
 	split->present = palloc0(MaxAttrNumber + 1);

@@ -115,15 +115,6 @@ remote_query_requests(const RemoteQuery *query, const RequestFilter *filter)
 						  query->options, filter);
 }
 
-static bool
-has_whole_row(const RowMap *map)
-{
-	for (int i = 0; i < map->ncolumns; i++)
-		if (strcmp(map->columns[i].field, RESOURCE_WHOLE_ROW) == 0)
-			return true;
-	return false;
-}
-
 Bitmapset *
 remote_query_columns(const RemoteQuery *query)
 {
@@ -177,7 +168,7 @@ remote_query_key(const RemoteQuery *query, const RequestFilter *filter)
 					 GetConfigOption("DateStyle", false, false),
 					 GetConfigOption("IntervalStyle", false, false));
 	append_filter(&key, filter);
-	if (has_whole_row(query->map))
+	if (row_map_has_whole_row(query->map))
 		for (int i = 0; i < query->map->ncolumns; i++)
 			appendStringInfo(&key, " %d",
 							 query->map->columns[i].attnum);
@@ -359,15 +350,6 @@ start_parallel_fetch(RemoteResult *result)
  * ------------------------------------------------------------------------
  */
 
-static bool
-wants_human(const RowMap *map)
-{
-	for (int i = 0; i < map->ncolumns; i++)
-		if (map->columns[i].human)
-			return true;
-	return false;
-}
-
 /* Whether it is known that the account lacks what the query needs. */
 static bool
 needs_fallback(const RemoteResult *result)
@@ -377,7 +359,7 @@ needs_fallback(const RemoteResult *result)
 	return result->query.options->resource->fallback != NULL &&
 		(connection_lacks(connection, UNSUPPORTED_ENDPOINT) ||
 		 (connection_lacks(connection, UNSUPPORTED_HUMAN) &&
-		  wants_human(result->query.map)));
+		  row_map_is_human(result->query.map)));
 }
 
 /* Lets the query read the fallback. */

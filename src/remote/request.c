@@ -12,6 +12,7 @@
 
 #include "http/url.h"
 #include "mb/pg_wchar.h"
+#include "options/text_list.h"
 #include "pgtime.h"
 #include "remote/request_text.h"
 #include "utils/date.h"
@@ -24,29 +25,12 @@
  * ------------------------------------------------------------------------
  */
 
-static bool
-list_has(const List *list, const char *text)
-{
-	ListCell   *lc;
-
-	foreach(lc, list)
-		if (strcmp((char *) lfirst(lc), text) == 0)
-			return true;
-	return false;
-}
-
-static List *
-add_distinct(List *list, const char *text)
-{
-	return list_has(list, text) ? list : lappend(list, (char *) text);
-}
-
 static List *
 add_sources(List *list, const ResourceDerived *derived)
 {
 	for (int i = 0; i < RESOURCE_MAX_SOURCES; i++)
 		if (derived->sources[i] != NULL)
-			list = add_distinct(list, derived->sources[i]);
+			list = text_list_add(list, derived->sources[i]);
 	return list;
 }
 
@@ -64,7 +48,7 @@ resource_fields(const Resource *resource)
 		if (derived != NULL)
 			fields = add_sources(fields, derived);
 		else if (strcmp(field, RESOURCE_WHOLE_ROW) != 0)
-			fields = add_distinct(fields, field);
+			fields = text_list_add(fields, field);
 	}
 	return fields;
 }
@@ -78,7 +62,7 @@ whole_row_fields(const Resource *resource)
 	if (resource->default_fields == NULL)
 		return resource_fields(resource);
 	for (const char *const *f = resource->default_fields; *f != NULL; f++)
-		fields = add_distinct(fields, *f);
+		fields = text_list_add(fields, *f);
 	return fields;
 }
 
@@ -108,8 +92,8 @@ wanted_fields(const RowMap *map)
 			fields = add_sources(fields, column->derived);
 		else if (column->supplied < 0)
 		{
-			beyond |= !list_has(whole, column->field);
-			fields = add_distinct(fields, column->field);
+			beyond |= !text_list_has(whole, column->field);
+			fields = text_list_add(fields, column->field);
 		}
 	}
 	if (!whole_row)
@@ -117,17 +101,8 @@ wanted_fields(const RowMap *map)
 	if (!beyond && resource->default_fields != NULL)
 		return NIL;
 	foreach(lc, whole)
-		fields = add_distinct(fields, lfirst(lc));
+		fields = text_list_add(fields, lfirst(lc));
 	return fields;
-}
-
-static bool
-wants_human(const RowMap *map)
-{
-	for (int i = 0; i < map->ncolumns; i++)
-		if (map->columns[i].human)
-			return true;
-	return false;
 }
 
 static void
@@ -529,7 +504,7 @@ request_create(const RowMap *map, const TableOptions *options,
 	request->options = options;
 	request->nothing = filter->nothing;
 	request->show_inactive = !filter->active_only;
-	request->human = wants_human(map);
+	request->human = row_map_is_human(map);
 	if (resource->max_fields > 0)
 	{
 		request->fields = wanted_fields(map);

@@ -12,6 +12,7 @@
 #include "access/xact.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
+#include "options/text_list.h"
 #include "remote/result_checks.h"
 #include "utils/memutils.h"
 
@@ -115,17 +116,6 @@ result_add_nulls(ResponseSummary *summary, Bitmapset **nulls, bool names_hidden)
  * ------------------------------------------------------------------------
  */
 
-static bool
-list_has_text(const List *list, const char *text)
-{
-	ListCell   *lc;
-
-	foreach(lc, list)
-		if (strcmp(lfirst(lc), text) == 0)
-			return true;
-	return false;
-}
-
 /* Warnings of a statement that are remembered. */
 #define MAX_REPORTED 100
 
@@ -183,8 +173,7 @@ missing_columns(const RowMap *map, FieldPresenceTest is_present, const void *arg
 		if (category != NULL)
 		{
 			category = psprintf("\"%s\"", category);
-			if (!list_has_text(*categories, category))
-				*categories = lappend(*categories, (char *) category);
+			*categories = text_list_add(*categories, category);
 		}
 	}
 	return columns;
@@ -216,7 +205,7 @@ is_to_report(int elevel, const char *what, const char *table,
 		reported = NIL;
 		statement = GetCurrentStatementStartTimestamp();
 	}
-	if (list_has_text(reported, warning))
+	if (text_list_has(reported, warning))
 		return false;
 	if (list_length(reported) < MAX_REPORTED)
 	{

@@ -185,6 +185,24 @@ row_map_create(Relation rel, const List *attnums,
 	return map;
 }
 
+bool
+row_map_has_whole_row(const RowMap *map)
+{
+	for (int i = 0; i < map->ncolumns; i++)
+		if (strcmp(map->columns[i].field, RESOURCE_WHOLE_ROW) == 0)
+			return true;
+	return false;
+}
+
+bool
+row_map_is_human(const RowMap *map)
+{
+	for (int i = 0; i < map->ncolumns; i++)
+		if (map->columns[i].human)
+			return true;
+	return false;
+}
+
 /* A path of keys. */
 typedef struct KeyPath
 {

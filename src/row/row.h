@@ -76,6 +76,10 @@ typedef struct RowRecord
 extern RowMap *row_map_create(Relation rel, const List *attnums,
 							  const Resource *resource);
 
+/* Whether a column takes the whole row, or needs the human-readable form. */
+extern bool row_map_has_whole_row(const RowMap *map);
+extern bool row_map_is_human(const RowMap *map);
+
 /*
  * Registers what the columns need with a new reader, and with "identity" the id of
  * the rows.  Several readers of one map have the same slots.
