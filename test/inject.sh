@@ -1,8 +1,7 @@
 #!/bin/bash
-# Failure injection for longer than in continuous integration: see
-# test/t/failure_injection.pl.  Needs Debian and, the first time, root.
+# Runs test/t/failure_injection.pl for longer than continuous integration does.  Needs Debian and, the first time, root.
 #
-#   test/inject.sh [MINUTES [SEED]]    ten minutes, a seed of its own
+#   test/inject.sh [MINUTES [SEED]]    by default ten minutes and a random seed
 set -euo pipefail
 export HIBOB_INJECT_SECONDS=$((${1:-10} * 60))
 export HIBOB_TEST_LIMIT=$((HIBOB_INJECT_SECONDS + 300))

@@ -5,9 +5,10 @@
 #
 #   test/inject/build.sh DIRECTORY     makes DIRECTORY/hibob_fdw.so, malloc.so
 #
-# The linker's --wrap sends each reference to an imported function to a wrapper
-# of ours; so this needs no name inside src/.  A wrapper keeps the arguments,
-# asks inject_point(), and then goes on to the function itself or returns.
+# With --wrap, the linker replaces each reference to an imported function by one
+# to a wrapper, so that nothing in src/ has to be changed.  A wrapper saves the
+# arguments and calls inject_point().  Then it calls the function, or returns a
+# failure.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
@@ -17,8 +18,8 @@ mkdir -p "$OUT"
 objects=$(find src -name '*.c' | sort | sed 's/c$/o/')
 read -ra libraries < <(pkg-config --libs libcurl)
 
-# The functions that are imported: symbols of the server that are code, and
-# those of libraries.
+# The imported functions: symbols of the server that are code, and symbols of
+# libraries.
 imported() {
     # shellcheck disable=SC2086  # a list of files
     nm -u $objects | awk 'NF == 2 { print $2 }' | sort -u |
@@ -35,11 +36,11 @@ way() {
     case $1 in
         _GLOBAL_OFFSET_TABLE_ | *setjmp | __stack_chk_fail | inject_* | _ITM_* | \
             __cxa_* | __gmon_start__) echo skip ;;
-        # reports of errors, and what handles them
+        # functions that report or handle errors
         err* | geterrcode | *format_elog_string | set_errcontext_domain | \
             pg_re_throw | ReThrowError | FlushErrorState | GUC_check_* | \
             proc_exit | ProcessInterrupts) echo never ;;
-        # frees, releases, and functions that only look or compute
+        # functions that free, release, read or compute
         pfree | free | *_free | *_free_all | *_cleanup | close | \
             MemoryContextDelete* | MemoryContextReset | MemoryContextSetParent | \
             MemoryContextRegisterResetCallback | *Release* | FreeWaitEventSet | \
@@ -60,7 +61,7 @@ way() {
             process_shared_* | RequestAddin* | RequestNamed* | GetNamedLWLock* | \
             ShmemInit* | hash_estimate_size | utf8_to_unicode | \
             DefineCustom* | check_stack_depth) echo never ;;
-        # the C library: what neither allocates nor asks the kernel
+        # functions of the C library that neither allocate nor call the kernel
         mem* | str* | __ctype* | __errno* | __explicit* | inet_* | sig* | \
             pthread_* | clock_gettime | time | unsetenv | __memcpy* | __str* | \
             qsort | abs) echo never ;;

@@ -1,23 +1,24 @@
 /*
  * inject.c
- *		Lets the n-th call out of the library fail.
+ *		Makes the n-th call from the extension to other code fail.
  *
  * build.sh links the extension's objects with a wrapper for each function that
- * they import.  The wrappers come here while an injection is armed.  It fires
- * once, so that what handles the failure runs as usual.
+ * they import.  The wrappers call inject_point() while an injection is armed.
+ * It fires once, so that the code that handles the failure runs normally.
  *
- * The SQL functions are for a test's own session:
+ * The SQL functions affect the session that calls them:
  *
  *	inject_arm(what text, n bigint)
  *		"fail": the n-th call that can fail does; "cancel", "terminate": the
  *		session is cancelled or terminated during the n-th call; "malloc": the
  *		n-th allocation of libcurl returns NULL.
  *	inject_disarm() returns text
- *		The calls since then, and the function that failed, if any.
+ *		The number of calls since then, and the function that failed or "-".
  *	inject_limit_memory(bytes bigint)
- *		Lets the address space grow by so much from now on; -1: as it was.
+ *		Limits how much the address space can grow from now on; -1 removes the
+ *		limit.
  *	inject_descriptors() returns integer
- *		How many descriptors the session has open.
+ *		The number of descriptors that the session has open.
  */
 #include "postgres.h"
 
@@ -53,7 +54,10 @@ extern volatile char inject_armed;
 extern long inject_value;
 extern int	inject_point(InjectCall *call, long *arguments);
 
-/* What the wrappers look at, and the value that a failed call returns. */
+/*
+ * For the wrappers: whether they have to call inject_point(), and the value that
+ * a failed call returns.
+ */
 volatile char inject_armed = false;
 long		inject_value;
 
@@ -62,11 +66,11 @@ static int64 calls;
 static int64 target;
 static const char *failed;
 
-/* In malloc.c, which is preloaded, if it is. */
+/* Variables of malloc.c; NULL if it is not preloaded. */
 static int64 *malloc_target;
 static int64 *malloc_calls;
 
-/* hash_search() fails only where it has to make an entry. */
+/* hash_search() can fail only if it has to create an entry. */
 static InjectWay
 way_of(const InjectCall *call, const long *arguments)
 {
@@ -84,15 +88,16 @@ way_of(const InjectCall *call, const long *arguments)
 }
 
 /*
- * A call out of the library, with its first six arguments.  Returns whether it
- * returns inject_value at once instead of being made.
+ * The wrappers call this before a call to other code, with its first six
+ * arguments.  Returns 1 if the wrapper has to return inject_value instead of
+ * calling the function.
  */
 int
 inject_point(InjectCall *call, long *arguments)
 {
 	InjectWay	way;
 
-	inject_armed = false;		/* what is called here is wrapped, too */
+	inject_armed = false;		/* functions called here are wrapped, too */
 	way = way_of(call, arguments);
 	if ((kind == INJECT_FAIL && way == INJECT_NEVER) || ++calls != target)
 	{

@@ -1,11 +1,11 @@
 /*
  * inject.h
- *		What the wrappers and inject.c share: see build.sh.
+ *		Definitions that the wrappers and inject.c share: see build.sh.
  */
 #ifndef INJECT_H
 #define INJECT_H
 
-/* How a function tells that it has failed. */
+/* How a function reports a failure. */
 typedef enum InjectWay
 {
 	INJECT_NEVER,				/* it cannot fail */
@@ -13,7 +13,7 @@ typedef enum InjectWay
 	INJECT_RETURNS				/* a value, and perhaps errno */
 } InjectWay;
 
-/* A function that the library calls.  The wrappers know the layout. */
+/* A function that the library calls.  The wrappers depend on the layout. */
 typedef struct InjectCall
 {
 	void	   *real;

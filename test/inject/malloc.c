@@ -1,9 +1,9 @@
 /*
  * malloc.c
- *		Lets the n-th allocation of libcurl fail.
+ *		Makes the n-th allocation of libcurl fail.
  *
- * Preloaded into a server, in front of the C library.  What the server itself
- * allocates is left alone, also what other libraries do.
+ * It is preloaded into a server, before the C library.  Allocations of the
+ * server itself and of other libraries are not affected.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -14,11 +14,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* From 1; 0: none fails. */
+/* The number of the allocation that fails, from 1, or 0; and the count. */
 int64_t		inject_malloc_target;
 int64_t		inject_malloc_calls;
 
-/* Where the code of the library lies; looked up when it is armed. */
+/* The addresses of the code of the library, found when they are needed. */
 static uintptr_t ranges[4][2];
 static int	nranges;
 
@@ -46,7 +46,7 @@ note_library(struct dl_phdr_info *info, size_t size, void *arg)
 	return 0;
 }
 
-/* Whether this call, which returns there, has to fail. */
+/* Whether an allocation by the code at this address has to fail. */
 static bool
 fails(const void *caller)
 {

@@ -2,8 +2,8 @@
  * wrappers.S
  *		The common part of the wrappers that build.sh makes, for x86-64.
  *
- * All registers that may hold an argument are kept around inject_point(), so
- * that one wrapper serves functions of any type.
+ * All registers that may hold an argument are saved around inject_point(), so
+ * that the wrapper works for functions of any type.
  */
 	.section .note.GNU-stack,"",@progbits
 	.text

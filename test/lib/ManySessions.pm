@@ -1,5 +1,5 @@
 # Many sessions at once, against a simulator whose rate limit and token a test
-# changes: each query is answered, or fails as the test expects.
+# changes: each query succeeds, or fails as the test expects.
 package ManySessions;
 
 use strict;

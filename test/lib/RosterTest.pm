@@ -1,5 +1,5 @@
-# What the tests of hibob_roster share: a cluster with the extension, a server
-# "bob" whose simulator they change, and refreshes whose outcome they look at.
+# Functions that the tests of hibob_roster share: they start a cluster with the
+# extension and a server "bob", change its simulator, and check refreshes.
 package RosterTest;
 
 use strict;

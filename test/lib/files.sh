@@ -1,6 +1,6 @@
 #!/bin/bash
 # Checks that doc/internals.md describes each module of src/, in the words of its
-# head, and nothing else.  Prints the differences; with --write it mends the page.
+# head, and nothing else.  Prints the differences; with --write it updates the page.
 #
 #   test/lib/files.sh [--write]
 set -euo pipefail
