@@ -1,5 +1,6 @@
 #!/bin/bash
-# Runs test/t/failure_injection.pl for longer than continuous integration does.  Needs Debian and, the first time, root.
+# Runs test/t/failure_injection.pl for longer than continuous integration does.
+# Needs Debian and, the first time, root.
 #
 #   test/inject.sh [MINUTES [SEED]]    by default ten minutes and a random seed
 set -euo pipefail

@@ -49,8 +49,9 @@ HIBOB_FUNCTION_INFO_V1(hibob_fdw_validator);
  */
 
 /*
- * The valid name that is closest to a wrong one, or NULL.  A close name differs by at most four characters, and by no more than half of
- * the name: every name is close to a short one.
+ * The valid name that is closest to a wrong one, or NULL.  A close name
+ * differs by at most four characters, and by no more than half of the name:
+ * every name is close to a short one.
  */
 static const char *
 closest_name(const char *name, List *valid)
