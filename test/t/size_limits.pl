@@ -114,7 +114,7 @@ my @cases = (
 		$COUNT, 'HV000', qr/status 500/ ],
 	[ 'an error of 1,000 words', $PEOPLE,
 		{ status => 500, parts => [ [ '{"error":"', 1 ], [ 'word ', 1000 ], [ '"}', 1 ] ] },
-		$COUNT, 'HV000', qr/says: (?:word ){80} ?\.\.\.$/m ],
+		$COUNT, 'HV000', qr/reported: (?:word ){80} ?\.\.\.$/m ],
 	[ 'a cursor of 8,192 bytes', $WORK,
 		{ json => { results => [],
 				response_metadata => { next_cursor => 'x' x 8192 } } },
