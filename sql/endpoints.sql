@@ -45,7 +45,7 @@ SELECT count(*) FROM (TABLE bulk EXCEPT TABLE certifications) t;
 SELECT count(*) FROM 貸与機器;
 \! "$HIBOB_TELL" requests --clear | sed 's/[0-9]\{19\}/N/' | cut -d' ' -f2 | cut -d'?' -f1 | sort | uniq -c
 SELECT count(*) FROM certifications WHERE employee_id = '3332883884017713275';
--- A new connection asks the endpoint again.
+-- A new connection tries the endpoint again.
 ALTER SERVER bob OPTIONS (SET max_rate_limit_wait '1');
 \! "$HIBOB_TELL" config '{"bulk_custom_tables": "400"}'
 SELECT count(*) FROM certifications;
@@ -93,7 +93,7 @@ SELECT count(*) FROM out_today WHERE last_day < '2026-11-24';
 SELECT change_type, first_day, last_day, end_date FROM time_off_changes
  WHERE since >= '2026-10-01' AND last_day = 'infinity' ORDER BY request_id LIMIT 2;
 
--- Policies, and what HiBob has to be asked for before.
+-- Policies, and the requests that come before theirs.
 SELECT * FROM time_off_policy_types ORDER BY name;
 SELECT policy_type, name, unit, allowance, max_balance,
 	   years_of_service_increase->0->>'extraDays' AS extra

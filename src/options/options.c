@@ -53,8 +53,8 @@ HIBOB_FUNCTION_INFO_V1(hibob_fdw_validator);
  * differs by at most four characters, and by no more than half of the name:
  * every name is close to a short one.
  */
-static const char *
-closest_name(const char *name, List *valid)
+const char *
+hint_closest_name(const char *name, List *valid)
 {
 	int			length = strlen(name);
 	const char *closest = NULL;
@@ -105,7 +105,7 @@ char *
 hint_from_names(const char *what, const char *name, List *valid,
 				const char *introduction)
 {
-	const char *closest = closest_name(name, valid);
+	const char *closest = hint_closest_name(name, valid);
 	StringInfoData hint;
 
 	initStringInfo(&hint);
@@ -598,7 +598,7 @@ static void
 report_unknown_column(Oid relid, const char *attname,
 					  const Resource *resource)
 {
-	const char *closest = closest_name(attname, column_names(resource));
+	const char *closest = hint_closest_name(attname, column_names(resource));
 	char	   *schema = get_namespace_name(get_rel_namespace(relid));
 	char	   *table = get_rel_name(relid);
 	StringInfoData hint;

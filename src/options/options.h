@@ -113,6 +113,9 @@ extern const char *option_value(List *options, const char *name);
 extern ImportOptions *import_options(List *options);
 extern MappingOptions *mapping_options(const UserMapping *mapping);
 
+/* The valid name that is closest to a wrong one, or NULL. */
+extern const char *hint_closest_name(const char *name, List *valid);
+
 /*
  * A hint with the closest name and all valid ones.  "what" is the kind of
  * thing; the introduction goes before the list.

@@ -1,6 +1,6 @@
 /*
  * metadata.c
- *		What HiBob tells about an account's fields, custom tables and reports.
+ *		The metadata of an account's fields, custom tables and reports.
  *
  * Metadata is read with the user mapping of the current role, by the code that
  * reads rows: with its errors, retries and rate limit, and it can be cancelled.

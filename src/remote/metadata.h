@@ -1,7 +1,7 @@
 /*
  * metadata.h
- *		What HiBob tells about an account's fields, custom tables and reports:
- *		the names and types that IMPORT needs.
+ *		The metadata of an account's fields, custom tables and reports: the
+ *		names and types that IMPORT needs.
  *
  * All texts are UTF-8, as HiBob sends them.
  */

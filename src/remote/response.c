@@ -646,9 +646,9 @@ begin_rows(Response *response)
 		http_channel_header(response->acquired->channel,
 							"X-Has-Restricted-Columns");
 
-	response_metadata_begin_answer(&response->metadata, restricted != NULL &&
-								   response->map->resource->permission != NULL &&
-								   pg_strcasecmp(restricted, "true") == 0);
+	response_metadata_begin_response(&response->metadata, restricted != NULL &&
+									 response->map->resource->permission != NULL &&
+									 pg_strcasecmp(restricted, "true") == 0);
 }
 
 /*

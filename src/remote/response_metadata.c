@@ -86,7 +86,7 @@ response_metadata_begin(ResponseMetadata *metadata, MemoryContext context)
 }
 
 void
-response_metadata_begin_answer(ResponseMetadata *metadata, bool hides)
+response_metadata_begin_response(ResponseMetadata *metadata, bool hides)
 {
 	metadata->hides = hides;
 	metadata->names_hidden = false;

@@ -49,11 +49,12 @@ extern void response_metadata_begin(ResponseMetadata *metadata,
 									MemoryContext context);
 
 /* Call it at the beginning of a response; "hides" is what its header says. */
-extern void response_metadata_begin_answer(ResponseMetadata *metadata,
-										   bool hides);
+extern void response_metadata_begin_response(ResponseMetadata *metadata,
+											 bool hides);
 
 /*
- * Call it for each row if it "describes_rows": sets the values that the row's group has.  Returns NULL,
+ * Call it for each row if it "describes_rows": sets the values that the row's
+ * group has.  Returns NULL,
  * or a description of a defect.  Sets "more" if the window needs more bytes; then
  * call it again.
  */

@@ -244,13 +244,13 @@ extern const char *resource_category(const Resource *resource,
  */
 extern size_t resource_item_prefix(const char *field);
 
-/* Whether a field is one that the account has made itself, as its id tells. */
+/* Whether a field is a custom field of the account, by its id. */
 extern bool resource_is_custom_field(const char *field);
 
 /* All resources, by index from 0; NULL past the last. */
 extern const Resource *resource_at(int index);
 
-/* Where HiBob answers. */
+/* HiBob's hosts, and the version of the API in paths. */
 #define HIBOB_HOST			"api.hibob.com"
 #define HIBOB_SANDBOX_HOST	"api.sandbox.hibob.com"
 #define HIBOB_API_VERSION		"/v1"

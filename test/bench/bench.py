@@ -269,11 +269,11 @@ def parse_arguments():
     add("--minutes", type=float, default=12,
         help="when to start no more runs of bodies (default %(default)s)")
     add("--lookups", type=int, default=1000,
-        help="look-ups of one employee (default %(default)s)")
+        help="lookups of one employee (default %(default)s)")
     options = parser.parse_args()
     options.sizes = sorted(int(size) for size in options.sizes.split(","))
     if min(options.sizes) < 1 or options.runs < 1 or options.lookups < 10:
-        parser.error("sizes and runs are at least 1, look-ups at least 10")
+        parser.error("sizes and runs are at least 1, lookups at least 10")
     return options
 
 

@@ -23,7 +23,7 @@
 #include <time.h>
 
 #define ID "3332883884017713238"
-#define ASKED "SELECT id, email, full_name, status, start_date FROM "
+#define SELECT_FROM "SELECT id, email, full_name, status, start_date FROM "
 #define REQUEST "{\"fields\":[\"root.id\",\"root.email\",\"root.fullName\"," \
 	"\"internal.status\",\"work.startDate\"]}"
 
@@ -106,7 +106,7 @@ bare_exchange(void)
 static void
 foreign_text(void)
 {
-	expect_row(PQexec(session, ASKED "one WHERE id = '" ID "'"));
+	expect_row(PQexec(session, SELECT_FROM "one WHERE id = '" ID "'"));
 }
 
 static void
@@ -118,7 +118,7 @@ foreign_prepared(void)
 static void
 local_text(void)
 {
-	expect_row(PQexec(session, ASKED "local_one WHERE id = '" ID "'"));
+	expect_row(PQexec(session, SELECT_FROM "local_one WHERE id = '" ID "'"));
 }
 
 static void
@@ -212,9 +212,9 @@ main(int argc, char **argv)
 	if (PQstatus(session) != CONNECTION_OK)
 		die(PQerrorMessage(session));
 	PQclear(PQprepare(session, "foreign_one",
-					  ASKED "one WHERE id = '" ID "'", 0, NULL));
+					  SELECT_FROM "one WHERE id = '" ID "'", 0, NULL));
 	PQclear(PQprepare(session, "local_one",
-					  ASKED "local_one WHERE id = '" ID "'", 0, NULL));
+					  SELECT_FROM "local_one WHERE id = '" ID "'", 0, NULL));
 
 	printf("{");
 	measure_lookups(n);

@@ -77,12 +77,12 @@ def set_up(cursor, simulator):
         CREATE USER MAPPING FOR CURRENT_USER SERVER simulator
             OPTIONS (service_user_id 'SERVICE-5772',
                      token 's3cret-canary-token');
-        DROP SCHEMA IF EXISTS asked CASCADE;
-        CREATE SCHEMA asked;
+        DROP SCHEMA IF EXISTS queries CASCADE;
+        CREATE SCHEMA queries;
         IMPORT FOREIGN SCHEMA hibob LIMIT TO (people, salaries, work_history)
-            FROM SERVER simulator INTO asked;
-        SET search_path = asked, public;
-        CREATE TABLE asked.licence AS
+            FROM SERVER simulator INTO queries;
+        SET search_path = queries, public;
+        CREATE TABLE queries.licence AS
             SELECT email AS account FROM people WHERE email IS NOT NULL
             ORDER BY id LIMIT 200;
         ANALYZE licence;""")

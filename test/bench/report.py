@@ -92,7 +92,7 @@ def targets(results):
                       get(small, "scan", "peak_mb")), 8.0, False)
     for name, title in (("foreign_text", "as text"),
                         ("foreign_prepared", "prepared")):
-        yield (f"look-up {title}: median beyond the bare exchange, ms",
+        yield (f"lookup {title}: median beyond the bare exchange, ms",
                difference(latency[name]["median"],
                           latency["bare_exchange"]["median"]), 0.3, False)
     for name, value in latency["planning"].items():
@@ -167,10 +167,10 @@ def bodies_part(result):
 
 def latency_part(result):
     titles = {"bare_exchange": "bare exchange, libcurl, connection kept",
-              "foreign_text": "look-up in SQL, as text",
-              "foreign_prepared": "look-up in SQL, prepared",
-              "local_text": "look-up in a local table, as text",
-              "local_prepared": "look-up in a local table, prepared",
+              "foreign_text": "lookup in SQL, as text",
+              "foreign_prepared": "lookup in SQL, prepared",
+              "local_text": "lookup in a local table, as text",
+              "local_prepared": "lookup in a local table, prepared",
               "first_row": "first row after the first employee's bytes"}
     rows = [[title, number(result["latency"][name]["median"], 3),
              number(result["latency"][name]["p90"], 3)]

@@ -44,7 +44,7 @@ typedef struct Log
 {
 	Event	   *events;
 	size_t		nevents;
-	bool		carried[NWANTS];
+	bool		present[NWANTS];
 } Log;
 
 /* How much of the events is compared, in this order. */
@@ -219,7 +219,7 @@ same_log(const Log *one, const Log *other, Extent extent)
 {
 	return one->nevents == other->nevents &&
 		same_events(one, other, one->nevents, extent) &&
-		memcmp(one->carried, other->carried, sizeof(one->carried)) == 0;
+		memcmp(one->present, other->present, sizeof(one->present)) == 0;
 }
 
 static const Event *
@@ -372,7 +372,7 @@ log_end(Log *log, const Subject *subject, JsonResult result, size_t from,
 
 	log_event(log, subject, result, from, to - from);
 	for (i = 0; i < NWANTS; i++)
-		log->carried[i] =
+		log->present[i] =
 			json_reader_is_present(subject->reader, subject->slots[i]);
 }
 
@@ -430,15 +430,15 @@ copy_value(Event *event, int number, const RefValue *value)
 }
 
 /*
- * The value at a path of keys, or NULL; then "carried" is whether the path ends
+ * The value at a path of keys, or NULL; then "present" is whether the path ends
  * at a value that is no object.
  */
 static const RefValue *
-follow(const RefValue *value, const char *const *keys, bool *carried)
+follow(const RefValue *value, const char *const *keys, bool *present)
 {
 	for (; *keys != NULL && value != NULL; keys++)
 	{
-		*carried = (value->slice.kind != JSON_OBJECT);
+		*present = (value->slice.kind != JSON_OBJECT);
 		value = reference_member(value, *keys);
 	}
 	return value;
@@ -475,16 +475,16 @@ take_row(RefSearch *search, const RefValue *row)
 	Log		   *log = search->log;
 	Event	   *event = add_event(log, JSON_ROW);
 	const RefValue *value;
-	bool		carried;
+	bool		present;
 	int			i;
 
 	note_outsides(event, search, reference_document);
 	for (i = 0; i < NWANTS; i++)
 	{
-		carried = false;
-		value = follow(row, wants[i], &carried);
+		present = false;
+		value = follow(row, wants[i], &present);
 		copy_value(event, i, value);
-		log->carried[i] |= (value != NULL || carried);
+		log->present[i] |= (value != NULL || present);
 	}
 }
 
@@ -500,7 +500,7 @@ read_reference(Log *log, const uint8_t *head, const uint8_t *document,
 	Event	   *end;
 
 	log->nevents = 0;
-	memset(log->carried, 0, sizeof(log->carried));
+	memset(log->present, 0, sizeof(log->present));
 	reference_document = (const char *) document;
 	reference_search(&search,
 					 reference_read(reference_document, size, max_depth(head)));

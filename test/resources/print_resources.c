@@ -320,7 +320,7 @@ static void
 print_human(const Resource *resource)
 {
 	if (resource->human != NULL)
-		printf("* Human forms: asked for by `%s`.\n", resource->human);
+		printf("* Human forms: requested by `%s`.\n", resource->human);
 }
 
 static void

@@ -29,8 +29,8 @@ def _reset(simulator, request):
 
 
 def _fault(simulator, request):
-    told = json.loads(request.body)
-    faults = [Fault(keys) for keys in (told if isinstance(told, list) else [told])]
+    value = json.loads(request.body)
+    faults = [Fault(keys) for keys in (value if isinstance(value, list) else [value])]
     for fault in faults:
         simulator.faults.add(fault)
 

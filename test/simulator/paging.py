@@ -49,17 +49,17 @@ def query_limit(request, usual=50, most=200):
 
 def body_page(body, usual, most, needs_limit=False):
     """(limit, cursor) of the body's `pagination`."""
-    told = body.get("pagination")
-    if told is None:
+    pagination = body.get("pagination")
+    if pagination is None:
         return usual, None
-    if not isinstance(told, dict):
+    if not isinstance(pagination, dict):
         raise ApiError(400, "invalidPagination", "pagination is not an object")
-    if needs_limit and "limit" not in told:
+    if needs_limit and "limit" not in pagination:
         raise ApiError(400, "missingLimit", "Missing required field: limit")
-    limit = told.get("limit", usual)
+    limit = pagination.get("limit", usual)
     if type(limit) is not int or not 1 <= limit <= most:
         raise _bad_limit(most)
-    return limit, told.get("cursor") or None
+    return limit, pagination.get("cursor") or None
 
 
 def top_page(body, usual, most):

@@ -102,9 +102,9 @@ def as_line(record):
     body = record["body"]
     if body is not None and not isinstance(body, str):
         body = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
-    answered = record["status"] or "no answer"
+    outcome = record["status"] or "no answer"
     return " ".join(filter(None, [record["method"], path, body, "->",
-                                  str(answered)]))
+                                  str(outcome)]))
 
 
 def parsed(body):

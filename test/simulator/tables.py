@@ -90,15 +90,15 @@ def read_all(simulator, request, table, make, plain=False):
         numbers, errors = _known(named, settings, company)
     entries = _entries(make, numbers, begin, settings, company)
     page, following = cut(entries, limit, cursor, settings)
-    told = {"response_metadata": {settings.cursor_key: following},
+    extra = {"response_metadata": {settings.cursor_key: following},
             "errors": errors}
     if plain:
-        text = f'{{"results":[{_groups_text(page)}],{json_text(told)[1:]}'
+        text = f'{{"results":[{_groups_text(page)}],{json_text(extra)[1:]}'
         return Response(200, text.encode(), JSON)
     groups = _groups(page, table, settings)
     if not cursor:
         groups = _empty_groups(make, numbers, settings, company) + groups
-    return with_header(json_response({"results": groups, **told}, settings=settings),
+    return with_header(json_response({"results": groups, **extra}, settings=settings),
                        table, settings)
 
 
@@ -180,14 +180,14 @@ def _groups_text(page):
 
 def _groups(page, table, settings):
     groups = {}
-    told = restrictions(table, settings)
+    extra = restrictions(table, settings)
     for employee, row in page:
         groups.setdefault(employee.id, []).append(restrict(row, table, settings))
     if settings.bulk_form == "wrapped":
-        made = [{"employeeId": id, "values": [{"values": rows, **told}]}
+        made = [{"employeeId": id, "values": [{"values": rows, **extra}]}
                 for id, rows in groups.items()]
     else:
-        made = [{"employeeId": id, "values": rows, **told}
+        made = [{"employeeId": id, "values": rows, **extra}
                 for id, rows in groups.items()]
     if settings.group_order == "values":
         made = [dict(reversed(group.items())) for group in made]
@@ -205,7 +205,7 @@ def _empty_groups(make, numbers, settings, company):
 
 
 def restrictions(table, settings):
-    """What is told beside rows of the columns that may not be seen."""
+    """The metadata beside rows about columns that are not visible."""
     kinds = settings.restricted_columns.get(table)
     if not kinds or settings.restricted_form == "null announced by the header alone":
         return {}

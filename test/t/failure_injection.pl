@@ -72,9 +72,9 @@ foreach my $workload (@workloads)
 	$baseline{$name}{out} = $out;
 	foreach my $kind ('fail', 'malloc', 'cancel')
 	{
-		my ($told) = run_injected($sql, $kind, 0);
+		my ($result) = run_injected($sql, $kind, 0);
 
-		($baseline{$name}{$kind}) = $told =~ /^(\d+) /;
+		($baseline{$name}{$kind}) = $result =~ /^(\d+) /;
 	}
 	$baseline{$name}{terminate} = $baseline{$name}{cancel};
 }
@@ -155,21 +155,21 @@ sub run_injected
 	my ($out, $err, $trouble) = $session->run(
 		"SELECT inject_arm('$kind', $n);\n$sql\nROLLBACK;\n" .
 		  "SELECT '=' || inject_disarm();");
-	my $told = $out =~ s/^=(.*)\n?\z//m ? $1 : '';
+	my $result = $out =~ s/^=(.*)\n?\z//m ? $1 : '';
 
 	$out =~ s/^\n//;
 	chomp $out;
-	return ($told, $out, $err, $trouble);
+	return ($result, $out, $err, $trouble);
 }
 
 # An injection, and the checks after it.
 sub try
 {
 	my ($name, $sql, $kind, $n) = @_;
-	my ($told, $out, $err, $trouble) = run_injected($sql, $kind, $n);
-	my ($function) = $told =~ /^\d+ (\S+)/;
+	my ($result, $out, $err, $trouble) = run_injected($sql, $kind, $n);
+	my ($function) = $result =~ /^\d+ (\S+)/;
 	my @states = $err =~ /^(?:psql:\S+ )?(?:ERROR|FATAL):  (\w{5}):/mg;
-	my $what = "$name, $kind:$n ($told)";
+	my $what = "$name, $kind:$n ($result)";
 	my $outcome = $states[0] // 'rows';
 
 	$tries++;

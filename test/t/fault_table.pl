@@ -244,12 +244,12 @@ sub begin
 }
 
 # Runs the queries of all sessions at the same time.
-sub ask_all
+sub query_all
 {
-	my (@asked) = @_;
+	my (@chosen) = @_;
 
-	$_->{session}->send($_->{sql}) foreach @asked;
-	foreach my $column (@asked)
+	$_->{session}->send($_->{sql}) foreach @chosen;
+	foreach my $column (@chosen)
 	{
 		@{$column}{qw(out err trouble)} = $column->{session}->receive($LIMIT);
 		last if defined $column->{trouble};
@@ -296,7 +296,7 @@ begin();
 requests($sim);
 foreach my $column (@columns)
 {
-	ask_all($column);
+	query_all($column);
 	is($column->{err}, '', "$column->{name}: no error");
 	my @requests = grep {
 		my $body = encode_json($_->{body} // {});
@@ -334,10 +334,10 @@ sub set_server
 
 sub tell_fault
 {
-	my ($fault, @asked) = @_;
+	my ($fault, @chosen) = @_;
 	tell(present_url(), 'fault', [ map { { %{ $_->{where} }, skip => $_->{skip},
 				times => $fault->{times}, %{ $fault->{tell}->($_->{size}) } } }
-		  @asked ]);
+		  @chosen ]);
 	return;
 }
 
@@ -369,16 +369,16 @@ sub applies
 sub check_fault
 {
 	my ($fault) = @_;
-	my @asked = grep { applies($fault, $_) } @columns;
+	my @chosen = grep { applies($fault, $_) } @columns;
 	my %row = (fault => "$fault->{phase}: $fault->{name}");
 	my $retries = $fault->{times} ? 2 : 0;
 
 	set_server($fault->{url} // $sim, $retries);
 	$turn++;
 	begin();
-	tell_fault($fault, @asked);
-	ask_all(@asked);
-	foreach my $column (@asked)
+	tell_fault($fault, @chosen);
+	query_all(@chosen);
+	foreach my $column (@chosen)
 	{
 		my $outcome = outcome_of($column);
 		my $wanted = expected_outcome($fault, $column);
@@ -396,8 +396,8 @@ sub check_fault
 	sleep($fault->{pause}) if defined $fault->{pause};
 	begin();
 	set_server(present_url(), $retries, $fault->{fresh});
-	ask_all(@asked);
-	foreach my $column (@asked)
+	query_all(@chosen);
+	foreach my $column (@chosen)
 	{
 		my $outcome = outcome_of($column);
 

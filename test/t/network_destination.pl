@@ -336,7 +336,7 @@ client = http.client.HTTPSConnection("127.0.0.1", int(sys.argv[1]), context=cont
 client.request("GET", "/_sim/requests?format=text")
 sys.stdout.write(client.getresponse().read().decode())
 END
-	  or die 'the simulator cannot be asked';
+	  or die 'the simulator is not reachable';
 	return split /\n/, $out;
 }
 

@@ -30,9 +30,9 @@ sub check_prepared
 	$mode //= 'auto';
 	requests($sim);
 	my $out = query($node, "SET plan_cache_mode = $mode;\nPREPARE asked AS $statement;\n"
-		  . join('', map { "EXECUTE asked ($_);\n" } @$values)
+		  . join('', map { "EXECUTE chosen ($_);\n" } @$values)
 		  . q{SELECT generic_plans > 0, custom_plans FROM
-			pg_prepared_statements WHERE name = 'asked'});
+			pg_prepared_statements WHERE name = 'chosen'});
 	my @lines = split /\n/, $out;
 	my $plans = pop @lines;
 

@@ -120,7 +120,7 @@ is(scalar @rejected, 41, '... are all sent');
 cmp_ok($rejected[40] - $rejected[0], '>', 9,
 	'... at most forty of them within ten seconds');
 
-# --- a server that asks for an hour ------------------------------------------------
+# --- a server that demands an hour of waiting ------------------------------------------------
 
 foreach my $header ([ 'Retry-After', { retry_after => 3599 } ],
 	[ 'X-RateLimit-Reset', { reset_in => 3540 } ],

@@ -199,7 +199,7 @@ append_end(Text *text, const Setup *setup, JsonResult result)
 	};
 	const JsonDefect *defect = json_reader_defect(setup->reader);
 	char		buffer[64];
-	bool		carried;
+	bool		present;
 	int			i;
 
 	if (result == JSON_END)
@@ -215,8 +215,8 @@ append_end(Text *text, const Setup *setup, JsonResult result)
 	append_string(text, " ");
 	for (i = 0; i < setup->nslots; i++)
 	{
-		carried = json_reader_is_present(setup->reader, setup->slots[i]);
-		append_string(text, carried ? "+" : ".");
+		present = json_reader_is_present(setup->reader, setup->slots[i]);
+		append_string(text, present ? "+" : ".");
 	}
 	append_outsides(text, setup);
 }
@@ -505,7 +505,7 @@ static const Case paths[] = {
 		"{\"w\":{\"x\":1},\"w\":null},{\"w\":{\"x\":1},\"w\":5,\"w\":{\"x\":6}}]",
 		"row \"two\" - - -; row - O{\"y\":3} - #3; row - null - -; "
 	"row - O{\"x\":6} #6 -; end ++++"},
-	{"a forgotten value was not carried", "[]", "w.x", "[{\"w\":{\"x\":1},\"w\":{}}]",
+	{"a forgotten value was not present", "[]", "w.x", "[{\"w\":{\"x\":1},\"w\":{}}]",
 	"row -; end ."},
 	{"escaped keys", "[]", "work,a.b,\xc3\xa9,\xe2\x82\xac,\xf0\x9f\x98\x80,/",
 		"[{\"\\u0077or\\u006B\":1,\"\\u0061\":{\"\\u0062\":2},\"\\u00e9\":3,\"\\u20ac\":4,"
@@ -517,10 +517,10 @@ static const Case paths[] = {
 	"row - - - - #10; end ....+"},
 	{"escaped keys of the shape", "employees[]", "a",
 	"{\"employee\\u0073\":[{\"a\":1}]}", "row #1; end +"},
-	{"carried", "[]", "a,b.c,d.e,f.g,h.i,j.k,l.m.n,o",
+	{"present", "[]", "a,b.c,d.e,f.g,h.i,j.k,l.m.n,o",
 		"[{\"a\":null,\"b\":null,\"d\":\"x\",\"f\":{},\"h\":{\"i\":null},\"l\":{\"m\":1}}]",
 	"row null - - - null - - -; end +++.+.+."},
-	{"carried by any row", "[]", "a,b", "[{},{\"a\":1},{}]",
+	{"present by any row", "[]", "a,b", "[{},{\"a\":1},{}]",
 	"row - -; row #1 -; row - -; end +."},
 };
 
@@ -548,7 +548,7 @@ static const Case shapes[] = {
 	{"array, not object", "employees[]|", "id",
 		"{\"id\":\"0\",\"employees\":[{\"id\":\"1\"},{\"id\":\"2\"}],\"id\":\"3\"}",
 	"row \"1\"; row \"2\"; end +"},
-	{"what lies beside the array is not carried", "employees[]|", "id,e.f",
+	{"what lies beside the array is not present", "employees[]|", "id,e.f",
 	"{\"id\":\"0\",\"e\":null,\"employees\":[{}]}", "row - -; end .."},
 	{"empty array, not object", "|employees[]", "id",
 	"{\"id\":\"0\",\"employees\":[],\"id\":\"3\"}", "end ."},
@@ -1077,7 +1077,7 @@ test_string_bytes(void)
 				snprintf(expected, sizeof(expected), "row \"%.40s\"; end +",
 						 document + 7);
 			got = transcribe(&setup, document, 50, cut_nowhere, false);
-			/* carried() remembers, so only what comes before counts */
+			/* json_reader_is_present() remembers, so only what comes before counts */
 			if (strncmp(got, expected, strlen(expected) - 1) != 0)
 				bad++;
 			free(got);
@@ -1240,7 +1240,7 @@ test_outside_restart(void)
 		free(got);
 		got = transcribe(&setup, "{\"r\":[{\"v\":[{}]}]}", 18, cut_nowhere,
 						 false);
-		/* carried() remembers, so it does not count */
+		/* json_reader_is_present() remembers, so it does not count */
 		good = good && strncmp(got, "row - : - - -; end ", 19) == 0 &&
 			strcmp(got + 20, " : - - -") == 0;
 	}
