@@ -13,33 +13,10 @@
 -- procedure with a SET clause cannot commit, and qualifies all names, those of
 -- types too, instead.
 
--- CREATE EXTENSION takes a schema that is there already.  Its owner could put
--- functions of the same names into it.
-DO $$
-BEGIN
-    IF EXISTS (SELECT FROM pg_catalog.pg_class c
-                WHERE c.relnamespace = 'hibob_roster'::regnamespace)
-        OR EXISTS (SELECT FROM pg_catalog.pg_proc p
-                    WHERE p.pronamespace = 'hibob_roster'::regnamespace)
-        OR EXISTS (SELECT FROM pg_catalog.pg_type t
-                    WHERE t.typnamespace = 'hibob_roster'::regnamespace)
-        OR EXISTS (SELECT FROM pg_catalog.pg_operator o
-                    WHERE o.oprnamespace = 'hibob_roster'::regnamespace) THEN
-        RAISE EXCEPTION 'schema "hibob_roster" is not empty'
-            USING ERRCODE = 'duplicate_schema',
-                  HINT = 'Drop it, or move what is in it elsewhere.';
-    ELSIF NOT EXISTS (
-        SELECT FROM pg_catalog.pg_namespace n, pg_catalog.pg_roles r
-         WHERE n.nspname = 'hibob_roster' AND r.oid = n.nspowner
-           AND (r.rolsuper OR r.rolname IN (current_user, 'pg_database_owner')
-                OR r.oid = (SELECT d.datdba FROM pg_catalog.pg_database d
-                             WHERE d.datname = current_database()))) THEN
-        RAISE EXCEPTION 'schema "hibob_roster" belongs to another role'
-            USING ERRCODE = 'insufficient_privilege',
-                  HINT = 'Drop the schema: CREATE EXTENSION creates it.';
-    END IF;
-END $$;
-
+-- The schema belongs to the extension and is dropped with it.  One that is
+-- there already is an error: its owner could put functions of the same names
+-- into it.
+CREATE SCHEMA hibob_roster;
 GRANT USAGE ON SCHEMA hibob_roster TO PUBLIC;
 
 -- ---------------------------------------------------------------------------
@@ -48,6 +25,8 @@ GRANT USAGE ON SCHEMA hibob_roster TO PUBLIC;
 
 -- Relations are regclass: they follow a rename, and pg_dump writes their names.
 -- Of the source the name is kept too, to find one that was created again.
+-- "written_history" is the history that the last refresh wrote; another one, or
+-- one that was switched off meanwhile, lacks what happened since.
 CREATE TABLE hibob_roster.mirrors (
     mirror regclass PRIMARY KEY,
     source regclass NOT NULL,
@@ -57,7 +36,8 @@ CREATE TABLE hibob_roster.mirrors (
     max_removed_percent numeric CHECK (max_removed_percent BETWEEN 0 AND 100),
     max_emptied_percent numeric CHECK (max_emptied_percent BETWEEN 0 AND 100),
     max_age interval NOT NULL CHECK (max_age > '0'),
-    keep_history interval CHECK (keep_history >= '0')
+    keep_history interval CHECK (keep_history >= '0'),
+    written_history regclass
 );
 
 COMMENT ON TABLE hibob_roster.mirrors
@@ -92,10 +72,22 @@ CREATE INDEX ON hibob_roster.refresh_log (mirror, finished_at);
 COMMENT ON TABLE hibob_roster.refresh_log
 IS 'every refresh of a mirror and its outcome';
 
--- Rows of mirrors that were dropped stay behind, and would be restored as
--- numbers that mean nothing.
-SELECT pg_catalog.pg_extension_config_dump('hibob_roster.mirrors',
-    'WHERE EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = mirror)');
+-- The OID of a relation that was dropped would be restored as a number, which
+-- may be that of another relation.  Rows of mirrors that were dropped are left
+-- out. Of a source or history that was dropped the dump has 0, which regclass
+-- writes as "-".  pg_dump appends the condition to SELECT ... FROM ONLY
+-- mirrors.
+SELECT pg_catalog.pg_extension_config_dump('hibob_roster.mirrors', $$
+    WHERE false UNION ALL
+    SELECT m.mirror, coalesce(s.oid, 0), m.source_name, m.key_columns,
+           CASE WHEN m.history IS NOT NULL THEN coalesce(h.oid, 0) END,
+           m.max_removed_percent, m.max_emptied_percent, m.max_age,
+           m.keep_history, w.oid
+      FROM hibob_roster.mirrors m
+      JOIN pg_catalog.pg_class c ON c.oid = m.mirror
+      LEFT JOIN pg_catalog.pg_class s ON s.oid = m.source
+      LEFT JOIN pg_catalog.pg_class h ON h.oid = m.history
+      LEFT JOIN pg_catalog.pg_class w ON w.oid = m.written_history$$);
 SELECT pg_catalog.pg_extension_config_dump('hibob_roster.mirror_columns',
     'WHERE EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = mirror)');
 SELECT pg_catalog.pg_extension_config_dump('hibob_roster.refresh_log',
@@ -127,11 +119,14 @@ GRANT SELECT, INSERT, UPDATE, DELETE
     ON hibob_roster.mirrors, hibob_roster.mirror_columns TO PUBLIC;
 GRANT SELECT, INSERT, DELETE ON hibob_roster.refresh_log TO PUBLIC;
 
--- For a reader of a history who does not own the mirror.
+-- For a reader of a history who does not own the mirror.  The history has to be
+-- a table: a view would run functions of its owner with the rights of the
+-- reader.
 CREATE VIEW hibob_roster.readable_histories WITH (security_barrier) AS
 SELECT m.mirror, m.history, m.key_columns, m.keep_history
   FROM hibob_roster.mirrors m JOIN pg_catalog.pg_class c ON c.oid = m.history
- WHERE pg_catalog.has_table_privilege(c.oid, 'SELECT');
+ WHERE c.relkind IN ('r', 'p')
+   AND pg_catalog.has_table_privilege(c.oid, 'SELECT');
 
 CREATE VIEW hibob_roster.readable_columns WITH (security_barrier) AS
 SELECT f.mirror, f.column_name, f.filled_since, f.filled_until
@@ -139,6 +134,8 @@ SELECT f.mirror, f.column_name, f.filled_since, f.filled_until
   JOIN pg_catalog.pg_class c ON c.oid = m.history
  WHERE pg_catalog.has_table_privilege(c.oid, 'SELECT');
 
+-- Entries of the future, from before the clock was set back, do not count: they
+-- would hide a failure until then.
 CREATE VIEW hibob_roster.health WITH (security_barrier) AS
 SELECT m.mirror,
        CASE WHEN a.finished_at IS NULL THEN 'never refreshed'
@@ -162,10 +159,12 @@ SELECT m.mirror,
   LEFT JOIN LATERAL (SELECT l.finished_at, l.outcome, l.message, l.hint
                        FROM hibob_roster.refresh_log l
                       WHERE l.mirror = m.mirror
+                        AND l.finished_at <= clock_timestamp()
                       ORDER BY l.finished_at DESC LIMIT 1) a ON true
   LEFT JOIN LATERAL (SELECT l.finished_at, l.rows
                        FROM hibob_roster.refresh_log l
                       WHERE l.mirror = m.mirror AND l.outcome = 'success'
+                        AND l.finished_at <= clock_timestamp()
                       ORDER BY l.finished_at DESC LIMIT 1) s ON true
  WHERE hibob_roster.owns(m.mirror) OR hibob_roster.is_monitor();
 
@@ -192,6 +191,37 @@ $$;
 -- ---------------------------------------------------------------------------
 -- The configuration of one mirror
 -- ---------------------------------------------------------------------------
+
+-- Whether the caller may run the code of that role: triggers and index
+-- expressions of its tables, views, checks of its types.  A superuser is a
+-- member of every role, but runs the code of superusers only.  The setting
+-- is_superuser does not show the rights of a SECURITY DEFINER function.
+CREATE FUNCTION hibob_roster.trusts(owner oid)
+RETURNS boolean LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT CASE WHEN r.rolsuper
+                THEN (SELECT o.rolsuper FROM pg_catalog.pg_roles o
+                       WHERE o.oid OPERATOR(pg_catalog.=) owner)
+                ELSE pg_catalog.pg_has_role(owner, 'USAGE') END
+      FROM pg_catalog.pg_roles r
+     WHERE r.rolname OPERATOR(pg_catalog.=) current_user;
+END;
+
+-- Raises an error if a superuser would run the code of another role.
+CREATE FUNCTION hibob_roster.check_trust(relation regclass)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    owner regrole := (SELECT c.relowner FROM pg_class c WHERE c.oid = relation);
+BEGIN
+    IF pg_has_role(owner, 'USAGE') AND NOT hibob_roster.trusts(owner) THEN
+        RAISE EXCEPTION 'must be owner of %', relation
+            USING ERRCODE = 'insufficient_privilege',
+                  HINT = format('A superuser would run triggers, views and '
+                      'checks of the owner with its own rights. Use SET ROLE '
+                      '%s first.', owner);
+    END IF;
+END $$;
 
 -- The mirror's configuration, or an error if it is none or is another role's.
 CREATE FUNCTION hibob_roster.own_mirror(mirror regclass)
@@ -226,6 +256,12 @@ BEGIN
                         m.mirror, m.history
             USING ERRCODE = 'insufficient_privilege',
                   HINT = 'Use ALTER TABLE ... OWNER TO on both.';
+    ELSIF EXISTS (SELECT FROM pg_class c WHERE c.oid IN (m.mirror, m.history)
+                     AND c.relkind NOT IN ('r', 'p')) THEN
+        RAISE EXCEPTION 'mirror % and its history have to be tables', m.mirror
+            USING ERRCODE = 'wrong_object_type',
+                  HINT = 'Correct the row of the mirror in '
+                         'hibob_roster.mirrors.';
     END IF;
     RETURN m;
 END $$;
@@ -253,7 +289,7 @@ BEGIN
     IF relation <> m.source AND NOT EXISTS (
         SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
          WHERE c.oid = relation
-           AND (hibob_roster.may_refresh(c.relowner)
+           AND (hibob_roster.trusts(c.relowner)
                 OR pg_has_role(c.relowner, n.nspowner, 'USAGE'))) THEN
         RAISE EXCEPTION 'source % of mirror % was created again by role %',
                         relation, m.mirror, (SELECT c.relowner::regrole
@@ -263,6 +299,7 @@ BEGIN
                       'hibob_roster.mirrors SET source = %L WHERE mirror = '
                       '%L::regclass.', relation, m.mirror);
     END IF;
+    PERFORM hibob_roster.check_trust(relation);
     IF relation <> m.source OR relation::text <> m.source_name THEN
         PERFORM hibob_roster.check_source(relation);
         UPDATE hibob_roster.mirrors c
@@ -314,41 +351,68 @@ BEGIN
                      'partitioned table of such tables, or a view.';
 END $$;
 
--- The columns of a relation, in their order.
+-- The columns of a relation, in their order.  The planner inlines this
+-- function.
 CREATE FUNCTION hibob_roster.columns_of(relation oid)
 RETURNS TABLE (no integer, name name, type oid, typmod integer, type_name text,
     collation_name text, not_null boolean, computed boolean, options text[])
 LANGUAGE sql STABLE
-SET search_path = pg_catalog, pg_temp AS $$
-    SELECT row_number() OVER (ORDER BY a.attnum), a.attname, a.atttypid,
-           a.atttypmod, format_type(a.atttypid, a.atttypmod),
-           CASE WHEN a.attcollation <> t.typcollation
-                THEN a.attcollation::regcollation::text END,
-           a.attnotnull, a.attgenerated <> '' OR a.attidentity <> '',
+BEGIN ATOMIC
+    SELECT pg_catalog.row_number() OVER (ORDER BY a.attnum), a.attname,
+           a.atttypid, a.atttypmod,
+           pg_catalog.format_type(a.atttypid, a.atttypmod),
+           CASE WHEN a.attcollation OPERATOR(pg_catalog.<>)
+                     (SELECT t.typcollation FROM pg_catalog.pg_type t
+                       WHERE t.oid OPERATOR(pg_catalog.=) a.atttypid)
+                THEN a.attcollation::pg_catalog.regcollation::text END,
+           a.attnotnull, a.attgenerated OPERATOR(pg_catalog.<>) ''
+                         OR a.attidentity OPERATOR(pg_catalog.<>) '',
            a.attfdwoptions
-      FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
-     WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
-     ORDER BY 1
+      FROM pg_catalog.pg_attribute a
+     WHERE a.attrelid OPERATOR(pg_catalog.=) relation
+       AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped
+     ORDER BY 1;
+END;
+
+-- Whether a cast to this type would cut a value instead of raising an error: to
+-- a string or bit type with a length, in an array or domain, too.
+CREATE FUNCTION hibob_roster.cuts(type oid, typmod integer)
+RETURNS boolean LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $$
+    WITH RECURSIVE part AS (
+        SELECT type, typmod, false AS in_domain
+        UNION ALL
+        SELECT CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.typelem END,
+               CASE t.typtype WHEN 'd' THEN t.typtypmod ELSE p.typmod END,
+               p.in_domain OR t.typtype = 'd'
+          FROM part p JOIN pg_type t ON t.oid = p.type
+         WHERE t.typtype = 'd' OR t.typcategory = 'A'
+    )
+    SELECT bool_or(type = ANY ('{bpchar,bit,name,"\"char\""}'::regtype[])
+                   OR type = ANY ('{varchar,varbit}'::regtype[])
+                      AND in_domain AND typmod <> -1) FROM part
 $$;
 
--- The columns that a refresh reads and writes.  "expression" reads one of the
--- source s.  A cast to a string type has no length, since it would truncate: a
--- value that is too long is an error when it is written.  "differs" compares s
--- with the mirror m by =, for types whose equal values are identical.  A new
--- column that the mirror had before, and lost, was known until "known_until".
+-- The columns of a mirror, which a refresh reads and writes.  "expression"
+-- reads one of the source s, and is null if the source lacks it.  A cast to a
+-- string type has no length, since it would cut: a value that is too long is an
+-- error when it is written.  "differs" compares s with the mirror m by =, for
+-- types whose equal values are identical; rows of one key need not compare it.
+-- A new column that the mirror had before, and lost, was known until
+-- "known_until".  "history_type" is null if the history lacks the column.
 CREATE TYPE hibob_roster.refreshed_column AS (no integer, name name,
-    is_key boolean, is_new boolean, known_until timestamptz, differs text,
-    expression text);
+    type_name text, collation_name text, computed boolean, cut boolean,
+    history_type text, is_key boolean, is_new boolean, known_until timestamptz,
+    differs text, expression text, bare_type_name text);
 
 CREATE FUNCTION hibob_roster.refreshed_columns(m hibob_roster.mirrors)
 RETURNS SETOF hibob_roster.refreshed_column LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp AS $$
-    SELECT c.no, c.name, c.name::text = ANY (m.key_columns),
-           NOT EXISTS (SELECT FROM hibob_roster.mirror_columns f
-                        WHERE f.mirror = m.mirror AND f.column_name = c.name
-                          AND f.filled_until IS NULL),
-           (SELECT max(f.filled_until) FROM hibob_roster.mirror_columns f
-             WHERE f.mirror = m.mirror AND f.column_name = c.name),
+    SELECT c.no, c.name, c.type_name, c.collation_name, c.computed,
+           CASE WHEN (s.type, s.typmod) <> (c.type, c.typmod)
+                THEN hibob_roster.cuts(c.type, c.typmod) ELSE false END,
+           h.type_name, c.name::text = ANY (m.key_columns),
+           f.is_filled IS NOT TRUE, f.known_until,
            CASE WHEN c.collation_name IS NOT NULL THEN NULL
                 WHEN c.type = 'numeric'::regtype
                 THEN format('s.c%1$s IS DISTINCT FROM m.%2$I OR scale(s.c%1$s) '
@@ -356,8 +420,10 @@ SET search_path = pg_catalog, pg_temp AS $$
                 WHEN c.type = ANY ('{boolean,smallint,integer,bigint,text,'
                     'varchar,name,uuid,date,timestamp,timestamptz,text[]}'
                     ::regtype[])
-                THEN format('s.c%s IS DISTINCT FROM m.%I', c.no, c.name) END,
-           concat_ws(' COLLATE ', CASE
+                THEN CASE WHEN c.name::text = ANY (m.key_columns) THEN 'false'
+                     ELSE format('s.c%s IS DISTINCT FROM m.%I', c.no, c.name)
+                     END END,
+           CASE WHEN s.name IS NOT NULL THEN concat_ws(' COLLATE ', CASE
                WHEN s.type = c.type AND s.typmod = c.typmod
                THEN format('s.%I', c.name)
                ELSE format('s.%I::%s', c.name, format_type(c.type,
@@ -365,10 +431,17 @@ SET search_path = pg_catalog, pg_temp AS $$
                                            ::regtype[])
                         THEN -1 ELSE c.typmod END)) END,
                CASE WHEN s.collation_name IS DISTINCT FROM c.collation_name
-                    THEN coalesce(c.collation_name, '"default"') END)
+                    THEN coalesce(c.collation_name, '"default"') END) END,
+           format_type(c.type, -1)
       FROM hibob_roster.columns_of(m.mirror) c
-      JOIN hibob_roster.columns_of(m.source) s USING (name)
-     ORDER BY 1
+      LEFT JOIN hibob_roster.columns_of(m.source) s ON s.name = c.name
+      LEFT JOIN hibob_roster.columns_of(m.history) h ON h.name = c.name
+      LEFT JOIN (SELECT f.column_name, max(f.filled_until) AS known_until,
+                        bool_or(f.filled_until IS NULL) AS is_filled
+                   FROM hibob_roster.mirror_columns f
+                  WHERE f.mirror = m.mirror GROUP BY f.column_name) f
+        ON f.column_name = c.name
+     ORDER BY c.no
 $$;
 
 -- Whether a row s of the source and m of the mirror differ; without new_too, in
@@ -388,24 +461,22 @@ SET search_path = pg_catalog, pg_temp AS $$
      WHERE new_too OR NOT is_new
 $$;
 
-CREATE FUNCTION hibob_roster.check_columns(m hibob_roster.mirrors)
+CREATE FUNCTION hibob_roster.check_columns(m hibob_roster.mirrors,
+    columns hibob_roster.refreshed_column[])
 RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    c record;
+    c hibob_roster.refreshed_column;
+    keys integer := 0;
 BEGIN
-    FOR c IN SELECT r.*, s.name AS source_name, s.type AS source_type,
-                    s.typmod AS source_typmod
-               FROM hibob_roster.columns_of(m.mirror) r
-               LEFT JOIN hibob_roster.columns_of(m.source) s USING (name)
-              ORDER BY r.no LOOP
+    FOREACH c IN ARRAY columns LOOP
         IF c.computed THEN
             RAISE EXCEPTION 'column "%" of mirror % is a generated or identity '
                             'column', c.name, m.mirror
                 USING ERRCODE = 'feature_not_supported',
                       HINT = 'A refresh writes every column of a mirror. Drop '
                              'the column, and compute it in a view.';
-        ELSIF c.source_name IS NULL THEN
+        ELSIF c.expression IS NULL THEN
             RAISE EXCEPTION 'source % has no column "%" of mirror %',
                             m.source, c.name, m.mirror
                 USING ERRCODE = 'undefined_column',
@@ -413,16 +484,18 @@ BEGIN
                           '%s ADD COLUMN %I %s OPTIONS (field ''...''). Or '
                           'drop it: ALTER TABLE %s DROP COLUMN %2$I.',
                           m.source, c.name, c.type_name, m.mirror);
-        ELSIF c.type = 'bpchar'::regtype
-            AND (c.type, c.typmod) <> (c.source_type, c.source_typmod) THEN
+        ELSIF c.cut THEN
             RAISE EXCEPTION 'column "%" of mirror % has type %, which would '
                             'cut values', c.name, m.mirror, c.type_name
                 USING ERRCODE = 'datatype_mismatch',
-                      HINT = 'Use the type text.';
+                      HINT = 'Use the type text, or that of the source.';
+        ELSIF m.history IS NOT NULL
+            AND c.name IN ('valid_from', 'valid_to', 'change') THEN
+            PERFORM hibob_roster.reserved_column(c.name, m.mirror);
         END IF;
+        keys := keys + c.is_key::integer;
     END LOOP;
-    IF EXISTS (SELECT unnest(m.key_columns)
-               EXCEPT SELECT name FROM hibob_roster.columns_of(m.mirror)) THEN
+    IF keys < cardinality(m.key_columns) THEN
         RAISE EXCEPTION 'mirror % lacks a column of its key (%)', m.mirror,
                         array_to_string(m.key_columns, ', ')
             USING ERRCODE = 'undefined_column',
@@ -454,11 +527,12 @@ END $$;
 -- History: its table follows the mirror's columns
 -- ---------------------------------------------------------------------------
 
-CREATE FUNCTION hibob_roster.alter_history(m hibob_roster.mirrors)
+CREATE FUNCTION hibob_roster.alter_history(m hibob_roster.mirrors,
+    columns hibob_roster.refreshed_column[])
 RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    c record;
+    c hibob_roster.refreshed_column;
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_class WHERE oid = m.history) THEN
         RAISE EXCEPTION 'the history table of mirror % does not exist', m.mirror
@@ -467,24 +541,18 @@ BEGIN
                       'hibob_roster.mirrors SET history = NULL WHERE mirror = '
                       '%L::regclass.', m.mirror);
     END IF;
-    FOR c IN SELECT r.*, h.name AS history_name
-               FROM hibob_roster.columns_of(m.mirror) r
-               LEFT JOIN hibob_roster.columns_of(m.history) h USING (name)
-              WHERE h.name IS NULL OR (r.type, r.typmod) <> (h.type, h.typmod)
-              ORDER BY r.no LOOP
-        IF c.name IN ('valid_from', 'valid_to', 'change') THEN
-            PERFORM hibob_roster.reserved_column(c.name, m.mirror::text);
-        ELSIF c.history_name IS NULL THEN
+    FOREACH c IN ARRAY columns LOOP
+        IF c.history_type IS NULL THEN
             EXECUTE format('ALTER TABLE %s ADD COLUMN %I %s', m.history, c.name,
                 concat_ws(' COLLATE ', c.type_name, c.collation_name));
-        ELSE
+        ELSIF c.history_type <> c.type_name THEN
             EXECUTE format('ALTER TABLE %s ALTER COLUMN %I TYPE %s '
                 'USING %2$I::%3$s', m.history, c.name, c.type_name);
         END IF;
     END LOOP;
 END $$;
 
-CREATE FUNCTION hibob_roster.reserved_column(column_name name, mirror text)
+CREATE FUNCTION hibob_roster.reserved_column(column_name name, mirror regclass)
 RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -512,13 +580,13 @@ $$;
 -- Refresh
 -- ---------------------------------------------------------------------------
 
--- One statement reads the source, compares, checks and writes.  So the source
--- is scanned once, and no temporary table is made.  Rows are sorted, and those
--- that differ are kept, under work_mem or in temporary files.  "go" decides
--- whether the writing parts run.  Columns are named c1, c2, c3.
---
--- Parameters: $1 force, $2 max_removed_percent, $3 max_emptied_percent.
-CREATE FUNCTION hibob_roster.refresh_statement(m hibob_roster.mirrors,
+-- A cursor reads the source once and compares it with the mirror.  It keeps the
+-- rows that differ, under work_mem or in a temporary file, and the statements
+-- that check and write read them from it: no temporary table is made, and
+-- nothing is planned or written if there are none.  The statements are plain
+-- INSERT, UPDATE and DELETE.  Columns of the difference are named c1, c2, c3;
+-- its "kind" is added, changed, removed or filled.
+CREATE FUNCTION hibob_roster.diff_query(m hibob_roster.mirrors,
     columns hibob_roster.refreshed_column[])
 RETURNS text LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
@@ -528,93 +596,27 @@ BEGIN
     SELECT string_agg(format('%s AS c%s', expression, no), ', ' ORDER BY no)
                AS source_list,
            string_agg(CASE WHEN is_key
-               THEN format('coalesce(s.c%s, m.%I) AS c%1$s', no, name)
+               THEN format('coalesce(s.c%s, m.%I)', no, name)
                ELSE format('s.c%s', no) END, ', ' ORDER BY no) AS diff_list,
            string_agg(format('lag(s.c%s) OVER w IS NOT DISTINCT FROM s.c%1$s',
                no), ' AND ') FILTER (WHERE is_key) AS repeated_key,
            string_agg(format('s.c%s = m.%I', no, name), ' AND ')
                FILTER (WHERE is_key) AS same_key,
            min(format('m.%I', name)) FILTER (WHERE is_key) AS m_key,
-           string_agg(format('CASE WHEN m.%I IS NOT NULL AND d.c%s IS NULL '
-               'THEN %2$s END', name, no), ', ')
-               FILTER (WHERE NOT is_key) AS lost,
-           string_agg(format('count(m.%I)', name), ', ' ORDER BY no) AS filled,
-           string_agg(format('c%s', no), ', ') FILTER (WHERE is_key) AS keys,
-           string_agg(format('c%s IS NULL', no), ' OR ')
-               FILTER (WHERE is_key) AS null_key,
-           string_agg(format('m.%I = d.c%s', name, no), ' AND ')
-               FILTER (WHERE is_key) AS d_is_m,
-           string_agg(format('%I', name), ', ' ORDER BY no) AS names,
-           string_agg(format('d.c%s', no), ', ' ORDER BY no) AS d_row,
-           string_agg(format('%I = d.c%s', name, no), ', ') AS assignments,
            bool_or(is_new) AS has_new,
            bool_or(is_new AND known_until IS NOT NULL) AS is_known_again
       INTO p
       FROM unnest(columns);
-    RETURN format($statement$
-WITH diff AS MATERIALIZED (
-    SELECT CASE WHEN %5$s IS NULL THEN 'added'
-                WHEN s.present IS NULL THEN 'removed'
-                WHEN %6$s THEN 'changed'
-                %7$s END AS kind, s.is_repeated, %3$s
-      FROM (SELECT s.*, %2$s AS is_repeated
-              FROM (SELECT true AS present, %1$s FROM %8$s s) s
-            WINDOW w AS (ORDER BY %12$s)) s
-      FULL JOIN %4$s m ON %9$s
-     WHERE s.present IS NULL OR %5$s IS NULL OR s.is_repeated OR %21$s
-), counts AS MATERIALIZED (
-    SELECT count(*) FILTER (WHERE kind = 'added') AS added,
-           count(*) FILTER (WHERE kind = 'changed') AS changed,
-           count(*) FILTER (WHERE kind = 'removed') AS removed,
-           count(kind) AS differences,
-           count(*) FILTER (WHERE kind = 'added' AND (%10$s)) AS null_keys,
-           (SELECT count(*) FROM %4$s m) AS mirror_rows,
-           greatest(clock_timestamp(), %11$s) AS moment
-      FROM diff
-), emptied AS MATERIALIZED (
-    SELECT no, count(*) FILTER (WHERE d.kind <> 'removed') AS emptied,
-           count(*) FILTER (WHERE d.kind = 'removed') AS gone
-      FROM diff d JOIN %4$s m ON %14$s, unnest(ARRAY[%13$s]) no
-     WHERE d.kind <> 'added' AND no IS NOT NULL
-     GROUP BY no HAVING count(*) FILTER (WHERE d.kind <> 'removed') > 5
-), too_empty AS MATERIALIZED (
-    SELECT e.no, e.emptied, t.filled[e.no] - e.gone AS filled
-      FROM emptied e,
-           (SELECT ARRAY[%15$s] AS filled FROM %4$s m
-             WHERE EXISTS (SELECT FROM emptied)) t
-     WHERE e.emptied * 100 > $3 * (t.filled[e.no] - e.gone)
-), verdict AS MATERIALIZED (
-    SELECT c.*, x.*,
-           differences > 0 AND null_keys = 0 AND duplicates IS NULL
-           AND ($1 OR NOT (too_many_removed OR too_empty IS NOT NULL)) AS go
-      FROM counts c,
-           LATERAL (SELECT
-               removed > 5 AND coalesce(removed * 100 > $2 * mirror_rows, false)
-                   AS too_many_removed,
-               (SELECT json_agg(t ORDER BY emptied DESC, no) FROM too_empty t)
-                   AS too_empty,
-               (SELECT array_agg(DISTINCT concat_ws(', ', %12$s))
-                  FROM (SELECT * FROM diff WHERE is_repeated LIMIT 3) d)
-                   AS duplicates,
-               (SELECT array_agg(concat_ws(', ', %12$s))
-                  FROM (SELECT * FROM diff WHERE kind = 'removed'
-                         ORDER BY %12$s LIMIT 3) d) AS removed_keys) x
-), deleted AS (
-    DELETE FROM %4$s m USING diff d
-     WHERE (SELECT go FROM verdict) AND d.kind = 'removed' AND %14$s
-    RETURNING true
-), updated AS (
-    UPDATE %4$s m SET %16$s FROM diff d
-     WHERE (SELECT go FROM verdict) AND d.kind IN ('changed', 'filled')
-       AND %14$s AND (SELECT count(*) FROM deleted) >= 0
-    RETURNING true
-), inserted AS (
-    INSERT INTO %4$s (%17$s) SELECT %18$s FROM diff d
-     WHERE (SELECT go FROM verdict) AND d.kind = 'added'
-       AND (SELECT count(*) FROM updated) >= 0
-    RETURNING true
-)%19$s
-SELECT v.*, %20$s AS returned FROM verdict v$statement$,
+    RETURN format($query$
+SELECT CASE WHEN %5$s IS NULL THEN 'added'
+            WHEN s.present IS NULL THEN 'removed'
+            WHEN %6$s THEN 'changed'
+            %7$s END, s.is_repeated, %3$s
+  FROM (SELECT s.*, %2$s AS is_repeated
+          FROM (SELECT true AS present, %1$s FROM %8$s s) s
+        WINDOW w AS (ORDER BY %10$s)) s
+  FULL JOIN %4$s m ON %9$s
+ WHERE s.present IS NULL OR %5$s IS NULL OR s.is_repeated OR %11$s$query$,
         p.source_list, p.repeated_key, p.diff_list, m.mirror, p.m_key,
         hibob_roster.differ(columns, false),
         CASE WHEN p.is_known_again THEN 'ELSE ''filled'''
@@ -622,79 +624,288 @@ SELECT v.*, %20$s AS returned FROM verdict v$statement$,
              format('WHEN %s THEN ''filled''',
                     hibob_roster.differ(columns, true))
         END,
-        m.source, p.same_key, p.null_key,
-        CASE WHEN m.history IS NULL THEN 'NULL::timestamptz'
-             ELSE format('(SELECT max(valid_from) FROM %s) + '
-                         '''1 microsecond''::interval', m.history) END,
-        p.keys, coalesce(p.lost, 'NULL::integer'), p.d_is_m, p.filled,
-        p.assignments, p.names, p.d_row,
-        CASE WHEN m.history IS NOT NULL
-             THEN hibob_roster.history_statement(m, columns) END,
-        CASE WHEN m.history IS NULL THEN '0::bigint'
-             ELSE '(SELECT count(*) FROM opened WHERE change = ''returned'')'
-        END,
+        m.source, p.same_key, hibob_roster.key_list(columns),
         CASE WHEN p.is_known_again THEN 'true'
              ELSE hibob_roster.differ(columns, true) END);
 END $$;
 
--- The part of the statement that writes the history.  It compares with the
--- history's open version, not with the mirror, since a row of the mirror may
--- have been changed by hand.  The values of a new column go into the open
--- version, unless that has another value from when the column was known before.
-CREATE FUNCTION hibob_roster.history_statement(m hibob_roster.mirrors,
-    columns hibob_roster.refreshed_column[])
+CREATE FUNCTION hibob_roster.key_list(columns hibob_roster.refreshed_column[])
+RETURNS text LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp AS $$
+    SELECT string_agg(format('c%s', no), ', ' ORDER BY no)
+      FROM unnest(columns) WHERE is_key
+$$;
+
+-- Returns all rows of a cursor, however often it is called.
+CREATE FUNCTION hibob_roster.diff_rows(diff refcursor)
+RETURNS SETOF record LANGUAGE plpgsql ROWS 1000000
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    MOVE ABSOLUTE 0 FROM diff;
+    RETURN QUERY EXECUTE format('FETCH ALL FROM %I', diff);
+END $$;
+
+-- The difference, as an item of FROM.  The planner takes the limit for the
+-- number of rows.
+CREATE FUNCTION hibob_roster.diff_item(
+    columns hibob_roster.refreshed_column[], diff refcursor, rows bigint)
+RETURNS text LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $$
+    SELECT format('(SELECT * FROM hibob_roster.diff_rows(%L) AS (kind text, '
+                  'is_repeated boolean, %s) LIMIT %s) d', diff,
+                  string_agg(concat_ws(' ', 'c' || no, bare_type_name,
+                      'COLLATE ' || collation_name), ', ' ORDER BY no),
+                  coalesce(rows::text, 'ALL'))
+      FROM unnest(columns)
+$$;
+
+-- What a refresh found.  The versions of the history that it writes begin at
+-- "moment".  "refusal" is the message of the guards.
+CREATE TYPE hibob_roster.difference AS (added bigint, changed bigint,
+    removed bigint, differences bigint, null_keys bigint, repeated bigint,
+    mirror_rows bigint, moment timestamptz, returned bigint, refusal text);
+
+CREATE FUNCTION hibob_roster.count_difference(m hibob_roster.mirrors,
+    columns hibob_roster.refreshed_column[], diff refcursor)
+RETURNS hibob_roster.difference LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    found hibob_roster.difference;
+BEGIN
+    EXECUTE format($statement$
+SELECT count(*) FILTER (WHERE kind = 'added'),
+       count(*) FILTER (WHERE kind = 'changed'),
+       count(*) FILTER (WHERE kind = 'removed'),
+       count(*),
+       count(*) FILTER (WHERE kind = 'added' AND num_nulls(%1$s) > 0),
+       count(*) FILTER (WHERE is_repeated),
+       (SELECT count(*) FROM %2$s),
+       greatest(clock_timestamp(), %3$s), 0, NULL
+  FROM %4$s$statement$,
+            hibob_roster.key_list(columns), m.mirror,
+            CASE WHEN m.history IS NULL THEN 'NULL'
+                 ELSE format('(SELECT max(valid_from) FROM %s) + '
+                             '''1 microsecond''::interval', m.history) END,
+            hibob_roster.diff_item(columns, diff, NULL)) INTO found;
+    RETURN found;
+END $$;
+
+CREATE FUNCTION hibob_roster.check_keys(m hibob_roster.mirrors,
+    columns hibob_roster.refreshed_column[], item text,
+    found hibob_roster.difference)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    key text := array_to_string(m.key_columns, ', ');
+BEGIN
+    IF found.null_keys > 0 THEN
+        RAISE EXCEPTION 'source % returned % rows whose key (%) is null',
+                        m.source, found.null_keys, key
+            USING ERRCODE = 'not_null_violation',
+                  HINT = 'The mirror is unchanged. If HiBob leaves out the key '
+                         'of some rows, create the mirror with another key.';
+    ELSIF found.repeated > 0 THEN
+        RAISE EXCEPTION 'source % returned several rows with the same key: '
+                        '(%) = %', m.source, key,
+                        hibob_roster.some_keys(columns, item, 'is_repeated')
+            USING ERRCODE = 'unique_violation',
+                  HINT = 'The mirror is unchanged. If this key is not unique '
+                         'in HiBob, create the mirror with another one.';
+    END IF;
+END $$;
+
+-- The first keys of such rows: "(1), (2), (3)".
+CREATE FUNCTION hibob_roster.some_keys(
+    columns hibob_roster.refreshed_column[], item text, condition text)
 RETURNS text LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+    keys text;
+BEGIN
+    EXECUTE format('SELECT string_agg(format(''(%%s)'', concat_ws('', '', '
+        '%1$s)), '', '') FROM (SELECT DISTINCT %1$s FROM %2$s WHERE %3$s '
+        'ORDER BY %1$s LIMIT 3) d', hibob_roster.key_list(columns), item,
+        condition) INTO keys;
+    RETURN keys;
+END $$;
+
+-- What the guards found, in words; null if they accept the difference.
+CREATE FUNCTION hibob_roster.refusal(m hibob_roster.mirrors,
+    columns hibob_roster.refreshed_column[], item text,
+    found hibob_roster.difference)
+RETURNS text LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    reasons text;
+BEGIN
+    IF found.removed > 5
+        AND found.removed * 100 > m.max_removed_percent * found.mirror_rows THEN
+        reasons := format('%s of %s rows (%s %%) would be removed, such as (%s)'
+            ' = %s, and the limit is %s %%', found.removed, found.mirror_rows,
+            hibob_roster.percent(found.removed, found.mirror_rows),
+            array_to_string(m.key_columns, ', '),
+            hibob_roster.some_keys(columns, item, 'kind = ''removed'''),
+            trim_scale(m.max_removed_percent));
+    END IF;
+    IF found.differences - found.added - found.removed > 5 THEN
+        reasons := nullif(concat_ws('; ', reasons,
+            hibob_roster.emptied_columns(m, columns, item)), '');
+    END IF;
+    RETURN format('refresh of %s refused: ', m.mirror) || reasons;
+END $$;
+
+-- The columns that too many rows would lose the value of, in words.
+CREATE FUNCTION hibob_roster.emptied_columns(m hibob_roster.mirrors,
+    columns hibob_roster.refreshed_column[], item text)
+RETURNS text LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    reasons text;
+BEGIN
+    EXECUTE (SELECT format($statement$
+SELECT string_agg(format('%%s of %%s values (%%s %%%%) of column "%%s" would '
+           'become null, and the limit is %%s %%%%', e.emptied, e.filled,
+           hibob_roster.percent(e.emptied, e.filled), ($1)[e.no].name,
+           trim_scale($2)), '; ' ORDER BY e.emptied DESC, e.no)
+  FROM (SELECT l.no, l.emptied, t.filled[l.no] - l.gone AS filled
+          FROM (SELECT l.no, count(*) FILTER (WHERE d.kind <> 'removed')
+                           AS emptied,
+                       count(*) FILTER (WHERE d.kind = 'removed') AS gone
+                  FROM %1$s JOIN %2$s m ON %3$s, unnest(ARRAY[%4$s]) l (no)
+                 WHERE d.kind <> 'added' AND l.no IS NOT NULL
+                 GROUP BY l.no) l,
+               (SELECT ARRAY[%5$s] AS filled FROM %2$s m) t
+         WHERE l.emptied > 5
+           AND l.emptied * 100 > $2 * (t.filled[l.no] - l.gone)
+         ORDER BY l.emptied DESC, l.no LIMIT 5) e$statement$,
+            item, m.mirror, hibob_roster.same_key(columns, 'm'),
+            coalesce(string_agg(format('CASE WHEN m.%I IS NOT NULL AND d.c%s '
+                'IS NULL THEN %2$s END', name, no), ', ')
+                FILTER (WHERE NOT is_key), 'NULL::integer'),
+            string_agg(format('count(m.%I)', name), ', ' ORDER BY no))
+        FROM unnest(columns))
+       INTO reasons USING columns, m.max_emptied_percent;
+    RETURN reasons;
+END $$;
+
+-- Whether a row of the difference d and of another table have the same key.
+CREATE FUNCTION hibob_roster.same_key(
+    columns hibob_roster.refreshed_column[], other text)
+RETURNS text LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp AS $$
+    SELECT string_agg(format('%s.%I = d.c%s', other, name, no), ' AND ')
+      FROM unnest(columns) WHERE is_key
+$$;
+
+CREATE FUNCTION hibob_roster.percent(part bigint, whole bigint)
+RETURNS numeric LANGUAGE sql IMMUTABLE
+RETURN trim_scale(round(100.0 * part / whole, 2));
+
+CREATE FUNCTION hibob_roster.write_mirror(m hibob_roster.mirrors,
+    columns hibob_roster.refreshed_column[], item text,
+    found hibob_roster.difference)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    same_key text := hibob_roster.same_key(columns, 'm');
     p record;
 BEGIN
-    SELECT string_agg(format('h.%I = d.c%s', name, no), ' AND ')
-               FILTER (WHERE is_key) AS d_is_h,
-           min(format('h.%I', name)) FILTER (WHERE is_key) AS h_key,
-           string_agg(format('%I', name), ', ' ORDER BY no) AS names,
+    SELECT string_agg(quote_ident(name), ', ' ORDER BY no) AS names,
+           string_agg(format('d.c%s', no), ', ' ORDER BY no) AS d_row,
+           string_agg(format('%I = d.c%s', name, no), ', ') AS assignments
+      INTO p FROM unnest(columns);
+    IF found.removed > 0 THEN
+        EXECUTE format('DELETE FROM %s m USING %s '
+            'WHERE d.kind = ''removed'' AND %s', m.mirror, item, same_key);
+    END IF;
+    IF found.differences > found.removed + found.added THEN
+        EXECUTE format('UPDATE %s m SET %s FROM %s '
+            'WHERE d.kind IN (''changed'', ''filled'') AND %s', m.mirror,
+            p.assignments, item, same_key);
+    END IF;
+    IF found.added > 0 THEN
+        EXECUTE format('INSERT INTO %s (%s) SELECT %s FROM %s '
+            'WHERE d.kind = ''added''', m.mirror, p.names, p.d_row, item);
+    END IF;
+END $$;
+
+-- Whether an open version h and a row of the difference d differ.  The history
+-- is compared, not the mirror, since a row of the mirror may have been changed
+-- by hand.  A new column counts if the version has a value of it from when the
+-- column was known before.
+CREATE FUNCTION hibob_roster.version_differs(
+    columns hibob_roster.refreshed_column[])
+RETURNS text LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp AS $$
+    SELECT concat_ws(' OR ',
+        format('ROW(%s)::record *<> ROW(%s)::record',
+            string_agg(format('h.%I', name), ', ' ORDER BY no)
+                FILTER (WHERE NOT is_new),
+            string_agg(format('d.c%s', no), ', ' ORDER BY no)
+                FILTER (WHERE NOT is_new)),
+        string_agg(format('h.valid_from < %L AND ROW(h.%I)::record *<> '
+                          'ROW(d.c%s)::record', known_until, name, no), ' OR ')
+            FILTER (WHERE is_new AND known_until IS NOT NULL))
+      FROM unnest(columns)
+$$;
+
+-- Writes the history.  The values of a new column go into the open versions.
+-- Returns how many rows were removed.
+CREATE FUNCTION hibob_roster.write_history(m hibob_roster.mirrors,
+    columns hibob_roster.refreshed_column[], item text, moment timestamptz)
+RETURNS bigint LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    same_key text := hibob_roster.same_key(columns, 'h');
+    p record;
+    removed bigint;
+BEGIN
+    SELECT string_agg(quote_ident(name), ', ' ORDER BY no) AS names,
            string_agg(format('h.%I', name), ', ' ORDER BY no) AS h_row,
            string_agg(format('d.c%s', no), ', ' ORDER BY no) AS d_row,
+           min(format('h.%I', name)) FILTER (WHERE is_key) AS h_key,
            string_agg(format('%I = d.c%s', name, no), ', ')
-               FILTER (WHERE is_new) AS new_columns,
-           concat_ws(' OR ',
-               format('ROW(%s)::record *<> ROW(%s)::record',
-                   string_agg(format('h.%I', name), ', ' ORDER BY no)
-                       FILTER (WHERE NOT is_new),
-                   string_agg(format('d.c%s', no), ', ' ORDER BY no)
-                       FILTER (WHERE NOT is_new)),
-               string_agg(format('h.valid_from < %L AND ROW(h.%I)::record *<> '
-                                 'ROW(d.c%s)::record', known_until, name, no),
-                          ' OR ') FILTER (WHERE is_new AND known_until
-                                          IS NOT NULL)) AS differs
-      INTO p
-      FROM unnest(columns);
-    RETURN format($statement$, closed AS (
-    UPDATE %1$s h SET valid_to = (SELECT moment FROM verdict) FROM diff d
-     WHERE (SELECT go FROM verdict) AND h.valid_to IS NULL AND %2$s
-       AND (d.kind = 'removed' OR %7$s)
-    RETURNING d.kind, %5$s
-), opened AS (
-    INSERT INTO %1$s (%4$s, valid_from, valid_to, change)
-    SELECT %6$s, v.moment, NULL::timestamptz,
-           CASE WHEN %3$s IS NOT NULL THEN 'changed'
-                WHEN EXISTS (SELECT FROM %1$s h WHERE %2$s) THEN 'returned'
-                ELSE 'added' END
-      FROM verdict v, diff d
-      LEFT JOIN %1$s h ON %2$s AND h.valid_to IS NULL
-     WHERE (SELECT go FROM verdict) AND d.kind <> 'removed'
-       AND CASE WHEN %3$s IS NULL THEN d.kind <> 'filled'
-                ELSE %7$s END
-    UNION ALL
-    SELECT %5$s, v.moment, v.moment, 'removed' FROM verdict v, closed h
-     WHERE h.kind = 'removed'
-    RETURNING change
-)%8$s$statement$,
-        m.history, p.d_is_h, p.h_key, p.names, p.h_row, p.d_row, p.differs,
-        CASE WHEN p.new_columns IS NOT NULL THEN format($statement$, filled AS (
-    UPDATE %1$s h SET %2$s FROM diff d
-     WHERE (SELECT go FROM verdict) AND h.valid_to IS NULL AND %3$s
-       AND d.kind <> 'removed' AND NOT (%4$s)
-)$statement$, m.history, p.new_columns, p.d_is_h, p.differs) END);
+               FILTER (WHERE is_new) AS new_values
+      INTO p FROM unnest(columns);
+    EXECUTE format('UPDATE %s h SET valid_to = $1 FROM %s '
+        'WHERE h.valid_to IS NULL AND h.valid_from < $1 AND %s '
+        'AND (d.kind = ''removed'' OR %s)', m.history, item, same_key,
+        hibob_roster.version_differs(columns)) USING moment;
+    IF p.new_values IS NOT NULL THEN
+        EXECUTE format('UPDATE %s h SET %s FROM %s '
+            'WHERE h.valid_to IS NULL AND d.kind <> ''removed'' AND %s',
+            m.history, p.new_values, item, same_key);
+    END IF;
+    -- A row has one version that is open, or that has just been closed.
+    EXECUTE format($statement$
+INSERT INTO %1$s (%2$s, valid_from, change)
+SELECT %3$s, $1, CASE WHEN %4$s IS NOT NULL THEN 'changed'
+                      WHEN EXISTS (SELECT FROM %1$s h WHERE %5$s)
+                      THEN 'returned' ELSE 'added' END
+  FROM %6$s LEFT JOIN %1$s h ON %5$s AND (h.valid_to IS NULL OR h.valid_to = $1)
+ WHERE d.kind <> 'removed'
+   AND CASE WHEN %4$s IS NULL THEN d.kind <> 'filled'
+            ELSE h.valid_to IS NOT NULL END$statement$,
+        m.history, p.names, p.d_row, p.h_key, same_key, item) USING moment;
+    EXECUTE format('INSERT INTO %1$s (%2$s, valid_from, valid_to, change) '
+        'SELECT %3$s, $1, $1, ''removed'' FROM %4$s JOIN %1$s h ON %5$s '
+        'WHERE d.kind = ''removed'' AND h.valid_to = $1 AND h.valid_from < $1',
+        m.history, p.names, p.h_row, item, same_key) USING moment;
+    GET DIAGNOSTICS removed = ROW_COUNT;
+    RETURN removed;
+END $$;
+
+CREATE FUNCTION hibob_roster.count_returned(m hibob_roster.mirrors,
+    moment timestamptz)
+RETURNS bigint LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    returned bigint;
+BEGIN
+    EXECUTE format('SELECT count(*) FROM %s '
+        'WHERE valid_from = $1 AND change = ''returned''', m.history)
+       INTO returned USING moment;
+    RETURN returned;
 END $$;
 
 -- Raises an error; of a null or empty text there is no line.
@@ -715,22 +926,40 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = state, MESSAGE = message;
 END $$;
 
--- Runs the statement of a refresh.  Its errors come without the statement in
--- their context, but with the column and employee that hibob_fdw names there,
--- and without the values of a row.
-CREATE FUNCTION hibob_roster.run_statement(m hibob_roster.mirrors,
+-- Reads the source, and writes what differs unless the guards refuse it.
+-- Errors come with the column and employee that hibob_fdw names in their
+-- context, and without the values of a row.
+CREATE FUNCTION hibob_roster.write_difference(m hibob_roster.mirrors,
     columns hibob_roster.refreshed_column[], force boolean)
-RETURNS record LANGUAGE plpgsql
+RETURNS hibob_roster.difference LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    result record;
+    diff refcursor;
+    found hibob_roster.difference;
+    item text;
     detail text;
     hint text;
     context text;
 BEGIN
-    EXECUTE hibob_roster.refresh_statement(m, columns) INTO result
-      USING force, m.max_removed_percent, m.max_emptied_percent;
-    RETURN result;
+    OPEN diff SCROLL FOR EXECUTE hibob_roster.diff_query(m, columns);
+    found := hibob_roster.count_difference(m, columns, diff);
+    IF found.differences > 0 THEN
+        item := hibob_roster.diff_item(columns, diff, found.differences);
+        PERFORM hibob_roster.check_keys(m, columns, item, found);
+        IF NOT force THEN
+            found.refusal := hibob_roster.refusal(m, columns, item, found);
+        END IF;
+        IF found.refusal IS NULL THEN
+            PERFORM hibob_roster.write_mirror(m, columns, item, found);
+            IF m.history IS NOT NULL THEN
+                PERFORM hibob_roster.write_history(m, columns, item,
+                                                   found.moment);
+                found.returned := hibob_roster.count_returned(m, found.moment);
+            END IF;
+        END IF;
+    END IF;
+    CLOSE diff;
+    RETURN found;
 EXCEPTION WHEN query_canceled OR OTHERS THEN
     GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL,
         hint = PG_EXCEPTION_HINT, context = PG_EXCEPTION_CONTEXT;
@@ -745,36 +974,47 @@ EXCEPTION WHEN query_canceled OR OTHERS THEN
     PERFORM hibob_roster.raise_error(SQLSTATE, SQLERRM, detail, hint);
 END $$;
 
--- Ends the open versions of rows that were deleted from the mirror by hand, and
--- that the source does not have either: no refresh sees them.  They show in a
--- number of rows that is not that of the last refresh.  Returns how many there
--- were.
-CREATE FUNCTION hibob_roster.close_missing(m hibob_roster.mirrors,
-    mirror_rows bigint, moment timestamptz)
+-- Whether the history may lack what the mirror has, or the reverse, besides
+-- what this refresh wrote: the history was switched off before, or is another
+-- table now, or the number of rows is not that of the last refresh, since rows
+-- were deleted by hand that the source does not have either.
+CREATE FUNCTION hibob_roster.history_is_behind(m hibob_roster.mirrors,
+    mirror_rows bigint)
+RETURNS boolean LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $$
+    SELECT m.history IS DISTINCT FROM m.written_history
+        OR mirror_rows <> coalesce((
+            SELECT l.rows FROM hibob_roster.refresh_log l
+             WHERE l.mirror = m.mirror AND l.outcome = 'success'
+             ORDER BY l.finished_at DESC LIMIT 1), 0)
+$$;
+
+-- Makes the open versions of the history those of the mirror, but for those
+-- that the refresh has just opened.  Returns how many rows the mirror lacks.
+CREATE FUNCTION hibob_roster.catch_up(m hibob_roster.mirrors,
+    columns hibob_roster.refreshed_column[], moment timestamptz)
 RETURNS bigint LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    names text;
-    closed bigint;
+    diff refcursor;
+    removed bigint;
 BEGIN
-    IF mirror_rows IS NOT DISTINCT FROM (
-        SELECT l.rows FROM hibob_roster.refresh_log l
-         WHERE l.mirror = m.mirror AND l.outcome = 'success'
-         ORDER BY l.finished_at DESC LIMIT 1) THEN
-        RETURN 0;
-    END IF;
-    SELECT string_agg(quote_ident(name), ', ') INTO names
-      FROM hibob_roster.columns_of(m.history)
-     WHERE name NOT IN ('valid_from', 'valid_to', 'change');
-    EXECUTE format('WITH closed AS (UPDATE %1$s h SET valid_to = $1 '
-        'WHERE valid_to IS NULL AND NOT EXISTS (SELECT FROM %2$s m WHERE %3$s) '
-        'RETURNING %4$s) INSERT INTO %1$s (%4$s, valid_from, valid_to, change) '
-        'SELECT %4$s, $1, $1, ''removed'' FROM closed', m.history, m.mirror,
-        (SELECT string_agg(format('m.%I = h.%1$I', k), ' AND ')
-           FROM unnest(m.key_columns) k), names)
-      USING moment;
-    GET DIAGNOSTICS closed = ROW_COUNT;
-    RETURN closed;
+    OPEN diff SCROLL FOR EXECUTE (SELECT format($query$
+SELECT 'changed', false, %1$s FROM %2$s m
+ WHERE NOT EXISTS (SELECT FROM %4$s h WHERE %5$s AND h.valid_from = $1)
+ UNION ALL
+SELECT 'removed', false, %3$s FROM %4$s h
+ WHERE h.valid_to IS NULL AND h.valid_from < $1
+   AND NOT EXISTS (SELECT FROM %2$s m WHERE %5$s)$query$,
+            string_agg(format('m.%I', name), ', ' ORDER BY no), m.mirror,
+            string_agg(format('h.%I', name), ', ' ORDER BY no), m.history,
+            string_agg(format('m.%I = h.%1$I', name), ' AND ')
+                FILTER (WHERE is_key))
+        FROM unnest(columns)) USING moment;
+    removed := hibob_roster.write_history(m, columns,
+        hibob_roster.diff_item(columns, diff, NULL), moment);
+    CLOSE diff;
+    RETURN removed;
 END $$;
 
 -- Refreshes a mirror in the caller's transaction, and logs it.  A refresh that
@@ -782,12 +1022,13 @@ END $$;
 CREATE FUNCTION hibob_roster.refresh_mirror(mirror regclass, force boolean)
 RETURNS hibob_roster.refresh_log LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
-SET jit = off AS $$
+SET jit = off
+SET cursor_tuple_fraction = 1 AS $$
 DECLARE
     m hibob_roster.mirrors;
     columns hibob_roster.refreshed_column[];
     entry hibob_roster.refresh_log;
-    result record;
+    found hibob_roster.difference;
 BEGIN
     entry.mirror := mirror;
     entry.started_at := clock_timestamp();
@@ -796,40 +1037,42 @@ BEGIN
     EXECUTE format('LOCK TABLE %s IN SHARE UPDATE EXCLUSIVE MODE', mirror);
     m := hibob_roster.own_mirror(mirror);
     m.source := hibob_roster.find_source(m);
-    PERFORM hibob_roster.check_columns(m);
+    columns := ARRAY(SELECT c FROM hibob_roster.refreshed_columns(m) c);
+    PERFORM hibob_roster.check_columns(m, columns);
     IF m.history IS NOT NULL THEN
-        PERFORM hibob_roster.alter_history(m);
+        PERFORM hibob_roster.alter_history(m, columns);
     END IF;
     PERFORM hibob_roster.check_policies(m);
-    columns := ARRAY(SELECT c FROM hibob_roster.refreshed_columns(m) c);
-    result := hibob_roster.run_statement(m, columns, force);
-    PERFORM hibob_roster.check_keys(m, result.null_keys, result.duplicates);
-    IF NOT force
-        AND (result.too_many_removed OR result.too_empty IS NOT NULL) THEN
+    found := hibob_roster.write_difference(m, columns, force);
+    IF found.refusal IS NOT NULL THEN
         entry.outcome := 'refused';
         entry.sqlstate := '55000';
-        entry.message := hibob_roster.refusal(m, to_jsonb(result));
+        entry.message := found.refusal;
         entry.hint := format('Check the permissions of the service user in '
             'HiBob. If the change is right, accept it once: CALL '
             'hibob_roster.refresh(%L, force => true).', mirror);
         entry.finished_at := clock_timestamp();
         RETURN entry;
     END IF;
-    PERFORM hibob_roster.note_columns(m, columns, result.moment);
-    IF m.history IS NOT NULL THEN
-        entry.removed := hibob_roster.close_missing(m, result.mirror_rows,
-                                                    result.moment);
+    PERFORM hibob_roster.note_columns(m, columns, found.moment);
+    IF hibob_roster.history_is_behind(m, found.mirror_rows) THEN
+        IF m.history IS NOT NULL THEN
+            entry.removed := hibob_roster.catch_up(m, columns, found.moment);
+        END IF;
+        UPDATE hibob_roster.mirrors c SET written_history = m.history
+         WHERE c.mirror = m.mirror
+           AND c.written_history IS DISTINCT FROM m.history;
     END IF;
     IF m.history IS NOT NULL AND m.keep_history IS NOT NULL THEN
         EXECUTE format('DELETE FROM %s WHERE valid_to < $1', m.history)
-          USING result.moment - m.keep_history;
+          USING found.moment - m.keep_history;
     END IF;
     entry.outcome := 'success';
-    entry.rows := result.mirror_rows + result.added - result.removed;
-    entry.added := result.added - result.returned;
-    entry.changed := result.changed;
-    entry.removed := result.removed + coalesce(entry.removed, 0);
-    entry.returned := result.returned;
+    entry.rows := found.mirror_rows + found.added - found.removed;
+    entry.added := found.added - found.returned;
+    entry.changed := found.changed;
+    entry.removed := found.removed + coalesce(entry.removed, 0);
+    entry.returned := found.returned;
     entry.finished_at := clock_timestamp();
     PERFORM hibob_roster.log(entry);
     PERFORM pg_notify('hibob_roster', json_build_object('mirror', mirror,
@@ -846,92 +1089,27 @@ SET search_path = pg_catalog, pg_temp AS $$
     SELECT (entry).* WHERE hibob_roster.owns((entry).mirror);
 $$;
 
-CREATE FUNCTION hibob_roster.check_keys(m hibob_roster.mirrors,
-    null_keys bigint, duplicates text[])
-RETURNS void LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    key text := array_to_string(m.key_columns, ', ');
-BEGIN
-    IF null_keys > 0 THEN
-        RAISE EXCEPTION 'source % returned % rows whose key (%) is null',
-                        m.source, null_keys, key
-            USING ERRCODE = 'not_null_violation',
-                  HINT = 'The mirror is unchanged. If HiBob leaves out the key '
-                         'of some rows, create the mirror with another key.';
-    ELSIF duplicates IS NOT NULL THEN
-        RAISE EXCEPTION 'source % returned several rows with the same key: '
-                        '(%) = (%)', m.source, key,
-                        array_to_string(duplicates, '), (')
-            USING ERRCODE = 'unique_violation',
-                  HINT = 'The mirror is unchanged. If this key is not unique '
-                         'in HiBob, create the mirror with another one.';
-    END IF;
-END $$;
-
--- What the guards found, in words.
-CREATE FUNCTION hibob_roster.refusal(m hibob_roster.mirrors, found jsonb)
-RETURNS text LANGUAGE sql STABLE
-SET search_path = pg_catalog, pg_temp AS $$
-    SELECT format('refresh of %s refused: %s', m.mirror, concat_ws('; ',
-        CASE WHEN (found ->> 'too_many_removed')::boolean THEN
-            format('%s of %s rows (%s %%) would be removed, such as (%s) = '
-                '(%s), and the limit is %s %%', found ->> 'removed',
-                found ->> 'mirror_rows',
-                hibob_roster.percent(found -> 'removed',
-                                     found -> 'mirror_rows'),
-                array_to_string(m.key_columns, ', '),
-                (SELECT string_agg(k, '), (')
-                   FROM jsonb_array_elements_text(found -> 'removed_keys') k),
-                trim_scale(m.max_removed_percent)) END,
-        (SELECT string_agg(format('%s of %s values (%s %%) of column "%s" '
-                'would become null, and the limit is %s %%', e -> 'emptied',
-                e -> 'filled',
-                hibob_roster.percent(e -> 'emptied', e -> 'filled'),
-                c.name, trim_scale(m.max_emptied_percent)), '; ' ORDER BY n)
-           FROM jsonb_array_elements(CASE jsonb_typeof(found -> 'too_empty')
-                    WHEN 'array' THEN found -> 'too_empty' END)
-                WITH ORDINALITY t (e, n)
-           JOIN hibob_roster.columns_of(m.mirror) c ON c.no = (e ->> 'no')::int
-          WHERE n <= 5)))
-$$;
-
-CREATE FUNCTION hibob_roster.percent(part jsonb, whole jsonb)
-RETURNS numeric LANGUAGE sql IMMUTABLE
-RETURN trim_scale(round(100.0 * part::numeric / whole::numeric, 2));
-
--- Whether the caller may refresh a mirror of that owner.  A superuser is a
--- member of every role, but runs no other role's triggers.  The setting
--- is_superuser does not show the rights of a SECURITY DEFINER function.
-CREATE FUNCTION hibob_roster.may_refresh(owner oid)
-RETURNS boolean LANGUAGE sql STABLE
-SET search_path = pg_catalog, pg_temp AS $$
-    SELECT CASE WHEN r.rolsuper THEN owner = r.oid
-                ELSE pg_has_role(owner, 'USAGE') END
-      FROM pg_roles r WHERE r.rolname = current_user
-$$;
-
 CREATE FUNCTION hibob_roster.mirrors_to_refresh(mirror regclass)
 RETURNS regclass[] LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    owner regrole;
 BEGIN
+    -- Before the source is read for nothing.
+    IF current_setting('transaction_read_only')::boolean THEN
+        RAISE EXCEPTION 'cannot refresh mirrors in a read-only transaction'
+            USING ERRCODE = 'read_only_sql_transaction',
+                  HINT = 'A refresh writes to the mirror and the log: run it '
+                         'on the primary server, without '
+                         'default_transaction_read_only.';
+    END IF;
     IF mirror IS NULL THEN
         RETURN ARRAY(
             SELECT m.mirror
               FROM hibob_roster.mirrors m JOIN pg_class c ON c.oid = m.mirror
-             WHERE hibob_roster.may_refresh(c.relowner)
+             WHERE hibob_roster.trusts(c.relowner)
              ORDER BY m.mirror::text);
     END IF;
     PERFORM hibob_roster.own_mirror(mirror);
-    owner := (SELECT c.relowner FROM pg_class c WHERE c.oid = mirror);
-    IF NOT hibob_roster.may_refresh(owner) THEN
-        RAISE EXCEPTION 'must be owner of mirror %', mirror
-            USING ERRCODE = 'insufficient_privilege',
-                  HINT = format('A refresh runs triggers of the owner. Use '
-                                'SET ROLE %s first.', owner);
-    END IF;
+    PERFORM hibob_roster.check_trust(mirror);
     RETURN ARRAY[mirror];
 END $$;
 
@@ -1184,7 +1362,7 @@ DECLARE
                         FROM unnest(key) WITH ORDINALITY t (k, n));
     definition text;
 BEGIN
-    PERFORM hibob_roster.reserved_column(name, mirror::text)
+    PERFORM hibob_roster.reserved_column(name, mirror)
        FROM hibob_roster.columns_of(mirror)
       WHERE name IN ('valid_from', 'valid_to', 'change');
     SELECT string_agg(concat_ws(' ', quote_ident(name), type_name,
@@ -1237,6 +1415,7 @@ BEGIN
     END IF;
     PERFORM hibob_roster.drop_orphans();
     PERFORM hibob_roster.check_source(source);
+    PERFORM hibob_roster.check_trust(source);
     SELECT hibob_roster.split_name(
                coalesce(name, quote_ident(c.relname || '_mirror')), n.nspname)
       INTO parts
@@ -1254,10 +1433,11 @@ BEGIN
         PERFORM hibob_roster.create_history(target_history, mirror, key);
     END IF;
     INSERT INTO hibob_roster.mirrors
-    VALUES (mirror, source, source::text, key,
-            CASE WHEN coalesce(history, true) THEN target_history::regclass END,
-            max_removed_percent, max_emptied_percent,
-            coalesce(max_age, '26 hours'), keep_history);
+    SELECT mirror, source, source::text, key, h.history,
+           max_removed_percent, max_emptied_percent,
+           coalesce(max_age, '26 hours'), keep_history, h.history
+      FROM (SELECT CASE WHEN coalesce(history, true)
+                        THEN target_history::regclass END AS history) h;
     INSERT INTO hibob_roster.mirror_columns (mirror, column_name, filled_since)
     SELECT mirror, c, '-infinity' FROM unnest(columns) c;
     entry := hibob_roster.refresh_mirror(mirror, true);
@@ -1349,7 +1529,20 @@ DECLARE
     relation regclass := (SELECT t.typrelid::regclass FROM pg_type t
                            WHERE t.oid = pg_typeof(mirror) AND t.typrelid <> 0);
     h hibob_roster.readable_histories := hibob_roster.history_of(relation, at);
+    altered name := (
+        SELECT c.name FROM hibob_roster.columns_of(relation) c
+          JOIN hibob_roster.columns_of(h.history) k USING (name)
+         WHERE c.type <> k.type AND EXISTS (
+               SELECT FROM pg_type t WHERE t.oid IN (c.type, k.type)
+                  AND t.typnamespace <> 'pg_catalog'::regnamespace) LIMIT 1);
 BEGIN
+    -- A cast could run a function of the owner of the type.
+    IF altered IS NOT NULL THEN
+        RAISE EXCEPTION 'column "%" of mirror % has another type than its '
+                        'history', altered, relation
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                  HINT = 'The next refresh of the mirror alters the history.';
+    END IF;
     RETURN QUERY EXECUTE format('SELECT %s FROM %s h WHERE valid_from <= $1 '
         'AND (valid_to > $1 OR valid_to IS NULL)',
         (SELECT string_agg(CASE WHEN k.name IS NOT NULL AND EXISTS (
@@ -1358,7 +1551,8 @@ BEGIN
                        AND f.filled_since <= at
                        AND (f.filled_until IS NULL OR f.filled_until > at))
                 THEN format('h.%I::%s', c.name, c.type_name)
-                ELSE format('NULL::%s', c.type_name) END, ', ' ORDER BY c.no)
+                ELSE format('(NULL::%s).%I', relation, c.name) END, ', '
+                ORDER BY c.no)
            FROM hibob_roster.columns_of(relation) c
            LEFT JOIN hibob_roster.columns_of(h.history) k USING (name)),
         h.history) USING at;
@@ -1367,11 +1561,25 @@ END $$;
 COMMENT ON FUNCTION hibob_roster.as_of(anyelement, timestamptz)
 IS 'the rows of a mirror as they were at that time';
 
+-- An expression of the value of a column as text.  A cast from a type that is
+-- not the system's could run a function of its owner.
+CREATE FUNCTION hibob_roster.as_text(value text, type oid)
+RETURNS text LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE WHEN t.typnamespace = 'pg_catalog'::regnamespace
+                THEN format('%s::text', value)
+                ELSE format('CASE WHEN num_nonnulls(%1$s) = 1 '
+                            'THEN format(''%%s'', %1$s) END', value) END
+      FROM pg_type t WHERE t.oid = type
+$$;
+
+-- Without extra_float_digits, different numbers could be the same text.
 CREATE FUNCTION hibob_roster.changes(mirror regclass, since timestamptz)
 RETURNS TABLE (changed_at timestamptz, change text, key text, column_name text,
     old_value text, new_value text)
 LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp AS $$
+SET search_path = pg_catalog, pg_temp
+SET extra_float_digits = 1 AS $$
 #variable_conflict use_column
 DECLARE
     h hibob_roster.readable_histories := hibob_roster.history_of(mirror, since);
@@ -1399,9 +1607,10 @@ BEGIN
         (SELECT string_agg(format('p.%I = c.%1$I', k), ' AND ')
            FROM unnest(h.key_columns) k),
         (SELECT string_agg(format($values$(%1$s, %2$L, CASE c.change
-                WHEN 'removed' THEN c.%2$I::text ELSE p.%2$I::text END,
-                CASE WHEN c.change <> 'removed' THEN c.%2$I::text END)$values$,
-                no, name), ', ')
+                WHEN 'removed' THEN %3$s ELSE %4$s END,
+                CASE WHEN c.change <> 'removed' THEN %3$s END)$values$,
+                no, name, hibob_roster.as_text(format('c.%I', name), type),
+                hibob_roster.as_text(format('p.%I', name), type)), ', ')
            FROM hibob_roster.columns_of(h.history)
           WHERE name NOT IN ('valid_from', 'valid_to', 'change')))
         USING since, mirror;
@@ -1418,6 +1627,7 @@ DECLARE
     m hibob_roster.mirrors := hibob_roster.own_mirror(mirror);
     versions bigint;
 BEGIN
+    PERFORM hibob_roster.check_trust(m.mirror);
     IF m.history IS NULL THEN
         RAISE EXCEPTION 'mirror % has no history', m.mirror
             USING ERRCODE = 'object_not_in_prerequisite_state',
@@ -1444,6 +1654,16 @@ END $$;
 
 COMMENT ON FUNCTION hibob_roster.forget(regclass, text[])
 IS 'erases a person, or one row, from the history of a mirror';
+
+-- For a call that names its arguments, which a VARIADIC one does not match.
+CREATE FUNCTION hibob_roster.forget(mirror regclass, key text)
+RETURNS bigint LANGUAGE sql
+SET search_path = pg_catalog, pg_temp AS $$
+    SELECT hibob_roster.forget(mirror, VARIADIC ARRAY[key])
+$$;
+
+COMMENT ON FUNCTION hibob_roster.forget(regclass, text)
+IS 'erases a person from the history of a mirror';
 
 -- ---------------------------------------------------------------------------
 -- The roster
@@ -1486,6 +1706,7 @@ BEGIN
                   HINT = 'Choose another schema: '
                          'hibob_roster.create_roster(server, schema).';
     END IF;
+    PERFORM hibob_roster.check_trust(people);
     SELECT string_agg(n, ', ') INTO missing
       FROM unnest('{id,full_name,email,department,site,manager_id,'
                   'manager_name,status,start_date,termination_date}'::text[]) n
@@ -1515,29 +1736,64 @@ SET search_path = pg_catalog, pg_temp AS $$
       FROM unnest(options) o
 $$;
 
--- Adds the account's custom fields that the table lacks, by their HiBob field,
--- and returns the names of the new columns.
-CREATE FUNCTION hibob_roster.add_custom_fields(people regclass, server name,
-    names text)
-RETURNS name[] LANGUAGE plpgsql
+-- The columns that a mirror had and the user dropped.
+CREATE FUNCTION hibob_roster.dropped_columns(mirror regclass)
+RETURNS SETOF name LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $$
+    SELECT f.column_name FROM hibob_roster.mirror_columns f
+     WHERE f.mirror = dropped_columns.mirror
+    EXCEPT
+    SELECT c.name FROM hibob_roster.columns_of(mirror) c
+$$;
+
+-- Imports people into the schema of temporary tables, where a table of the user
+-- may have the name.
+CREATE FUNCTION hibob_roster.import_people(server name, names text)
+RETURNS regclass LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    c record;
-    new_name name;
-    added name[] := '{}';
+    users_table regclass := to_regclass('pg_temp.people');
+    imported regclass;
 BEGIN
+    IF users_table IS NOT NULL THEN
+        EXECUTE format('ALTER TABLE pg_temp.people RENAME TO %I',
+                       'people_' || users_table::oid);
+    END IF;
     EXECUTE format('IMPORT FOREIGN SCHEMA hibob LIMIT TO (people) FROM SERVER '
                    '%I INTO pg_temp OPTIONS (names %L)', server, names);
+    imported := 'pg_temp.people'::regclass;
+    EXECUTE format('ALTER TABLE pg_temp.people RENAME TO %I',
+                   'people_' || imported::oid);
+    IF users_table IS NOT NULL THEN
+        EXECUTE format('ALTER TABLE %s RENAME TO people', users_table);
+    END IF;
+    RETURN imported;
+END $$;
+
+-- Adds to people its column "department_id", and, if there is a roster, the
+-- account's new custom fields, by their HiBob field, but none that were dropped
+-- from the roster.
+CREATE FUNCTION hibob_roster.add_fields(people regclass, server name,
+    roster regclass, names text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    imported regclass := hibob_roster.import_people(server, names);
+    c record;
+    new_name name;
+BEGIN
     FOR c IN
         SELECT i.name, i.type_name, i.options
-          FROM hibob_roster.columns_of('pg_temp.people'::regclass) i
-         WHERE hibob_roster.is_custom_field(i.options)
+          FROM hibob_roster.columns_of(imported) i
+         WHERE (i.name = 'department_id' OR roster IS NOT NULL
+                AND hibob_roster.is_custom_field(i.options))
            AND NOT EXISTS (
                 SELECT FROM hibob_roster.columns_of(people) p
-                 WHERE ARRAY(SELECT o FROM unnest(p.options) o
-                              WHERE o ~ '^(field|path)=' ORDER BY o)
-                     = ARRAY(SELECT o FROM unnest(i.options) o
-                              WHERE o ~ '^(field|path)=' ORDER BY o))
+                 WHERE CASE WHEN i.name = 'department_id' THEN p.name = i.name
+                       ELSE ARRAY(SELECT o FROM unnest(p.options) o
+                                   WHERE o ~ '^(field|path)=' ORDER BY o)
+                          = ARRAY(SELECT o FROM unnest(i.options) o
+                                   WHERE o ~ '^(field|path)=' ORDER BY o) END)
          ORDER BY i.no LOOP
         -- The name may be taken by a column of another field.
         SELECT n INTO new_name
@@ -1547,16 +1803,16 @@ BEGIN
                   FROM generate_series(2, 1600) i) v
          WHERE n NOT IN (SELECT name FROM hibob_roster.columns_of(people))
          ORDER BY i LIMIT 1;
+        CONTINUE WHEN new_name IN (
+            SELECT d FROM hibob_roster.dropped_columns(roster) d);
         EXECUTE format('ALTER FOREIGN TABLE %s ADD COLUMN %I %s OPTIONS (%s)',
             people, new_name, c.type_name,
             hibob_roster.options_text(c.options));
-        added := added || new_name;
     END LOOP;
-    DROP FOREIGN TABLE pg_temp.people;
-    RETURN added;
+    EXECUTE format('DROP FOREIGN TABLE %s', imported);
 END $$;
 
--- Adds to the roster the custom fields of people, and the department's id.
+-- Adds to the roster the new custom fields of people, and the department's id.
 CREATE FUNCTION hibob_roster.add_roster_columns(roster regclass,
     people regclass)
 RETURNS name[] LANGUAGE plpgsql
@@ -1569,14 +1825,39 @@ BEGIN
                FROM hibob_roster.columns_of(people) p
               WHERE (hibob_roster.is_custom_field(p.options)
                      OR p.name = 'department_id')
-                AND p.name NOT IN (SELECT name
-                                     FROM hibob_roster.columns_of(roster))
+                AND p.name NOT IN (
+                    SELECT name FROM hibob_roster.columns_of(roster)
+                    UNION ALL
+                    SELECT d FROM hibob_roster.dropped_columns(roster) d)
               ORDER BY p.no LOOP
         EXECUTE format('ALTER TABLE %s ADD COLUMN %I %s', roster, c.name,
                        c.type_name);
         added := added || c.name;
     END LOOP;
     RETURN added;
+END $$;
+
+-- Adds what is new in HiBob to a roster that is there, and refreshes it then.
+CREATE FUNCTION hibob_roster.extend_roster(roster regclass, people regclass,
+    server name, names text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    added name[];
+    entry hibob_roster.refresh_log;
+BEGIN
+    PERFORM hibob_roster.own_mirror(roster);
+    PERFORM hibob_roster.check_trust(roster);
+    PERFORM hibob_roster.add_fields(people, server, roster, names);
+    added := hibob_roster.add_roster_columns(roster, people);
+    IF added <> '{}' THEN
+        RAISE NOTICE 'new columns of %: %', roster,
+                     array_to_string(added, ', ');
+        entry := hibob_roster.refresh_mirror(roster, false);
+        IF entry.outcome <> 'success' THEN
+            PERFORM hibob_roster.raise_failures(ARRAY[entry], NULL);
+        END IF;
+    END IF;
 END $$;
 
 CREATE FUNCTION hibob_roster.create_roster(server name,
@@ -1587,8 +1868,6 @@ DECLARE
     server_id oid := hibob_roster.check_server(server);
     people regclass;
     roster regclass;
-    added name[];
-    entry hibob_roster.refresh_log;
 BEGIN
     IF to_regnamespace(quote_ident(schema)) IS NULL THEN
         EXECUTE format('CREATE SCHEMA %I', schema);
@@ -1602,23 +1881,19 @@ BEGIN
         people := to_regclass(format('%I.people', schema));
     END IF;
     PERFORM hibob_roster.check_people(people, server_id);
-    IF roster IS NULL THEN
+    IF roster IS NOT NULL THEN
+        PERFORM hibob_roster.extend_roster(roster, people, server,
+                                           names);
+    ELSE
+        IF hibob_roster.owns(people) AND NOT EXISTS (
+            SELECT FROM hibob_roster.columns_of(people)
+             WHERE name = 'department_id') THEN
+            PERFORM hibob_roster.add_fields(people, server, NULL, names);
+        END IF;
         roster := hibob_roster.create_mirror(people,
             format('%I.roster', schema), '{id}',
             ARRAY(SELECT name FROM hibob_roster.columns_of(people)
                    WHERE name <> 'avatar_url'));
-    ELSE
-        PERFORM hibob_roster.own_mirror(roster);
-        PERFORM hibob_roster.add_custom_fields(people, server, names);
-        added := hibob_roster.add_roster_columns(roster, people);
-        IF added <> '{}' THEN
-            RAISE NOTICE 'new columns of %: %', roster,
-                         array_to_string(added, ', ');
-            entry := hibob_roster.refresh_mirror(roster, false);
-            IF entry.outcome <> 'success' THEN
-                PERFORM hibob_roster.raise_failures(ARRAY[entry], NULL);
-            END IF;
-        END IF;
     END IF;
     PERFORM hibob_roster.create_roster_views(schema);
     RETURN roster;
@@ -1778,8 +2053,11 @@ END $$;
 CREATE FUNCTION hibob_roster.create_account_alias(schema name)
 RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    existing regclass := to_regclass(format('%I.account_alias', schema));
 BEGIN
-    IF to_regclass(format('%I.account_alias', schema)) IS NOT NULL THEN
+    IF existing IS NOT NULL THEN
+        PERFORM hibob_roster.check_trust(existing);
         RETURN;
     END IF;
     EXECUTE format('CREATE TABLE %I.account_alias (account text PRIMARY KEY, '
@@ -1937,6 +2215,7 @@ BEGIN
                          ', schema).';
     END IF;
     m := hibob_roster.own_mirror(format('%I.roster', schema)::regclass);
+    PERFORM hibob_roster.check_trust(m.mirror);
     IF m.history IS NULL THEN
         RAISE EXCEPTION 'mirror % has no history', m.mirror
             USING ERRCODE = 'object_not_in_prerequisite_state',

@@ -88,4 +88,3 @@ DROP SCHEMA hr CASCADE;
 DROP SERVER bob CASCADE;
 DROP EXTENSION hibob_roster;
 DROP EXTENSION hibob_fdw;
-DROP SCHEMA hibob_roster;

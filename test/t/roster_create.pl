@@ -177,6 +177,25 @@ tell($sim, 'config', { extra_custom_fields => 5 });
 like($err, qr/NOTICE:  00000: new columns of by_id\.roster: work_custom_field_1800000000005\n/, '... and that of a new field');
 is((query_error($node, q{SELECT hibob_roster.create_roster('bob', 'other', names => 'number')}))[0], 'HV024', '... no other names');
 tell($sim, 'config', { extra_custom_fields => 4 });
+# Columns that the user has dropped, from the roster or from people as well.
+query($node, q{ALTER TABLE hr.roster DROP COLUMN extra_1, DROP COLUMN extra_2, DROP COLUMN department_id;
+	ALTER FOREIGN TABLE hr.people DROP COLUMN extra_2});
+($out, $err) = session($node, q{SELECT hibob_roster.create_roster('bob')});
+unlike($err, qr/NOTICE/, 'columns that were dropped stay away');
+is(query($node, q{SELECT attrelid::regclass, attname FROM pg_attribute WHERE attname ~ '^(extra_[12]|department_id)$'
+	AND attrelid IN ('hr.people'::regclass, 'hr.roster'::regclass) ORDER BY 1, 2}),
+	"hr.people|department_id\nhr.people|extra_1", '... from both tables');
+refresh($node, 'hr.roster');
+($out, $err) = session($node, q{SELECT hibob_roster.create_roster('bob')});
+unlike($err, qr/NOTICE/, '... also after the next refresh');
+query($node, q{ALTER FOREIGN TABLE hr.people DROP COLUMN extra_3});
+is((query_error($node, q{SELECT hibob_roster.create_roster('bob')}))[0], '', 'one that the roster still has');
+is(query($node, q{SELECT count(extra_3) FROM hr.people}), 100, '... comes back to people');
+# A temporary table of the same name.
+is(query($node, q{CREATE TEMP TABLE people (a int); INSERT INTO people VALUES (7);
+	SELECT hibob_roster.create_roster('bob'); SELECT * FROM people;
+	SELECT count(*) FROM pg_class WHERE relnamespace = pg_my_temp_schema() AND relkind <> 't'}), "hr.roster\n7\n1",
+	'a temporary table people is left alone');
 # The guards guard that refresh, too.
 tell($sim, 'config', { extra_custom_fields => 5, hidden_employees => [ 1 .. 50 ] });
 is((query_error($node, q{SELECT hibob_roster.create_roster('bob')}))[0], '55000', 'a refresh that is refused');
@@ -189,6 +208,13 @@ tell($sim, 'reset');
 is(query($node, q{SELECT hibob_roster.create_roster('bob', 'Other "hr"')}), '"Other ""hr"""."roster"' =~ s/"roster"/roster/r,
 	'another schema');
 is(query($node, q{SELECT count(*) FROM "Other ""hr""".org_chart}), 100, '... with its chart');
+query($node, q{CREATE SCHEMA older; IMPORT FOREIGN SCHEMA hibob LIMIT TO (people) FROM SERVER bob INTO older;
+	ALTER FOREIGN TABLE older.people DROP COLUMN department_id, DROP COLUMN team;
+	SELECT hibob_roster.create_roster('bob', 'older')});
+is(query($node, q{SELECT count(DISTINCT department_id) > 1 FROM older.roster}), 't',
+	'people without department_id get it');
+is(query($node, q{SELECT count(*) FROM pg_attribute WHERE attname = 'team' AND attrelid = 'older.roster'::regclass}), 0,
+	'... and no custom field that they do not have');
 query($node, q{CREATE SCHEMA s1; CREATE TABLE s1.people (id text);
 	CREATE SCHEMA s2; CREATE FOREIGN TABLE s2.people (id text) SERVER bob OPTIONS (resource 'people');
 	CREATE SCHEMA s3; CREATE TABLE s3.roster (id text);

@@ -114,6 +114,8 @@ $node->command_ok([ 'pg_dump', '-f', "$dump.renamed", '-d', $node->connstr('post
 	'a source is missing: dumped');
 $node->command_ok([ 'psql', '-XqAt', '-v', 'ON_ERROR_STOP=1', '-o', "$dump.out",
 		'-d', $node->connstr('renamed'), '-f', "$dump.renamed" ], '... and restored');
+is($node->safe_psql('renamed', q{SELECT source, source_name FROM hibob_roster.mirrors ORDER BY mirror::text}),
+	qq{"A schema".jobs|"A schema".work_history\n-|hr.people}, '... without the number of the source');
 is(($node->psql('renamed', q{CALL hibob_roster.refresh()}))[0], 3, '... its refresh fails');
 is($node->safe_psql('renamed', q{SELECT status FROM hibob_roster.health ORDER BY mirror::text}),
 	"healthy\nfailing", '... the other does not');

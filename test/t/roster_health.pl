@@ -55,7 +55,18 @@ query($node, q{UPDATE hibob_roster.refresh_log SET started_at = started_at - int
 is(health(q{status, message, hint ~ 'schedule'}), 'late|the last refresh is older than 26:00:00|t', 'late');
 query($node, q{UPDATE hibob_roster.mirrors SET max_age = '2 days'});
 is(health('status'), 'healthy', '... unless it may be older');
-query($node, q{UPDATE hibob_roster.mirrors SET max_age = '1 second'});
+query($node, q{CREATE TEMP TABLE entry AS TABLE hibob_roster.refresh_log;
+	INSERT INTO hibob_roster.refresh_log SELECT mirror, started_at + '1 year', finished_at + '1 year', outcome, rows
+	  FROM entry WHERE outcome = 'success' LIMIT 1});
+is(health(q{status, last_attempt < now()}), 'healthy|t', '... and an entry of the future does not count');
+tell($sim, 'config', { token => 'regenerated' });
+refresh($node, 'hr.roster');
+is(health('status'), 'failing', '... or it would hide a failure');
+tell($sim, 'reset');
+query($node, q{DELETE FROM hibob_roster.refresh_log WHERE finished_at > now()});
+refresh($node, 'hr.roster', 1);
+query($node, q{UPDATE hibob_roster.mirrors SET max_age = '1 second'; UPDATE hibob_roster.refresh_log
+	SET finished_at = finished_at - interval '2 seconds'});
 is(health('status'), 'late', '... or not at all');
 refresh($node, 'hr.roster');
 is(health('status'), 'healthy', '... until it is refreshed');

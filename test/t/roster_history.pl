@@ -236,6 +236,38 @@ is(query($node, q{SELECT sum(removed), sum(returned) FROM hibob_roster.refresh_l
 		count(*) FILTER (WHERE change = 'returned') FROM hr.roster_history}),
 	'the log has the same counts');
 
+# --- switched off, and on again ----------------------------------------------------------
+
+query($node, q{CREATE TABLE company (id text, site text);
+	INSERT INTO company SELECT i, 'here' FROM generate_series(1, 10) i;
+	CREATE VIEW company_view AS TABLE company; SELECT hibob_roster.create_mirror('company_view', 'company_mirror');
+	UPDATE hibob_roster.mirrors SET history = NULL WHERE mirror = 'company_mirror'::regclass;
+	DELETE FROM company WHERE id = '1'; UPDATE company SET site = 'there' WHERE id = '2';
+	INSERT INTO company VALUES ('11', 'new')});
+is((refresh($node, 'company_mirror'))[0], '', 'a refresh without history');
+query($node, q{UPDATE hibob_roster.mirrors SET history = 'company_mirror_history' WHERE mirror = 'company_mirror'::regclass;
+	UPDATE company SET site = 'there' WHERE id = '3'});
+is((refresh($node, 'company_mirror'))[0], '', '... and with it');
+is(query($node, q{SELECT id, change, valid_to IS NULL FROM company_mirror_history
+	WHERE valid_from = (SELECT max(valid_from) FROM company_mirror_history) ORDER BY id::int}),
+	"1|removed|f\n2|changed|t\n3|changed|t\n11|added|t", '... which has what happened in between');
+is(query($node, q{SELECT count(*) FROM (TABLE company_mirror EXCEPT ALL
+	SELECT * FROM hibob_roster.as_of(NULL::company_mirror, now())) d}), '0', '... and all rows of now');
+my $written = query($node, 'SELECT count(*) FROM company_mirror_history');
+is((refresh($node, 'company_mirror'))[0], '', '... once');
+is(query($node, 'SELECT count(*) FROM company_mirror_history'), $written, '... only');
+query($node, q{SELECT hibob_roster.drop_mirror('company_mirror')});
+
+# Numbers that are the same text with fewer digits.
+query($node, q{CREATE TABLE numbers (id text, x float8); INSERT INTO numbers VALUES ('1', 0.1);
+	CREATE VIEW numbers_view AS TABLE numbers; SELECT hibob_roster.create_mirror('numbers_view', 'numbers_mirror');
+	UPDATE numbers SET x = 0.1000000001});
+refresh($node, 'numbers_mirror');
+is(query($node, q{SET extra_float_digits = -5; SELECT old_value, new_value
+	FROM hibob_roster.changes('numbers_mirror', now() - interval '1 hour') WHERE change = 'changed'}),
+	'0.1|0.1000000001', 'changes() shows all digits');
+query($node, q{SELECT hibob_roster.drop_mirror('numbers_mirror')});
+
 # --- keep_history and forget -------------------------------------------------------------
 
 my $id = query($node, q{SELECT id FROM hr.roster_history GROUP BY id
@@ -246,6 +278,8 @@ is(query($node, "SELECT hibob_roster.forget('hr.roster', '$id')"), $versions,
 	'forget() erases every version of a person');
 is(query($node, "SELECT count(*) FROM hr.roster_history WHERE id = '$id'"), 0, '... all of them');
 is(query($node, 'SELECT count(*) FROM hr.roster_history'), $all - $versions, '... and no other');
+is(query($node, "SELECT hibob_roster.forget(mirror => 'hr.roster', key => 'nobody')"), '0',
+	'... by the names of the arguments');
 is(query($node, "SELECT hibob_roster.forget('hr.roster', 'nobody')"), '0', '... nothing for an unknown key');
 is((query_error($node, "SELECT hibob_roster.forget('hr.roster', NULL)"))[0], '22023',
 	'... of null, an error');

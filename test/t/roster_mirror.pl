@@ -112,7 +112,7 @@ my $arguments = query($node, q{SELECT proname, pg_get_function_arguments(oid),
 		'create_licence_report', 'schedule', 'unschedule') ORDER BY 1});
 is($arguments, q{create_licence_report|licences regclass, account text, app text, cost text DEFAULT NULL::text, last_used text DEFAULT NULL::text, schema name DEFAULT 'hr'::name|void
 create_mirror|source regclass, name text DEFAULT NULL::text, key text[] DEFAULT NULL::text[], columns text[] DEFAULT NULL::text[], history boolean DEFAULT true, max_removed_percent numeric DEFAULT 20, max_emptied_percent numeric DEFAULT 20, max_age interval DEFAULT '26:00:00'::interval, keep_history interval DEFAULT NULL::interval|regclass
-create_roster|server name, schema name DEFAULT 'hr'::name|regclass
+create_roster|server name, schema name DEFAULT 'hr'::name, names text DEFAULT 'label'::text|regclass
 drop_mirror|mirror regclass|void
 refresh|IN mirror regclass DEFAULT NULL::regclass, IN force boolean DEFAULT false|
 schedule|cron text|bigint
@@ -144,6 +144,37 @@ foreach my $name ('other.plain', 'UnQuoted', '"We""ird ö"."A ""mirror"" %s"', "
 	hide($sim);
 	query($node, qq{SELECT hibob_roster.drop_mirror('$mirror')});
 }
+
+# Columns that are called like something in the statement of a refresh.
+my @inner = qw(no kind mirror key name present is_repeated c1 m s d h v moment go filled emptied count columns change
+	valid_from valid_to old new since until at value closed opened);
+query($node, 'CREATE TABLE inner_names (id text, ' . join(', ', map { qq{"$_" text} } @inner) . ');'
+	. q{INSERT INTO inner_names (id, kind, no) SELECT i, 'k', 'n' FROM generate_series(1, 20) i;
+	CREATE VIEW inner_view AS TABLE inner_names;
+	SELECT hibob_roster.create_mirror('inner_view', 'inner_bare', history => false);
+	CREATE VIEW inner_less AS SELECT } . join(', ', 'id', map { qq{"$_"} } grep { !/^(?:valid|change)/ } @inner)
+	. q{ FROM inner_names; SELECT hibob_roster.create_mirror('inner_less', 'inner_mirror')});
+query($node, q{UPDATE inner_names SET kind = 'l', "key" = 'k' WHERE id = '1'; DELETE FROM inner_names WHERE id = '2';
+	UPDATE inner_names SET no = NULL WHERE id::int > 17});
+foreach my $mirror ('inner_bare', 'inner_mirror')
+{
+	is(outcome($node, $mirror), 'success 0 added 4 changed 1 removed 0 returned', "$mirror is refreshed");
+}
+is(query($node, q{SELECT string_agg(column_name || ' ' || new_value, ', ' ORDER BY column_name)
+	FROM hibob_roster.changes('inner_mirror', now() - interval '1 hour') WHERE change = 'changed'}),
+	'key k, kind l', '... with its changes');
+query($node, q{UPDATE inner_names SET no = NULL});
+my ($refused, $words) = refresh($node, 'inner_mirror');
+is($refused, '55000', '... and its guards');
+like($words, qr/16 of 16 values \(100 %\) of column "no"/, '... in words');
+
+# As many columns as a mirror with history may have.
+query($node, q{SELECT format('CREATE TABLE wide (id text, %s)', string_agg('c' || i || ' text', ', '))
+	FROM generate_series(1, 1596) i \gexec
+	INSERT INTO wide (id) SELECT i FROM generate_series(1, 8) i; CREATE VIEW wide_view AS TABLE wide;
+	SELECT hibob_roster.create_mirror('wide_view', 'wide_mirror');
+	UPDATE wide SET c1596 = 'x' WHERE id = '1'});
+is(outcome($node, 'wide_mirror'), 'success 0 added 1 changed 0 removed 0 returned', '1597 columns');
 
 # --- several servers, and accounts in one table ---------------------------------------
 

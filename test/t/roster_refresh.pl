@@ -269,6 +269,12 @@ is((query_error($node, q{SET statement_timeout = '1s'; CALL hibob_roster.refresh
 	'57014', 'statement_timeout');
 tell($sim, 'reset');
 
+# Where nothing can be written.
+requests($sim);
+is((query_error($node, 'SET default_transaction_read_only = on; CALL hibob_roster.refresh()'))[0], '25006',
+	'a read-only transaction');
+is(scalar(requests($sim)), 0, '... reads nothing');
+
 # Killed: the session cannot write to the log any more.
 tell($sim, 'fault', { endpoint => '/people/search', stall => { seconds => 60, after => 2000 } });
 my $lines = query($node, 'SELECT count(*) FROM hibob_roster.refresh_log');

@@ -30,7 +30,7 @@ foreach my $file (@scripts)
 		'... in lines of 80 characters');
 }
 my $control = slurp_file('hibob_roster.control');
-like($control, qr/^\Q$_\E$/m, $_) foreach "requires = 'hibob_fdw'", "schema = 'hibob_roster'",
+like($control, qr/^\Q$_\E$/m, $_) foreach "requires = 'hibob_fdw'", "schema = 'pg_catalog'",
 	'relocatable = false', 'superuser = false', 'trusted = false';
 
 # --- where somebody has been before -------------------------------------------------
@@ -39,20 +39,13 @@ my $node = bare_cluster('roster_script');
 query($node, q{CREATE ROLE mallory; GRANT CREATE ON DATABASE postgres TO mallory;
 	CREATE EXTENSION hibob_fdw});
 query($node, q{SET ROLE mallory; CREATE SCHEMA hibob_roster});
-my ($state, $message) = query_error($node, 'CREATE EXTENSION hibob_roster');
-is($state, '42501', 'a schema of another role is not used');
-like($message, qr/belongs to another role.*HINT: /s, '... in words');
-query($node, q{ALTER SCHEMA hibob_roster OWNER TO CURRENT_USER;
-	CREATE FUNCTION hibob_roster.owns(oid) RETURNS boolean LANGUAGE sql AS 'SELECT true'});
-is((query_error($node, 'CREATE EXTENSION hibob_roster'))[0], '42P06', 'one with a function in it is not used');
-query($node, q{DROP FUNCTION hibob_roster.owns; CREATE TABLE hibob_roster.mirrors ()});
-is((query_error($node, 'CREATE EXTENSION hibob_roster'))[0], '42P06', '... nor one with a table');
-query($node, q{DROP TABLE hibob_roster.mirrors});
-is((query_error($node, 'CREATE EXTENSION hibob_roster'))[0], '', 'an empty one is');
+is((query_error($node, 'CREATE EXTENSION hibob_roster'))[0], '42P06', 'a schema of another role is not used');
+query($node, 'DROP SCHEMA hibob_roster');
+is((query_error($node, 'CREATE EXTENSION hibob_roster SCHEMA public'))[0], '0A000', 'it has a schema of its own');
+is((query_error($node, 'CREATE EXTENSION hibob_roster'))[0], '', '... that it creates');
 is((query_error($node, 'ALTER EXTENSION hibob_roster SET SCHEMA public'))[0], '0A000', 'it cannot be moved');
 query($node, 'DROP EXTENSION hibob_roster');
-is(query($node, q{SELECT count(*) FROM pg_class WHERE relnamespace = 'hibob_roster'::regnamespace}), 0,
-	'dropped, it leaves nothing');
+is(query($node, q{SELECT to_regnamespace('hibob_roster') IS NULL}), 't', 'dropped, it leaves nothing');
 query($node, 'CREATE EXTENSION hibob_roster; DROP EXTENSION hibob_fdw CASCADE');
 is(query($node, q{SELECT count(*) FROM pg_extension WHERE extname = 'hibob_roster'}), 0,
 	'it goes with hibob_fdw');
@@ -141,6 +134,8 @@ foreach my $older (map { /--([^-]+)\.sql$/ ? $1 : () } @scripts)
 # A made-up next version.  It changes a function, a view and a table.
 my $update = q{
 	ALTER TABLE hibob_roster.mirrors ADD COLUMN note text;
+	SELECT pg_catalog.pg_extension_config_dump('hibob_roster.mirrors', $$WHERE EXISTS
+		(SELECT FROM pg_catalog.pg_class c WHERE c.oid = mirror)$$);
 	CREATE FUNCTION hibob_roster.mirror_count() RETURNS bigint LANGUAGE sql
 	SET search_path = pg_catalog, pg_temp AS 'SELECT count(*) FROM hibob_roster.mirrors';
 	COMMENT ON FUNCTION hibob_roster.mirror_count() IS 'made up';

@@ -39,6 +39,52 @@ is(query($node, 'SELECT count(*) FROM evil.trapped'), 0, '... runs no triggers o
 is((error_as('intruder', 'CALL hibob_roster.refresh()'))[0], '', 'their owner');
 is(query($node, 'SELECT DISTINCT who FROM evil.trapped'), 'intruder', '... runs them');
 
+as('intruder', q{UPDATE evil.local SET value = 'b'});
+query($node, 'TRUNCATE evil.trapped');
+as('intruder', q{CREATE TRIGGER trap AFTER DELETE ON evil.mirror_history FOR EACH STATEMENT EXECUTE FUNCTION evil.trap()});
+my ($state, $message) = query_error($node, q{SELECT hibob_roster.forget('evil.mirror', '1')});
+is($state, '42501', 'forget() by a superuser');
+like($message, qr/must be owner of evil\.mirror.*HINT: .*SET ROLE intruder/s, '... in words');
+is(query($node, 'SELECT count(*) FROM evil.trapped'), 0, '... runs no triggers, either');
+is(as('intruder', q{SELECT hibob_roster.forget('evil.mirror', '1')}), '1', '... the owner forgets');
+($state, $message) = query_error($node, q{SELECT hibob_roster.create_mirror('evil.source', 'public.theirs')});
+is($state, '42501', 'no mirror of a superuser with the view of another role');
+like($message, qr/must be owner of evil\.source.*HINT: .*SET ROLE intruder/s, '... in words');
+query($node, q{CREATE VIEW given AS SELECT * FROM evil.local;
+	SELECT hibob_roster.create_mirror('given', 'public.theirs'); ALTER VIEW given OWNER TO intruder});
+is((refresh($node, 'theirs'))[0], '42501', '... also if it is given away later');
+query($node, q{SELECT hibob_roster.drop_mirror('theirs'); DROP VIEW given;
+	CREATE ROLE other_admin SUPERUSER; CREATE TABLE plain (id text); CREATE VIEW plain_view AS TABLE plain;
+	SELECT hibob_roster.create_mirror('plain_view', 'plain_mirror')});
+is((error_as('other_admin', q{CALL hibob_roster.refresh('plain_mirror')}))[0], '',
+	'superusers trust each other');
+query($node, q{SELECT hibob_roster.drop_mirror('plain_mirror')});
+
+# A history that is a view, and casts of a type: they would run as the reader.
+as('intruder', q{CREATE TYPE evil.mood AS ENUM ('good', 'bad');
+	CREATE TABLE evil.moods (id text, mood evil.mood, was text);
+	INSERT INTO evil.moods VALUES ('1', 'good', 'bad');
+	CREATE VIEW evil.mood_source AS TABLE evil.moods;
+	SELECT hibob_roster.create_mirror('evil.mood_source', 'mood_mirror');
+	CREATE FUNCTION evil.as_text(evil.mood) RETURNS text LANGUAGE plpgsql AS $$
+		BEGIN INSERT INTO evil.trapped VALUES (current_user); RETURN 'x'; END $$;
+	CREATE CAST (evil.mood AS text) WITH FUNCTION evil.as_text(evil.mood) AS ASSIGNMENT;
+	CREATE FUNCTION evil.as_mood(text) RETURNS evil.mood LANGUAGE plpgsql AS $$
+		BEGIN INSERT INTO evil.trapped VALUES (current_user); RETURN 'good'; END $$;
+	CREATE CAST (text AS evil.mood) WITH FUNCTION evil.as_mood(text) AS ASSIGNMENT});
+query($node, 'TRUNCATE evil.trapped');
+is(query($node, q{SELECT new_value FROM hibob_roster.changes('evil.mood_mirror', '-infinity')
+	WHERE column_name = 'mood'}), 'good', 'changes() casts no type of its owner');
+as('intruder', 'ALTER TABLE evil.mood_mirror ALTER was TYPE evil.mood USING NULL');
+is((query_error($node, 'SELECT * FROM hibob_roster.as_of(NULL::evil.mood_mirror, now())'))[0], '55000',
+	'... nor does as_of()');
+is(query($node, 'SELECT count(*) FROM evil.trapped'), 0, '... whose function was not run');
+as('intruder', q{CREATE VIEW evil.versions AS TABLE evil.mood_mirror_history;
+	UPDATE hibob_roster.mirrors SET history = 'evil.versions' WHERE mirror = 'evil.mood_mirror'::regclass});
+is((query_error($node, q{SELECT * FROM hibob_roster.changes('evil.mood_mirror', '-infinity')}))[0], '42704',
+	'a history that is a view is not read');
+is((error_as('intruder', q{CALL hibob_roster.refresh('evil.mood_mirror')}))[0], '42809', '... nor written');
+
 # --- types in the caller's search_path ---------------------------------------------------
 
 as('intruder', q{CREATE FUNCTION evil.fail() RETURNS boolean LANGUAGE plpgsql AS
@@ -58,7 +104,7 @@ as('owner', q{CREATE TABLE own.local (id numeric, value text, tags text[]);
 	DROP VIEW shared.source});
 as('intruder', q{CREATE VIEW shared.source AS SELECT 2.0 AS id, 'theirs' AS value, NULL::text[] AS tags;
 	GRANT SELECT ON shared.source TO owner});
-my ($state, $message) = error_as('owner', 'CALL hibob_roster.refresh()');
+($state, $message) = error_as('owner', 'CALL hibob_roster.refresh()');
 is($state, '42501', 'another role created the source again');
 like($message, qr/shared\.source.*role intruder.*HINT: .*SET source = /s, '... in words');
 is(query($node, 'SELECT value FROM own.mirror'), 'a', '... and is not read');
@@ -83,7 +129,12 @@ is(last_entry($node, 'own.mirror', 'changed'), 0, '... and has not changed again
 
 as('owner', q{ALTER TABLE own.mirror ALTER tags TYPE varchar(3)[]; UPDATE own.local SET tags = '{abcd}'});
 is((error_as('owner', 'CALL hibob_roster.refresh()'))[0], '22001', 'a string in an array that is too long');
-as('owner', 'ALTER TABLE own.mirror ALTER tags TYPE text[]');
+as('owner', q{ALTER TABLE own.mirror ALTER tags TYPE text[]; CREATE DOMAIN own.code AS varchar(3);
+	ALTER TABLE own.mirror ALTER value TYPE own.code});
+is((error_as('owner', 'CALL hibob_roster.refresh()'))[0], '42804', '... or in a domain');
+as('owner', 'ALTER TABLE own.mirror ALTER value TYPE name');
+is((error_as('owner', 'CALL hibob_roster.refresh()'))[0], '42804', '... or a name');
+as('owner', 'ALTER TABLE own.mirror ALTER value TYPE text');
 
 # --- a mirror that is dropped while the others are refreshed ----------------------------------
 
@@ -109,6 +160,20 @@ is((query_error($node, q{SELECT hibob_roster.create_licence_report('licence', 'a
 	'columns that have the names of the report\'s');
 is(query($node, 'SELECT licence_licence_status, licence_status, is_unowned FROM hr.licence_owner'),
 	'a|b|c', '... are all in the view');
+
+# --- a roster of another role ----------------------------------------------------------------------
+
+query($node, q{ALTER TABLE hr.account_alias OWNER TO intruder});
+is((query_error($node, q{SELECT hibob_roster.create_licence_report('licence', 'account', 'app')}))[0], '42501',
+	'a superuser makes no report on the aliases of another role');
+query($node, q{ALTER TABLE hr.account_alias OWNER TO CURRENT_USER; ALTER TABLE hr.roster OWNER TO intruder;
+	ALTER TABLE hr.roster_history OWNER TO intruder});
+is((query_error($node, q{SELECT hibob_roster.create_licence_report('licence', 'account', 'app')}))[0], '42501',
+	'... nor on its roster');
+is((query_error($node, q{SELECT hibob_roster.create_roster('bob')}))[0], '42501', '... nor does it extend it');
+query($node, q{DROP TABLE hr.roster CASCADE; ALTER FOREIGN TABLE hr.people OWNER TO intruder});
+is((query_error($node, q{SELECT hibob_roster.create_roster('bob')}))[0], '42501',
+	'... nor makes one of the people of another role');
 
 $node->stop;
 done_testing();
