@@ -45,7 +45,11 @@ SELECT count(*) FROM hr.former;
 SELECT count(*) FROM hr.kept;
 SELECT * FROM hibob_roster.health;
 SELECT * FROM hibob_roster.mirrors;
-SELECT count(*), min(valid_from) FROM hr.roster_history;
+SELECT count(*), md5(string_agg(c::text, '|' ORDER BY column_name)) FROM hibob_roster.mirror_columns c;
+SELECT * FROM hibob_roster.refresh_log ORDER BY started_at;
+SELECT count(*), min(valid_from), max(valid_to), md5(string_agg(h::text, '|' ORDER BY id, valid_from)) FROM hr.roster_history h;
+SELECT count(*), max(new_value) FROM hibob_roster.changes('hr.roster', '-infinity');
+SELECT count(*) FROM hibob_roster.as_of(NULL::hr.roster, now());
 SELECT count(*) FROM hr.org_chart;
 SELECT status FROM hibob_fdw_status('bob');
 END
@@ -87,6 +91,11 @@ IMPORT FOREIGN SCHEMA hibob FROM SERVER bob INTO hr;
 CREATE VIEW hr.former AS SELECT id, email FROM hr.people WHERE status = 'Inactive';
 CREATE MATERIALIZED VIEW hr.kept AS SELECT * FROM hr.people;
 SELECT hibob_roster.create_roster('bob');
+UPDATE hibob_roster.mirrors SET max_age = '3 days', keep_history = '2 years';
+ALTER FOREIGN TABLE hr.people ALTER site OPTIONS (SET field 'work.title');
+CALL hibob_roster.refresh();
+ALTER FOREIGN TABLE hr.people ALTER site OPTIONS (SET field 'work.site');
+CALL hibob_roster.refresh();
 END
 facts "$old" >before
 server "$old" stop
@@ -105,5 +114,5 @@ ask "$new" -c 'REFRESH MATERIALIZED VIEW hr.kept' \
     -c 'CALL hibob_roster.refresh()'
 server "$new" stop
 diff before after
-[ "$(wc -l <after)" -ge 14 ]
+[ "$(wc -l <after)" -ge 19 ]
 cut -c 1-100 after
