@@ -139,7 +139,7 @@ BEGIN
     END IF;
 
     -- The metadata is read before the first table is locked.  A comment has
-    -- the form "Job title; HiBob field work.title (category Work), list title".
+    -- the form "FTE; HiBob field fte, numeric. Percent of full time".
     FOR described IN EXECUTE format($query$
         WITH own AS MATERIALIZED (
             SELECT c.*
@@ -154,7 +154,7 @@ BEGIN
         SELECT DISTINCT ON (o.ordinality)
                o."table", o.column_number, o.resource, o.resource_id, o.field,
                o.path, o.value, coalesce(m.category, o.category) AS category,
-               coalesce(m.name, rtrim(o.about, '.')) AS name, m.type, m.list
+               o.about, m.name, m.type, m.list
           FROM own o LEFT JOIN metadata m
             ON m.server = o.server AND m.described_in = o.described_in
                AND coalesce(m.field, '') = coalesce(o.described_as, '')
@@ -166,7 +166,9 @@ BEGIN
         IF described.column_number = 0 THEN
             SELECT 'FOREIGN TABLE ' || described."table",
                    obj_description(r.oid, 'pg_class'),
-                   concat_ws(' ', described.name || marker || described.resource,
+                   concat_ws(' ', coalesce(described.name,
+                                           rtrim(described.about, '.'))
+                                  || marker || described.resource,
                              described.resource_id)
               INTO target, present, described.name
               FROM pg_class r
@@ -187,6 +189,7 @@ BEGIN
                                     WHEN described.type IN
                                          ('list_id', 'employee-reference')
                                     THEN ', its id' END, '')
+                   || coalesce('. ' || described.about, '')
               INTO target, present, described.name
               FROM pg_class r
               JOIN pg_attribute ON attrelid = r.oid,

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Writes the part of doc/reference.md that the catalogue of resources makes;
-# with --check it only says whether that part is as it should be.
+# Writes the part of doc/reference.md that describes the resource table; with
+# --check it only reports whether that part is up to date.
 #
 #   doc/generate.sh [--check]
 #
@@ -9,8 +9,8 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 PAGE=doc/reference.md
-BEGIN='<!-- The catalogue begins; doc/generate.sh writes what follows. -->'
-END='<!-- The catalogue ends. -->'
+BEGIN='<!-- The resource table begins; doc/generate.sh writes what follows. -->'
+END='<!-- The resource table ends. -->'
 
 case $# in
     0) MODE="write" ;;
@@ -46,8 +46,8 @@ awk -v begin="$BEGIN" -v end="$END" -v part="$WORK/part" '
 
 if [ "$MODE" = write ]; then
     cat "$WORK/page" >"$PAGE"
-elif ! diff -u --label "$PAGE" --label "$PAGE by the catalogue" \
+elif ! diff -u --label "$PAGE" --label "$PAGE by the resource table" \
     "$PAGE" "$WORK/page"; then
-    echo "$PAGE is not what src/resources/*.c say: run doc/generate.sh" >&2
+    echo "$PAGE does not match src/resources/*.c: run doc/generate.sh" >&2
     exit 1
 fi

@@ -138,7 +138,7 @@ put_column(FunctionCallInfo fcinfo, const InventoryTable *table,
 	set_text(values, nulls, COLUMNS_CATEGORY,
 			 field != NULL ? resource_category(resource, field) : NULL);
 	set_text(values, nulls, COLUMNS_ABOUT,
-			 column == NULL ? resource->about : NULL);
+			 column == NULL ? resource->about : column->about);
 	set_text(values, nulls, COLUMNS_DESCRIBED_IN, where);
 	set_text(values, nulls, COLUMNS_DESCRIBED_AS, id);
 	put_row(fcinfo, values, nulls);

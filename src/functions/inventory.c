@@ -225,6 +225,11 @@ make_column(HeapTuple tuple, const Resource *resource)
 		column->path = entry->path;
 	if (value == NULL)
 		column->human = entry->form == FORM_HUMAN;
+	if (entry->about[0] != '\0' &&
+		column->human == (entry->form == FORM_HUMAN) &&
+		strcmp(column->path != NULL ? column->path : "",
+			   entry->path != NULL ? entry->path : "") == 0)
+		column->about = entry->about;
 	return column;
 }
 

@@ -34,6 +34,7 @@ typedef struct InventoryColumn
 	const char *field;			/* of its options, or by its name */
 	const char *path;			/* or NULL */
 	bool		human;			/* in the human-readable form */
+	const char *about;			/* of the resource table, or NULL */
 } InventoryColumn;
 
 /*

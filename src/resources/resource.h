@@ -29,6 +29,7 @@ typedef struct ResourceColumn
 	ValueForm	form;
 	const char *path;			/* key path into the field's value, or NULL */
 	bool		not_null;
+	const char *about;			/* what the name does not tell, or "" */
 } ResourceColumn;
 
 /* Where a row has the value of a field. */

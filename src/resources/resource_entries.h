@@ -10,18 +10,19 @@
 #include "resources/resource.h"
 
 /*
- * Columns, one a line.  VALUE reads the machine's form, HUMAN the form that
- * people see: the name of a list item or of a manager.  PART reads a value
- * inside the field's value.  KEY is a value that every row has.
+ * Columns.  VALUE reads the machine form, HUMAN the form that people see: the
+ * name of a list item or of a manager.  PART reads a value inside the value of
+ * the field.  KEY is a value that every row has.  Each can have another argument,
+ * which describes what the name does not tell: unit, format, source, nulls.
  */
-#define VALUE(name, type, field) \
-	{name, type, field, FORM_MACHINE, NULL, false}
-#define HUMAN(name, type, field) \
-	{name, type, field, FORM_HUMAN, NULL, false}
-#define PART(name, type, field, path) \
-	{name, type, field, FORM_MACHINE, path, false}
-#define KEY(name, type, field) \
-	{name, type, field, FORM_MACHINE, NULL, true}
+#define VALUE(name, type, field, ...) \
+	{name, type, field, FORM_MACHINE, NULL, false, "" __VA_ARGS__}
+#define HUMAN(name, type, field, ...) \
+	{name, type, field, FORM_HUMAN, NULL, false, "" __VA_ARGS__}
+#define PART(name, type, field, path, ...) \
+	{name, type, field, FORM_MACHINE, path, false, "" __VA_ARGS__}
+#define KEY(name, type, field, ...) \
+	{name, type, field, FORM_MACHINE, NULL, true, "" __VA_ARGS__}
 
 #define COLUMNS(list) .columns = list, .ncolumns = lengthof(list)
 #define FILTERS(list) .filters = list, .nfilters = lengthof(list)

@@ -38,22 +38,30 @@ static const char *const rows_in_budgets[] = {"positionBudgetEntries[]",
 	"positionBudgetEntries[][]", NULL};
 
 static const ResourceColumn fields_columns[] = {
-	KEY("id", "text", "id"),
+	KEY("id", "text", "id",
+		"Value of the column option field"),
 	VALUE("category_id", "text", "categoryId"),
-	VALUE("category", "text", "categoryDisplayName"),
+	VALUE("category", "text", "categoryDisplayName",
+		  "Permission category"),
 	VALUE("name", "text", "name"),
 	VALUE("description", "text", "description"),
-	VALUE("json_path", "text", "jsonPath"),
+	VALUE("json_path", "text", "jsonPath",
+		  "Nested place of the value in an employee"),
 	VALUE("type", "text", "type"),
-	PART("list_id", "text", "typeData", "listId"),
-	VALUE("historical", "boolean", "historical"),
+	PART("list_id", "text", "typeData", "listId",
+		 "Named list of the values, as list of named_lists"),
+	VALUE("historical", "boolean", "historical",
+		  "Whether HiBob keeps the history of the values"),
 };
 
 static const ResourceColumn named_lists_columns[] = {
-	KEY("list", "text", "list"),
-	KEY("id", "text", "id"),
+	KEY("list", "text", "list",
+		"Name of the list"),
+	KEY("id", "text", "id",
+		"ID that fields with this list have as their value"),
 	VALUE("name", "text", "name"),
-	VALUE("parent_id", "text", "parentId"),
+	VALUE("parent_id", "text", "parentId",
+		  "ID of the parent in a hierarchy; null at the top"),
 	VALUE("path", "text", "path"),
 	VALUE("archived", "boolean", "archived"),
 };
@@ -63,11 +71,13 @@ static const ResourceFilter named_lists_filters[] = {
 };
 
 static const ResourceColumn custom_tables_columns[] = {
-	KEY("id", "text", "id"),
+	KEY("id", "text", "id",
+		"Value of the table option table_id"),
 	VALUE("category_id", "text", "category"),
 	VALUE("name", "text", "name"),
 	VALUE("description", "text", "description"),
-	VALUE("columns", "jsonb", "columns"),
+	VALUE("columns", "jsonb", "columns",
+		  "The columns: id, name, type and list, as an array"),
 };
 
 static const ResourceFilter closed_tasks_filters[] = {
@@ -218,7 +228,8 @@ static const ResourceColumn profiles_columns[] = {
 
 /* Nobody has published the field ids of goals. */
 static const ResourceColumn goals_columns[] = {
-	VALUE("data", "jsonb", RESOURCE_WHOLE_ROW),
+	VALUE("data", "jsonb", RESOURCE_WHOLE_ROW,
+		  "The whole row as HiBob sent it"),
 };
 
 #define SKILL(name)			"/skill/" name
@@ -335,7 +346,8 @@ static const ResourceColumn applications_columns[] = {
 	.page_limit = 200
 
 static const ResourceColumn reports_columns[] = {
-	KEY("id", "bigint", "id"),
+	KEY("id", "bigint", "id",
+		"Value of the table option report_id"),
 	VALUE("name", "text", "name"),
 	VALUE("description", "text", "description"),
 	VALUE("type", "text", "type"),
@@ -345,7 +357,8 @@ static const ResourceColumn reports_columns[] = {
 	VALUE("folder_id", "text", "folderId"),
 	VALUE("is_scheduled", "boolean", "isScheduled"),
 	VALUE("is_comparable", "boolean", "isComparable"),
-	PART("fields", "text[]", "configuration", "fields"),
+	PART("fields", "text[]", "configuration", "fields",
+		 "IDs of the fields of the columns"),
 	VALUE("configuration", "jsonb", "configuration"),
 };
 
@@ -580,7 +593,7 @@ static const Resource resources[] = {
 	},
 	{
 		.name = "candidates",
-		.about = "The candidates of hiring.",
+		.about = "Candidates of the module Hiring.",
 		.path = "/hiring/candidates/search",
 		ITEM_SEARCH,
 		.max_fields = 50,
@@ -591,7 +604,7 @@ static const Resource resources[] = {
 	},
 	{
 		.name = "applications",
-		.about = "The applications of hiring.",
+		.about = "Applications of the module Hiring.",
 		.path = "/hiring/applications/search",
 		ITEM_SEARCH,
 		.max_fields = 50,

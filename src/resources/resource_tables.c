@@ -57,31 +57,42 @@ static const ResourceDerived employment_derived[] = {
 #define ENTRY_COLUMNS \
 	EMPLOYEE_ID, \
 	KEY("id", "bigint", "id"), \
-	VALUE("effective_date", "date", "effectiveDate"), \
-	VALUE("end_effective_date", "date", "endEffectiveDate"), \
-	VALUE("is_current", "boolean", "isCurrent")
+	VALUE("effective_date", "date", "effectiveDate", \
+		  "First day of the entry"), \
+	VALUE("end_effective_date", "date", "endEffectiveDate", \
+		  "Day when the entry ceased to be effective; null while it is"), \
+	VALUE("is_current", "boolean", "isCurrent", \
+		  "Whether HiBob uses the entry now; it may have a future " \
+		  "effective_date")
 #define ENTRY_END_COLUMNS \
 	CHANGE_COLUMNS, \
 	VALUE("active_effective_date", "date", "activeEffectiveDate"), \
 	VALUE("created_on", "date", "creationDate"), \
 	VALUE("modified_on", "date", "modificationDate"), \
-	VALUE("can_be_deleted", "boolean", "canBeDeleted"), \
-	VALUE("custom_columns", "jsonb", "customColumns")
+	VALUE("can_be_deleted", "boolean", "canBeDeleted", \
+		  "Internal flag of HiBob"), \
+	VALUE("custom_columns", "jsonb", "customColumns", \
+		  "Columns that the account added, by their ids, as an object")
 
 #define AMOUNT(field) \
-	PART("amount", "numeric", field, "value"), \
-	PART("currency", "text", field, "currency")
+	PART("amount", "numeric", field, "value", \
+		 "In the currency of the row"), \
+	PART("currency", "text", field, "currency", \
+		 "Three-letter code")
 
 static const ResourceColumn work_columns[] = {
 	ENTRY_COLUMNS,
-	VALUE("job_title_id", "text", "title"),
-	VALUE("department_id", "text", "department"),
+	VALUE("job_title_id", "text", "title",
+		  "ID of an item of the list title"),
+	VALUE("department_id", "text", "department",
+		  "ID of an item of the list department"),
 	VALUE("site", "text", "site"),
 	VALUE("site_id", "bigint", "siteId"),
 	PART("manager_id", "text", "reportsTo", "id"),
 	PART("manager_name", "text", "reportsTo", "displayName"),
 	PART("manager_email", "text", "reportsTo", "email"),
-	VALUE("work_change_type", "text", "workChangeType"),
+	VALUE("work_change_type", "text", "workChangeType",
+		  "ID of an item of the list of change types"),
 	ENTRY_END_COLUMNS,
 };
 
@@ -89,29 +100,42 @@ static const ResourceColumn employment_columns[] = {
 	ENTRY_COLUMNS,
 	VALUE("contract", "text", "contract"),
 	VALUE("type", "text", "type"),
-	VALUE("fte", "numeric", "fte"),
-	VALUE("weekly_hours", "numeric", "weeklyHours"),
-	VALUE("salary_pay_type", "text", "salaryPayType"),
-	VALUE("flsa_code", "text", "flsaCode"),
+	VALUE("fte", "numeric", "fte",
+		  "Percent of full time, by the working pattern"),
+	VALUE("weekly_hours", "numeric", "weeklyHours",
+		  "Hours a week, by the actual working pattern"),
+	VALUE("salary_pay_type", "text", "salaryPayType",
+		  "Salaried or hourly"),
+	VALUE("flsa_code", "text", "flsaCode",
+		  "Exempt or Non-Exempt"),
 	VALUE("calendar_id", "bigint", "calendarId"),
 	VALUE("calendar_name", "text", "calendarName"),
-	VALUE("hours_in_day_not_worked", "numeric", "hoursInDayNotWorked"),
+	VALUE("hours_in_day_not_worked", "numeric", "hoursInDayNotWorked",
+		  "By the actual working pattern"),
 	VALUE("personal_working_pattern_type", "text",
-		  "personalWorkingPatternType"),
-	VALUE("actual_working_pattern", "jsonb", "actualWorkingPattern"),
-	VALUE("working_pattern", "jsonb", "workingPattern"),
-	VALUE("standard_working_pattern", "jsonb", "standardWorkingPattern"),
+		  "personalWorkingPatternType",
+		  "custom, library or flexible; null without a personal pattern"),
+	VALUE("actual_working_pattern", "jsonb", "actualWorkingPattern",
+		  "The pattern that applies, of whatever type"),
+	VALUE("working_pattern", "jsonb", "workingPattern",
+		  "The personal pattern"),
+	VALUE("standard_working_pattern", "jsonb", "standardWorkingPattern",
+		  "The pattern from the library; null if that of the site applies"),
 	VALUE("standard_working_pattern_id", "bigint", "standardWorkingPatternId"),
-	VALUE("site_working_pattern", "jsonb", "siteWorkingPattern"),
+	VALUE("site_working_pattern", "jsonb", "siteWorkingPattern",
+		  "The default of the site, a weekly pattern"),
 	VALUE("reason", "text", "reason"),
 	ENTRY_END_COLUMNS,
 };
 
 static const ResourceColumn lifecycle_columns[] = {
 	ENTRY_COLUMNS,
-	VALUE("status", "text", "status"),
-	VALUE("employee_status", "text", "employeeStatus"),
-	VALUE("reason_type", "text", "reasonType"),
+	VALUE("status", "text", "status",
+		  "Such as Hired, Employed, Garden leave or Terminated"),
+	VALUE("employee_status", "text", "employeeStatus",
+		  "Active or Inactive; HiBob derives it from status"),
+	VALUE("reason_type", "text", "reasonType",
+		  "ID of an item of the list lifecycleReasonType"),
 	VALUE("leave_reason", "text", "leaveReason"),
 	VALUE("work_change_type", "text", "workChangeType"),
 	ENTRY_END_COLUMNS,
@@ -120,27 +144,34 @@ static const ResourceColumn lifecycle_columns[] = {
 static const ResourceColumn salaries_columns[] = {
 	ENTRY_COLUMNS,
 	AMOUNT("base"),
-	VALUE("pay_period", "text", "payPeriod"),
-	VALUE("pay_frequency", "text", "payFrequency"),
+	VALUE("pay_period", "text", "payPeriod",
+		  "Period of the amount: Annual, Hourly, Daily, Weekly or Monthly"),
+	VALUE("pay_frequency", "text", "payFrequency",
+		  "Of the payments: Monthly, Semi Monthly, Weekly or Bi-Weekly"),
 	VALUE("work_change_type", "text", "workChangeType"),
 	ENTRY_END_COLUMNS,
 };
 
 static const ResourceColumn equity_columns[] = {
 	ENTRY_COLUMNS,
-	VALUE("quantity", "numeric", "quantity"),
+	VALUE("quantity", "numeric", "quantity",
+		  "Number of shares or options granted"),
 	VALUE("equity_type", "text", "equityType"),
 	VALUE("grant_type", "text", "grantType"),
 	VALUE("grant_status", "text", "grantStatus"),
 	VALUE("grant_number", "text", "grantNumber"),
 	VALUE("grant_date", "date", "grantDate"),
 	VALUE("vesting_commencement_date", "date", "vestingCommencementDate"),
-	VALUE("vesting_term", "text", "vestingTerm"),
-	VALUE("vesting_schedule", "bigint", "vestingSchedule"),
-	VALUE("option_expiration", "date", "optionExpiration"),
+	VALUE("vesting_term", "text", "vestingTerm",
+		  "Terms for exercising the grant"),
+	VALUE("vesting_schedule", "bigint", "vestingSchedule",
+		  "ID of the vesting schedule"),
+	VALUE("option_expiration", "date", "optionExpiration",
+		  "Day when the options expire"),
 	VALUE("consent_number", "text", "consentNumber"),
 	PART("exercise_price", "numeric", "exercisePrice", "value"),
-	PART("exercise_price_currency", "text", "exercisePrice", "currency"),
+	PART("exercise_price_currency", "text", "exercisePrice", "currency",
+		 "Three-letter code"),
 	VALUE("reason", "text", "reason"),
 	ENTRY_END_COLUMNS,
 };
@@ -149,13 +180,18 @@ static const ResourceColumn variable_columns[] = {
 	ENTRY_COLUMNS,
 	VALUE("variable_type", "text", "variableType"),
 	VALUE("payout_type", "text", "payoutType"),
-	VALUE("payment_period", "text", "paymentPeriod"),
+	VALUE("payment_period", "text", "paymentPeriod",
+		  "Annual, Half-Yearly, Quarterly or Monthly"),
 	AMOUNT("amount"),
 	VALUE("percentage_of_annual_salary", "numeric",
-		  "percentageOfAnnualSalary"),
-	VALUE("company_percent", "numeric", "companyPercent"),
-	VALUE("department_percent", "numeric", "departmentPercent"),
-	VALUE("individual_percent", "numeric", "individualPercent"),
+		  "percentageOfAnnualSalary",
+		  "Computed by HiBob"),
+	VALUE("company_percent", "numeric", "companyPercent",
+		  "On-target weight of the company, in percent"),
+	VALUE("department_percent", "numeric", "departmentPercent",
+		  "On-target weight of the department, in percent"),
+	VALUE("individual_percent", "numeric", "individualPercent",
+		  "On-target weight of the individual, in percent"),
 	VALUE("end_date", "date", "endDate"),
 	ENTRY_END_COLUMNS,
 };
@@ -188,7 +224,8 @@ static const ResourceColumn address_columns[] = {
 static const ResourceColumn whole_row_columns[] = {
 	EMPLOYEE_ID,
 	KEY("id", "bigint", "id"),
-	VALUE("data", "jsonb", RESOURCE_WHOLE_ROW),
+	VALUE("data", "jsonb", RESOURCE_WHOLE_ROW,
+		  "The whole row as HiBob sent it"),
 };
 
 static const ResourceColumn training_columns[] = {
@@ -197,13 +234,17 @@ static const ResourceColumn training_columns[] = {
 	HUMAN("name", "text", "name"),
 	VALUE("description", "text", "description"),
 	HUMAN("status", "text", "status"),
-	HUMAN("frequency", "text", "frequency"),
+	HUMAN("frequency", "text", "frequency",
+		  "Once, Weekly, Monthly or Yearly"),
 	VALUE("start_date", "date", "startDate"),
 	VALUE("end_date", "date", "endDate"),
 	PART("cost", "numeric", "cost", "value"),
-	PART("cost_currency", "text", "cost", "currency"),
-	VALUE("document_id", "bigint", "documentId"),
-	VALUE("custom_columns", "jsonb", "customColumns"),
+	PART("cost_currency", "text", "cost", "currency",
+		 "Three-letter code"),
+	VALUE("document_id", "bigint", "documentId",
+		  "ID of the attached document"),
+	VALUE("custom_columns", "jsonb", "customColumns",
+		  "Columns that the account added, by their ids, as an object"),
 };
 
 static const ResourceColumn bank_account_columns[] = {
@@ -217,9 +258,11 @@ static const ResourceColumn bank_account_columns[] = {
 	VALUE("bic_or_swift", "text", "bicOrSwift"),
 	VALUE("bank_name", "text", "bankName"),
 	VALUE("branch_address", "text", "branchAddress"),
-	VALUE("allocation", "text", "allocation"),
+	VALUE("allocation", "text", "allocation",
+		  "Share of the pay: a percentage, an amount, or what remains"),
 	VALUE("amount", "numeric", "amount"),
-	VALUE("use_for_bonus", "boolean", "useForBonus"),
+	VALUE("use_for_bonus", "boolean", "useForBonus",
+		  "Whether bonuses are paid to this account"),
 	VALUE("changed_by", "text", "changedBy"),
 };
 
@@ -230,7 +273,8 @@ static const ResourceColumn payment_columns[] = {
 	VALUE("pay_type", "text", "payType"),
 	AMOUNT("amount"),
 	CHANGE_COLUMNS,
-	VALUE("custom_columns", "jsonb", "customColumns"),
+	VALUE("custom_columns", "jsonb", "customColumns",
+		  "Columns that the account added, by their ids, as an object"),
 };
 
 static const ResourceColumn document_columns[] = {
@@ -243,7 +287,8 @@ static const ResourceColumn custom_table_columns[] = {
 	EMPLOYEE_ID,
 	KEY("id", "bigint", "id"),
 	VALUE("changed_by", "text", "changedBy"),
-	VALUE("data", "jsonb", RESOURCE_WHOLE_ROW),
+	VALUE("data", "jsonb", RESOURCE_WHOLE_ROW,
+		  "The whole row as HiBob sent it"),
 };
 
 /* A bulk table, except for its name, its endpoint and its columns. */

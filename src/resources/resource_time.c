@@ -49,37 +49,57 @@ static const ResourceOption time_off_options[] = {
 };
 
 #define FIRST_AND_LAST_DAY \
-	VALUE("first_day", "date", "firstDay"), \
-	VALUE("last_day", "date", "lastDay")
+	VALUE("first_day", "date", "firstDay", \
+		  "First day of a request of any type"), \
+	VALUE("last_day", "date", "lastDay", \
+		  "Last day of a request of any type; infinity if it is open-ended")
 
 /* The keys of the types that describe single days. */
 #define DAILY_COLUMNS \
-	VALUE("percentage_of_day", "numeric", "percentageOfDay"), \
-	VALUE("durations", "jsonb", "durations"), \
+	VALUE("percentage_of_day", "numeric", "percentageOfDay", \
+		  "Percent of each day; of type percentageOnRange"), \
+	VALUE("durations", "jsonb", "durations", \
+		  "Duration of each day, as an array"), \
 	VALUE("time_zone", "text", "timeZone"), \
-	VALUE("time_zone_offset", "text", "timeZoneOffset"), \
-	VALUE("total_cost", "numeric", "totalCost")
+	VALUE("time_zone_offset", "text", "timeZoneOffset", \
+		  "Offset from GMT, such as GMT -5:00"), \
+	VALUE("total_cost", "numeric", "totalCost", \
+		  "Deduction from the balance")
 
 static const ResourceColumn time_off_columns[] = {
 	KEY("request_id", "bigint", "requestId"),
 	VALUE("employee_id", "text", "employeeId"),
 	VALUE("employee_name", "text", "employeeDisplayName"),
 	VALUE("policy_type", "text", "policyType"),
-	VALUE("policy_type_name", "text", "policyTypeDisplayName"),
-	VALUE("type", "text", "type"),
+	VALUE("policy_type_name", "text", "policyTypeDisplayName",
+		  "The custom name of the policy, if its real name is private"),
+	VALUE("type", "text", "type",
+		  "days, hours, portionOnRange, hoursOnRange, openEnded or "
+		  "another type"),
 	FIRST_AND_LAST_DAY,
-	VALUE("start_date", "date", "startDate"),
-	VALUE("start_portion", "text", "startPortion"),
-	VALUE("end_date", "date", "endDate"),
-	VALUE("end_portion", "text", "endPortion"),
-	VALUE("day_portion", "text", "dayPortion"),
-	VALUE("date", "date", "date"),
-	VALUE("hours_on_date", "numeric", "hoursOnDate"),
-	VALUE("minutes", "integer", "minutes"),
-	VALUE("daily_hours", "numeric", "dailyHours"),
+	VALUE("start_date", "date", "startDate",
+		  "Null for type hours, which has date"),
+	VALUE("start_portion", "text", "startPortion",
+		  "Of the first day: all_day, morning or afternoon"),
+	VALUE("end_date", "date", "endDate",
+		  "Null for types hours and openEnded"),
+	VALUE("end_portion", "text", "endPortion",
+		  "Of the last day: all_day, morning or afternoon"),
+	VALUE("day_portion", "text", "dayPortion",
+		  "Of each day: morning or afternoon; of type portionOnRange"),
+	VALUE("date", "date", "date",
+		  "Day of a request of type hours"),
+	VALUE("hours_on_date", "numeric", "hoursOnDate",
+		  "Hours on that day; of type hours"),
+	VALUE("minutes", "integer", "minutes",
+		  "Of type hours"),
+	VALUE("daily_hours", "numeric", "dailyHours",
+		  "Hours a day; of type hoursOnRange"),
 	DAILY_COLUMNS,
-	VALUE("status", "text", "status"),
-	VALUE("visibility", "text", "visibility"),
+	VALUE("status", "text", "status",
+		  "Such as approved or pending"),
+	VALUE("visibility", "text", "visibility",
+		  "Public, Private or Custom name"),
 };
 
 /*
@@ -96,32 +116,53 @@ static const ResourceOption time_off_changes_options[] = {
 };
 
 static const ResourceColumn time_off_changes_columns[] = {
-	VALUE("since", "timestamptz", "since"),
-	VALUE("until", "timestamptz", "until"),
-	VALUE("change_type", "text", "changeType"),
+	VALUE("since", "timestamptz", "since",
+		  "Lower bound of the query's condition"),
+	VALUE("until", "timestamptz", "until",
+		  "Upper bound of the query's condition; null without one"),
+	VALUE("change_type", "text", "changeType",
+		  "Created, Canceled, Deleted or Pending"),
 	KEY("request_id", "bigint", "requestId"),
-	VALUE("original_request_id", "bigint", "originalRequestId"),
-	VALUE("previous_request_id", "bigint", "previousRequestId"),
+	VALUE("original_request_id", "bigint", "originalRequestId",
+		  "ID of the first version of the request"),
+	VALUE("previous_request_id", "bigint", "previousRequestId",
+		  "ID of the version that this one replaced"),
 	VALUE("employee_id", "text", "employeeId"),
 	VALUE("employee_name", "text", "employeeDisplayName"),
 	VALUE("employee_email", "text", "employeeEmail"),
-	VALUE("policy_type_name", "text", "policyTypeDisplayName"),
-	VALUE("type", "text", "type"),
-	VALUE("created_at", "timestamptz", "createdOn"),
+	VALUE("policy_type_name", "text", "policyTypeDisplayName",
+		  "The custom name of the policy, if its real name is private"),
+	VALUE("type", "text", "type",
+		  "days, hours, portionOnRange, hoursOnRange, openEnded or "
+		  "another type"),
+	VALUE("created_at", "timestamptz", "createdOn",
+		  "Time when the request was created, not of the change"),
 	FIRST_AND_LAST_DAY,
-	VALUE("start_date", "date", "startDate"),
-	VALUE("start_portion", "text", "startPortion"),
-	VALUE("end_date", "date", "endDate"),
-	VALUE("end_portion", "text", "endPortion"),
-	VALUE("day_portion", "text", "dayPortion"),
-	VALUE("date", "date", "date"),
-	VALUE("hours_on_date", "numeric", "hoursOnDate"),
-	VALUE("daily_hours", "numeric", "dailyHours"),
-	VALUE("duration_unit", "text", "durationUnit"),
-	VALUE("total_duration", "numeric", "totalDuration"),
-	VALUE("total_cost", "numeric", "totalCost"),
+	VALUE("start_date", "date", "startDate",
+		  "Null for type hours, which has date"),
+	VALUE("start_portion", "text", "startPortion",
+		  "Of the first day: all_day, morning or afternoon"),
+	VALUE("end_date", "date", "endDate",
+		  "Null for types hours and openEnded"),
+	VALUE("end_portion", "text", "endPortion",
+		  "Of the last day: all_day, morning or afternoon"),
+	VALUE("day_portion", "text", "dayPortion",
+		  "Of each day: morning or afternoon; of type portionOnRange"),
+	VALUE("date", "date", "date",
+		  "Day of a request of type hours"),
+	VALUE("hours_on_date", "numeric", "hoursOnDate",
+		  "Hours on that day; of type hours"),
+	VALUE("daily_hours", "numeric", "dailyHours",
+		  "Hours a day; of type hoursOnRange"),
+	VALUE("duration_unit", "text", "durationUnit",
+		  "Unit of total_duration and total_cost: days or hours"),
+	VALUE("total_duration", "numeric", "totalDuration",
+		  "Includes days off, such as weekends"),
+	VALUE("total_cost", "numeric", "totalCost",
+		  "Deduction from the balance"),
 	VALUE("change_reason", "text", "changeReason"),
-	VALUE("visibility", "text", "visibility"),
+	VALUE("visibility", "text", "visibility",
+		  "Public, Private or Custom name"),
 	VALUE("time_zone", "text", "timeZone"),
 };
 
@@ -138,21 +179,35 @@ static const ResourceColumn out_today_columns[] = {
 	KEY("employee_id", "text", "employeeId"),
 	VALUE("employee_name", "text", "employeeDisplayName"),
 	VALUE("employee_email", "text", "employeeEmail"),
-	VALUE("policy_type_name", "text", "policyTypeDisplayName"),
-	VALUE("type", "text", "requestRangeType"),
-	VALUE("today", "date", "today"),
+	VALUE("policy_type_name", "text", "policyTypeDisplayName",
+		  "The custom name of the policy, if its real name is private"),
+	VALUE("type", "text", "requestRangeType",
+		  "days, hours, portionOnRange, hoursOnRange, openEnded or "
+		  "another type"),
+	VALUE("today", "date", "today",
+		  "Day of the query's condition, or today by UTC"),
 	FIRST_AND_LAST_DAY,
-	VALUE("start_date", "date", "startDate"),
-	VALUE("start_portion", "text", "startDatePortion"),
-	VALUE("end_date", "date", "endDate"),
-	VALUE("end_portion", "text", "endDatePortion"),
-	VALUE("day_portion", "text", "dayPortion"),
-	VALUE("daily_hours", "numeric", "dailyHours"),
-	VALUE("date", "date", "date"),
-	VALUE("hours", "numeric", "hours"),
-	VALUE("minutes", "integer", "minutes"),
+	VALUE("start_date", "date", "startDate",
+		  "Null for type hours, which has date"),
+	VALUE("start_portion", "text", "startDatePortion",
+		  "Of the first day: all_day, morning or afternoon"),
+	VALUE("end_date", "date", "endDate",
+		  "Null for types hours and openEnded"),
+	VALUE("end_portion", "text", "endDatePortion",
+		  "Of the last day: all_day, morning or afternoon"),
+	VALUE("day_portion", "text", "dayPortion",
+		  "Of each day: morning or afternoon; of type portionOnRange"),
+	VALUE("daily_hours", "numeric", "dailyHours",
+		  "Hours a day; of type hoursOnRange"),
+	VALUE("date", "date", "date",
+		  "Day of a request of type hours"),
+	VALUE("hours", "numeric", "hours",
+		  "Hours on that day; of type hours"),
+	VALUE("minutes", "integer", "minutes",
+		  "Of type hours"),
 	DAILY_COLUMNS,
-	VALUE("visibility", "text", "visibility"),
+	VALUE("visibility", "text", "visibility",
+		  "Public, Private or Custom name"),
 };
 
 /* ------------------------------------------------------------------------
@@ -170,8 +225,10 @@ static const ResourceFilter policy_types_filters[] = {
 
 static const ResourceColumn policy_types_columns[] = {
 	KEY("name", "text", "name"),
-	VALUE("activity", "text", "activity"),
-	VALUE("unit", "text", "unit"),
+	VALUE("activity", "text", "activity",
+		  "Such as workTime, paidTimeoff or unpaidTimeoff"),
+	VALUE("unit", "text", "unit",
+		  "days or hours"),
 };
 
 static const ResourceFilter policy_names_filters[] = {
@@ -190,12 +247,18 @@ static const ResourceColumn policies_columns[] = {
 	KEY("name", "text", "name"),
 	VALUE("description", "text", "description"),
 	VALUE("unit", "text", "unit"),
-	VALUE("allowance", "numeric", "allowance"),
-	VALUE("max_balance", "numeric", "maxBalance"),
-	VALUE("min_balance", "numeric", "minBalance"),
-	VALUE("years_of_service_increase", "jsonb", "yosIncrease"),
-	VALUE("min_request_duration", "text", "minTimeOffRequestDuration"),
-	VALUE("work_days_only", "boolean", "bookingWorkDaysOnly"),
+	VALUE("allowance", "numeric", "allowance",
+		  "Base allowance a year"),
+	VALUE("max_balance", "numeric", "maxBalance",
+		  "Largest balance at the end of the cycle"),
+	VALUE("min_balance", "numeric", "minBalance",
+		  "Smallest balance"),
+	VALUE("years_of_service_increase", "jsonb", "yosIncrease",
+		  "Increases of the allowance by years of service"),
+	VALUE("min_request_duration", "text", "minTimeOffRequestDuration",
+		  "Shortest absence that can be requested"),
+	VALUE("work_days_only", "boolean", "bookingWorkDaysOnly",
+		  "Whether only working days are deducted from the balance"),
 	VALUE("approval_required", "boolean", "approvalRequired"),
 };
 
@@ -209,17 +272,26 @@ static const ResourceFilter balances_filters[] = {
 static const ResourceColumn balances_columns[] = {
 	KEY("employee_id", "text", "employeeId"),
 	KEY("policy_type", "text", "policyType"),
-	KEY("as_of", "date", "date"),
+	KEY("as_of", "date", "date",
+		"Day of the query's condition, or today by UTC"),
 	VALUE("policy", "text", "policy"),
-	VALUE("balance", "numeric", "totalBalanceAsOfDate"),
-	VALUE("rounded_balance", "numeric", "totalRoundedBalanceAsOfDate"),
+	VALUE("balance", "numeric", "totalBalanceAsOfDate",
+		  "On that day, in the unit of the policy: days or hours"),
+	VALUE("rounded_balance", "numeric", "totalRoundedBalanceAsOfDate",
+		  "The same, rounded"),
 	VALUE("point_in_time", "date", "pointInTime"),
-	VALUE("starting_balance", "numeric", "startingBalance"),
-	VALUE("starting_balance_as_of", "date", "startingBalanceAsOf"),
-	VALUE("taken", "numeric", "totalTaken"),
-	VALUE("admin_adjustments", "numeric", "totalAdminAdjustments"),
-	VALUE("system_adjustments", "numeric", "totalSystemAdjustments"),
-	VALUE("annual_allowance", "numeric", "annualAllowance"),
+	VALUE("starting_balance", "numeric", "startingBalance",
+		  "On the first day of the cycle"),
+	VALUE("starting_balance_as_of", "date", "startingBalanceAsOf",
+		  "First day of the cycle"),
+	VALUE("taken", "numeric", "totalTaken",
+		  "Days or hours taken"),
+	VALUE("admin_adjustments", "numeric", "totalAdminAdjustments",
+		  "Days or hours adjusted manually"),
+	VALUE("system_adjustments", "numeric", "totalSystemAdjustments",
+		  "Days or hours adjusted by HiBob"),
+	VALUE("annual_allowance", "numeric", "annualAllowance",
+		  "Days or hours a year"),
 };
 
 /* ------------------------------------------------------------------------
@@ -238,9 +310,11 @@ static const ResourceFilter employee_calendars_filters[] = {
 
 static const ResourceColumn employee_calendars_columns[] = {
 	KEY("employee_id", "text", CALENDAR("employeeId")),
-	VALUE("calendar_id", "bigint", CALENDAR("calendarId")),
+	VALUE("calendar_id", "bigint", CALENDAR("calendarId"),
+		  "Null without a calendar"),
 	VALUE("calendar_name", "text", CALENDAR("calendarName")),
-	VALUE("source", "text", CALENDAR("source")),
+	VALUE("source", "text", CALENDAR("source"),
+		  "Where the calendar comes from: the employment, the site, or none"),
 	VALUE("site_id", "bigint", CALENDAR("siteId")),
 };
 
@@ -279,7 +353,8 @@ static const ResourceOption attendance_options[] = {
 static const ResourceColumn attendance_columns[] = {
 	KEY("id", "text", ENTRY("id")),
 	VALUE("employee_id", "text", ENTRY("employeeId")),
-	VALUE("day", "date", "day"),
+	VALUE("day", "date", "day",
+		  "clock_in_date, or the day of clock_in_time"),
 	VALUE("type", "text", ENTRY("type")),
 	VALUE("clock_in_date", "date", ENTRY("clockInDate")),
 	VALUE("clock_in_time", "timestamp", ENTRY("clockInTime")),
@@ -346,8 +421,7 @@ static const Resource resources[] = {
 	},
 	{
 		.name = "out_today",
-		.about = "Who is out today (by UTC), or on the day in a condition on "
-		"today.",
+		.about = "Absences of today (by UTC), or of the day in a condition on today.",
 		.method = "GET",
 		.path = "/timeoff/outtoday",
 		.rows = rows_in_outs,

@@ -63,6 +63,15 @@ has_paths(const Resource *resource)
 	return false;
 }
 
+static bool
+has_abouts(const Resource *resource)
+{
+	for (int i = 0; i < resource->ncolumns; i++)
+		if (resource->columns[i].about[0] != '\0')
+			return true;
+	return false;
+}
+
 /* ------------------------------------------------------------------------
  * The lines of a resource
  * ------------------------------------------------------------------------
@@ -78,10 +87,10 @@ print_endpoint(const Resource *resource)
 	if (resource->query != NULL)
 		printf(", always with `%s`", resource->query);
 	if (resource->single_path != NULL)
-		printf("; of one value, `%s %s`", resource->method,
+		printf("; for one value, `%s %s`", resource->method,
 			   resource->single_path);
 	if (resource->form == ROW_CSV)
-		printf("; prepared first, `%s %s`", resource->method,
+		printf("; with `report_async`, `%s %s`", resource->method,
 			   RESOURCE_REPORT_ASYNC);
 	if (fallback != NULL)
 		printf("; in accounts without it, `%s %s`", fallback->method,
@@ -96,7 +105,7 @@ static void
 print_permission(const Resource *resource)
 {
 	if (resource->permission == NULL)
-		printf("* Permission: none; any service user may.\n");
+		printf("* Permission: none is needed.\n");
 	else
 		printf("* Permission: view access to %s.\n", resource->permission);
 }
@@ -186,7 +195,7 @@ print_pushdown(const Resource *resource)
 	printf("* Pushed down: ");
 	if (resource->max_fields > 0)
 	{
-		printf("the needed columns' fields, %d a request",
+		printf("the fields of the needed columns, %d a request",
 			   resource->max_fields);
 		separator = "; ";
 	}
@@ -236,27 +245,27 @@ print_requests(const Resource *resource)
 			   resource->paging == PAGING_QUERY ? "query string" : "body");
 	if (resource->needs_employees && is_by_path(resource))
 		printf("* Requests: one for each employee%s. Without a condition on "
-			   "`employee_id`, a search finds the ids of all employees first.\n",
+			   "`employee_id`, a search reads the ids of all employees first.\n",
 			   resource_filter(resource, FILTER_ARGUMENT) != NULL ?
 			   " and policy type" : "");
 	else if (resource->needs_employees)
 		printf("* Requests: one for %d employees. Without a condition on "
-			   "`employee_id`, a search finds the ids of all employees first.\n",
+			   "`employee_id`, a search reads the ids of all employees first.\n",
 			   batch(resource));
 	print_sources(resource);
 	if (resource->max_months > 0)
-		printf("* Range of a request: %d months; a longer one becomes "
-			   "several.\n", resource->max_months);
+		printf("* Range of a request: %d months; a longer range takes several "
+			   "requests.\n", resource->max_months);
 	if (resource->max_days > 0)
-		printf("* Range of a request: %d days; a longer one becomes "
-			   "several.\n", resource->max_days);
+		printf("* Range of a request: %d days; a longer range takes several "
+			   "requests.\n", resource->max_days);
 }
 
 /* A column with several keys in the rows. */
 static void
 print_derived(const Resource *resource, const ResourceDerived *derived)
 {
-	printf("* `%s` is ", column_of(resource, derived->field));
+	printf("* The value of `%s` is ", column_of(resource, derived->field));
 	for (int i = 0; i < RESOURCE_MAX_SOURCES && derived->sources[i]; i++)
 		printf("%s`%s`", i > 0 ? ", else " : "", derived->sources[i]);
 	if (derived->otherwise != NULL)
@@ -268,7 +277,7 @@ print_derived(const Resource *resource, const ResourceDerived *derived)
 static void
 print_special_columns(const Resource *resource)
 {
-	const char *separator = "* Not in the rows: ";
+	const char *separator = "* Columns with values of the request: ";
 	bool		any = false;
 
 	for (int i = 0; i < RESOURCE_MAX_SUPPLIED; i++)
@@ -283,7 +292,7 @@ print_special_columns(const Resource *resource)
 		any = true;
 	}
 	if (any)
-		printf("; shown as the request has it.\n");
+		printf(".\n");
 	for (int i = 0; i < resource->nderived; i++)
 		print_derived(resource, &resource->derived[i]);
 	if (resource->custom_columns != NULL)
@@ -337,7 +346,7 @@ print_condition(const Resource *resource)
 {
 	if (!resource->needs_lower && !resource->needs_upper)
 		return;
-	printf("* Condition needed: %s, such as `WHERE %s`.\n",
+	printf("* Required condition: %s, such as `WHERE %s`.\n",
 		   resource->needs_upper ? "a lower and an upper bound" :
 		   "a lower bound", resource->example);
 }
@@ -348,7 +357,8 @@ print_condition(const Resource *resource)
  */
 
 static void
-print_column(const Resource *resource, const ResourceColumn *column, bool paths)
+print_column(const Resource *resource, const ResourceColumn *column, bool paths,
+			 bool abouts)
 {
 	printf("| `%s` | %s%s | `%s` | %s |", column->name, column->type,
 		   column->not_null ? " not null" : "", column->field,
@@ -359,6 +369,8 @@ print_column(const Resource *resource, const ResourceColumn *column, bool paths)
 		printf(" |");
 	if (resource->form == ROW_EMPLOYEE)
 		printf(" %s |", resource_category(resource, column->field));
+	if (abouts)
+		printf("%s%s |", column->about[0] != '\0' ? " " : "", column->about);
 	printf("\n");
 }
 
@@ -367,19 +379,21 @@ print_columns(const Resource *resource)
 {
 	bool		paths = has_paths(resource);
 	bool		categories = resource->form == ROW_EMPLOYEE;
+	bool		abouts = has_abouts(resource);
 
 	if (resource->ncolumns == 0)
 	{
-		printf("Columns: none of its own; each names a label in its option "
-			   "`field`.\n");
+		printf("There are no columns with fixed names. The option `field` of "
+			   "each column is a label.\n");
 		return;
 	}
-	printf("| column | type | HiBob field | form |%s%s\n",
-		   paths ? " path |" : "", categories ? " category |" : "");
-	printf("|---|---|---|---|%s%s\n", paths ? "---|" : "",
-		   categories ? "---|" : "");
+	printf("| column | type | HiBob field | form |%s%s%s\n",
+		   paths ? " path |" : "", categories ? " category |" : "",
+		   abouts ? " about |" : "");
+	printf("|---|---|---|---|%s%s%s\n", paths ? "---|" : "",
+		   categories ? "---|" : "", abouts ? "---|" : "");
 	for (int i = 0; i < resource->ncolumns; i++)
-		print_column(resource, &resource->columns[i], paths);
+		print_column(resource, &resource->columns[i], paths, abouts);
 }
 
 /* ------------------------------------------------------------------------
