@@ -1,6 +1,7 @@
 #!/bin/bash
 # Checks that doc/internals.md describes each module of src/, in the words of its
-# head, and nothing else.  Prints the differences; with --write it updates the page.
+# head, and nothing else, and that the functions that the page names occur in the
+# sources.  Prints the differences; with --write it corrects the list of modules.
 #
 #   test/lib/files.sh [--write]
 set -euo pipefail
@@ -46,3 +47,12 @@ elif ! diff -u "$PAGE" "$PAGE.new"; then
     echo "$PAGE does not describe src/: run test/lib/files.sh --write" >&2
     exit 1
 fi
+
+missing=0
+while read -r name; do
+    grep -rqw -- "$name" src ./*.sql || {
+        echo "$PAGE names a function that does not exist: $name()" >&2
+        missing=1
+    }
+done < <(grep -oE '\b[A-Za-z_0-9]+\(\)' "$PAGE" | tr -d '()' | sort -u)
+exit "$missing"
