@@ -116,7 +116,9 @@
 	ShmemInitHash(name, nelems, nelems, info, flags)
 #endif
 
-/* 19 passes the columns that ANALYZE names to hibobImportForeignStatistics(). */
+/*
+ * 19 passes the columns that ANALYZE names to hibobImportForeignStatistics().
+ */
 #if PG_VERSION_NUM >= 190000
 #define HIBOB_ANALYZE_PASSES_COLUMNS
 #endif
@@ -168,8 +170,8 @@ hibob_timestamp_to_timestamptz(Timestamp timestamp)
 #endif
 
 /*
- * Makes the copy of another query's table the only one of a query.  From 16 on its
- * permissions are apart from it.
+ * Makes the copy of another query's table the only one of a query.  From 16 on
+ * its permissions are apart from it.
  */
 #if PG_VERSION_NUM >= 160000
 #define hibob_add_table(query, other, rte_) \

@@ -2,8 +2,8 @@
  * hibob_fdw.c
  *		The handler of the foreign data wrapper, settings, and the version.
  *
- * fdw/plan.c plans a query and fdw/scan.c runs it.  The wrapper is read only, so
- * it has no callbacks that modify rows.
+ * fdw/plan.c plans a query and fdw/scan.c runs it.  The wrapper is read only,
+ * so it has no callbacks that modify rows.
  */
 #include "postgres.h"
 

@@ -44,14 +44,18 @@ typedef struct Sample
  * ------------------------------------------------------------------------
  */
 
-/* Columns that an ANALYZE command names; "relid" is invalid if it names none. */
+/*
+ * Columns that an ANALYZE command names; "relid" is invalid if it names none.
+ */
 typedef struct NamedColumns
 {
 	Oid			relid;
 	Bitmapset  *attnums;
 } NamedColumns;
 
-/* Of the next call of hibobAnalyzeForeignTable(), and of the sample after it. */
+/*
+ * Of the next call of hibobAnalyzeForeignTable(), and of the sample after it.
+ */
 static NamedColumns announced;
 static NamedColumns named;
 

@@ -69,9 +69,9 @@ evaluate_values(ExprState *state, ExprContext *econtext,
 }
 
 /*
- * A date or time as a time.  As in PostgreSQL's operators a date is a midnight of
- * the session's time zone.  A date that no timestamptz can represent becomes an
- * infinite one.
+ * A date or time as a time.  As in PostgreSQL's operators a date is a midnight
+ * of the session's time zone.  A date that no timestamptz can represent
+ * becomes an infinite one.
  */
 static TimestampTz
 to_time(Datum datum, Oid type)
@@ -293,9 +293,9 @@ evaluate_clause(const RemoteConditions *conditions, int index,
 }
 
 /*
- * Handles a range whose upper bound is below the lower one.  On one field it is
- * empty.  On two fields, such as the start and the end of an absence, it selects
- * the rows that last from the upper bound to the lower one.
+ * Handles a range whose upper bound is below the lower one.  On one field it
+ * is empty.  On two fields, such as the start and the end of an absence, it
+ * selects the rows that last from the upper bound to the lower one.
  */
 static void
 normalize_range(RequestFilter *filter)

@@ -42,8 +42,9 @@ value_expression(ForeignScanState *node, ExplainState *es)
 }
 
 /*
- * The part of a request that differs between scans of an endpoint: the body, the
- * path with its placeholders replaced, or the query string; NULL if it has none.
+ * The part of a request that differs between scans of an endpoint: the body,
+ * the path with its placeholders replaced, or the query string; NULL if it has
+ * none.
  */
 static const char *
 request_details(const RequestCall *call)

@@ -301,7 +301,9 @@ convert_field(const Resource *resource, const char *field,
 	return *defect == NULL ? result : NULL;
 }
 
-/* A field's id as the option of a column; NULL, with a warning, if it is none. */
+/*
+ * A field's id as the option of a column; NULL, with a warning, if it is none.
+ */
 static char *
 field_option(const TableBuilder *table, const char *field)
 {

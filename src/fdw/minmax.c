@@ -121,8 +121,9 @@ take_expression(Node *node, void *arg)
  */
 
 /*
- * Whether a query may return other rows when it is run again.  TABLESAMPLE picks
- * rows at random; the other clauses depend on the order of rows or on locks.
+ * Whether a query may return other rows when it is run again.  TABLESAMPLE
+ * picks rows at random; the other clauses depend on the order of rows or on
+ * locks.
  */
 static bool
 is_unrepeatable(const Query *query)
@@ -234,9 +235,9 @@ has_outer_join(Node *node, void *arg)
 }
 
 /*
- * Whether an expression may have a value that no row of its table gives: an outer
- * join or a grouping set can make the table's columns null, and an expression
- * such as coalesce() is not null then.
+ * Whether an expression may have a value that no row of its table gives: an
+ * outer join or a grouping set can make the table's columns null, and an
+ * expression such as coalesce() is not null then.
  */
 static bool
 has_value_of_nulls(const PlannerInfo *owner, Expr *value)

@@ -217,8 +217,8 @@ estimate_rows_of_status(PlannerInfo *root, RelOptInfo *rel,
 }
 
 /*
- * The rows of a table of people, if known: those that this session last read, or
- * those that ANALYZE counted.
+ * The rows of a table of people, if known: those that this session last read,
+ * or those that ANALYZE counted.
  */
 static double
 known_rows(Oid relid)
@@ -258,7 +258,9 @@ is_table_of_people(HeapTuple tuple, TupleDesc desc)
 	return false;
 }
 
-/* The employees of a server, if one of its tables of people has been counted. */
+/*
+ * The employees of a server, if one of its tables of people has been counted.
+ */
 static double
 known_employees(Oid serverid)
 {
@@ -435,9 +437,10 @@ cost_of_values(const HibobFdwRelationInfo *fpinfo,
 }
 
 /*
- * The cost of the requests and transfers of one run, and the number of rows that
- * it checks.  The executor reads all rows instead of those of values if that is
- * cheaper.  In a correlated subquery it materializes them for the following runs.
+ * The cost of the requests and transfers of one run, and the number of rows
+ * that it checks.  The executor reads all rows instead of those of values if
+ * that is cheaper.  In a correlated subquery it materializes them for the
+ * following runs.
  */
 static Cost
 cost_of_run(const HibobFdwRelationInfo *fpinfo, const ShippableClause *values,
@@ -604,7 +607,9 @@ add_parameterized_paths(PlannerInfo *root, RelOptInfo *rel, Oid relid,
 		all = bms_add_members(all,
 							  ((ParamPathInfo *) lfirst(lc))->ppi_req_outer);
 
-	/* The two bounds of a range may come from two tables, as may key and day. */
+	/*
+	 * The two bounds of a range may come from two tables, as may key and day.
+	 */
 	if (infos != NIL && (!has_bounds(fpinfo, fpinfo->clauses, true) ||
 						 lacks_day(fpinfo, fpinfo->clauses)))
 		infos = list_append_unique_ptr(
@@ -842,8 +847,8 @@ needed_rows(PlannerInfo *root, RelOptInfo *rel, const List *remote)
 }
 
 /*
- * What reading so many rows, all of a table, costs in requests.  The transfer of
- * very many rows counts as further requests.
+ * What reading so many rows, all of a table, costs in requests.  The transfer
+ * of very many rows counts as further requests.
  */
 static int
 all_requests(const HibobFdwRelationInfo *fpinfo, double tuples,

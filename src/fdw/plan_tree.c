@@ -269,7 +269,9 @@ reads_all_input(const Plan *plan)
 	}
 }
 
-/* How many different values of its parameters a nested loop's inner node has. */
+/*
+ * How many different values of its parameters a nested loop's inner node has.
+ */
 static double
 inner_runs(const Plan *loop)
 {

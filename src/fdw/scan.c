@@ -11,11 +11,11 @@
  * executor begins all scans before it runs any of them, so the first one that
  * runs knows which columns the others need.
  *
- * Under an asynchronous Append several tables are read at the same time.
- * Each table's request is sent when the Append first wants a row of it, and the
+ * Under an asynchronous Append several tables are read at the same time.  Each
+ * table's request is sent when the Append first wants a row of it, and the
  * Append waits for all of them together: several accounts take as long as the
- * slowest.  A table that cannot be read without sleeping (it needs ids first, or
- * is a report) is read synchronously.
+ * slowest.  A table that cannot be read without sleeping (it needs ids first,
+ * or is a report) is read synchronously.
  *
  * Scans that share a result wait for one channel.  The first of them is woken;
  * the others check for materialized rows the next time that the Append would
@@ -525,8 +525,8 @@ present_filter(HibobFdwScanState *scan, ExprContext *econtext)
 /*
  * Chooses the conditions of a new run.  After as many requests as reading all
  * rows takes, conditions with values from other tables are no longer sent: all
- * rows are read once and materialized.  A run that needs no row, because a value
- * is null, does not change that.
+ * rows are read once and materialized.  A run that needs no row, because a
+ * value is null, does not change that.
  */
 static void
 choose_filter(HibobFdwScanState *scan, ExprContext *econtext)

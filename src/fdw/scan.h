@@ -24,9 +24,9 @@ extern void hibobForeignAsyncConfigureWait(AsyncRequest *areq);
 extern void hibobForeignAsyncNotify(AsyncRequest *areq);
 
 /*
- * For EXPLAIN: the first request that the scan made or, if it did not run, would
- * make.  False if it needs none.  "unknown" stands for the value of a condition
- * that depends on the running query.
+ * For EXPLAIN: the first request that the scan made or, if it did not run,
+ * would make.  False if it needs none.  "unknown" stands for the value of a
+ * condition that depends on the running query.
  */
 extern bool scan_first_call(ForeignScanState *node, const char *unknown,
 							RequestCall *call);

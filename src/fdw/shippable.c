@@ -202,8 +202,8 @@ compares_values(const Comparison *parts, FilterComparison *comparison)
 }
 
 /*
- * Whether a clause compares dates or times, also of different types: their btree
- * operators are in one family.
+ * Whether a clause compares dates or times, also of different types: their
+ * btree operators are in one family.
  */
 static bool
 compares_time(const Comparison *parts, FilterComparison *comparison)
@@ -234,7 +234,8 @@ compares_time(const Comparison *parts, FilterComparison *comparison)
 
 /*
  * Whether a column shows the bound of its condition unchanged, so that the
- * condition is true when the executor checks it.  Any other type would round it.
+ * condition is true when the executor checks it.  Any other type would round
+ * it.
  */
 static bool
 shows_bound(const Var *column)

@@ -2,8 +2,8 @@
  * inventory.c
  *		The servers, foreign tables and columns of this extension.
  *
- * Options are read as they are stored: the functions of options.c raise an error
- * for the first that is not valid, and a status has to cover all others.
+ * Options are read as they are stored: the functions of options.c raise an
+ * error for the first that is not valid, and a status has to cover all others.
  */
 #include "postgres.h"
 

@@ -38,8 +38,8 @@ typedef struct InventoryColumn
 } InventoryColumn;
 
 /*
- * Whether a server's wrapper belongs to the same extension as a function, by any
- * name and in any schema.
+ * Whether a server's wrapper belongs to the same extension as a function, by
+ * any name and in any schema.
  */
 extern bool inventory_has_server(Oid function, const ForeignServer *server);
 
@@ -56,8 +56,8 @@ extern ForeignServer *inventory_usable_server(Oid function, const char *name);
 extern List *inventory_servers(Oid function);
 
 /*
- * The foreign tables on a server, or in a schema, by name: the other argument is
- * InvalidOid.  Tables without a known resource are left out.
+ * The foreign tables on a server, or in a schema, by name: the other argument
+ * is InvalidOid.  Tables without a known resource are left out.
  */
 extern List *inventory_tables(Oid serverid, Oid schema);
 

@@ -43,10 +43,10 @@ HIBOB_FUNCTION_INFO_V1(hibob_fdw_cluster_statistics_reset);
 /*
  * hibob_fdw_get_connections() returns setof record
  *
- * A row for each connection of the session: server and role of the user mapping,
- * whether they have not been altered since, the number of open channels and of
- * those in use, and the time until which rejected credentials are not sent
- * again, null if they were not rejected.
+ * A row for each connection of the session: server and role of the user
+ * mapping, whether they have not been altered since, the number of open
+ * channels and of those in use, and the time until which rejected credentials
+ * are not sent again, null if they were not rejected.
  */
 Datum
 hibob_fdw_get_connections(PG_FUNCTION_ARGS)

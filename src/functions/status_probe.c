@@ -352,8 +352,8 @@ run_probe(void *arg)
 }
 
 /*
- * Whether an error is about the definition of the server or about HiBob.  Others,
- * such as a cancel or a lack of memory, are raised.
+ * Whether an error is about the definition of the server or about HiBob.
+ * Others, such as a cancel or a lack of memory, are raised.
  */
 static bool
 is_finding(const ErrorData *error, bool configured)

@@ -754,8 +754,8 @@ http_wait_any(HttpChannel *const *channels, int n, int64 milliseconds)
 }
 
 /*
- * Each call checks for interrupts and for the postmaster, so that a peer that is
- * too fast for the backend to sleep cannot keep a query alive.
+ * Each call checks for interrupts and for the postmaster, so that a peer that
+ * is too fast for the backend to sleep cannot keep a query alive.
  *
  * A failure is reported before bytes that came with it: as long as the caller
  * does not know them, the request can be tried again.

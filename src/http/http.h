@@ -106,9 +106,9 @@ extern void http_channel_start(HttpChannel *channel,
 
 /*
  * Sleeps until the window has new bytes, the body is complete, or the exchange
- * fails.  Handles interrupts, so it may raise the error of a cancel; the channel
- * can be stopped or closed afterwards.  A failure is reported even if bytes
- * that the caller does not know came before it.
+ * fails.  Handles interrupts, so it may raise the error of a cancel; the
+ * channel can be stopped or closed afterwards.  A failure is reported even if
+ * bytes that the caller does not know came before it.
  *
  * By the rules of HTTP, a server may end a response by closing the connection:
  * see http_channel_end_is_known().
@@ -142,10 +142,11 @@ extern int	http_channel_descriptor(HttpChannel *channel, int64 milliseconds);
 
 /*
  * Ends the exchange.  The connection is kept for the next one if the response
- * was read to its end, and otherwise closed.  Raises no error and does not wait,
- * so it may be called while an error is handled.  Removes the credentials and
- * the window.  Status, headers, counts and failure remain until the next start,
- * or until http_channel_reset(), which also ends the exchange.
+ * was read to its end, and otherwise closed.  Raises no error and does not
+ * wait, so it may be called while an error is handled.  Removes the
+ * credentials and the window.  Status, headers, counts and failure remain
+ * until the next start, or until http_channel_reset(), which also ends the
+ * exchange.
  */
 extern void http_channel_stop(HttpChannel *channel);
 extern void http_channel_reset(HttpChannel *channel);

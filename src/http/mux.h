@@ -57,8 +57,8 @@ extern bool mux_watch(Mux *mux, int socket, bool reading, bool writing);
 
 /*
  * Makes the timer expire after this time, at once for 0, and never for < 0.
- * The first time, this may acquire another descriptor.  Returns false with errno
- * set on failure; < 0 cannot fail.
+ * The first time, this may acquire another descriptor.  Returns false with
+ * errno set on failure; < 0 cannot fail.
  */
 extern bool mux_set_timer(Mux *mux, int64 milliseconds);
 

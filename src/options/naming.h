@@ -3,8 +3,8 @@
  *		Names of columns and tables, made from display names or ids in HiBob.
  *
  * Names are in snake_case, with the letters of any language, and unique.  The
- * first of two equal names gets the simple form: a caller that goes in the order
- * of ids gets the same names each time.
+ * first of two equal names gets the simple form: a caller that goes in the
+ * order of ids gets the same names each time.
  */
 #ifndef HIBOB_OPTIONS_NAMING_H
 #define HIBOB_OPTIONS_NAMING_H
@@ -24,10 +24,10 @@ extern void naming_reserve(Naming *naming, const char *name);
 
 /*
  * Takes the name for a display name: with its category in front if the name is
- * taken, then with a number appended.  The id gives the name if the display name
- * has no letter or digit.  A name by id is ASCII, with a number appended if it is
- * taken.  Arguments are UTF-8; the result, palloc'd, is in the database's
- * encoding.
+ * taken, then with a number appended.  The id gives the name if the display
+ * name has no letter or digit.  A name by id is ASCII, with a number appended
+ * if it is taken.  Arguments are UTF-8; the result, palloc'd, is in the
+ * database's encoding.
  */
 extern char *naming_choose(Naming *naming, const char *display,
 						   const char *category, const char *id);

@@ -99,8 +99,8 @@ extern ColumnOptions *column_options_if_known(Oid relid, AttrNumber attnum,
 											  const Resource *resource);
 
 /*
- * Why a field cannot be the option "field" of a column, or an id the option of a
- * table that names a report or custom table: a sentence, or NULL if it can.
+ * Why a field cannot be the option "field" of a column, or an id the option of
+ * a table that names a report or custom table: a sentence, or NULL if it can.
  */
 extern const char *field_option_defect(const Resource *resource,
 									   const char *field);

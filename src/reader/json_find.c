@@ -98,7 +98,9 @@ complete_row(JsonReader *reader)
 		reader->layout = json_layout_create(reader->alloc);
 }
 
-/* Whether a node is a key of the elements of an array, and leads to an array. */
+/*
+ * Whether a node is a key of the elements of an array, and leads to an array.
+ */
 static bool
 is_array_of_element(const JsonNode *node)
 {
@@ -244,8 +246,8 @@ leads_to_rows(const JsonNode *node, bool is_object)
 }
 
 /*
- * Whether a key leads to the rows for the second time in one object: they may be
- * the same rows.
+ * Whether a key leads to the rows for the second time in one object: they may
+ * be the same rows.
  */
 static bool
 comes_twice(const JsonNode *node)

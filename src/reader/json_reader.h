@@ -212,9 +212,9 @@ extern const JsonDefect *json_reader_defect(const JsonReader *reader);
 
 /*
  * Resolves the escapes of a string, given without its quotes, but with a byte
- * behind it.  "out" needs as much room as the text has; the result, whose length
- * is returned, is never longer.  \u0000 and half a surrogate pair become
- * JSON_NO_CHARACTER.
+ * behind it.  "out" needs as much room as the text has; the result, whose
+ * length is returned, is never longer.  \u0000 and half a surrogate pair
+ * become JSON_NO_CHARACTER.
  */
 extern size_t json_unescape(const char *text, size_t length, char *out);
 

@@ -6,8 +6,9 @@
  * then requested while the query processes this one.  A page has at most 200
  * entries, so that few rows are buffered.
  *
- * Until the first response arrives there is only one stream: the response shows
- * how many requests the rate limit leaves, and errors that concern all requests.
+ * Until the first response arrives there is only one stream: the response
+ * shows how many requests the rate limit leaves, and errors that concern all
+ * requests.
  */
 #include "postgres.h"
 
@@ -84,9 +85,9 @@ store_row(ParallelFetch *fetch, const Response *stream)
 }
 
 /*
- * Reads what has arrived for a stream.  Stops at the end of a page, so that its rows
- * are returned before the next page is read; likewise after some rows of many short
- * responses.
+ * Reads what has arrived for a stream.  Stops at the end of a page, so that
+ * its rows are returned before the next page is read; likewise after some rows
+ * of many short responses.
  */
 static ResponseResult
 read_stream(ParallelFetch *fetch, Response *stream)
@@ -159,8 +160,8 @@ next_stored_row(ParallelFetch *fetch, TupleTableSlot *slot)
 }
 
 /*
- * Reads until rows can be returned: at the end of a page or, with several streams,
- * as soon as there are any.
+ * Reads until rows can be returned: at the end of a page or, with several
+ * streams, as soon as there are any.
  */
 static ResponseResult
 read_ahead(ParallelFetch *fetch, bool sleep)

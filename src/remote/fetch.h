@@ -20,8 +20,8 @@
 #define FETCH_STREAMS 4
 
 /*
- * Zeroed before use.  It and its streams lie in memory that lives until an error
- * was handled, so that fetch_release() can be called then.
+ * Zeroed before use.  It and its streams lie in memory that lives until an
+ * error was handled, so that fetch_release() can be called then.
  */
 typedef struct ParallelFetch
 {
@@ -42,15 +42,15 @@ typedef struct ParallelFetch
 } ParallelFetch;
 
 /*
- * "slot" is a virtual one.  The streams live in the current memory context.  Takes
- * over the caller's channel for the first stream.
+ * "slot" is a virtual one.  The streams live in the current memory context.
+ * Takes over the caller's channel for the first stream.
  */
 extern void fetch_start(ParallelFetch *fetch, AcquiredChannel *acquired,
 						TupleTableSlot *slot);
 
 /*
- * Stores the next row in a slot for minimal tuples.  Returns RESPONSE_WAIT only if
- * it may not "sleep", and never RESPONSE_PAGE.
+ * Stores the next row in a slot for minimal tuples.  Returns RESPONSE_WAIT
+ * only if it may not "sleep", and never RESPONSE_PAGE.
  */
 extern ResponseResult fetch_next(ParallelFetch *fetch, TupleTableSlot *slot,
 								 bool sleep);

@@ -2,12 +2,13 @@
  * field_split.c
  *		Employees with more fields than one request can name.
  *
- * The columns are split into parts, each with no more fields than a request may
- * name.  The filter's values are split into batches.  For each batch one request a
- * part is made, and the results are joined by id.  An employee who is missing in
- * one of them was added or deleted between the requests and is left out: a row is
- * complete or not there.  An employee who matches the values of two batches, which
- * happens with e-mail addresses that differ in case only, is returned once.
+ * The columns are split into parts, each with no more fields than a request
+ * may name.  The filter's values are split into batches.  For each batch one
+ * request a part is made, and the results are joined by id.  An employee who
+ * is missing in one of them was added or deleted between the requests and is
+ * left out: a row is complete or not there.  An employee who matches the
+ * values of two batches, which happens with e-mail addresses that differ in
+ * case only, is returned once.
  */
 #include "postgres.h"
 
@@ -91,7 +92,8 @@ bool
 field_split_is_needed(const RowMap *map)
 {
 	return map->resource->form == ROW_EMPLOYEE &&
-		map->ncolumns >= map->resource->max_fields && !row_map_has_whole_row(map) &&
+		map->ncolumns >= map->resource->max_fields &&
+		!row_map_has_whole_row(map) &&
 		count_fields(map) >= map->resource->max_fields;
 }
 

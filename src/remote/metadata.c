@@ -67,8 +67,8 @@ push_error_context(MetadataFetch *fetch)
 }
 
 /*
- * Starts to read a resource.  "table" is the name for messages.  Switches to the
- * memory context of the fetch.
+ * Starts to read a resource.  "table" is the name for messages.  Switches to
+ * the memory context of the fetch.
  */
 static MetadataFetch *
 open_fetch(Oid serverid, const char *table, const char *resource,

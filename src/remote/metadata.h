@@ -41,9 +41,10 @@ extern List *metadata_custom_tables(Oid serverid);
 extern List *metadata_reports(Oid serverid);
 
 /*
- * The labels of the columns of a saved report, for a table that is to be created:
- * a list of char *, as csv_reader_want() takes them.  The second column with a
- * label gets "#2" behind it; the first one without a label is "#1".
+ * The labels of the columns of a saved report, for a table that is to be
+ * created: a list of char *, as csv_reader_want() takes them.  The second
+ * column with a label gets "#2" behind it; the first one without a label is
+ * "#1".
  */
 extern List *metadata_report_labels(Oid serverid, const char *table,
 									const char *report_id);

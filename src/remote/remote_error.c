@@ -27,8 +27,8 @@
 #define MAX_DEPTH 64
 
 /*
- * The first bytes of a text of HiBob, for a message: in one line, and only ASCII if
- * the database may not have the other characters.
+ * The first bytes of a text of HiBob, for a message: in one line, and only
+ * ASCII if the database may not have the other characters.
  */
 static char *
 printable(const char *bytes, size_t length, size_t limit)
@@ -153,7 +153,9 @@ error_is_web_page(const ErrorResponse *error)
 	return has_type(error, "text/html");
 }
 
-/* HiBob's specification declares CSV as JSON, too, so the first byte decides. */
+/*
+ * HiBob's specification declares CSV as JSON, too, so the first byte decides.
+ */
 bool
 error_is_json(const ErrorResponse *error)
 {

@@ -2,8 +2,8 @@
  * remote_error.h
  *		Errors of requests to HiBob, with hints.
  *
- * Knows HiBob's status codes and error bodies.  No message contains a token, the
- * user of a URL, or a value of an employee.
+ * Knows HiBob's status codes and error bodies.  No message contains a token,
+ * the user of a URL, or a value of an employee.
  */
 #ifndef HIBOB_REMOTE_REMOTE_ERROR_H
 #define HIBOB_REMOTE_REMOTE_ERROR_H
@@ -44,8 +44,8 @@ extern bool error_is_web_page(const ErrorResponse *error);
 extern bool error_is_json(const ErrorResponse *error);
 
 /*
- * A status other than success.  "object_name" is that of the list, report or custom
- * table of the request, or NULL.
+ * A status other than success.  "object_name" is that of the list, report or
+ * custom table of the request, or NULL.
  */
 hibob_noreturn extern void error_status(const ErrorSubject *subject,
 										const ErrorResponse *error,
@@ -56,7 +56,9 @@ hibob_noreturn extern void error_no_custom_table(const ErrorSubject *subject,
 												 const char *message,
 												 const char *id);
 
-/* A response with status 200 that is not valid, or not of the right structure. */
+/*
+ * A response with status 200 that is not valid, or not of the right structure.
+ */
 hibob_noreturn extern void error_body(const ErrorSubject *subject,
 									  const ErrorResponse *error,
 									  const JsonDefect *defect,

@@ -2,8 +2,8 @@
  * remote_query.c
  *		A remote query and its result, from conditions to rows.
  *
- * The result holds a channel and credentials while it is read.  If an error ends
- * the query, the callback of its memory context releases them.
+ * The result holds a channel and credentials while it is read.  If an error
+ * ends the query, the callback of its memory context releases them.
  *
  * Knows requests, responses and materialized rows; nothing of the executor's
  * plans.
@@ -151,9 +151,10 @@ append_filter(StringInfo key, const RequestFilter *filter)
 }
 
 /*
- * The user mapping, the table, the conditions, and the settings for dates and times.
- * A column with the whole row depends on which fields were requested.  The table's
- * options are not in the key, since altering them invalidates its entries.
+ * The user mapping, the table, the conditions, and the settings for dates and
+ * times.  A column with the whole row depends on which fields were requested.
+ * The table's options are not in the key, since altering them invalidates its
+ * entries.
  */
 const char *
 remote_query_key(const RemoteQuery *query, const RequestFilter *filter)

@@ -20,8 +20,8 @@
 #include "session/exchange.h"
 
 /*
- * What a scan reads, and as which user.  All that it points to has to live as long
- * as the statement.
+ * What a scan reads, and as which user.  All that it points to has to live as
+ * long as the statement.
  */
 typedef struct RemoteQuery
 {
@@ -39,10 +39,10 @@ typedef struct RemoteQuery
 typedef struct RemoteResult RemoteResult;
 
 /*
- * Starts a remote query, for one reader.  The result lives in a memory context of
- * its own below "parent", whose callback cleans up after an error.  With
- * "materialize" all readers get all rows.  With a key the complete result is added
- * to the session's cache.
+ * Starts a remote query, for one reader.  The result lives in a memory context
+ * of its own below "parent", whose callback cleans up after an error.  With
+ * "materialize" all readers get all rows.  With a key the complete result is
+ * added to the session's cache.
  */
 extern RemoteResult *remote_result_create(const RemoteQuery *query,
 										  const RequestFilter *filter,
@@ -62,8 +62,8 @@ extern const RequestFilter *remote_result_filter(const RemoteResult *result);
 
 /*
  * Stores the next row in one of two slots, a virtual one and one for minimal
- * tuples, and returns that.  NULL after the last row; or, if it may not "sleep",
- * when there is no row yet: then it is not finished.
+ * tuples, and returns that.  NULL after the last row; or, if it may not
+ * "sleep", when there is no row yet: then it is not finished.
  */
 extern TupleTableSlot *remote_result_next(RemoteResult *result,
 										  TupleTableSlot *slot,
@@ -71,7 +71,9 @@ extern TupleTableSlot *remote_result_next(RemoteResult *result,
 										  bool sleep);
 extern bool remote_result_is_finished(const RemoteResult *result);
 
-/* A channel that becomes readable when there may be a row.  Not finished only. */
+/*
+ * A channel that becomes readable when there may be a row.  Not finished only.
+ */
 extern HttpChannel *remote_result_channel(const RemoteResult *result);
 
 /* Removes a reader; the last one ends the exchanges and frees the result. */

@@ -2,9 +2,10 @@
  * request.c
  *		The columns and conditions of a scan become HTTP requests.
  *
- * A sequence of requests has three dimensions: the values, of which one request can
- * name a limited number; the arguments, one in each request; and the range of time,
- * of which one request can span a limited number of months or days.
+ * A sequence of requests has three dimensions: the values, of which one
+ * request can name a limited number; the arguments, one in each request; and
+ * the range of time, of which one request can span a limited number of months
+ * or days.
  */
 #include "postgres.h"
 
@@ -67,9 +68,9 @@ whole_row_fields(const Resource *resource)
 }
 
 /*
- * The fields to request: the row's identity, which messages show, and those of the
- * columns.  A column with the whole row needs the fields that HiBob returns by
- * default, which have to be named only together with others.
+ * The fields to request: the row's identity, which messages show, and those of
+ * the columns.  A column with the whole row needs the fields that HiBob
+ * returns by default, which have to be named only together with others.
  */
 static List *
 wanted_fields(const RowMap *map)
@@ -336,9 +337,9 @@ add_months(TimestampTz time, int months)
 }
 
 /*
- * The number of ranges of the maximum length.  There is no range that begins in the
- * future, of which an upper bound such as 9999-12-31 would make thousands; a day is
- * added because clocks differ.
+ * The number of ranges of the maximum length.  There is no range that begins
+ * in the future, of which an upper bound such as 9999-12-31 would make
+ * thousands; a day is added because clocks differ.
  */
 static int
 count_ranges(int months, TimestampTz lower, TimestampTz upper)
@@ -525,10 +526,10 @@ request_create(const RowMap *map, const TableOptions *options,
 }
 
 /*
- * Whether the values go into the path, one in each request.  If they need not, only
- * a single id does, and if employees of any status are requested.  Not an e-mail
- * address: two employees may have the same one, and by its path HiBob returns one of
- * them.
+ * Whether the values go into the path, one in each request.  If they need not,
+ * only a single id does, and if employees of any status are requested.  Not an
+ * e-mail address: two employees may have the same one, and by its path HiBob
+ * returns one of them.
  */
 static bool
 is_single(const Request *request)
@@ -543,8 +544,8 @@ is_single(const Request *request)
 }
 
 /*
- * The next values; after the last, the first values with the next argument; after
- * that, with the next range.
+ * The next values; after the last, the first values with the next argument;
+ * after that, with the next range.
  */
 static void
 next_part(Request *request, RequestCall *call)
@@ -597,11 +598,11 @@ set_supplied(const Request *request, RequestCall *call)
 }
 
 /*
- * Status 404 is about the object of the table, or about an employee, who has no rows
- * then.  For a custom table the status does not show which, unless HiBob has just
- * returned the ids of the employees.  A named list that the query names has to exist;
- * a name from a join or a subquery may not exist, or the success of a query would
- * depend on its plan.
+ * Status 404 is about the object of the table, or about an employee, who has
+ * no rows then.  For a custom table the status does not show which, unless
+ * HiBob has just returned the ids of the employees.  A named list that the
+ * query names has to exist; a name from a join or a subquery may not exist, or
+ * the success of a query would depend on its plan.
  */
 static void
 set_not_found(const Request *request, RequestCall *call)

@@ -104,19 +104,21 @@ extern bool request_has_more(const Request *request);
 /* Whether the rows of a response have to be checked by request_has_value(). */
 extern bool request_has_batches(const Request *request);
 
-/* Whether there may be many responses: pages, batches, one for each employee. */
+/*
+ * Whether there may be many responses: pages, batches, one for each employee.
+ */
 extern bool request_has_many_responses(const Request *request);
 
 /*
- * Whether the first page is expected to have all rows that are needed.  Then it has
- * only that many; further pages have full size.
+ * Whether the first page is expected to have all rows that are needed.  Then
+ * it has only that many; further pages have full size.
  */
 extern bool request_expects_one_page(const Request *request);
 
 /*
- * Whether a row with this value in the filter's field belongs to the call.  HiBob
- * may match more than the exact value, and two batches must not return the same
- * row.
+ * Whether a row with this value in the filter's field belongs to the call.
+ * HiBob may match more than the exact value, and two batches must not return
+ * the same row.
  */
 extern bool request_has_value(const Request *request, const RequestCall *call,
 						   const char *value, size_t length);

@@ -2,11 +2,11 @@
  * request_text.c
  *		The text of a request: its path, its query string, its body.
  *
- * Source of paths and bodies: HiBob's documentation of the search for people, and
- * its specification.  A search for people has at most one filter; an empty list of
- * filters is rejected, so the key is omitted.  A search for positions needs the
- * list.  showInactive is false by default.  humanReadable "APPEND" adds the
- * human-readable values; other endpoints have a flag for that.
+ * Source of paths and bodies: HiBob's documentation of the search for people,
+ * and its specification.  A search for people has at most one filter; an empty
+ * list of filters is rejected, so the key is omitted.  A search for positions
+ * needs the list.  showInactive is false by default.  humanReadable "APPEND"
+ * adds the human-readable values; other endpoints have a flag for that.
  *
  * Text for HiBob is built by StringInfo and escape_json(), which raise an error
  * where a library would cut off the text.
@@ -24,7 +24,10 @@
  * ------------------------------------------------------------------------
  */
 
-/* The value of a word in braces: the table's option of that name, or the value. */
+/*
+ * The value of a word in braces: the table's option of that name, or the
+ * value.
+ */
 static const char *
 placeholder_value(const Request *request, const RequestCall *call,
 				  const char *word, size_t length)

@@ -2,10 +2,10 @@
  * response.c
  *		The rows of the responses to a sequence of requests.
  *
- * The reader works on the bytes in the channel's window.  When it needs more, the
- * bytes that it has read are dropped and the exchange is polled.  When the
- * exchange sends the request again, the reader starts again; after the first row
- * was returned, the exchange does not retry any more.
+ * The reader works on the bytes in the channel's window.  When it needs more,
+ * the bytes that it has read are dropped and the exchange is polled.  When the
+ * exchange sends the request again, the reader starts again; after the first
+ * row was returned, the exchange does not retry any more.
  *
  * response_metadata.c reads what is around the rows (cursors, groups, errors),
  * and response_status.c interprets responses without rows.
@@ -20,8 +20,8 @@
 #include "session/stats.h"
 
 /*
- * The only status of a response with rows: 206 would be a part of them, 202 none
- * yet.
+ * The only status of a response with rows: 206 would be a part of them, 202
+ * none yet.
  */
 #define STATUS_OF_ROWS 200
 
@@ -122,8 +122,9 @@ must_have_identity(const Response *response)
 }
 
 /*
- * One reader serves all responses, since they have the same structure.  Messages
- * about values name the row by its id, but finding it slows down a mere count.
+ * One reader serves all responses, since they have the same structure.
+ * Messages about values name the row by its id, but finding it slows down a
+ * mere count.
  */
 static void
 create_reader(Response *response)
@@ -374,8 +375,8 @@ raise_shape(Response *response, const char *message)
  */
 
 /*
- * JSON itself shows whether it is complete.  For CSV only HTTP can, and a response
- * that ends when the connection is closed does not.
+ * JSON itself shows whether it is complete.  For CSV only HTTP can, and a
+ * response that ends when the connection is closed does not.
  */
 static void
 check_end(const Response *response)
@@ -411,8 +412,8 @@ poll_exchange(Response *response, bool sleep)
 }
 
 /*
- * Polls the exchange and raises its errors.  False if nothing new arrives without
- * sleeping.
+ * Polls the exchange and raises its errors.  False if nothing new arrives
+ * without sleeping.
  */
 static bool
 wait_for_bytes(Response *response, bool sleep)
@@ -645,10 +646,11 @@ begin_rows(Response *response)
 	const char *restricted =
 		http_channel_header(response->acquired->channel,
 							"X-Has-Restricted-Columns");
+	bool		hides = restricted != NULL &&
+		response->map->resource->permission != NULL &&
+		pg_strcasecmp(restricted, "true") == 0;
 
-	response_metadata_begin_response(&response->metadata, restricted != NULL &&
-									 response->map->resource->permission != NULL &&
-									 pg_strcasecmp(restricted, "true") == 0);
+	response_metadata_begin_response(&response->metadata, hides);
 }
 
 /*
@@ -687,9 +689,9 @@ read_surroundings(Response *response)
 static bool
 check_row(Response *response)
 {
+	bool		has_batches = request_has_batches(response->request);
 	const char *defect = result_row_defect(response->map, &response->reader,
-										   &response->call,
-										   request_has_batches(response->request));
+										   &response->call, has_batches);
 
 	if (defect != NULL)
 		raise_shape(response, defect);

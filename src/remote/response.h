@@ -5,8 +5,8 @@
  *
  * Connects the request, the exchange and the reader, and guarantees that a
  * response is either complete or an error.  Knows nothing of datums.  Several
- * Responses can share one Request: each takes the next call when it has read the
- * one before.
+ * Responses can share one Request: each takes the next call when it has read
+ * the one before.
  */
 #ifndef HIBOB_REMOTE_RESPONSE_H
 #define HIBOB_REMOTE_RESPONSE_H
@@ -23,8 +23,8 @@
 #define RESPONSE_MAX_DEPTH 256
 
 /*
- * Bytes, and pages one after the other, that bring no row.  Without these limits
- * a response could last for ever; rows themselves have no limit.
+ * Bytes, and pages one after the other, that bring no row.  Without these
+ * limits a response could last for ever; rows themselves have no limit.
  */
 #define RESPONSE_MAX_BYTES_WITHOUT_ROW (64 * 1024 * 1024)
 #define RESPONSE_MAX_PAGES_WITHOUT_ROW 5000

@@ -4,10 +4,10 @@
  *
  * Source: HiBob's specification and existing clients.  Most endpoints call the
  * cursor of the next page "next_cursor"; the specification of the bulk tables
- * says "cursor".  Employees that the request names and that HiBob does not show
- * are in "errors", a list of objects with one key each: the employee's id, or the
- * word employeeId.  Columns that HiBob does not show are in "restricted_columns",
- * beside the rows that lack them.
+ * says "cursor".  Employees that the request names and that HiBob does not
+ * show are in "errors", a list of objects with one key each: the employee's
+ * id, or the word employeeId.  Columns that HiBob does not show are in
+ * "restricted_columns", beside the rows that lack them.
  */
 #include "postgres.h"
 
@@ -186,8 +186,8 @@ note_denials(ResponseSummary *summary, const JsonOutside *value)
 }
 
 /*
- * Notes the restricted columns of each group of rows: HiBob may show more of one
- * employee than of another.
+ * Notes the restricted columns of each group of rows: HiBob may show more of
+ * one employee than of another.
  */
 static void
 read_restricted(ResponseMetadata *metadata, ResponseSummary *summary)
@@ -212,8 +212,8 @@ read_restricted(ResponseMetadata *metadata, ResponseSummary *summary)
  */
 
 /*
- * Finds the value that a group of rows has at a place, before or behind the row.
- * JSON_END: nothing.
+ * Finds the value that a group of rows has at a place, before or behind the
+ * row.  JSON_END: nothing.
  */
 static JsonResult
 read_group(const ResponseMetadata *metadata, int place, HttpWindow window,
@@ -278,8 +278,8 @@ find_cursor(const ResponseMetadata *metadata)
 
 /*
  * Whether a cursor is a repetition, so that the pages would never end.  Each
- * cursor is compared with one earlier cursor, which is replaced after 1, 2, 4, 8,
- * ... pages.  That finds a cycle of any length and keeps only one cursor.
+ * cursor is compared with one earlier cursor, which is replaced after 1, 2, 4,
+ * 8, ... pages.  That finds a cycle of any length and keeps only one cursor.
  */
 static bool
 is_repeated(ResponseMetadata *metadata, const char *cursor)

@@ -54,9 +54,8 @@ extern void response_metadata_begin_response(ResponseMetadata *metadata,
 
 /*
  * Call it for each row if it "describes_rows": sets the values that the row's
- * group has.  Returns NULL,
- * or a description of a defect.  Sets "more" if the window needs more bytes; then
- * call it again.
+ * group has.  Returns NULL, or a description of a defect.  Sets "more" if the
+ * window needs more bytes; then call it again.
  */
 extern const char *response_metadata_read_row(ResponseMetadata *metadata,
 											  struct ResponseSummary *summary,
@@ -65,8 +64,8 @@ extern const char *response_metadata_read_row(ResponseMetadata *metadata,
 											  bool *more);
 
 /*
- * Call it at the end of a response.  Sets the cursor of the next page, palloc'd,
- * or NULL.  Returns NULL, or a description of a defect.
+ * Call it at the end of a response.  Sets the cursor of the next page,
+ * palloc'd, or NULL.  Returns NULL, or a description of a defect.
  */
 extern const char *response_metadata_end(ResponseMetadata *metadata,
 										 struct ResponseSummary *summary,

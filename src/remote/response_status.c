@@ -3,11 +3,11 @@
  *		The meaning of a response without rows: an error, no rows for the
  *		request, or a saved report that HiBob is still preparing.
  *
- * Source for reports: HiBob's specification.  The response to the request for a
- * report has a Location at another host.  Only the last part of its path is used:
- * it is the report's name at the API.  A request by that name returns 204 until the
- * report is ready.  The status of the first response is 202 in the description
- * ("Accepted") and 200 in the list of statuses.
+ * Source for reports: HiBob's specification.  The response to the request for
+ * a report has a Location at another host.  Only the last part of its path is
+ * used: it is the report's name at the API.  A request by that name returns
+ * 204 until the report is ready.  The status of the first response is 202 in
+ * the description ("Accepted") and 200 in the list of statuses.
  */
 #include "postgres.h"
 
@@ -20,8 +20,8 @@
 #define STATUS_NO_CONTENT 204
 
 /*
- * The first and the longest time between two requests, in ms; it doubles each time.
- * HiBob's limit for reports is twenty requests a minute.
+ * The first and the longest time between two requests, in ms; it doubles each
+ * time.  HiBob's limit for reports is twenty requests a minute.
  */
 #define FIRST_SLEEP 250
 #define LONGEST_SLEEP 5000
@@ -100,8 +100,8 @@ is_name(const char *name)
 }
 
 /*
- * The last segment of the path of a URL, escaped, or NULL if it is not valid.  It
- * contains the title of the report, and so any character.
+ * The last segment of the path of a URL, escaped, or NULL if it is not valid.
+ * It contains the title of the report, and so any character.
  */
 static char *
 name_in_location(const char *location)

@@ -21,8 +21,8 @@ typedef enum StatusMeaning
 } StatusMeaning;
 
 /*
- * The meaning of a status other than success.  "rows" is the number of rows that
- * came before it.  Counts responses 404 in the summary.
+ * The meaning of a status other than success.  "rows" is the number of rows
+ * that came before it.  Counts responses 404 in the summary.
  */
 extern StatusMeaning response_status_meaning(const ErrorResponse *error,
 											 const Request *request,
@@ -41,8 +41,8 @@ typedef struct ReportWait
 extern bool report_is_pending(const RequestCall *call, int status);
 
 /*
- * Changes the call to the one that downloads the report.  "location" is the header
- * of the response, or NULL.
+ * Changes the call to the one that downloads the report.  "location" is the
+ * header of the response, or NULL.
  */
 extern void report_set_location(ReportWait *wait, const ErrorSubject *subject,
 								int status, const char *location,

@@ -2,20 +2,21 @@
  * result_cache.c
  *		Materialized rows of a result, for a statement or for a time.
  *
- * Rows are minimal tuples in the order in which they came, one behind the other,
- * without padding: in a buffer up to work_mem, then in a temporary file.  The
- * first rows are in the file, if there is one, the others in the buffer.  A
- * position counts the bytes of both.  Any number of readers can read them.
+ * Rows are minimal tuples in the order in which they came, one behind the
+ * other, without padding: in a buffer up to work_mem, then in a temporary
+ * file.  The first rows are in the file, if there is one, the others in the
+ * buffer.  A position counts the bytes of both.  Any number of readers can
+ * read them.
  *
- * Why not a tuplestore: tuplestore_end() writes out what it has buffered, so it
- * can fail, and its file belongs to a transaction or to no resource owner.  Here
- * the memory context's callback closes the file.  FileClose() writes nothing; if
- * closing or removing the file fails, it logs that and goes on.
+ * Why not a tuplestore: tuplestore_end() writes out what it has buffered, so
+ * it can fail, and its file belongs to a transaction or to no resource owner.
+ * Here the memory context's callback closes the file.  FileClose() writes
+ * nothing; if closing or removing the file fails, it logs that and goes on.
  *
  * An entry has a memory context of its own below CacheMemoryContext, since it
  * may outlive its statement.  It is freed when its last reader has closed it
- * and it is not, or no longer, a cached result.  That happens in transaction and
- * memory context callbacks, too, so nothing in it can fail.
+ * and it is not, or no longer, a cached result.  That happens in transaction
+ * and memory context callbacks, too, so nothing in it can fail.
  *
  * Knows tuples and files; nothing of requests or connections.
  */

@@ -5,9 +5,9 @@
  *		session.
  *
  * A cached result is found by a key that contains everything the rows depend
- * on, such as the user mapping, the table and the conditions, and by the columns
- * that a scan needs of them.  Altering the server, the user mapping or the table
- * invalidates it.
+ * on, such as the user mapping, the table and the conditions, and by the
+ * columns that a scan needs of them.  Altering the server, the user mapping or
+ * the table invalidates it.
  */
 #ifndef HIBOB_REMOTE_RESULT_CACHE_H
 #define HIBOB_REMOTE_RESULT_CACHE_H
@@ -54,8 +54,8 @@ extern void cache_share(CacheReader *reader, const CacheReader *other);
 /*
  * Makes a complete entry a cached result.  It is valid for some milliseconds
  * from its creation, which was before the first request.  Does nothing if
- * something was altered since then.  If there are too many cached results, those
- * of "all" rows are removed last.
+ * something was altered since then.  If there are too many cached results,
+ * those of "all" rows are removed last.
  */
 extern void cache_publish(CacheReader *reader, const char *key,
 						  const Bitmapset *columns, int ttl, bool all);

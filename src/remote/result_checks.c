@@ -36,9 +36,10 @@ is_document(const RowMap *map, const RequestCall *call)
 }
 
 /*
- * An employee that the request named must have an id.  Otherwise any object, such
- * as an error, would be an employee without values, which no condition matches.  A
- * row that is the whole response must have a key that it always has.
+ * An employee that the request named must have an id.  Otherwise any object,
+ * such as an error, would be an employee without values, which no condition
+ * matches.  A row that is the whole response must have a key that it always
+ * has.
  */
 const char *
 result_row_defect(const RowMap *map, const RowReader *reader,
@@ -139,8 +140,8 @@ join_texts(const List *texts, const char *separator)
 
 /*
  * Whether some row should have the field of a column.  In objects other than
- * employees HiBob omits keys without a value, so that only a field that is not in
- * the resource table may be a mistake.
+ * employees HiBob omits keys without a value, so that only a field that is not
+ * in the resource table may be a mistake.
  */
 static bool
 must_be_present(const RowColumn *column, const Resource *resource)

@@ -14,23 +14,23 @@
 #include "row/row.h"
 
 /*
- * Why the present row of a response cannot be used, or NULL.  "has_batches": the
- * request named employees.
+ * Why the present row of a response cannot be used, or NULL.  "has_batches":
+ * the request named employees.
  */
 extern const char *result_row_defect(const RowMap *map, const RowReader *reader,
 									 const RequestCall *call, bool has_batches);
 
 /*
- * False if the present row has values without the human forms that columns need,
- * and the resource has a fallback that sends them.
+ * False if the present row has values without the human forms that columns
+ * need, and the resource has a fallback that sends them.
  */
 extern bool result_has_human_forms(const RowMap *map, const RowReader *reader,
 								   ResponseSummary *summary);
 
 /*
  * In a response with restricted columns: adds the columns that are null in the
- * present row, as numbers of the map's columns; and after the last row adds them to
- * the summary, unless the response has named what is hidden.
+ * present row, as numbers of the map's columns; and after the last row adds
+ * them to the summary, unless the response has named what is hidden.
  */
 extern void result_note_nulls(const RowMap *map, const RowReader *reader,
 							  const ResponseSummary *summary, Bitmapset **nulls);
@@ -51,14 +51,14 @@ extern void result_check_missing_fields(const TableOptions *options,
 										const void *arg);
 
 /*
- * Raises an error if a report no longer has the columns of the table.  The reader
- * has read its header.
+ * Raises an error if a report no longer has the columns of the table.  The
+ * reader has read its header.
  */
 extern void result_check_labels(const RowMap *map, const CsvReader *reader);
 
 /*
- * Raises an error for rows without the human-readable values that the endpoint does
- * not return: other rows have been returned already.
+ * Raises an error for rows without the human-readable values that the endpoint
+ * does not return: other rows have been returned already.
  */
 hibob_noreturn extern void result_missing_human(const RowMap *map);
 

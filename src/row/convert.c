@@ -2,11 +2,12 @@
  * convert.c
  *		Fast conversion of values of a few types from HiBob's text.
  *
- * The server's input functions accept many forms: names of months, infinity, spaces
- * around the value.  HiBob writes dates, numbers and booleans in one form each, and
- * most texts in ASCII.  A text in that form is converted here, with the same result
- * as by the input function.  Any other text, and any that does not fit the type, is
- * left to the input function, so that there are no error messages here.
+ * The server's input functions accept many forms: names of months, infinity,
+ * spaces around the value.  HiBob writes dates, numbers and booleans in one
+ * form each, and most texts in ASCII.  A text in that form is converted here,
+ * with the same result as by the input function.  Any other text, and any that
+ * does not fit the type, is left to the input function, so that there are no
+ * error messages here.
  */
 #include "postgres.h"
 
@@ -36,8 +37,8 @@ eight_are_plain(const char *bytes)
 }
 
 /*
- * Whether a text is ASCII without the character zero, which is valid, and the same,
- * in every server encoding.
+ * Whether a text is ASCII without the character zero, which is valid, and the
+ * same, in every server encoding.
  */
 static inline bool
 is_plain(const char *text, size_t length)
@@ -58,8 +59,8 @@ is_plain(const char *text, size_t length)
 }
 
 /*
- * text, and varchar if it has no length or the text is short enough: a longer one
- * may end in blanks, which are cut off.
+ * text, and varchar if it has no length or the text is short enough: a longer
+ * one may end in blanks, which are cut off.
  */
 static bool
 fast_text(const char *text, size_t length, int32 typmod, Datum *result)
@@ -213,8 +214,8 @@ read_fraction(const char *text, size_t length)
 }
 
 /*
- * hh:mm:ss with an optional fraction.  A second 60 and an hour 24, which the server
- * accepts, are left to the input function.
+ * hh:mm:ss with an optional fraction.  A second 60 and an hour 24, which the
+ * server accepts, are left to the input function.
  */
 static inline bool
 read_time(const char *text, size_t length, int64 *microseconds)

@@ -10,14 +10,16 @@
 #include "postgres.h"
 
 /*
- * Makes a datum from a value's text, in UTF-8 and not terminated, and allocates in
- * the current memory context.  Returns false if the type's input function has to
- * read, or to reject, the text.
+ * Makes a datum from a value's text, in UTF-8 and not terminated, and
+ * allocates in the current memory context.  Returns false if the type's input
+ * function has to read, or to reject, the text.
  */
 typedef bool (*FastConversion) (const char *text, size_t length, int32 typmod,
 								Datum *result);
 
-/* The fast conversion to a type, or NULL if there is only the input function. */
+/*
+ * The fast conversion to a type, or NULL if there is only the input function.
+ */
 extern FastConversion convert_fast(Oid type, int32 typmod);
 
 #endif							/* HIBOB_ROW_CONVERT_H */

@@ -2,17 +2,17 @@
  * row.c
  *		The values of a row become datums.
  *
- * HiBob sends a field in up to three places of an employee (see "Response, machine
- * mode" and "APPEND" in its people contract):
+ * HiBob sends a field in up to three places of an employee (see "Response,
+ * machine mode" and "APPEND" in its people contract):
  *
  *		"work": {"title": "209192163"}					nested
  *		"/work/title": {"value": "209192163"}			by slash key
  *		"humanReadable": {"work": {"title": "Chef"}}	human-readable
  *
- * A column takes the nested value or, where that is absent, the one by slash key.  A
- * human column takes the third, or the machine form where there is none.  Rows of
- * other resources have one place for each value, and some of them another one for
- * its human-readable form.
+ * A column takes the nested value or, where that is absent, the one by slash
+ * key.  A human column takes the third, or the machine form where there is
+ * none.  Rows of other resources have one place for each value, and some of
+ * them another one for its human-readable form.
  */
 #include "postgres.h"
 
@@ -233,9 +233,9 @@ key_path_add_dotted(KeyPath *path, const char *dotted)
 }
 
 /*
- * Adds the path of a field's nested value: its id, except for the category "root",
- * whose fields are at the top (as in the metadata's jsonPath).  The name of an item
- * of the account is one key, also if it has dots:
+ * Adds the path of a field's nested value: its id, except for the category
+ * "root", whose fields are at the top (as in the metadata's jsonPath).  The
+ * name of an item of the account is one key, also if it has dots:
  * "payroll.variable.Bonus v1.5.amount".
  */
 static void
@@ -294,8 +294,8 @@ add_presence_place(RowColumn *column, RowReader *reader, const KeyPath *path)
 }
 
 /*
- * The human-readable form of an employee's field: nested, as in HiBob's guide and a
- * live capture, or by slash key, as in the tests of another client.
+ * The human-readable form of an employee's field: nested, as in HiBob's guide
+ * and a live capture, or by slash key, as in the tests of another client.
  */
 static void
 add_employee_human(RowColumn *column, RowReader *reader)
@@ -532,8 +532,9 @@ row_map_register(RowMap *map, RowReader *reader, bool identity)
 }
 
 /*
- * Resolves a string's escapes.  PostgreSQL's text can contain neither the character
- * zero nor half a surrogate pair; replacing them silently would change the value.
+ * Resolves a string's escapes.  PostgreSQL's text can contain neither the
+ * character zero nor half a surrogate pair; replacing them silently would
+ * change the value.
  */
 static char *
 unescape(const JsonSlice *slice, const char *window, size_t *length)
@@ -747,8 +748,8 @@ add_element(ArrayBuildState *state, const RowConversion *element,
 }
 
 /*
- * Converts each element like a value of its own.  A scalar, which HiBob sends for
- * some lists, is an array with one element.
+ * Converts each element like a value of its own.  A scalar, which HiBob sends
+ * for some lists, is an array with one element.
  */
 static Datum
 convert_array(const RowConversion *conversion, const JsonSlice *slice,
@@ -817,9 +818,9 @@ conversion_callback(void *arg)
 }
 
 /*
- * The value of a column: that of the first place that has one.  A human-readable
- * form and a place of a derived field are skipped if they are null, and a form by
- * slash key also if it is an object without "value".
+ * The value of a column: that of the first place that has one.  A
+ * human-readable form and a place of a derived field are skipped if they are
+ * null, and a form by slash key also if it is an object without "value".
  */
 static const JsonSlice *
 find_value(const RowColumn *column, const RowReader *reader)

@@ -2,9 +2,9 @@
  * row.h
  *		The values of a row become datums.
  *
- * A RowMap has, for each column that a query needs, the field of the resource, the
- * places in a row where the field's value may be, and the conversion to the
- * column's type.  Knows nothing of requests.
+ * A RowMap has, for each column that a query needs, the field of the resource,
+ * the places in a row where the field's value may be, and the conversion to
+ * the column's type.  Knows nothing of requests.
  */
 #ifndef HIBOB_ROW_ROW_H
 #define HIBOB_ROW_ROW_H
@@ -81,15 +81,15 @@ extern bool row_map_has_whole_row(const RowMap *map);
 extern bool row_map_is_human(const RowMap *map);
 
 /*
- * Registers what the columns need with a new reader, and with "identity" the id of
- * the rows.  Several readers of one map have the same slots.
+ * Registers what the columns need with a new reader, and with "identity" the
+ * id of the rows.  Several readers of one map have the same slots.
  */
 extern void row_map_register(RowMap *map, RowReader *reader, bool identity);
 
 /*
- * Stores a row in a virtual slot; other columns are null.  Allocates in the current
- * memory context.  An invalid value raises the error of its type, with a context
- * line.
+ * Stores a row in a virtual slot; other columns are null.  Allocates in the
+ * current memory context.  An invalid value raises the error of its type, with
+ * a context line.
  */
 extern void row_map_store(const RowMap *map, const RowRecord *record,
 						  TupleTableSlot *slot);
@@ -107,9 +107,10 @@ extern const char *row_utf8(const JsonSlice *slice, const char *window,
 							size_t *length);
 
 /*
- * A string's text, or any other value as JSON, palloc'd; NULL if it is absent or
- * null.  An escape that stands for no character, for which row_utf8() raises an
- * error, leaves a text that is not valid UTF-8: the caller checks that.
+ * A string's text, or any other value as JSON, palloc'd; NULL if it is absent
+ * or null.  An escape that stands for no character, for which row_utf8()
+ * raises an error, leaves a text that is not valid UTF-8: the caller checks
+ * that.
  */
 extern char *row_metadata_text(const JsonSlice *slice, const char *window);
 

@@ -15,7 +15,9 @@
 #include "storage/lwlock.h"
 #include "utils/hsearch.h"
 
-/* Rate limits and statistics: some 30 endpoints an account, few of them used. */
+/*
+ * Rate limits and statistics: some 30 endpoints an account, few of them used.
+ */
 #define SHARED_TABLE_ENTRIES 1000
 
 typedef struct SharedTable

@@ -98,9 +98,9 @@ extern StatsFigures stats_figures(const StatsEntry *entry);
 extern void stats_reset(void);
 
 /*
- * How many rows a foreign table had when this session last read all of it.  The
- * planner uses that until the table has statistics.  Negative if the table was not
- * read, or was altered since, or if many other tables were read since.
+ * How many rows a foreign table had when this session last read all of it.
+ * The planner uses that until the table has statistics.  Negative if the table
+ * was not read, or was altered since, or if many other tables were read since.
  */
 extern void stats_note_rows(Oid relid, double rows);
 extern double stats_last_rows(Oid relid);

@@ -31,7 +31,9 @@ check_file(int file)
 	return NULL;
 }
 
-/* Reads up to the end of the file or of the buffer; false, with errno, if not. */
+/*
+ * Reads up to the end of the file or of the buffer; false, with errno, if not.
+ */
 static bool
 read_file(int file, char *buffer, size_t size, size_t *length)
 {
