@@ -6,6 +6,8 @@
 #                               address of a simulator on the same machine
 #   make dist                   writes the sources of the last commit to a zip
 #                               file for PGXN
+#   make -s sbom                prints the software bill of materials, which is
+#                               installed with the extension
 #
 # test/check.sh starts a server and a simulator and runs all tests.  To build in
 # another directory, run "make -f …/Makefile VPATH=…".
@@ -14,10 +16,17 @@ EXTENSION = hibob_fdw hibob_roster
 MODULE_big = hibob_fdw
 PGFILEDESC = "hibob_fdw - foreign data wrapper for HiBob"
 
+# Bitcode contains the paths of its sources.  Relative ones do not change with the
+# directory of the build.
+ifneq ($(VPATH),)
+override VPATH := $(or $(shell realpath --relative-to=. '$(VPATH)' 2>/dev/null),$(VPATH))
+endif
+
 # The directory of this file; PGXS sets srcdir only when it is included.
 HERE := $(or $(VPATH),.)
 DATA = $(patsubst $(HERE)/%,%,$(sort $(wildcard $(HERE)/hibob_fdw--*.sql \
 	$(HERE)/hibob_roster--*.sql)))
+DATA_built = hibob_fdw.cdx.json
 SOURCES = $(sort $(wildcard $(HERE)/src/*.c $(HERE)/src/*/*.c))
 SOURCE_HEADERS = $(wildcard $(HERE)/src/*.h $(HERE)/src/*/*.h)
 OBJS = $(patsubst $(HERE)/%.c,%.o,$(SOURCES))
@@ -91,6 +100,14 @@ ifneq ($(HERE),.)
 $(shell mkdir -p $(sort $(dir $(OBJS))))
 endif
 
+# Written with each new library.
+$(DATA_built): $(shlib) $(HERE)/META.json $(HERE)/packaging/sbom.sh
+	@PG_CONFIG='$(PG_CONFIG)' PKG_CONFIG='$(PKG_CONFIG)' \
+	sh '$(HERE)/packaging/sbom.sh' >$@ || { rm -f $@; exit 1; }
+
+sbom: $(DATA_built)
+	@cat $(DATA_built)
+
 # The tests use a simulator and control it.
 export HIBOB_SIM_URL
 export HIBOB_SIM_BASE ?= $(HIBOB_SIM_URL)/v1
@@ -105,7 +122,7 @@ has-simulator:
 # The version of the distribution, which differs from that of the SQL objects.
 DISTVERSION = $(shell sed -n 's/^   "version": "\(.*\)",$$/\1/p' META.json)
 dist:
-	git archive --format=zip --prefix=hibob_fdw-$(DISTVERSION)/ \
+	TZ=UTC git -c core.autocrlf=false archive --format=zip --prefix=hibob_fdw-$(DISTVERSION)/ \
 		-o hibob_fdw-$(DISTVERSION).zip HEAD
 
-.PHONY: has-simulator dist
+.PHONY: has-simulator dist sbom

@@ -31,6 +31,17 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION hibob_fdw_libraries()
+RETURNS TABLE (
+    library text,
+    version text,
+    built_with text)
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION hibob_fdw_libraries()
+IS 'libraries that the extension is linked with, and their versions';
+
 CREATE FUNCTION hibob_fdw_handler()
 RETURNS fdw_handler
 AS 'MODULE_PATHNAME'

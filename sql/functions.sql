@@ -25,5 +25,20 @@ SELECT objid::regprocedure FROM members
    AND NOT has_function_privilege('pg_monitor', objid, 'EXECUTE')
  ORDER BY objid::regprocedure::text;
 
+-- The libraries, for a software bill of materials.  libcurl's own have no
+-- headers here.
+SELECT library, version ~ '^\d+\.?\d' AS version, built_with ~ '^\d+\.?\d' AS built_with
+  FROM hibob_fdw_libraries()
+ WHERE library IN ('PostgreSQL', 'glibc', 'libcurl');
+SELECT l.version = current_setting('server_version') AS server,
+	   c.version = v.libcurl AS libcurl
+  FROM hibob_fdw_version() v, hibob_fdw_libraries() l, hibob_fdw_libraries() c
+ WHERE l.library = 'PostgreSQL' AND c.library = 'libcurl';
+SELECT count(*) FILTER (WHERE library ~ 'SSL|TLS') > 0 AS tls,
+	   count(*) FILTER (WHERE built_with IS NOT NULL) AS direct,
+	   count(*) - count(DISTINCT library) AS duplicates,
+	   count(*) FILTER (WHERE library !~ '^[A-Za-z][-\w]*$' OR version !~ '^[-.+~\w]+$') AS malformed
+  FROM hibob_fdw_libraries() WHERE library <> 'PostgreSQL';
+
 DROP VIEW members;
 DROP EXTENSION hibob_fdw;

@@ -113,6 +113,19 @@ http_library_version(void)
 	return curl_version_info(CURLVERSION_NOW)->version;
 }
 
+const char *
+http_header_version(void)
+{
+	return LIBCURL_VERSION;
+}
+
+/* curl_version_info() does not have all of these libraries. */
+const char *
+http_library_list(void)
+{
+	return curl_version();
+}
+
 int64
 http_parse_date(const char *text)
 {

@@ -196,7 +196,11 @@ http_now_ms(void)
 /* A date in HTTP's format, in seconds since 1970; -1 if it is none. */
 extern int64 http_parse_date(const char *text);
 
-/* libcurl's version, as text. */
+/* libcurl's version, as text, and that of the headers. */
 extern const char *http_library_version(void);
+extern const char *http_header_version(void);
+
+/* libcurl and the libraries that it uses, as curl_version() lists them. */
+extern const char *http_library_list(void);
 
 #endif							/* HIBOB_HTTP_HTTP_H */

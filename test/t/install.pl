@@ -65,7 +65,7 @@ sub pgxs_directory
 
 # The sources without built files.
 make_path("$tree");
-system('cp', '-R', (grep { -e } qw(Makefile META.json src sql expected test),
+system('cp', '-R', (grep { -e } qw(Makefile META.json packaging src sql expected test),
 		glob('hibob_*.control hibob_*--*.sql')), $tree) == 0
   or die 'cp';
 find({ no_chdir => 1,
@@ -122,13 +122,13 @@ my ($libdir, $sharedir) = map { my $path = `pg_config $_`; chomp $path; $path }
   qw(--pkglibdir --sharedir);
 my @objects = ((map { "$sharedir/extension/" . s{.*/}{}r }
 		  glob("$source/hibob_*--*.sql $source/hibob_*.control")),
-	"$libdir/hibob_fdw.so");
+	"$sharedir/extension/hibob_fdw.cdx.json", "$libdir/hibob_fdw.so");
 
 ($works, $output) = make($tree, '-s', "PG_CONFIG=$config", 'with_llvm=no',
 	"DESTDIR=$temporary/a root", 'install');
 ok($works, 'installs into a DESTDIR with spaces') or diag($output);
 is_deeply([ files("$temporary/a root") ], [ sort @objects ],
-	'... the library, the control file, the scripts');
+	'... the library, the control files, the scripts, the bill of materials');
 SKIP:
 {
 	skip 'no clang of this PostgreSQL', 4 if $llvm eq 'no';

@@ -150,6 +150,7 @@ my %for_whom = (
 	'hibob_fdw_handler()' => 'PUBLIC: only the server can call it',
 	'hibob_fdw_validator(text[],oid)' => 'PUBLIC: checks its arguments only',
 	'hibob_fdw_version()' => 'PUBLIC: versions',
+	'hibob_fdw_libraries()' => 'PUBLIC: versions',
 	'hibob_fdw_get_connections()' => 'PUBLIC: own session',
 	'hibob_fdw_disconnect(name)' => 'PUBLIC: own session',
 	'hibob_fdw_disconnect_all()' => 'PUBLIC: own session',
