@@ -19,7 +19,7 @@ set -euo pipefail
 PACKAGES+=(clang libclang-rt-dev)
 # pg_cron, pgaudit, other clients, a pooler, and tools for packages.  Tests skip what is missing.
 OPTIONAL_PACKAGES=(
-    clang-tidy git rpm shellcheck "postgresql-$PG_VERSION-cron" "postgresql-plpython3-$PG_VERSION"
+    clang-tidy git rpm unzip shellcheck "postgresql-$PG_VERSION-cron" "postgresql-plpython3-$PG_VERSION"
     curl python3-psycopg2 libpostgresql-jdbc-java
     default-jre-headless libecj-java odbc-postgresql unixodbc python3-pyodbc
     python3-psycopg python3-asyncpg pgbouncer "postgresql-$PG_VERSION-pgaudit"

@@ -1,14 +1,17 @@
 #!/bin/bash
 # Runs inside an empty Debian system: PostgreSQL $1 of the release $3 with the
 # package in /old, then pg_upgrade to PostgreSQL $2 of this release with the
-# package in /new.  Servers, mappings, foreign tables, views and their rows have
-# to be the same; the simulator at HIBOB_SIM_URL runs outside.
+# package in /new; and a dump of the older server, restored in the newer one.
+# Servers, mappings, foreign tables, views and their rows, and the mirrors with
+# their configuration, history and log have to be the same; the simulator at
+# HIBOB_SIM_URL runs outside.
 set -euo pipefail
 export DEBIAN_FRONTEND=noninteractive
 old=$1
 new=$2
 release=$3
 directory=/var/tmp/upgrade
+database=hr
 
 install() {
     apt-get install -y --no-install-recommends "$@" >/tmp/apt.log 2>&1 </dev/null || {
@@ -22,7 +25,7 @@ ask() {
     local version=$1
     shift
     as_server "/usr/lib/postgresql/$version/bin/psql" -XAtq -h "$directory" \
-        -p 5499 -v ON_ERROR_STOP=1 "$@" hr
+        -p 5499 -v ON_ERROR_STOP=1 "$@" "$database"
 }
 
 as_server() { runuser -u postgres -- "$@"; }
@@ -49,6 +52,7 @@ SELECT count(*), md5(string_agg(c::text, '|' ORDER BY column_name)) FROM hibob_r
 SELECT * FROM hibob_roster.refresh_log ORDER BY started_at;
 SELECT count(*), min(valid_from), max(valid_to), md5(string_agg(h::text, '|' ORDER BY id, valid_from)) FROM hr.roster_history h;
 SELECT count(*), max(new_value) FROM hibob_roster.changes('hr.roster', '-infinity');
+SELECT count(*), md5(string_agg(r::text, '|' ORDER BY id)) FROM hr.roster r;
 SELECT count(*) FROM hibob_roster.as_of(NULL::hr.roster, now());
 SELECT count(*) FROM hr.org_chart;
 SELECT status FROM hibob_fdw_status('bob');
@@ -96,8 +100,14 @@ ALTER FOREIGN TABLE hr.people ALTER site OPTIONS (SET field 'work.title');
 CALL hibob_roster.refresh();
 ALTER FOREIGN TABLE hr.people ALTER site OPTIONS (SET field 'work.site');
 CALL hibob_roster.refresh();
+ALTER TABLE hr.roster DROP COLUMN work_phone;
+ALTER TABLE hr.roster ADD COLUMN nonsense text;
 END
+if ask "$old" -c 'CALL hibob_roster.refresh()' 2>/dev/null; then exit 1; fi
+ask "$old" -c 'ALTER TABLE hr.roster DROP COLUMN nonsense'
 facts "$old" >before
+as_server "/usr/lib/postgresql/$new/bin/pg_dump" -h "$directory" -p 5499 -Fc \
+    -f dump hr
 server "$old" stop
 as_server "/usr/lib/postgresql/$new/bin/pg_upgrade" \
     -b "/usr/lib/postgresql/$old/bin" -B "/usr/lib/postgresql/$new/bin" \
@@ -108,11 +118,20 @@ as_server "/usr/lib/postgresql/$new/bin/pg_upgrade" \
 }
 server "$new" start
 facts "$new" >after
-# The new cluster works.
-ask "$new" -c 'REFRESH MATERIALIZED VIEW hr.kept' \
-    -c 'ALTER EXTENSION hibob_fdw UPDATE' -c 'ALTER EXTENSION hibob_roster UPDATE' \
-    -c 'CALL hibob_roster.refresh()'
+as_server "/usr/lib/postgresql/$new/bin/createdb" -h "$directory" -p 5499 restored
+as_server "/usr/lib/postgresql/$new/bin/pg_restore" -h "$directory" -p 5499 -e \
+    -d restored dump
+database=restored
+facts "$new" >after.restored
+# Both databases work.
+for database in hr restored; do
+    ask "$new" -c 'REFRESH MATERIALIZED VIEW hr.kept' \
+        -c 'ALTER EXTENSION hibob_fdw UPDATE' -c 'ALTER EXTENSION hibob_roster UPDATE' \
+        -c 'CALL hibob_roster.refresh()' \
+        -c "SELECT '$database', status, rows FROM hibob_roster.health"
+done
 server "$new" stop
 diff before after
-[ "$(wc -l <after)" -ge 19 ]
+diff before after.restored
+[ "$(wc -l <after)" -ge 20 ]
 cut -c 1-100 after

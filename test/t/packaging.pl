@@ -1,9 +1,12 @@
 # Files for distributors: META.json for PGXN, the zip file of "make dist", the same
-# version in all files, and the same requirements in all packages.
+# version in all files, the same requirements and files in all packages, and the
+# software bill of materials.
 
 use strict;
 use warnings;
-use Cwd;
+use File::Basename;
+use File::Find;
+use File::Path 'make_path';
 use FindBin;
 use lib "$FindBin::Bin/../lib";
 use IPC::Run;
@@ -138,10 +141,6 @@ my ($roster) = slurp_file('hibob_roster.control') =~ /^default_version = '(.*)'$
 is($meta->{provides}{hibob_roster}{file}, "hibob_roster--$roster.sql",
 	'META.json names the script of hibob_roster');
 is($meta->{provides}{hibob_roster}{version}, "$roster.0", '... and its version');
-like(slurp_file('packaging/hibob_fdw.spec'), qr{/hibob_roster\.control$}m,
-	'the RPM spec has hibob_roster');
-like(slurp_file('packaging/Containerfile'), qr/^COPY .*\bhibob_\*--\*\.sql/m,
-	'... and the container');
 like(slurp_file('debian/changelog'), qr/\Ahibob-fdw \(\Q$full\E-\S+\)/, 'debian/changelog');
 like(slurp_file('packaging/hibob_fdw.spec'), qr/^Version:\s+\Q$full\E$/m, 'the RPM spec');
 like(slurp_file('CHANGELOG.md'), qr/^## \Q$version\E\b/m, 'CHANGELOG.md');
@@ -162,41 +161,188 @@ is(slurp_file('debian/control'), slurp_file('debian/control.in') =~ s/PGVERSION/
 like(slurp_file('packaging/hibob_fdw.spec'), qr/^BuildRequires:.*libcurl-devel >= \Q$curl\E/m,
 	'the RPM spec: libcurl');
 
-# --- make dist -------------------------------------------------------------
+# --- what make installs ------------------------------------------------------
 
-SKIP:
+my $temporary = PostgreSQL::Test::Utils::tempdir;
+my ($libdir, $sharedir) = map { my $path = `pg_config $_`; chomp $path; $path }
+  qw(--pkglibdir --sharedir);
+
+# A program in a directory of its own.
+sub script
 {
-	skip 'no git', 5 if system('git --version >/dev/null 2>&1') != 0;
-	my $clone = PostgreSQL::Test::Utils::tempdir;
-	my $name = "hibob_fdw-$full";
+	my ($path, $text) = @_;
+
+	make_path(dirname($path));
+	open my $file, '>', $path or die "$path: $!";
+	print $file "#!/bin/sh\n$text\n";
+	close $file;
+	chmod 0755, $path;
+	return $path;
+}
+
+# Runs commands of a shell; dies if one fails.
+sub shell
+{
+	my ($commands, @arguments) = @_;
 	my $output;
 
-	IPC::Run::run([ 'sh', '-ec', q{
-			tar --exclude='*.o' --exclude='*.so' --exclude='*.bc' --exclude=./tmp_check \
-				--exclude=./results -cf - . | tar -C "$0" -xf -
-			cd "$0"
-			export GIT_CONFIG_NOSYSTEM=1 HOME="$0"
-			git init -q
-			git add .
-			git -c user.name=t -c user.email=t@t.invalid commit -q -m t
-			unset MAKEFLAGS MAKELEVEL
-			make -s dist PG_CONFIG=/nowhere/pg_config PKG_CONFIG=false}, $clone ],
-		'>&', \$output) or diag($output);
-	ok(-s "$clone/$name.zip",
-		'make dist writes a zip file, without a server or libraries');
+	local %ENV = (%ENV, GIT_CONFIG_NOSYSTEM => 1, HOME => $temporary);
+	delete @ENV{qw(MAKEFLAGS MAKELEVEL PG_CONFIG PKG_CONFIG DESTDIR)};
+	IPC::Run::run([ 'sh', '-ec', $commands, @arguments ], '<', \undef, '>&', \$output)
+	  or die "$commands: $output";
+	return $output;
+}
+
+# The files below a directory.
+sub files
+{
+	my ($directory) = @_;
+	my @found;
+
+	find({ no_chdir => 1, wanted => sub {
+		push @found, substr($_, length $directory) if -f $_ } }, $directory);
+	return [ sort @found ];
+}
+
+shell('make -s install with_llvm=no DESTDIR="$0"', "$temporary/image");
+my $installed = files("$temporary/image");
+my @extensions = map { s/\.control$//r } glob('*.control');
+is_deeply($installed, [ sort "$libdir/hibob_fdw.so",
+	map { "$sharedir/extension/$_" } 'hibob_fdw.cdx.json', glob('*.control *--*.sql') ],
+	'make install: the library, both extensions, the bill of materials');
+is_deeply([ sort keys %{ $meta->{provides} } ], [ sort @extensions ],
+	'META.json provides both extensions');
+is(join(' ', grep { my $file = $_->{file}; !grep { m{/\Q$file\E$} } @$installed }
+		values %{ $meta->{provides} }), '', '... whose scripts are installed');
+
+# The container builds with the files that it copies.
+my @copied = map { split } slurp_file('packaging/Containerfile') =~ /^COPY (?!--)(.*) \S+$/mg;
+make_path("$temporary/container");
+shell('cp -R --parents "$@" "$0"', "$temporary/container", map { glob } @copied);
+my @plans = map { [ grep { m{/image/} } split /\n/, shell('make -n -C "$0" install \
+	with_llvm=no DESTDIR=/image', $_) ] } '.', "$temporary/container";
+cmp_ok(scalar @{ $plans[0] }, '>', 3, 'make -n install lists commands');
+is_deeply($plans[1], $plans[0], '... the same ones in the container');
+is_deeply([ map { s{^\./}{}r } sort map { glob } grep { /hibob_/ } @copied ],
+	[ sort glob('hibob_*.control hibob_*--*.sql') ], '... which has both extensions');
+
+# --- the bill of materials -----------------------------------------------------
+
+# Missing parts of a CycloneDX document, and references to nothing.
+sub sbom_defects
+{
+	my ($sbom) = @_;
+	my @defects;
+	my @components = ($sbom->{metadata}{component}, @{ $sbom->{components} // [] });
+	my %refs = map { ($_->{'bom-ref'} // '') => 1 } @components;
+
+	push @defects, 'bomFormat' if ($sbom->{bomFormat} // '') ne 'CycloneDX';
+	push @defects, 'specVersion' if ($sbom->{specVersion} // '') !~ /^1\.[3-9]$/;
+	push @defects, 'version' if ($sbom->{version} // '') !~ /^[1-9]\d*$/;
+	push @defects, 'timestamp'
+	  if ($sbom->{metadata}{timestamp} // '') !~ /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/;
+	push @defects, 'authors' if !is_text($sbom->{metadata}{authors}[0]{name});
+	foreach my $component (@components)
+	{
+		my $name = $component->{name} // '(no name)';
+
+		push @defects, map { "$name: $_" } grep { !is_text($component->{$_}) }
+		  qw(type bom-ref name version purl);
+		push @defects, "$name: version" if ($component->{version} // '') !~ /^\d[\w.+~-]*$/;
+		push @defects, "$name: supplier" if !is_text($component->{supplier}{name});
+		push @defects, "$name: license" if !is_text($component->{licenses}[0]{license}{id});
+		push @defects, "$name: purl"
+		  if ($component->{purl} // '') ne "pkg:generic/$name\@$component->{version}";
+		push @defects, "$name: cpe"
+		  if ($component->{cpe} // "cpe:2.3:a:x:x:$component->{version}:")
+		  !~ /^cpe:2\.3:a:[\w-]+:[\w-]+:\Q$component->{version}\E:/;
+	}
+	push @defects, map { "no $_" } grep { !$refs{$_} } map { ($_->{ref}, @{ $_->{dependsOn} }) }
+	  @{ $sbom->{dependencies} };
+	return @defects;
+}
+
+my $text = slurp_file("$temporary/image$sharedir/extension/hibob_fdw.cdx.json");
+my $sbom = decode_json($text);
+my %component = map { $_->{name} => $_ } @{ $sbom->{components} };
+is(join(', ', sbom_defects($sbom)), '', 'the bill of materials is complete');
+foreach my $change ([ sub { delete $_[0]{specVersion} }, 'specVersion' ],
+	[ sub { delete $_[0]{metadata}{timestamp} }, 'timestamp' ],
+	[ sub { $_[0]{components}[1]{version} = '' }, 'PostgreSQL: version, PostgreSQL: version, PostgreSQL: purl, PostgreSQL: cpe' ],
+	[ sub { delete $_[0]{components}[2]{licenses} }, 'libcurl: license' ],
+	[ sub { $_[0]{dependencies}[0]{dependsOn} = ['none'] }, 'no none' ])
+{
+	my $changed = decode_json($text);
+
+	$change->[0]->($changed);
+	is(join(', ', sbom_defects($changed)), $change->[1],
+		"... the check finds: $change->[1]");
+}
+is("$sbom->{metadata}{component}{name} $sbom->{metadata}{component}{version}",
+	"hibob_fdw $full", '... of this version');
+is($component{hibob_roster}{version}, $full, '... of both extensions');
+my ($server) = `pg_config --version` =~ /^PostgreSQL (\S+)/;
+is($component{PostgreSQL}{version}, $server, '... with the version of PostgreSQL');
+my $modversion = `pkg-config --modversion libcurl`;
+chomp $modversion;
+is($component{libcurl}{version}, $modversion, '... and of libcurl');
+
+# It has all that the library is linked with; a sanitizer is none of the product.
+my %known = ('libcurl' => 'libcurl', 'libc' => 'glibc');
+my @linked = grep { !/^lib(?:asan|ubsan|tsan)$/ }
+  map { /\(NEEDED\).*\[([\w+-]+)\.so/ ? $1 : () }
+  split /\n/, (run_command([ 'readelf', '-d', "$temporary/image$libdir/hibob_fdw.so" ]))[0];
+is_deeply([ sort map { $known{$_} // "unknown: $_" } @linked ],
+	[ sort grep { $_ !~ /^(?:PostgreSQL|hibob_roster)$/ } keys %component ],
+	'... and with what the library is linked with');
+my @again = map { shell("SOURCE_DATE_EPOCH=1000000000 TZ=$_ LC_ALL=$_ packaging/sbom.sh") }
+  'UTC', 'Pacific/Kiritimati';
+like($again[0], qr/"timestamp": "2001-09-09T01:46:40Z"/, '... at SOURCE_DATE_EPOCH');
+is($again[1], $again[0], '... the same everywhere');
+my $failed = IPC::Run::run([ 'packaging/sbom.sh' ], '<', \undef, '>', \my $printed,
+	'2>', \my $error, init => sub { $ENV{PKG_CONFIG} = 'false' });
+ok(!$failed && $printed eq '', 'without a version there is no bill of materials');
+
+# --- make dist -------------------------------------------------------------
+
+my $zip;
+SKIP:
+{
+	skip 'no git', 6 if system('git --version >/dev/null 2>&1') != 0;
+	my $name = "hibob_fdw-$full";
+	my $output = shell(q{
+		mkdir "$0"
+		tar --exclude='*.o' --exclude='*.so' --exclude='*.bc' --exclude=./tmp_check \
+			--exclude=./results -cf - . | tar -C "$0" -xf -
+		cd "$0"
+		git init -q
+		git add .
+		git -c user.name=t -c user.email=t@t.invalid commit -q -m t
+		make -s dist PG_CONFIG=/nowhere/pg_config PKG_CONFIG=false},
+		"$temporary/clone");
+
+	$zip = "$temporary/clone/$name.zip";
+	ok(-s $zip, 'make dist writes a zip file, without a server or libraries');
 	my ($list) = run_command([ 'python3', '-c', 'import sys, zipfile
-for name in zipfile.ZipFile(sys.argv[1]).namelist(): print(name)', "$clone/$name.zip" ]);
+for name in zipfile.ZipFile(sys.argv[1]).namelist(): print(name)', $zip ]);
 	my @names = split /\n/, $list;
 	is(join(' ', grep { !m{^\Q$name\E/} } @names), '', '... with one top directory');
 	my %there = map { s{^\Q$name\E/}{}r => 1 } @names;
 	is(join(' ', grep { !$there{$_} } qw(META.json Makefile README.md CHANGELOG.md
-				LICENSE hibob_fdw.control hibob_roster.control hibob_roster--1.0.sql
-				src/hibob_fdw.c sql/people.sql
+				LICENSE src/hibob_fdw.c sql/people.sql packaging/sbom.sh
 				expected/people.out test/simulator/__main__.py),
-			$meta->{provides}{hibob_fdw}{file}), '', '... with all sources');
-	is(join(' ', grep { m{\.(?:o|so|bc|pyc)$|/\.git/} } @names), '',
+			glob('*.control *--*.sql'), map { ($_->{file}, $_->{docfile}) }
+			values %{ $meta->{provides} }), '', '... with all sources');
+	is(join(' ', grep { m{\.(?:o|so|bc|pyc|cdx\.json)$|/\.git/} } @names), '',
 		'... and no built files');
-	like($output // '', qr/^$/, '... without output');
+	is($output, '', '... without output');
+
+	# The clone of another user, who has another configuration.
+	shell(q{git clone -q "$0" "$1"; cd "$1"; umask 007; export TZ=Pacific/Kiritimati
+		git config core.autocrlf true
+		make -s dist PG_CONFIG=/nowhere/pg_config PKG_CONFIG=false
+		cmp "$2" *.zip}, "$temporary/clone", "$temporary/another clone", $zip);
+	pass('... the same bytes from another clone');
 }
 
 # --- RPM and container -----------------------------------------------------
@@ -208,6 +354,33 @@ SKIP:
 		'--queryformat', '%{name} %{version}\n', 'packaging/hibob_fdw.spec' ]);
 	like($out, qr/^hibob_fdw_17 \Q$full\E$/m, 'rpmspec reads the spec');
 	is($err, '', '... without warnings');
+}
+
+# rpmbuild fails if the lists of the spec differ from what make installs.  The
+# directories of the server are those of PGDG's packages, below another root.
+SKIP:
+{
+	skip 'no rpmbuild, unzip or git', 1
+	  if !$zip || system('rpmbuild --version >/dev/null 2>&1 && unzip -v >/dev/null') != 0;
+	my $pginstdir = "$temporary/pgsql-17";
+	my $bindir = `pg_config --bindir`;
+
+	chomp $bindir;
+	script("$pginstdir/bin/pg_config", qq{case \$1 in
+		--pkglibdir) echo $pginstdir/lib ;;
+		--sharedir) echo $pginstdir/share ;;
+		*) exec $bindir/pg_config "\$@" ;;
+		esac});
+	my $make = script("$temporary/bin/make", 'exec /usr/bin/make -s "CFLAGS=-O0 -fPIC" "$@"');
+	shell(q{rpmbuild -bb --nodeps --define 'pgmajorversion 17' --define 'llvm 0' \
+		--define "pginstdir $1" --define "__make $2" --define "_topdir $0" \
+		--define "_sourcedir $(dirname "$3")" packaging/hibob_fdw.spec
+		find "$0" -name '*.rpm' -exec rpm -qlp {} + >"$0/list"},
+		"$temporary/rpm", $pginstdir, $make, $zip);
+	my @listed = map { s{^\Q$pginstdir\E}{}r } grep { m{^\Q$pginstdir\E/} }
+	  split /\n/, slurp_file("$temporary/rpm/list");
+	is_deeply([ sort @listed ], [ sort map { s{^\Q$libdir\E}{/lib}r =~ s{^\Q$sharedir\E}{/share}r }
+			@$installed ], 'rpmbuild: the files of make install');
 }
 my $container = slurp_file('packaging/Containerfile');
 like($container, qr/^ARG PG_MAJOR=(?:15|17|18)\n(?:.*\n)*?FROM postgres:\$\{PG_MAJOR\}/m,
