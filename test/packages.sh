@@ -11,6 +11,7 @@
 #   --cache FOLDER    as for test/matrix.sh; the packages are in its
 #                     subdirectories packages-VERSION
 #   --fresh           as for test/matrix.sh
+#   --quick           without the regression tests, which test/matrix.sh runs
 set -euo pipefail
 # shellcheck source=test/lib/setup.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/setup.sh"
@@ -18,6 +19,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib/systems.sh"
 
 VERSIONS=()
+QUICK=
 PASSED=0
 FAILED=0
 
@@ -26,6 +28,7 @@ arguments() {
         case $1 in
             --cache) CACHE=${2:?--cache needs a folder}; shift ;;
             --fresh) FRESH=yes ;;
+            --quick) QUICK=quick ;;
             [0-9]*) VERSIONS+=("$1") ;;
             *) die "what is $1? Its first lines say how this is used" ;;
         esac
@@ -58,7 +61,8 @@ build_packages() {
     rm -rf "$(packages_of "$1")"
     mkdir -p "$(packages_of "$1")"
     in_base "$1" --network --bind "$SOURCE" /src \
-        --share "$(packages_of "$1")" /out /src/test/packages/build.sh "$1"
+        --share "$(packages_of "$1")" /out \
+        /src/test/packages/build.sh "$1" "$QUICK"
 }
 
 # The simulator runs outside of the system, which needs no Python.

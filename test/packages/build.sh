@@ -2,10 +2,14 @@
 # Runs inside an empty Debian system: builds the Debian packages of the tree in
 # /src for PostgreSQL $1, checks them with lintian, runs their autopkgtest, builds
 # them again in other circumstances, which must not change a byte, and copies them
-# to /out.  Only apt uses the network.
+# to /out.  With "quick" as $2 it does not run the regression tests.  Only apt uses
+# the network.
 set -euo pipefail
 export DEBIAN_FRONTEND=noninteractive
 version=$1
+quick=${2:-}
+profile=()
+[ -z "$quick" ] || profile=(-P nocheck)
 
 install() {
     apt-get install -y --no-install-recommends "$@" >/tmp/apt.log 2>&1 </dev/null || {
@@ -58,19 +62,22 @@ tar -C /build --exclude=debian -czf "/build/hibob-fdw_${source_version%-*}.orig.
     "$name"
 cd "$tree"
 pg_buildext updatecontrol
-apt-get build-dep -y . >/tmp/apt.log 2>&1 </dev/null || {
+apt-get build-dep -y "${profile[@]}" . >/tmp/apt.log 2>&1 </dev/null || {
     tail -n 30 /tmp/apt.log >&2
     exit 1
 }
-build /out/build.log env "DEB_BUILD_OPTIONS=parallel=$(nproc)" \
+build /out/build.log env "DEB_BUILD_OPTIONS=${quick:+nocheck }parallel=$(nproc)" \
     dpkg-buildpackage -us -uc
-grep -E '^(ok|not ok|test .*\.\.\.|All [0-9]+ tests|# All)' /out/build.log
+[ -n "$quick" ] ||
+    grep -E '^(ok|not ok|test .*\.\.\.|All [0-9]+ tests|# All)' /out/build.log
 cd /build
 cp ./*.deb ./*.dsc ./*.tar.* ./*.changes /out
 echo "--- lintian"
 lintian --version
+# (With --show-overrides, --fail-on would count what is overridden.)
 lintian --allow-root --display-info --tag-display-limit 0 --show-overrides \
-    --fail-on error,warning,info ./*.changes
+    --fail-on none ./*.changes | tee /tmp/lintian
+! grep -q '^[EWI]:' /tmp/lintian || exit 1
 
 echo "--- the files of make install"
 package=postgresql-$version-hibob-fdw
@@ -80,12 +87,14 @@ make -s -C "$tree/build-$version" -f "$tree/Makefile" "VPATH=$tree" install \
 diff <(files /tmp/image) <(files /tmp/package)
 files /tmp/package | wc -l
 
-echo "--- autopkgtest"
-autopkgtest -B "$tree" ./*.deb -- null >/out/autopkgtest.log 2>&1 || {
-    tail -n 100 /out/autopkgtest.log
-    exit 1
-}
-grep -E '(PASS|FAIL|SKIP)$' /out/autopkgtest.log
+if [ -z "$quick" ]; then
+    echo "--- autopkgtest"
+    autopkgtest -B "$tree" ./*.deb -- null >/out/autopkgtest.log 2>&1 || {
+        tail -n 100 /out/autopkgtest.log
+        exit 1
+    }
+    grep -E '(PASS|FAIL|SKIP)$' /out/autopkgtest.log
+fi
 
 echo "--- built again: another directory, time, locale, umask, number of jobs"
 again=/var/tmp/elsewhere/another-name
