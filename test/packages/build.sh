@@ -67,7 +67,7 @@ apt-get build-dep -y "${profile[@]}" . >/tmp/apt.log 2>&1 </dev/null || {
     exit 1
 }
 build /out/build.log env "DEB_BUILD_OPTIONS=${quick:+nocheck }parallel=$(nproc)" \
-    dpkg-buildpackage -us -uc
+    dpkg-buildpackage "${profile[@]}" -us -uc
 [ -n "$quick" ] ||
     grep -E '^(ok|not ok|test .*\.\.\.|All [0-9]+ tests|# All)' /out/build.log
 cd /build
@@ -104,7 +104,7 @@ cd "$again"
 pg_buildext updatecontrol
 build /out/build-again.log env LC_ALL=tr_TR.UTF-8 TZ=Pacific/Kiritimati HOME=/tmp \
     "DEB_BUILD_OPTIONS=nocheck parallel=1" \
-    faketime '+401 days' dpkg-buildpackage -us -uc -b
+    faketime '+401 days' dpkg-buildpackage "${profile[@]}" -us -uc -b
 grep -q "elsewhere/another-name" /out/build-again.log
 for file in /build/*.deb; do
     cmp "$file" "../${file##*/}"
