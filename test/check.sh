@@ -23,7 +23,7 @@ OPTIONAL_PACKAGES=(
     curl python3-psycopg2 libpostgresql-jdbc-java
     default-jre-headless libecj-java odbc-postgresql unixodbc python3-pyodbc
     python3-psycopg python3-asyncpg pgbouncer "postgresql-$PG_VERSION-pgaudit"
-    prometheus-postgres-exporter
+    prometheus-postgres-exporter check-postgres
 )
 OPTIONAL_NODE_MODULES=(pg@8.23.1 pg-cursor@2.22.1)
 
