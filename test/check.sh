@@ -26,6 +26,11 @@ OPTIONAL_PACKAGES=(
     prometheus-postgres-exporter check-postgres
 )
 OPTIONAL_NODE_MODULES=(pg@8.23.1 pg-cursor@2.22.1)
+# Those that take longer to install than to test; test/clients.sh uses them.
+if [ "${HIBOB_OPTIONAL:-yes}" = all ]; then
+    OPTIONAL_PACKAGES+=(python3-sqlalchemy python3-pandas chromium)
+    OPTIONAL_NODE_MODULES+=(postgraphile@4.14.1)
+fi
 
 ONLY=("$@")
 UNIT_FLAGS=
