@@ -65,7 +65,7 @@ prepare() {
 
 # --- packages ---------------------------------------------------------------
 
-# HIBOB_OPTIONAL=no installs no optional packages.
+# HIBOB_OPTIONAL=no installs no optional packages; all, more than the default.
 install_all() {
     install_packages
     [ "${HIBOB_OPTIONAL:-yes}" != no ] || return 0
