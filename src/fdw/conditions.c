@@ -269,7 +269,8 @@ evaluate_clause(const RemoteConditions *conditions, int index,
 	{
 		add_values(filter, entry,
 				   evaluate_values(value, econtext, comparison));
-		filter->derived_values = !value_is_known(value->expr, true);
+		filter->derived_values = conditions->resource->is_lists &&
+			!value_is_known(value->expr, true);
 	}
 	else if (entry->role == FILTER_STATUS)
 		add_status(filter,
@@ -419,6 +420,7 @@ conditions_equal(const RequestFilter *a, const RequestFilter *b)
 {
 	return a->filter == b->filter && a->nothing == b->nothing &&
 		a->active_only == b->active_only &&
+		a->derived_values == b->derived_values &&
 		a->has_lower == b->has_lower && a->lower == b->lower &&
 		a->has_upper == b->has_upper && a->upper == b->upper &&
 		a->has_day == b->has_day && a->day == b->day &&

@@ -52,7 +52,7 @@ extern bool conditions_include(const RemoteConditions *conditions, int index,
 extern bool conditions_vary(const RemoteConditions *conditions,
 							ConditionScope scope);
 
-/* Whether two filters select the same rows at HiBob. */
+/* Whether two filters select the same rows at HiBob, or get the same error. */
 extern bool conditions_equal(const RequestFilter *a, const RequestFilter *b);
 
 #endif							/* HIBOB_FDW_CONDITIONS_H */

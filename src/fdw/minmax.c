@@ -10,13 +10,22 @@
  * over the conditions on that table alone: a range that is too wide does no
  * harm.
  *
+ * The table is read twice, and the second time must not have a row that the first
+ * one lacks: its value may be outside of the range.  Tables have the same rows for
+ * one snapshot; a foreign table need not.  One of this extension has, if both
+ * scans send the same conditions: they share a result then.
+ *
  * Knows the planner; nothing of HiBob.
  */
 #include "postgres.h"
 
 #include "catalog/pg_aggregate.h"
+#include "catalog/pg_class_d.h"
+#include "catalog/pg_inherits.h"
 #include "compat.h"
 #include "fdw/minmax.h"
+#include "fdw/plan.h"
+#include "foreign/fdwapi.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/clauses.h"
@@ -121,9 +130,31 @@ take_expression(Node *node, void *arg)
  */
 
 /*
- * Whether a query may return other rows when it is run again.  TABLESAMPLE
- * picks rows at random; the other clauses depend on the order of rows or on
- * locks.
+ * Whether a relation may have other rows when it is read again.  TABLESAMPLE picks
+ * rows at random; foreign tables, also among partitions, and sequences do not
+ * depend on the snapshot.
+ */
+static bool
+is_unstable(const RangeTblEntry *rte)
+{
+	ListCell   *lc;
+
+	if (rte->rtekind != RTE_RELATION)
+		return false;
+	if (rte->tablesample != NULL || rte->relkind == RELKIND_FOREIGN_TABLE ||
+		rte->relkind == RELKIND_SEQUENCE)
+		return true;
+	if (!rte->inh || !has_subclass(rte->relid))
+		return false;
+	foreach(lc, find_all_inheritors(rte->relid, AccessShareLock, NULL))
+		if (get_rel_relkind(lfirst_oid(lc)) == RELKIND_FOREIGN_TABLE)
+			return true;
+	return false;
+}
+
+/*
+ * Whether a query may return other rows when it is run again.  The clauses depend
+ * on the order of rows or on locks.
  */
 static bool
 is_unrepeatable(const Query *query)
@@ -131,7 +162,7 @@ is_unrepeatable(const Query *query)
 	ListCell   *lc;
 
 	foreach(lc, query->rtable)
-		if (lfirst_node(RangeTblEntry, lc)->tablesample != NULL)
+		if (is_unstable(lfirst_node(RangeTblEntry, lc)))
 			return true;
 	return query->limitCount != NULL || query->limitOffset != NULL ||
 		query->hasDistinctOn || query->hasWindowFuncs ||
@@ -188,17 +219,161 @@ has_outer_variables(Node *node, int query_level)
 	return false;
 }
 
+/*
+ * Adds the conditions in an outer query's FROM and WHERE that all of its rows
+ * meet.  That query is being planned: it has only its own text.
+ */
+static List *
+add_conditions(List *conditions, Node *node)
+{
+	Node	   *quals;
+	ListCell   *lc;
+
+	if (IsA(node, JoinExpr) && ((JoinExpr *) node)->jointype == JOIN_INNER)
+	{
+		JoinExpr   *join = (JoinExpr *) node;
+
+		conditions = add_conditions(conditions, join->larg);
+		conditions = add_conditions(conditions, join->rarg);
+		quals = join->quals;
+	}
+	else if (IsA(node, FromExpr))
+	{
+		foreach(lc, ((FromExpr *) node)->fromlist)
+			conditions = add_conditions(conditions, lfirst(lc));
+		quals = ((FromExpr *) node)->quals;
+	}
+	else
+		return conditions;
+	return list_concat(conditions, quals == NULL || IsA(quals, List) ?
+					   (List *) quals : make_ands_implicit((Expr *) quals));
+}
+
+/* The conditions that are known of a table; not all have to be on it alone. */
+static List *
+known_conditions(const Source *source)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	if (source->owner != source->root)
+		return add_conditions(NIL, (Node *) source->owner->parse->jointree);
+	foreach(lc, find_base_rel(source->root, source->varno)->baserestrictinfo)
+		result = lappend(result, lfirst_node(RestrictInfo, lc)->clause);
+	return result;
+}
+
+/* A condition for the new query; NULL if it is not on the table alone. */
+static Node *
+take_condition(const Source *source, Node *condition)
+{
+	Source		own = *source;
+	Node	   *copy;
+
+	if (contain_volatile_functions(condition))
+		return NULL;
+	own.root = source->owner;
+	copy = take_expression(condition, &own);
+	return own.failed ? NULL : copy;
+}
+
+/* Those that are on the table alone, for the new query; NULL: none. */
+static Node *
+take_conditions(const Source *source)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, known_conditions(source))
+	{
+		Node	   *copy = take_condition(source, lfirst(lc));
+
+		if (copy != NULL)
+			result = lappend(result, copy);
+	}
+	return result != NIL ? (Node *) make_ands_explicit(result) : NULL;
+}
+
+/* Whether the new query has all conditions on the table in a list. */
+static bool
+takes_all(const Source *source, const List *conditions)
+{
+	ListCell   *lc;
+
+	foreach(lc, conditions)
+	{
+		Node	   *condition = lfirst(lc);
+
+		if (bms_is_member(source->varno,
+						  pull_varnos(source->owner, condition)) &&
+			take_condition(source, condition) == NULL)
+			return false;
+	}
+	return true;
+}
+
+/* Whether an outer query's condition that is not among those has the table. */
+static bool
+has_other_condition(const Source *source, Node *node)
+{
+	ListCell   *lc;
+
+	if (IsA(node, FromExpr))
+	{
+		foreach(lc, ((FromExpr *) node)->fromlist)
+			if (has_other_condition(source, lfirst(lc)))
+				return true;
+		return false;
+	}
+	if (!IsA(node, JoinExpr))
+		return false;
+	if (((JoinExpr *) node)->jointype == JOIN_INNER)
+		return has_other_condition(source, ((JoinExpr *) node)->larg) ||
+			has_other_condition(source, ((JoinExpr *) node)->rarg);
+	return bms_is_member(source->varno, pull_varnos(source->owner, node));
+}
+
+/*
+ * Whether a foreign table is one of this extension, and its own scan sends the
+ * same conditions as the new query.  In the current query, the scan is made not
+ * to send values of other tables.  In an outer query, nothing is planned yet, so
+ * it must have no other conditions on the table.
+ */
+static bool
+shares_result(const Source *source, const RangeTblEntry *rte)
+{
+	RelOptInfo *rel;
+	List	   *conditions;
+
+	if (rte->relkind != RELKIND_FOREIGN_TABLE || rte->tablesample != NULL ||
+		GetFdwRoutineByRelId(rte->relid)->GetForeignPaths !=
+		hibobGetForeignPaths)
+		return false;
+	if (source->owner != source->root)
+		return takes_all(source, known_conditions(source)) &&
+			!has_other_condition(source,
+								 (Node *) source->owner->parse->jointree);
+	rel = find_base_rel(source->root, source->varno);
+	if (!plan_fixed_conditions(rel, &conditions) ||
+		!takes_all(source, conditions))
+		return false;
+	((HibobFdwRelationInfo *) rel->fdw_private)->is_read_twice = true;
+	return true;
+}
+
+
 /* Whether a table can be read again, by a query of its own. */
 static bool
-is_independent(const RangeTblEntry *rte, int query_level)
+is_independent(const Source *source, const RangeTblEntry *rte)
 {
+	Index		query_level = source->owner->query_level;
 	Node	   *definition;
 	int			levels = 0;
 
 	switch (rte->rtekind)
 	{
 		case RTE_RELATION:
-			return rte->tablesample == NULL;
+			return !is_unstable(rte) || shares_result(source, rte);
 		case RTE_SUBQUERY:
 			definition = (Node *) rte->subquery;
 			break;
@@ -247,49 +422,6 @@ has_value_of_nulls(const PlannerInfo *owner, Expr *value)
 	return (query->groupingSets != NIL ||
 			has_outer_join((Node *) query->jointree, NULL)) &&
 		contain_nonstrict_functions((Node *) value);
-}
-
-/* The conditions that are known of a table; not all have to be on it alone. */
-static List *
-known_conditions(const Source *source)
-{
-	Node	   *quals;
-	List	   *result = NIL;
-	ListCell   *lc;
-
-	if (source->owner != source->root)
-	{
-		/* the outer query is being planned: it has only its own text */
-		quals = source->owner->parse->jointree->quals;
-		return quals == NULL || IsA(quals, List) ? (List *) quals :
-			make_ands_implicit((Expr *) quals);
-	}
-	foreach(lc, find_base_rel(source->root, source->varno)->baserestrictinfo)
-		result = lappend(result, lfirst_node(RestrictInfo, lc)->clause);
-	return result;
-}
-
-/* Those that are on the table alone, for the new query; NULL: none. */
-static Node *
-take_conditions(const Source *source)
-{
-	List	   *result = NIL;
-	ListCell   *lc;
-
-	foreach(lc, known_conditions(source))
-	{
-		Node	   *condition = lfirst(lc);
-		Source		own = *source;
-		Node	   *copy;
-
-		if (contain_volatile_functions(condition))
-			continue;
-		own.root = source->owner;
-		copy = take_expression(condition, &own);
-		if (!own.failed)
-			result = lappend(result, copy);
-	}
-	return result != NIL ? (Node *) make_ands_explicit(result) : NULL;
 }
 
 static Aggref *
@@ -406,7 +538,7 @@ minmax_param(PlannerInfo *root, Expr *value, bool lower)
 		has_value_of_nulls(source.owner, copy))
 		return NULL;
 	rte = rt_fetch(source.varno, source.owner->parse->rtable);
-	if (!is_independent(rte, source.owner->query_level))
+	if (!is_independent(&source, rte))
 		return NULL;
 	rte = take_table(&source, rte);
 	if (rte == NULL)

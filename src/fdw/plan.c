@@ -176,7 +176,7 @@ path_remote_clauses(PlannerInfo *root, RelOptInfo *rel, Oid relid,
 	ListCell   *lc;
 	ListCell   *part;
 
-	if (param_info != NULL)
+	if (param_info != NULL && !fpinfo->is_read_twice)
 		foreach(lc, param_info->ppi_clauses)
 		{
 			RestrictInfo *info = lfirst_node(RestrictInfo, lc);
@@ -193,6 +193,22 @@ path_remote_clauses(PlannerInfo *root, RelOptInfo *rel, Oid relid,
 			}
 		}
 	return values == NULL ? result : lcons(values, result);
+}
+
+bool
+plan_fixed_conditions(const RelOptInfo *rel, List **conditions)
+{
+	const HibobFdwRelationInfo *fpinfo = rel->fdw_private;
+	ListCell   *lc;
+
+	*conditions = NIL;
+	foreach(lc, fpinfo->clauses)
+		*conditions = lappend(*conditions,
+							  ((ShippableClause *) lfirst(lc))->clause);
+	if (fpinfo->values != NULL)
+		*conditions = lappend(*conditions, fpinfo->values->clause);
+	return resource_filter(fpinfo->resource, FILTER_DAY) == NULL &&
+		has_bounds(fpinfo, fpinfo->clauses, true);
 }
 
 /* ------------------------------------------------------------------------

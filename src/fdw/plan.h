@@ -32,6 +32,8 @@ typedef struct HibobFdwRelationInfo
 	ShippableClause *values;	/* the best condition on values, or NULL */
 	RestrictInfo *status;		/* the condition on the status, or NULL */
 	bool		async_capable;	/* can be read without sleeping */
+	bool		is_read_twice;	/* values of other tables are not sent, so that
+								 * the scan shares the result of minmax.c's */
 } HibobFdwRelationInfo;
 
 /*
@@ -61,6 +63,12 @@ typedef struct ScanPlan
 } ScanPlan;
 
 extern ScanPlan *scan_plan_of(const ForeignScan *plan);
+
+/*
+ * Whether the remote conditions of the query alone suffice to read a table; sets
+ * them, as a list of expressions.
+ */
+extern bool plan_fixed_conditions(const RelOptInfo *rel, List **conditions);
 
 extern void hibobGetForeignRelSize(PlannerInfo *root, RelOptInfo *rel,
 								   Oid relid);

@@ -42,7 +42,8 @@ typedef struct RequestFilter
 	int64		limit;			/* the expected number of rows that are needed; 0:
 								 * all */
 	bool		found_values;	/* the values come from HiBob, */
-	bool		derived_values; /* or from other tables of the query */
+	bool		derived_values; /* or, of lists, from other tables of the query:
+								 * an unknown one is no error */
 } RequestFilter;
 
 /* The meaning of status 404. */

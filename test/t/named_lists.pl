@@ -91,6 +91,28 @@ foreach my $which ('= ANY (ARRAY(SELECT list FROM names))',
 ($state, $message) = query_error($node, q{PREPARE one(text) AS
 	SELECT * FROM bob.named_lists WHERE list = $1; EXECUTE one('Department')});
 is($state, 'HV00R', 'a parameter in the wrong case');
+# The rows that a subquery's name has do not stand for those of a constant.
+foreach my $name ('Department', 'department')
+{
+	my $derived = "SELECT id FROM bob.named_lists WHERE list = (SELECT list FROM names WHERE list = '$name')";
+	my $constant = "SELECT id FROM bob.named_lists WHERE list = '$name'";
+	my $cached = q{CREATE FOREIGN TABLE IF NOT EXISTS bob.cached (list text, id text)
+		SERVER bob OPTIONS (resource 'named_lists', cache_ttl '1min')};
+
+	query($node, $cached);
+	foreach my $sql ("$derived UNION ALL $constant", "$constant UNION ALL $derived",
+		($derived =~ s/named_lists/cached/r) . ';' . ($constant =~ s/named_lists/cached/r))
+	{
+		if ($name eq 'Department')
+		{
+			is((query_error($node, $sql))[0], 'HV00R', "an unknown list, twice: $sql");
+			next;
+		}
+		requests($sim);
+		cmp_ok(scalar(() = query($node, $sql) =~ /\d+/g), '>', 0, "a list twice: $sql");
+		is(scalar requests($sim), 2, '... and two requests');
+	}
+}
 foreach my $case ([ 10, 10 ], [ 11, 1 ])
 {
 	my ($many, $times) = @$case;

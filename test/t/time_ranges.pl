@@ -176,6 +176,53 @@ compare("WITH d AS MATERIALIZED (SELECT day FROM calendar WHERE day < '2026-10-0
 	SELECT s.day, t.* FROM (SELECT day FROM d GROUP BY day) s
 	JOIN $t ON t.start_date = s.day", 3);
 
+# A foreign table that has one more day each time it is read, also as a partition
+# and in a view: each day has its absences.
+my $file = PostgreSQL::Test::Utils::tempdir . '/days';
+query($node, qq{CREATE EXTENSION file_fdw;
+	CREATE SERVER files FOREIGN DATA WRAPPER file_fdw;
+	CREATE TABLE days (day date) PARTITION BY RANGE (day);
+	CREATE FOREIGN TABLE growing PARTITION OF days
+		FOR VALUES FROM ('2026-01-01') TO ('2027-01-01') SERVER files
+		OPTIONS (program 'date -d "2026-10-01 \$((\$(wc -l < $file) * 7)) days" +%F >> $file; cat $file');
+	CREATE VIEW grown AS SELECT day FROM growing GROUP BY day});
+foreach my $table ('growing', 'days', 'grown', '(SELECT day FROM days OFFSET 0)',
+	'(SELECT day FROM calendar UNION SELECT day FROM growing)')
+{
+	foreach my $sql ("SELECT c.day, count(t.request_id) AS n FROM $table c LEFT JOIN bob.time_off t
+		ON $overlap GROUP BY c.day",
+		"SELECT c.day, (SELECT count(*) FROM bob.time_off t WHERE $overlap) AS n FROM $table c")
+	{
+		open my $days, '>', $file or die $!;
+		print $days map { "2026-10-0$_\n" } 1 .. 3;
+		close $days;
+		chmod 0666, $file;
+		is(query($node, "SELECT day, n FROM ($sql) c WHERE n <>
+				(SELECT count(*) FROM copy.time_off t WHERE $overlap)"), '',
+			"another row the second time: $table") or diag($sql);
+		cmp_ok(scalar(() = slurp_file($file) =~ /\n/g), '>', 3, '... is a new one');
+	}
+}
+compare("WITH d AS MATERIALIZED (SELECT day FROM growing) SELECT c.day, t.* FROM d c
+	JOIN $t ON $overlap WHERE c.day <= '2026-10-03'", 1);
+
+# One of this extension is read once: its scan and the range share a result.
+compare("SELECT p.id, t.request_id FROM {t}.people p JOIN $t
+	ON t.employee_id = p.id AND t.first_day >= p.start_date AND t.first_day < p.start_date + 3000
+	WHERE p.status = 'Active'", 2, $_)
+  foreach '', 'SET enable_hashjoin = off; SET enable_mergejoin = off;';
+compare("SELECT p.id, (SELECT count(*) FROM $t WHERE t.first_day >= p.start_date
+	AND t.first_day < p.start_date + 3000) FROM {t}.people p WHERE p.status = 'Active'", 2);
+compare("SELECT p.id, x.n FROM {t}.people p, LATERAL (SELECT count(*) AS n FROM $t
+	WHERE t.first_day >= p.start_date AND t.first_day < p.start_date + 3000) x", 2);
+
+# If the two would send other conditions, each row is a request.
+my $some = query($node, q{SELECT string_agg(quote_literal(id), ', ') FROM
+	(SELECT id FROM copy.people WHERE start_date IS NOT NULL ORDER BY id LIMIT 3) p});
+compare("SELECT p.id, (SELECT count(*) FROM $t WHERE t.first_day >= p.start_date
+	AND t.first_day < p.start_date + 3000) FROM copy.people q
+	JOIN {t}.people p ON p.id = q.id AND p.email = q.email WHERE q.id IN ($some)", 4);
+
 # A table that needs a range itself gives none.
 compare("SELECT a.request_id, b.request_id FROM {t}.time_off a
 	JOIN {t}.time_off b ON b.start_date = a.start_date
