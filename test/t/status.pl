@@ -262,7 +262,9 @@ foreach my $fault ($STALL, { stall => { seconds => 20, after => 30000 },
 {
 	prepare(undef, $fault);
 	my $started = time;
-	($out, $err) = session($node, "SET statement_timeout = '300ms';\n$WORD;
+	($out, $err) = session($node, "BEGIN;
+		SET LOCAL statement_timeout = '300ms';\n$WORD;
+		ROLLBACK;
 		SELECT 'continues';");
 	cmp_ok(time - $started, '<', 2 * $SLOWNESS, 'statement_timeout takes effect');
 	is_deeply([ states($err) ], ['57014'], '... as an error');
