@@ -102,12 +102,6 @@ test_variables() {
     VARIABLES+=(HIBOB_TEST_REPORTS=/reports)
 }
 
-# The numbers of passed and failed tests in the last line of test/check.sh.
-counts() {
-    tail -n 1 "$1" | sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' |
-        grep .
-}
-
 arguments "$@"
 [ -z "$UNTIL" ] || is_root || {
     for version in "${VERSIONS[@]}"; do

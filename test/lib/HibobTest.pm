@@ -545,8 +545,9 @@ sub contains_token
 	  || index($text, encode_base64("SERVICE-5772:$token", '')) >= 0;
 }
 
-# No server log of any test may contain the token.  This is checked when the test
-# ends, and makes it fail as a whole.
+# No server log of any test may contain the token or, from a server that is built
+# with assertions, a failed one.  This is checked when the test ends, and makes it
+# fail as a whole.
 sub check_logs
 {
 	foreach my $node (@nodes)
@@ -556,6 +557,8 @@ sub check_logs
 		my $log = slurp_file($node->logfile);
 		return 'the log of ' . $node->name . ' contains the token'
 		  if contains_token($log);
+		return 'the log of ' . $node->name . " contains: $1"
+		  if $log =~ /(TRAP: .*)/;
 		return 'the log of ' . $node->name . ' is incomplete'
 		  if index($log, 'DEBUG:  ') < 0;
 	}

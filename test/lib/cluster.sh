@@ -16,7 +16,7 @@ server=$!
 # An immediate stop would end neither the statistics nor valgrind properly.
 trap 'kill -INT "$server"; wait "$server" || true; exit' TERM INT HUP
 
-until "$pg_bin/pg_isready" -q; do
+until "$pg_bin/pg_isready" -q -t 60; do
     kill -0 "$server"
     sleep 0.1
 done

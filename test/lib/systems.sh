@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Debian systems in directories, one for each PostgreSQL version, for
-# test/matrix.sh and test/packages.sh.  Sourced after setup.sh.
+# test/matrix.sh, test/packages.sh and test/assertions.sh.  Sourced after setup.sh.
 #
 #   prepare_systems          must be called first; sets LOGS
 #   make_base VERSION        makes a system without further packages, or sets
@@ -11,6 +11,10 @@
 #   in_base VERSION [OPTION...] COMMAND...     run a command in a system, with
 #   in_system VERSION [OPTION...] COMMAND...   the options of in_system.sh
 #   system_facts VERSION     prints versions of the libraries and the compiler
+#   counts LOG               prints the numbers of passed and failed tests
+#
+# SYSTEM_KIND is a suffix of the directory of a system that is not the one of the
+# matrix.
 #
 # They use the mirror and the proxy of this machine's apt.
 
@@ -18,6 +22,7 @@ CACHE=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/hibob_fdw
 FRESH=
 LOGS=
 SYSTEM_ERROR=
+SYSTEM_KIND=
 
 # Debian's releases with their PostgreSQL versions.
 all_versions() { say "15 17 18 19"; }
@@ -41,7 +46,7 @@ suite_of() {
 }
 
 base_of() { say "$CACHE/$(release_of "$1").base"; }
-system_of() { say "$CACHE/$(release_of "$1")"; }
+system_of() { say "$CACHE/$(release_of "$1")$SYSTEM_KIND"; }
 
 prepare_systems() {
     local version
@@ -81,7 +86,7 @@ make_base() {
 }
 
 make_system() {
-    local version=$1 system log=$LOGS/system-$1.log
+    local version=$1 system log=$LOGS/system-$1$SYSTEM_KIND.log
     system=$(system_of "$version")
     make_base "$version" || return 1
     locked -x "$system" copy_base "$version" || return 1
@@ -202,4 +207,10 @@ system_facts() {
                sub(/^[0-9]*:/, "", $2); sub(/[-+].*/, "", $2)
                print name[$1] $2 }' | sort | cut -c 2- | paste -sd, |
         sed 's/,/, /g'
+}
+
+# The numbers of passed and failed tests in the last line of test/check.sh.
+counts() {
+    tail -n 1 "$1" | sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' |
+        grep .
 }
