@@ -123,6 +123,8 @@ sub comparable
 	my ($output, @varies) = @_;
 	my @lines = map { s/\s+$//r } split /\n/, $output;
 
+	# EXPLAIN (ANALYZE) shows buffers by default since PostgreSQL 18.
+	@lines = grep { !/^ *(?:Buffers: .*|Planning:)$/ } @lines;
 	foreach my $what (@varies)
 	{
 		my $regex = $VARIES{$what} or die "varies: $what";
