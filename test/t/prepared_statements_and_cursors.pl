@@ -29,7 +29,7 @@ sub check_prepared
 
 	$mode //= 'auto';
 	requests($sim);
-	my $out = query($node, "SET plan_cache_mode = $mode;\nPREPARE asked AS $statement;\n"
+	my $out = query($node, "SET plan_cache_mode = $mode;\nPREPARE chosen AS $statement;\n"
 		  . join('', map { "EXECUTE chosen ($_);\n" } @$values)
 		  . q{SELECT generic_plans > 0, custom_plans FROM
 			pg_prepared_statements WHERE name = 'chosen'});
