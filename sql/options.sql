@@ -108,7 +108,8 @@ SELECT server_option('on_missing_field', 'warn', 'error', 'ignore', 'WARN',
 SELECT server_option('fdw_startup_cost', '0', '2000', '1e9', '1e10', '-1',
 	'NaN', 'Infinity', 'cheap');
 SELECT server_option('fdw_tuple_cost', '0.01', '-0.01', '');
-SELECT server_option('proxy', 'http://proxy.example.com:3128', '');
+SELECT server_option('proxy', 'http://proxy.example.com:3128', 'SOCKS5H://x:1',
+	'x:3128', 'ftp://x:3128', 'socks://x', '://x', '');
 SELECT server_option('proxy', 'http://x/hush' || chr(10),
 	'http://user:hush@x.com:3128', 'hush@x');
 SELECT server_option('ca_file', '/etc/ssl/certs/ca.pem', 'ca.pem', '',

@@ -89,6 +89,23 @@ parse_user_id(const OptionRule *rule, const char *value, void *place)
 	return parse_text(rule, value, place);
 }
 
+/* Whether a proxy has a scheme that libcurl knows, or none: http. */
+static bool
+has_proxy_scheme(const char *value)
+{
+	static const char *const schemes[] = {"http", "https", "socks4", "socks4a",
+		"socks5", "socks5h"};
+	const char *end = strstr(value, "://");
+
+	if (end == NULL)
+		return true;
+	for (size_t i = 0; i < lengthof(schemes); i++)
+		if ((size_t) (end - value) == strlen(schemes[i]) &&
+			pg_strncasecmp(value, schemes[i], strlen(schemes[i])) == 0)
+			return true;
+	return false;
+}
+
 /*
  * A server's options can be read by every role, so they are no place for a
  * password.
@@ -98,6 +115,8 @@ parse_proxy(const OptionRule *rule, const char *value, void *place)
 {
 	if (strchr(value, '@') != NULL)
 		return "It must not have a user name or password, since every role can read the options of a server.";
+	if (!has_proxy_scheme(value))
+		return "Its scheme is none of http, https, socks4, socks4a, socks5 and socks5h.";
 	return parse_text(rule, value, place);
 }
 

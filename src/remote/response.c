@@ -58,6 +58,7 @@ struct Response
 	bool		begun;			/* a byte of any response has arrived */
 	bool		polled;			/* the exchange was polled in advance: */
 	ExchangeResult early;		/* the result of that */
+	bool		row_pending;	/* the reader has a row that is not accepted yet */
 	int			attempt;		/* the one that the reader reads */
 	uint64		rows;			/* so far */
 	Bitmapset  *nulls;			/* columns with a null, if some are restricted */
@@ -194,6 +195,7 @@ start_exchange(Response *response)
 	exchange_init(&response->exchange, response->acquired->channel, &http,
 				  &policy);
 	response->open = true;
+	response->row_pending = false;
 	response->whole = false;
 	response->dropped = false;
 	response->polled = false;
@@ -655,10 +657,10 @@ begin_rows(Response *response)
 
 /*
  * Reads what surrounds the row.  If that is behind the row, it waits for more
- * bytes and retains the row.
+ * bytes and retains the row; false if that takes sleeping.
  */
-static void
-read_surroundings(Response *response)
+static bool
+read_surroundings(Response *response, bool sleep)
 {
 	const char *defect;
 	bool		more;
@@ -674,12 +676,13 @@ read_surroundings(Response *response)
 											response->record.supplied, &more);
 		if (more && window.length > RESPONSE_MAX_ROW)
 			raise_shape(response, "a group of rows is larger than 16 MB");
-		if (more)
-			(void) wait_for_bytes(response, true);
+		if (more && !wait_for_bytes(response, sleep))
+			return false;
 	} while (more);
 	if (defect != NULL)
 		raise_shape(response, defect);
 	response->record.window = window_of(response).data;
+	return true;
 }
 
 /*
@@ -699,17 +702,23 @@ check_row(Response *response)
 								  response->summary);
 }
 
-/* Processes a new row.  False if it does not belong to the request. */
-static bool
-accept_row(Response *response)
+/* The reader has a new row. */
+static void
+begin_row(Response *response)
 {
 	response->exchange.committed = true;
 	if (response->rows++ == 0 && response->reader.json != NULL)
 		begin_rows(response);
 	response->bytes_without_row = 0;
 	response->record.window = window_of(response).data;
-	if (response->metadata.describes_rows)
-		read_surroundings(response);
+	response->row_pending = true;
+}
+
+/* Processes the row.  False if it does not belong to the request. */
+static bool
+accept_row(Response *response)
+{
+	response->row_pending = false;
 	if (response->checks_rows && !check_row(response))
 	{
 		response->summary->unsupported = UNSUPPORTED_HUMAN;
@@ -796,6 +805,15 @@ read_response(Response *response, bool sleep)
 {
 	while (response->open)
 	{
+		if (response->row_pending)
+		{
+			if (response->metadata.describes_rows &&
+				!read_surroundings(response, sleep))
+				return RESPONSE_WAIT;
+			if (accept_row(response))
+				return RESPONSE_ROW;
+			continue;
+		}
 		if (response->polled)
 		{
 			if (!read_more(response, sleep))
@@ -805,8 +823,7 @@ read_response(Response *response, bool sleep)
 		switch (read_bytes(response))
 		{
 			case JSON_ROW:
-				if (accept_row(response))
-					return RESPONSE_ROW;
+				begin_row(response);
 				break;
 			case JSON_END:
 				return finish_response(response);

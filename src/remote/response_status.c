@@ -14,7 +14,6 @@
 #include "http/http.h"
 #include "http/url.h"
 #include "remote/response_status.h"
-#include "utils/timestamp.h"
 
 #define STATUS_ACCEPTED 202
 #define STATUS_NO_CONTENT 204
@@ -126,7 +125,7 @@ report_set_location(ReportWait *wait, const ErrorSubject *subject, int status,
 	char	   *name;
 
 	if (wait->since == 0)
-		wait->since = GetCurrentTimestamp();
+		wait->since = http_now_ms();
 	if (status == STATUS_NO_CONTENT)
 		return;
 	name = location != NULL ? name_in_location(location) : NULL;
@@ -144,8 +143,7 @@ report_set_location(ReportWait *wait, const ErrorSubject *subject, int status,
 void
 report_sleep(ReportWait *wait, const ErrorSubject *subject)
 {
-	if (TimestampDifferenceExceeds(wait->since, GetCurrentTimestamp(),
-								   MAX_WAIT))
+	if (http_now_ms() - wait->since > MAX_WAIT)
 		ereport(ERROR,
 				(errcode(ERRCODE_FDW_ERROR),
 				 errmsg("the report of foreign table \"%s\" was not ready after 30 minutes",

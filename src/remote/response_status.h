@@ -34,7 +34,7 @@ extern StatusMeaning response_status_meaning(const ErrorResponse *error,
 typedef struct ReportWait
 {
 	int			polls;
-	TimestampTz since;
+	int64		since;			/* by http_now_ms() */
 } ReportWait;
 
 /* Whether a status of success means that the report is not ready. */

@@ -34,6 +34,22 @@ query($node, q{
 		UNION ALL SELECT 3, * FROM bob3.history;
 });
 
+# An account whose group of rows lacks its employee for long does not hold up the
+# rows of the others.
+tell($sims[0], 'fault', { endpoint => '/bulk/people/work', status => 200,
+		content_type => 'application/json',
+		stall => { seconds => 30, after => 30 },
+		body => '{"results":[{"values":[{"id":7}],"employeeId":"1"}]}' });
+is(query($node, 'SELECT company > 1 FROM history LIMIT 1'), 't',
+	'a row of another account before the employee of the first row');
+tell($sims[0], 'fault', { endpoint => '/bulk/people/work', status => 200,
+		content_type => 'application/json', split => { sizes => [35], pause_ms => 300 },
+		body => '{"results":[{"values":[{"id":7},{"id":8}],"employeeId":"1"},'
+		  . '{"values":[{"id":9}],"employeeId":"2"}]}' });
+is(query($node, 'SELECT employee_id, id FROM history WHERE id < 10 ORDER BY 2'),
+	"1|7\n1|8\n2|9", '... and no row is lost or doubled');
+tell($_, 'reset') foreach @sims;
+
 sub slow
 {
 	my ($seconds) = @_;

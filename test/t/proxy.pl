@@ -112,7 +112,6 @@ my @failures = (
 		qr/Connection refused/ ],
 	[ 'a name that does not exist', 'http://nowhere.test:3128',
 		qr/resolve proxy/i ],
-	[ 'a scheme that does not exist', "ftp://127.0.0.1:$plain_port", qr/proxy/i ],
 	[ 'TLS to a plain proxy', 'https://127.0.0.1:' . proxy_that_works(), qr/./ ],
 	[ 'no TLS to a proxy with TLS', "http://127.0.0.1:$port", qr/./ ],
 	[ 'a proxy with a certificate for another name', $stranger,
