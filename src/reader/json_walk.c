@@ -104,12 +104,15 @@ json_walk_next(const char *window, const JsonSlice *container, size_t *offset,
 			   JsonSlice *key, JsonSlice *part)
 {
 	size_t		length = container->start + container->length;
-	const char *end = window + length;
-	const char *p = window + container->start + *offset;
+	const char *end;
+	const char *p;
 	JsonSlice	name;
 
+	/* without a container, there may be no window either */
 	if (container->kind != JSON_ARRAY && container->kind != JSON_OBJECT)
 		return false;
+	end = window + length;
+	p = window + container->start + *offset;
 	/* the opening bracket, or the comma behind the last part */
 	p = json_skip_space(json_skip_space(p, end) + (*offset == 0), end);
 	if (*p == ',')
