@@ -24,6 +24,7 @@ my $EMPLOYEES = 60;
 # Descriptors of four streams, each of which may or may not be open.
 my $MORE = 16;
 my $LIMIT = 30;		# seconds after which a query counts as hanging
+my $TIMEOUT = int(1500 * $SLOWNESS) . 'ms';		# of silent connections
 my $started = time;
 my $dir = PostgreSQL::Test::Utils::tempdir;
 my $sim = start_simulator(employees => $EMPLOYEES);
@@ -44,7 +45,7 @@ my $node;
 
 # Requests are cheap, so that joins use parameterized scans.
 add_server($node, 'bob', $sim, qq{max_retries '0', max_rate_limit_wait '0',
-	connect_timeout '1200ms', read_timeout '1200ms', ca_file '${\authority()}',
+	connect_timeout '$TIMEOUT', read_timeout '$TIMEOUT', ca_file '${\authority()}',
 	fdw_startup_cost '1', fdw_tuple_cost '10'});
 query($node, q{
 	CREATE TABLE few (n int, id text);
