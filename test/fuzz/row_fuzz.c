@@ -137,8 +137,8 @@ print_row(const Subject *subject)
 		text = OidOutputFunctionCall(output, subject->slot->tts_values[i]);
 		require(pg_verifymbstr(text, (int) strlen(text), true));
 		if (TupleDescAttr(desc, i)->atttypid == TEXTOID)
-			require(strlen(text) ==
-					VARSIZE_ANY_EXHDR(subject->slot->tts_values[i]));
+			require((int32) strlen(text) == DatumGetInt32(
+				DirectFunctionCall1(textoctetlen, subject->slot->tts_values[i])));
 	}
 }
 
