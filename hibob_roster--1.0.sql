@@ -166,7 +166,8 @@ SELECT m.mirror,
                       WHERE l.mirror = m.mirror AND l.outcome = 'success'
                         AND l.finished_at <= clock_timestamp()
                       ORDER BY l.finished_at DESC LIMIT 1) s ON true
- WHERE hibob_roster.owns(m.mirror) OR hibob_roster.is_monitor();
+ WHERE hibob_roster.owns(m.mirror) OR hibob_roster.is_monitor()
+ ORDER BY c.relnamespace::pg_catalog.regnamespace::text COLLATE "C", c.relname;
 
 COMMENT ON VIEW hibob_roster.health
 IS 'the state of each mirror: healthy, late, failing, refused, never refreshed';

@@ -30,6 +30,7 @@ sub fault
 {
 	my ($phase, $name, $tell, $outcome, %more) = @_;
 	push @faults, { phase => $phase, name => $name, outcome => $outcome,
+		silent => scalar $name =~ /silen|stall|no answer/,
 		tell => ref $tell eq 'HASH' ? sub { $tell } : $tell, %more };
 	return;
 }

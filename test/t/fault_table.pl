@@ -24,7 +24,10 @@ my $EMPLOYEES = 60;
 # Descriptors of four streams, each of which may or may not be open.
 my $MORE = 16;
 my $LIMIT = 30;		# seconds after which a query counts as hanging
-my $TIMEOUT = int(1500 * $SLOWNESS) . 'ms';		# of silent connections
+# The timeouts of the server: of faults that are silent, and of everything else,
+# which may be slow on a busy machine.
+my $SILENT = int(1500 * $SLOWNESS) . 'ms';
+my $PATIENT = '25s';
 my $started = time;
 my $dir = PostgreSQL::Test::Utils::tempdir;
 my $sim = start_simulator(employees => $EMPLOYEES);
@@ -45,7 +48,7 @@ my $node;
 
 # Requests are cheap, so that joins use parameterized scans.
 add_server($node, 'bob', $sim, qq{max_retries '0', max_rate_limit_wait '0',
-	connect_timeout '$TIMEOUT', read_timeout '$TIMEOUT', ca_file '${\authority()}',
+	connect_timeout '$PATIENT', read_timeout '$PATIENT', ca_file '${\authority()}',
 	fdw_startup_cost '1', fdw_tuple_cost '10'});
 query($node, q{
 	CREATE TABLE few (n int, id text);
@@ -225,7 +228,7 @@ foreach my $column (@columns)
 }
 
 my $turn = 0;
-my ($set_url, $set_retries) = ($sim, 0);
+my ($set_url, $set_retries, $set_timeout) = ($sim, 0, $PATIENT);
 
 # The simulator that the server uses after the fault.
 sub present_url
@@ -324,12 +327,14 @@ my %figures = map { $_->{name} => $_->{session}->run('SELECT figures();') }
 # Alters the server if it has to change; this affects all sessions.
 sub set_server
 {
-	my ($url, $retries, $fresh) = @_;
+	my ($url, $retries, $timeout, $fresh) = @_;
 
-	return if $url eq $set_url && $retries == $set_retries && !$fresh;
+	return if $url eq $set_url && $retries == $set_retries
+	  && $timeout eq $set_timeout && !$fresh;
 	query($node, "ALTER SERVER bob OPTIONS (SET base_url '$url/v1',
-		SET max_retries '$retries')");
-	($set_url, $set_retries) = ($url, $retries);
+		SET max_retries '$retries', SET connect_timeout '$timeout',
+		SET read_timeout '$timeout')");
+	($set_url, $set_retries, $set_timeout) = ($url, $retries, $timeout);
 	return;
 }
 
@@ -374,7 +379,7 @@ sub check_fault
 	my %row = (fault => "$fault->{phase}: $fault->{name}");
 	my $retries = $fault->{times} ? 2 : 0;
 
-	set_server($fault->{url} // $sim, $retries);
+	set_server($fault->{url} // $sim, $retries, $fault->{silent} ? $SILENT : $PATIENT);
 	$turn++;
 	begin();
 	tell_fault($fault, @chosen);
@@ -396,7 +401,7 @@ sub check_fault
 	# The next query, in the same sessions.
 	sleep($fault->{pause}) if defined $fault->{pause};
 	begin();
-	set_server(present_url(), $retries, $fault->{fresh});
+	set_server(present_url(), $retries, $PATIENT, $fault->{fresh});
 	query_all(@chosen);
 	foreach my $column (@chosen)
 	{
