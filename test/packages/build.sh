@@ -76,7 +76,8 @@ lintian --version
 # (With --show-overrides, --fail-on would count what is overridden.)
 lintian --allow-root --display-info --tag-display-limit 0 --show-overrides \
     --fail-on none ./*.changes | tee /tmp/lintian
-! grep -q '^[EWI]:' /tmp/lintian || exit 1
+# What lintian finds differs between releases of Debian.
+! grep '^[EWI]:' /tmp/lintian | grep -v ': unused-override' | grep -q . || exit 1
 
 echo "--- the files of make install"
 package=postgresql-$version-hibob-fdw
