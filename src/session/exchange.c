@@ -548,7 +548,8 @@ result_of(const Exchange *exchange, HttpProgress progress)
 /*
  * Whether the request may be sent.  With credentials that had no response yet
  * it may, even if the limit was used up: after ALTER USER MAPPING one request
- * gets through.
+ * gets through.  If the response to it, in another session, rejects the
+ * credentials after the caller has looked, the caller has to look again.
  */
 static bool
 acquire_permits(Exchange *exchange, bool *response_pending)
@@ -559,7 +560,8 @@ acquire_permits(Exchange *exchange, bool *response_pending)
 
 	if (!limiter_acquire(credentials, permit, false, response_pending))
 		return false;
-	*response_pending = !permit->verified && !acquire_unverified(exchange);
+	*response_pending = limiter_rejected_for(credentials) > 0 ||
+		(!permit->verified && !acquire_unverified(exchange));
 	if (!*response_pending &&
 		limiter_acquire(policy->limiter, &exchange->permit,
 						policy->ignore_rate_limit || !permit->verified,
