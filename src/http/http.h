@@ -18,7 +18,7 @@
 
 #include "postgres.h"
 
-#include "portability/instr_time.h"
+#include <time.h>
 
 typedef struct HttpChannel HttpChannel;
 
@@ -183,14 +183,17 @@ extern HttpReach http_channel_reach(const HttpChannel *channel);
 /* Bytes of the present body as received, before decoding. */
 extern uint64 http_channel_received(HttpChannel *channel);
 
-/* Milliseconds on a clock that is never set. */
+/*
+ * Milliseconds on a clock that is never set, and that all sessions share: since
+ * PostgreSQL 19 a session can choose the clock of instr_time.
+ */
 static inline int64
 http_now_ms(void)
 {
-	instr_time	now;
+	struct timespec now;
 
-	INSTR_TIME_SET_CURRENT(now);
-	return (int64) INSTR_TIME_GET_MILLISEC(now);
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64) now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 /* A date in HTTP's format, in seconds since 1970; -1 if it is none. */
