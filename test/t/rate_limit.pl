@@ -38,7 +38,7 @@ sub check_one_session
 	like($err, qr/HINT:.*max_rate_limit_wait/, '... with a hint');
 	is(scalar requests($sim), 1, '... after one request');
 	tell($sim, 'fault', { endpoint => '*', rate_limited => { reset_in => 1 } });
-	($out, $err) = session($node, "$COUNT\nSELECT pg_sleep(2.3);\n$COUNT");
+	($out, $err) = session($node, "$COUNT\nSELECT pg_sleep(3.5);\n$COUNT");
 	is_deeply([ states($err) ], ['53400'], 'one error');
 	is($out, "\n$EMPLOYEES", '... and all rows after the window');
 
