@@ -66,6 +66,24 @@ static const ResourceOption time_off_options[] = {
 	VALUE("total_cost", "numeric", "totalCost", \
 		  "Deduction from the balance")
 
+/* The days of a request for time off, and of a change of one. */
+#define DAYS_OF_REQUEST \
+	FIRST_AND_LAST_DAY, \
+	VALUE("start_date", "date", "startDate", \
+		  "Null for type hours, which has date"), \
+	VALUE("start_portion", "text", "startPortion", \
+		  "Of the first day: all_day, morning or afternoon"), \
+	VALUE("end_date", "date", "endDate", \
+		  "Null for types hours and openEnded"), \
+	VALUE("end_portion", "text", "endPortion", \
+		  "Of the last day: all_day, morning or afternoon"), \
+	VALUE("day_portion", "text", "dayPortion", \
+		  "Of each day: morning or afternoon; of type portionOnRange"), \
+	VALUE("date", "date", "date", \
+		  "Day of a request of type hours"), \
+	VALUE("hours_on_date", "numeric", "hoursOnDate", \
+		  "Hours on that day; of type hours")
+
 static const ResourceColumn time_off_columns[] = {
 	KEY("request_id", "bigint", "requestId"),
 	VALUE("employee_id", "text", "employeeId"),
@@ -76,21 +94,7 @@ static const ResourceColumn time_off_columns[] = {
 	VALUE("type", "text", "type",
 		  "days, hours, portionOnRange, hoursOnRange, openEnded or "
 		  "another type"),
-	FIRST_AND_LAST_DAY,
-	VALUE("start_date", "date", "startDate",
-		  "Null for type hours, which has date"),
-	VALUE("start_portion", "text", "startPortion",
-		  "Of the first day: all_day, morning or afternoon"),
-	VALUE("end_date", "date", "endDate",
-		  "Null for types hours and openEnded"),
-	VALUE("end_portion", "text", "endPortion",
-		  "Of the last day: all_day, morning or afternoon"),
-	VALUE("day_portion", "text", "dayPortion",
-		  "Of each day: morning or afternoon; of type portionOnRange"),
-	VALUE("date", "date", "date",
-		  "Day of a request of type hours"),
-	VALUE("hours_on_date", "numeric", "hoursOnDate",
-		  "Hours on that day; of type hours"),
+	DAYS_OF_REQUEST,
 	VALUE("minutes", "integer", "minutes",
 		  "Of type hours"),
 	VALUE("daily_hours", "numeric", "dailyHours",
@@ -137,21 +141,7 @@ static const ResourceColumn time_off_changes_columns[] = {
 		  "another type"),
 	VALUE("created_at", "timestamptz", "createdOn",
 		  "Time when the request was created, not of the change"),
-	FIRST_AND_LAST_DAY,
-	VALUE("start_date", "date", "startDate",
-		  "Null for type hours, which has date"),
-	VALUE("start_portion", "text", "startPortion",
-		  "Of the first day: all_day, morning or afternoon"),
-	VALUE("end_date", "date", "endDate",
-		  "Null for types hours and openEnded"),
-	VALUE("end_portion", "text", "endPortion",
-		  "Of the last day: all_day, morning or afternoon"),
-	VALUE("day_portion", "text", "dayPortion",
-		  "Of each day: morning or afternoon; of type portionOnRange"),
-	VALUE("date", "date", "date",
-		  "Day of a request of type hours"),
-	VALUE("hours_on_date", "numeric", "hoursOnDate",
-		  "Hours on that day; of type hours"),
+	DAYS_OF_REQUEST,
 	VALUE("daily_hours", "numeric", "dailyHours",
 		  "Hours a day; of type hoursOnRange"),
 	VALUE("duration_unit", "text", "durationUnit",
