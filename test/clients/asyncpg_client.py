@@ -3,22 +3,12 @@ describes the output.
 """
 
 import asyncio
-import datetime
 import json
-import sys
 import time
 
 import asyncpg
 
-
-def tell(*parts):
-    sys.stdout.buffer.write("\t".join(map(str, parts)).encode() + b"\n")
-
-
-def as_json(value):
-    if isinstance(value, (datetime.date, datetime.datetime)):
-        value = value.isoformat()
-    return json.dumps(value, default=str)
+from report import as_json, tell
 
 
 async def metadata(connection):

@@ -1,24 +1,13 @@
 """psqlODBC with unixODBC and pyodbc.  README.md describes the output."""
 
-import datetime
 import glob
-import json
 import os
-import sys
 import threading
 import time
 
 import pyodbc
 
-
-def tell(*parts):
-    sys.stdout.buffer.write("\t".join(map(str, parts)).encode() + b"\n")
-
-
-def as_json(value):
-    if isinstance(value, (datetime.date, datetime.datetime)):
-        value = value.isoformat()
-    return json.dumps(value, default=str)
+from report import as_json, tell
 
 
 # Without OptionalErrors the driver does not return the hint of an error.

@@ -1,22 +1,11 @@
 """psycopg 2.  README.md describes the output."""
 
-import datetime
-import json
-import sys
 import threading
 import time
 
 import psycopg2
 
-
-def tell(*parts):
-    sys.stdout.buffer.write("\t".join(map(str, parts)).encode() + b"\n")
-
-
-def as_json(value):
-    if isinstance(value, (datetime.date, datetime.datetime)):
-        value = value.isoformat()
-    return json.dumps(value, default=str)
+from report import as_json, tell
 
 
 def metadata(cursor):

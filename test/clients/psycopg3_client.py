@@ -2,23 +2,12 @@
 describes the output.
 """
 
-import datetime
-import json
-import sys
 import threading
 import time
 
 import psycopg
 
-
-def tell(*parts):
-    sys.stdout.buffer.write("\t".join(map(str, parts)).encode() + b"\n")
-
-
-def as_json(value):
-    if isinstance(value, (datetime.date, datetime.datetime)):
-        value = value.isoformat()
-    return json.dumps(value, default=str)
+from report import as_json, tell
 
 
 def metadata(cursor):
