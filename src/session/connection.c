@@ -59,6 +59,7 @@ struct Connection
 	dlist_node	node;			/* in "connections", unless it is detached */
 	MemoryContext context;
 	bool		stale;			/* its server or mapping was altered */
+	bool		reload;			/* the token file has to be read again */
 	bool		detached;		/* not in the list any more */
 	int			acquired;		/* channels in use */
 	Oid			umid;
@@ -429,22 +430,44 @@ replace_credentials(Connection *connection, const char *service_user_id,
 		limiter_set_account(((EndpointLimiter *) lfirst(lc))->limiter, account);
 }
 
-bool
-connection_renew_credentials(Connection *connection, uint64 version)
+/* Reads the token file again.  Returns what read_token_file() returns. */
+static char *
+renew_credentials(Connection *connection)
 {
 	char		line[TOKEN_FILE_MAX + 1];
 	const char *service_user_id;
 	const char *token;
+	char	   *defect = read_token_file(connection->mapping, line,
+										 &service_user_id, &token);
 
-	if (version != connection->credentials_version ||
-		connection->mapping->token_file == NULL)
-		return version != connection->credentials_version;
-	if (read_token_file(connection->mapping, line, &service_user_id,
-						&token) == NULL &&
-		!has_credentials(connection, service_user_id, token))
+	if (defect == NULL && !has_credentials(connection, service_user_id, token))
 		replace_credentials(connection, service_user_id, token);
 	explicit_bzero(line, sizeof(line));
+	return defect;
+}
+
+bool
+connection_renew_credentials(Connection *connection, uint64 version)
+{
+	/* A session that has a token does not report a file that is bad. */
+	if (version == connection->credentials_version &&
+		connection->mapping->token_file != NULL)
+		(void) renew_credentials(connection);
 	return version != connection->credentials_version;
+}
+
+/*
+ * Reads the token file as for a new connection, after the channels of this one
+ * were closed.
+ */
+static void
+reload_credentials(Connection *connection)
+{
+	char	   *defect = renew_credentials(connection);
+
+	if (defect != NULL)
+		report_token_file(connection, defect);
+	connection->reload = false;
 }
 
 uint64
@@ -666,6 +689,8 @@ connection_acquire(Oid userid, Oid serverid, AcquiredChannel *acquired)
 	if (connection == NULL)
 		connection = create(&definition);
 	wipe_options(definition.mapping);
+	if (connection->reload)
+		reload_credentials(connection);
 	if (reach != connection->settings.reach)
 	{
 		close_all_idle(connection);
@@ -764,10 +789,11 @@ connection_close(const char *server_name, int *in_use)
 			continue;
 		if (connection->acquired > 0)
 			(*in_use)++;
-		else if (connection->nidle > 0)
+		else
 		{
+			closed += connection->nidle > 0;
 			close_all_idle(connection);
-			closed++;
+			connection->reload = connection->mapping->token_file != NULL;
 		}
 	}
 	return closed;

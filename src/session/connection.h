@@ -112,8 +112,9 @@ extern List *connection_list(void);
 
 /*
  * Closes the connections of a server, or all of them if that is NULL, but for
- * those in use.  Returns how many were closed, and how many were not.  What is
- * known of credentials and limits stays: a client cannot shorten a wait so.
+ * those in use.  Returns how many were closed, and how many were not.  The state
+ * of the credentials and the limits is kept, so that a client cannot shorten a
+ * wait.  A token file is read again when a connection is used next.
  */
 extern int	connection_close(const char *server_name, int *in_use);
 

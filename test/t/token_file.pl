@@ -252,6 +252,28 @@ is($other->query($COUNT), 20, 'another session');
 is_deeply([ map { $_->{status} } requests($sim) ], [200],
 	'... reads the file before it sends a rejected token');
 
+# hibob_fdw_disconnect(): the next connection reads the file.
+$other->quit;
+rotate('v1');
+is($psql->query($COUNT), 20, 'the session keeps its token');
+is($psql->query(q{SELECT hibob_fdw_disconnect('bob')}), 't', '... disconnects');
+requests($sim);
+$psql->query($COUNT);
+like($psql->{stderr}, qr/rejected the credentials/, '... uses the file');
+$psql->{stderr} = '';
+is(scalar requests($sim), 0, '... whose token was rejected a moment ago');
+rename "$dir/data", "$dir/away" or die "rename: $!";
+$psql->query('SELECT hibob_fdw_disconnect_all()');
+foreach my $attempt (1, 2)
+{
+	$psql->query($COUNT);
+	like($psql->{stderr}, qr/could not use the token file.*No such file/s, "... without it, $attempt");
+	$psql->{stderr} = '';
+}
+rotate('v2');
+is($psql->query($COUNT), 20, '... until it is there');
+is_deeply([ map { $_->{status} } requests($sim) ], [200], '... one request');
+
 # Parallel requests: each gets a 401, and all of them continue.
 query($node, q{CREATE FOREIGN TABLE bob.training (employee_id text, id bigint)
 	SERVER bob OPTIONS (resource 'training')});
@@ -302,7 +324,6 @@ $psql->query($COUNT);
 like($psql->{stderr}, qr/rejected the credentials/, 'a missing file');
 is(scalar requests($sim), 0, '... without a request');
 $psql->quit;
-$other->quit;
 is((query_error($node, $COUNT))[0], 'HV00J', '... a new session reports it');
 
 # --- dumps --------------------------------------------------------------------
