@@ -35,6 +35,8 @@ arguments() {
         shift
     done
     [ ${#VERSIONS[@]} != 0 ] || read -ra VERSIONS <<<"$(all_versions)"
+    # Upgrades go from an earlier version in the list to a later one.
+    mapfile -t VERSIONS < <(printf '%s\n' "${VERSIONS[@]}" | sort -nu)
 }
 
 packages_of() { say "$CACHE/packages-$1"; }
