@@ -26,7 +26,8 @@ GRANT USAGE ON SCHEMA hibob_roster TO PUBLIC;
 -- Relations are regclass: they follow a rename, and pg_dump writes their names.
 -- Of the source the name is kept too, to find one that was created again.
 -- "written_history" is the history that the last refresh wrote; another one, or
--- one that was switched off meanwhile, lacks what happened since.
+-- one that was switched off meanwhile, lacks what happened since.  keep_history
+-- has deleted versions from before "history_since", whatever it is now.
 CREATE TABLE hibob_roster.mirrors (
     mirror regclass PRIMARY KEY,
     source regclass NOT NULL,
@@ -37,7 +38,8 @@ CREATE TABLE hibob_roster.mirrors (
     max_emptied_percent numeric CHECK (max_emptied_percent BETWEEN 0 AND 100),
     max_age interval NOT NULL CHECK (max_age > '0'),
     keep_history interval CHECK (keep_history >= '0'),
-    written_history regclass
+    written_history regclass,
+    history_since timestamptz
 );
 
 COMMENT ON TABLE hibob_roster.mirrors
@@ -82,7 +84,7 @@ SELECT pg_catalog.pg_extension_config_dump('hibob_roster.mirrors', $$
     SELECT m.mirror, coalesce(s.oid, 0), m.source_name, m.key_columns,
            CASE WHEN m.history IS NOT NULL THEN coalesce(h.oid, 0) END,
            m.max_removed_percent, m.max_emptied_percent, m.max_age,
-           m.keep_history, w.oid
+           m.keep_history, w.oid, m.history_since
       FROM hibob_roster.mirrors m
       JOIN pg_catalog.pg_class c ON c.oid = m.mirror
       LEFT JOIN pg_catalog.pg_class s ON s.oid = m.source
@@ -120,13 +122,18 @@ GRANT SELECT, INSERT, UPDATE, DELETE
 GRANT SELECT, INSERT, DELETE ON hibob_roster.refresh_log TO PUBLIC;
 
 -- For a reader of a history who does not own the mirror.  The history has to be
--- a table: a view would run functions of its owner with the rights of the
--- reader.
+-- a table, and its own columns of the system's types: a view, or a cast from
+-- another type, would run functions of the owner with the rights of the reader.
 CREATE VIEW hibob_roster.readable_histories WITH (security_barrier) AS
-SELECT m.mirror, m.history, m.key_columns, m.keep_history
+SELECT m.mirror, m.history, m.key_columns, m.history_since
   FROM hibob_roster.mirrors m JOIN pg_catalog.pg_class c ON c.oid = m.history
  WHERE c.relkind IN ('r', 'p')
-   AND pg_catalog.has_table_privilege(c.oid, 'SELECT');
+   AND pg_catalog.has_table_privilege(c.oid, 'SELECT')
+   AND (SELECT count(*) FROM pg_catalog.pg_attribute a
+         WHERE a.attrelid = c.oid AND (a.attname, a.atttypid) IN (
+               ('valid_from', 'pg_catalog.timestamptz'::regtype),
+               ('valid_to', 'pg_catalog.timestamptz'::regtype),
+               ('change', 'pg_catalog.text'::regtype))) = 3;
 
 CREATE VIEW hibob_roster.readable_columns WITH (security_barrier) AS
 SELECT f.mirror, f.column_name, f.filled_since, f.filled_until
@@ -225,7 +232,7 @@ BEGIN
 END $$;
 
 -- The mirror's configuration, or an error if it is none or is another role's.
-CREATE FUNCTION hibob_roster.own_mirror(mirror regclass)
+CREATE FUNCTION hibob_roster.configuration(mirror regclass)
 RETURNS hibob_roster.mirrors LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -240,16 +247,26 @@ BEGIN
             USING ERRCODE = 'insufficient_privilege',
                   HINT = format('Use the role %s, which owns the table.',
                       (SELECT relowner::regrole FROM pg_class
-                        WHERE oid = own_mirror.mirror));
+                        WHERE oid = configuration.mirror));
     END IF;
     SELECT c.* INTO m FROM hibob_roster.mirrors c
-     WHERE c.mirror = own_mirror.mirror;
+     WHERE c.mirror = configuration.mirror;
     IF NOT FOUND THEN
         RAISE EXCEPTION '% is not a mirror', mirror
             USING ERRCODE = 'undefined_object',
                   HINT = 'SELECT mirror FROM hibob_roster.mirrors lists the '
                          'mirrors of your role.';
     END IF;
+    RETURN m;
+END $$;
+
+-- The same of a mirror whose tables the caller may write and drop.
+CREATE FUNCTION hibob_roster.own_mirror(mirror regclass)
+RETURNS hibob_roster.mirrors LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    m hibob_roster.mirrors := hibob_roster.configuration(mirror);
+BEGIN
     -- A refresh would write, and drop_mirror() drop, the table of another role.
     IF EXISTS (SELECT FROM pg_class c JOIN pg_class h ON h.oid = m.history
                 WHERE c.oid = m.mirror AND h.relowner <> c.relowner) THEN
@@ -389,7 +406,8 @@ SET search_path = pg_catalog, pg_temp AS $$
           FROM part p JOIN pg_type t ON t.oid = p.type
          WHERE t.typtype = 'd' OR t.typcategory = 'A'
     )
-    SELECT bool_or(type = ANY ('{bpchar,bit,name,"\"char\""}'::regtype[])
+    SELECT bool_or(type = ANY ('{bpchar,bit,name}'::regtype[])
+                   OR type = '"char"'::regtype
                    OR type = ANY ('{varchar,varbit}'::regtype[])
                       AND in_domain AND typmod <> -1) FROM part
 $$;
@@ -411,6 +429,7 @@ RETURNS SETOF hibob_roster.refreshed_column LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp AS $$
     SELECT c.no, c.name, c.type_name, c.collation_name, c.computed,
            CASE WHEN (s.type, s.typmod) <> (c.type, c.typmod)
+                  OR (h.type, h.typmod) <> (c.type, c.typmod)
                 THEN hibob_roster.cuts(c.type, c.typmod) ELSE false END,
            h.type_name, c.name::text = ANY (m.key_columns),
            f.is_filled IS NOT TRUE, f.known_until,
@@ -547,10 +566,27 @@ BEGIN
             EXECUTE format('ALTER TABLE %s ADD COLUMN %I %s', m.history, c.name,
                 concat_ws(' COLLATE ', c.type_name, c.collation_name));
         ELSIF c.history_type <> c.type_name THEN
-            EXECUTE format('ALTER TABLE %s ALTER COLUMN %I TYPE %s '
-                'USING %2$I::%3$s', m.history, c.name, c.type_name);
+            PERFORM hibob_roster.alter_history_type(m.history, c);
         END IF;
     END LOOP;
+END $$;
+
+-- The cast is to the type without its length: a value that is too long is an
+-- error then, and not cut.
+CREATE FUNCTION hibob_roster.alter_history_type(history regclass,
+    c hibob_roster.refreshed_column)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    EXECUTE format('ALTER TABLE %s ALTER COLUMN %I TYPE %s USING %2$I::%4$s',
+        history, c.name, concat_ws(' COLLATE ', c.type_name, c.collation_name),
+        c.bare_type_name);
+EXCEPTION WHEN data_exception OR cannot_coerce THEN
+    PERFORM hibob_roster.raise_error(SQLSTATE, SQLERRM,
+        format('In column "%s" of %s.', c.name, history),
+        format('The history follows the types of the mirror, and has values '
+            'that do not fit the type %s. Give the column of the mirror a type '
+            'that they fit.', c.type_name));
 END $$;
 
 CREATE FUNCTION hibob_roster.reserved_column(column_name name, mirror regclass)
@@ -586,7 +622,7 @@ $$;
 -- that check and write read them from it: no temporary table is made, and
 -- nothing is planned or written if there are none.  The statements are plain
 -- INSERT, UPDATE and DELETE.  Columns of the difference are named c1, c2, c3;
--- its "kind" is added, changed, removed or filled.
+-- its "kind" is added, changed, removed, or filled: only new columns differ.
 CREATE FUNCTION hibob_roster.diff_query(m hibob_roster.mirrors,
     columns hibob_roster.refreshed_column[])
 RETURNS text LANGUAGE plpgsql
@@ -603,31 +639,23 @@ BEGIN
                no), ' AND ') FILTER (WHERE is_key) AS repeated_key,
            string_agg(format('s.c%s = m.%I', no, name), ' AND ')
                FILTER (WHERE is_key) AS same_key,
-           min(format('m.%I', name)) FILTER (WHERE is_key) AS m_key,
-           bool_or(is_new) AS has_new,
-           bool_or(is_new AND known_until IS NOT NULL) AS is_known_again
+           min(format('m.%I', name)) FILTER (WHERE is_key) AS m_key
       INTO p
       FROM unnest(columns);
     RETURN format($query$
 SELECT CASE WHEN %5$s IS NULL THEN 'added'
             WHEN s.present IS NULL THEN 'removed'
             WHEN %6$s THEN 'changed'
-            %7$s END, s.is_repeated, %3$s
+            ELSE 'filled' END, s.is_repeated, %3$s
   FROM (SELECT s.*, %2$s AS is_repeated
-          FROM (SELECT true AS present, %1$s FROM %8$s s) s
-        WINDOW w AS (ORDER BY %10$s)) s
-  FULL JOIN %4$s m ON %9$s
- WHERE s.present IS NULL OR %5$s IS NULL OR s.is_repeated OR %11$s$query$,
+          FROM (SELECT true AS present, %1$s FROM %7$s s) s
+        WINDOW w AS (ORDER BY %9$s)) s
+  FULL JOIN %4$s m ON %8$s
+ WHERE s.present IS NULL OR %5$s IS NULL OR s.is_repeated OR %10$s$query$,
         p.source_list, p.repeated_key, p.diff_list, m.mirror, p.m_key,
         hibob_roster.differ(columns, false),
-        CASE WHEN p.is_known_again THEN 'ELSE ''filled'''
-             WHEN p.has_new THEN
-             format('WHEN %s THEN ''filled''',
-                    hibob_roster.differ(columns, true))
-        END,
         m.source, p.same_key, hibob_roster.key_list(columns),
-        CASE WHEN p.is_known_again THEN 'true'
-             ELSE hibob_roster.differ(columns, true) END);
+        hibob_roster.differ(columns, true));
 END $$;
 
 CREATE FUNCTION hibob_roster.key_list(columns hibob_roster.refreshed_column[])
@@ -866,7 +894,12 @@ BEGIN
            string_agg(format('d.c%s', no), ', ' ORDER BY no) AS d_row,
            min(format('h.%I', name)) FILTER (WHERE is_key) AS h_key,
            string_agg(format('%I = d.c%s', name, no), ', ')
-               FILTER (WHERE is_new) AS new_values
+               FILTER (WHERE is_new) AS new_values,
+           format('ROW(%s)::record *<> ROW(%s)::record',
+               string_agg(format('h.%I', name), ', ' ORDER BY no)
+                   FILTER (WHERE is_new),
+               string_agg(format('d.c%s', no), ', ' ORDER BY no)
+                   FILTER (WHERE is_new)) AS lacks_values
       INTO p FROM unnest(columns);
     EXECUTE format('UPDATE %s h SET valid_to = $1 FROM %s '
         'WHERE h.valid_to IS NULL AND h.valid_from < $1 AND %s '
@@ -874,8 +907,8 @@ BEGIN
         hibob_roster.version_differs(columns)) USING moment;
     IF p.new_values IS NOT NULL THEN
         EXECUTE format('UPDATE %s h SET %s FROM %s '
-            'WHERE h.valid_to IS NULL AND d.kind <> ''removed'' AND %s',
-            m.history, p.new_values, item, same_key);
+            'WHERE h.valid_to IS NULL AND d.kind <> ''removed'' AND %s AND %s',
+            m.history, p.new_values, item, same_key, p.lacks_values);
     END IF;
     -- A row has one version that is open, or that has just been closed.
     EXECUTE format($statement$
@@ -961,7 +994,7 @@ BEGIN
     END IF;
     CLOSE diff;
     RETURN found;
-EXCEPTION WHEN query_canceled OR OTHERS THEN
+EXCEPTION WHEN query_canceled OR assert_failure OR OTHERS THEN
     GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL,
         hint = PG_EXCEPTION_HINT, context = PG_EXCEPTION_CONTEXT;
     IF SQLSTATE IN ('23502', '23514') THEN
@@ -969,7 +1002,7 @@ EXCEPTION WHEN query_canceled OR OTHERS THEN
         hint := coalesce(nullif(hint, ''), format('HiBob has other values '
             'than a constraint of mirror %s allows: drop the constraint.',
             m.mirror));
-    ELSIF detail = '' AND context ~ '^column "[^\n]* foreign table "' THEN
+    ELSIF detail = '' AND context ~ E'^column "[^\n]* foreign table "' THEN
         detail := 'In ' || split_part(context, E'\n', 1) || '.';
     END IF;
     PERFORM hibob_roster.raise_error(SQLSTATE, SQLERRM, detail, hint);
@@ -977,13 +1010,15 @@ END $$;
 
 -- Whether the history may lack what the mirror has, or the reverse, besides
 -- what this refresh wrote: the history was switched off before, or is another
--- table now, or the number of rows is not that of the last refresh, since rows
--- were deleted by hand that the source does not have either.
+-- table now, or a column is new, which may have had the source's values in the
+-- mirror already, or the number of rows is not that of the last refresh, since
+-- rows were deleted by hand that the source does not have either.
 CREATE FUNCTION hibob_roster.history_is_behind(m hibob_roster.mirrors,
-    mirror_rows bigint)
+    columns hibob_roster.refreshed_column[], mirror_rows bigint)
 RETURNS boolean LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp AS $$
     SELECT m.history IS DISTINCT FROM m.written_history
+        OR EXISTS (SELECT FROM unnest(columns) c WHERE c.is_new)
         OR mirror_rows <> coalesce((
             SELECT l.rows FROM hibob_roster.refresh_log l
              WHERE l.mirror = m.mirror AND l.outcome = 'success'
@@ -1018,13 +1053,34 @@ SELECT 'removed', false, %3$s FROM %4$s h
     RETURN removed;
 END $$;
 
+-- Deletes the versions that ended before that time.
+CREATE FUNCTION hibob_roster.delete_history(m hibob_roster.mirrors,
+    before timestamptz)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    versions bigint;
+BEGIN
+    EXECUTE format('DELETE FROM %s WHERE valid_to < $1', m.history)
+      USING before;
+    GET DIAGNOSTICS versions = ROW_COUNT;
+    UPDATE hibob_roster.mirrors c SET history_since = before
+     WHERE c.mirror = m.mirror AND versions > 0
+       AND coalesce(c.history_since < before, true);
+END $$;
+
 -- Refreshes a mirror in the caller's transaction, and logs it.  A refresh that
--- the guards refuse has written nothing; its entry is returned, not logged.
+-- the guards refuse has written nothing; its entry is returned, not logged.  A
+-- column of text has the same text of other values in every session.
 CREATE FUNCTION hibob_roster.refresh_mirror(mirror regclass, force boolean)
 RETURNS hibob_roster.refresh_log LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 SET jit = off
-SET cursor_tuple_fraction = 1 AS $$
+SET cursor_tuple_fraction = 1
+SET DateStyle = 'ISO'
+SET IntervalStyle = 'postgres'
+SET extra_float_digits = 1
+SET bytea_output = 'hex' AS $$
 DECLARE
     m hibob_roster.mirrors;
     columns hibob_roster.refreshed_column[];
@@ -1033,7 +1089,8 @@ DECLARE
 BEGIN
     entry.mirror := mirror;
     entry.started_at := clock_timestamp();
-    PERFORM hibob_roster.mirrors_to_refresh(mirror);
+    PERFORM hibob_roster.own_mirror(mirror);
+    PERFORM hibob_roster.check_trust(mirror);
     -- One refresh of a mirror at a time: another one waits here.
     EXECUTE format('LOCK TABLE %s IN SHARE UPDATE EXCLUSIVE MODE', mirror);
     m := hibob_roster.own_mirror(mirror);
@@ -1056,7 +1113,7 @@ BEGIN
         RETURN entry;
     END IF;
     PERFORM hibob_roster.note_columns(m, columns, found.moment);
-    IF hibob_roster.history_is_behind(m, found.mirror_rows) THEN
+    IF hibob_roster.history_is_behind(m, columns, found.mirror_rows) THEN
         IF m.history IS NOT NULL THEN
             entry.removed := hibob_roster.catch_up(m, columns, found.moment);
         END IF;
@@ -1065,8 +1122,7 @@ BEGIN
            AND c.written_history IS DISTINCT FROM m.history;
     END IF;
     IF m.history IS NOT NULL AND m.keep_history IS NOT NULL THEN
-        EXECUTE format('DELETE FROM %s WHERE valid_to < $1', m.history)
-          USING found.moment - m.keep_history;
+        PERFORM hibob_roster.delete_history(m, found.moment - m.keep_history);
     END IF;
     entry.outcome := 'success';
     entry.rows := found.mirror_rows + found.added - found.removed;
@@ -1109,7 +1165,7 @@ BEGIN
              WHERE hibob_roster.trusts(c.relowner)
              ORDER BY m.mirror::text);
     END IF;
-    PERFORM hibob_roster.own_mirror(mirror);
+    PERFORM hibob_roster.configuration(mirror);
     PERFORM hibob_roster.check_trust(mirror);
     RETURN ARRAY[mirror];
 END $$;
@@ -1193,7 +1249,7 @@ BEGIN
         error_detail := NULL;
         BEGIN
             entry := hibob_roster.refresh_mirror(target, force);
-        EXCEPTION WHEN query_canceled OR OTHERS THEN
+        EXCEPTION WHEN query_canceled OR assert_failure OR OTHERS THEN
             GET STACKED DIAGNOSTICS error_state = RETURNED_SQLSTATE,
                 error_message = MESSAGE_TEXT, error_hint = PG_EXCEPTION_HINT,
                 error_detail = PG_EXCEPTION_DETAIL;
@@ -1301,7 +1357,8 @@ DECLARE
 BEGIN
     SELECT n INTO wrong FROM unnest(key || columns) n
      WHERE n IS NULL OR n NOT IN (SELECT name
-                                    FROM hibob_roster.columns_of(source));
+                                    FROM hibob_roster.columns_of(source))
+     LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION 'source % has no column "%"', source, wrong
             USING ERRCODE = 'undefined_column',
@@ -1496,8 +1553,8 @@ IS 'drops a mirror with its history, log and the views made on it';
 -- Reading the history
 -- ---------------------------------------------------------------------------
 
--- The history that the caller may read.  Nothing is left of a time before
--- "since" if keep_history deleted versions of that time.
+-- The history that the caller may read.  It is incomplete before "since" if
+-- keep_history deleted versions of that time.
 CREATE FUNCTION hibob_roster.history_of(mirror regclass, since timestamptz)
 RETURNS hibob_roster.readable_histories LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
@@ -1511,14 +1568,15 @@ BEGIN
                         coalesce(mirror::text, 'null'), current_user
             USING ERRCODE = 'undefined_object',
                   HINT = 'The history is a table, named like the mirror with '
-                         '"_history", and needs the privilege SELECT.';
-    ELSIF since < now() - h.keep_history THEN
+                         '"_history", and needs the privilege SELECT and its '
+                         'columns valid_from, valid_to and change.';
+    ELSIF since < h.history_since THEN
         RAISE EXCEPTION 'the history of % before % has been deleted', mirror,
-                        now() - h.keep_history
+                        h.history_since
             USING ERRCODE = 'invalid_parameter_value',
-                  HINT = format('The mirror keeps the history of %s. The '
-                      'versions that are left are in the table %s.',
-                      h.keep_history, h.history);
+                  HINT = format('keep_history of the mirror limits its '
+                      'history. The versions that are left are in the table '
+                      '%s.', h.history);
     END IF;
     RETURN h;
 END $$;
@@ -1533,11 +1591,9 @@ DECLARE
     altered name := (
         SELECT c.name FROM hibob_roster.columns_of(relation) c
           JOIN hibob_roster.columns_of(h.history) k USING (name)
-         WHERE c.type <> k.type AND EXISTS (
-               SELECT FROM pg_type t WHERE t.oid IN (c.type, k.type)
-                  AND t.typnamespace <> 'pg_catalog'::regnamespace) LIMIT 1);
+         WHERE (c.type, c.typmod) <> (k.type, k.typmod) LIMIT 1);
 BEGIN
-    -- A cast could run a function of the owner of the type.
+    -- A cast could cut the value, or run a function of the owner of the type.
     IF altered IS NOT NULL THEN
         RAISE EXCEPTION 'column "%" of mirror % has another type than its '
                         'history', altered, relation
@@ -1551,7 +1607,7 @@ BEGIN
                      WHERE f.mirror = relation AND f.column_name = c.name
                        AND f.filled_since <= at
                        AND (f.filled_until IS NULL OR f.filled_until > at))
-                THEN format('h.%I::%s', c.name, c.type_name)
+                THEN format('h.%I', c.name)
                 ELSE format('(NULL::%s).%I', relation, c.name) END, ', '
                 ORDER BY c.no)
            FROM hibob_roster.columns_of(relation) c
@@ -1917,9 +1973,13 @@ BEGIN
             USING ERRCODE = 'duplicate_table',
                   HINT = 'Drop or rename it, or choose another schema.';
     END IF;
+    PERFORM hibob_roster.check_trust(to_regclass(target));
     BEGIN
         EXECUTE format('CREATE OR REPLACE VIEW %s AS %s', target, query);
     EXCEPTION WHEN invalid_table_definition THEN
+        IF to_regclass(target) IS NULL THEN
+            RAISE;
+        END IF;
         -- Its columns are others now: it loses its privileges, too.
         EXECUTE format('DROP VIEW %s', concat_ws(', ', target,
             (SELECT string_agg(v::regclass::text, ', ')
@@ -1959,8 +2019,8 @@ SELECT id, full_name, email, status, start_date, termination_date,
          CROSS JOIN LATERAL (
                 SELECT CASE WHEN r.start_date > r.termination_date THEN NULL
                             ELSE r.termination_date END AS last_day) d) s
-$view$, schema, CASE WHEN has_lifecycle THEN
-               'coalesce(lower(r.lifecycle_status) = ''terminated'', false)'
+$view$, schema, CASE WHEN has_lifecycle THEN 'coalesce(lower('
+               'r.lifecycle_status COLLATE "C") = ''terminated'', false)'
                ELSE 'false' END));
     -- Each person has one row.  People that no root reaches are in a cycle or
     -- below one: the cycle is cut at its smallest id, which becomes a root.
@@ -2051,6 +2111,16 @@ BEGIN
     RETURN column_name;
 END $$;
 
+-- An expression of the value that equal accounts have in common.  Where the
+-- lower case of "I" is not "i", as in Turkish, it is that in an address all the
+-- same.
+CREATE FUNCTION hibob_roster.account_key(account text)
+RETURNS text LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp AS $$
+    SELECT format(E'lower(lower(btrim(%s, E\' \\t\\r\\n\') COLLATE "C") '
+                  'COLLATE "default")', account)
+$$;
+
 CREATE FUNCTION hibob_roster.create_account_alias(schema name)
 RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
@@ -2063,8 +2133,8 @@ BEGIN
     END IF;
     EXECUTE format('CREATE TABLE %I.account_alias (account text PRIMARY KEY, '
                    'employee_id text, note text)', schema);
-    EXECUTE format($index$CREATE UNIQUE INDEX ON %I.account_alias
-        (lower(btrim(account, E' \t\r\n')))$index$, schema);
+    EXECUTE format('CREATE UNIQUE INDEX ON %I.account_alias (%s)', schema,
+                   hibob_roster.account_key('account'));
     EXECUTE format('COMMENT ON TABLE %I.account_alias IS %L', schema,
         'accounts whose owner HiBob does not know: a private address, or, '
         'without an employee_id and with a note, a known service account');
@@ -2086,7 +2156,8 @@ BEGIN
     PERFORM hibob_roster.create_view(schema, 'licence_owner',
         'every licence, with the employee who owns it', format($view$
 WITH disappeared AS MATERIALIZED (
-    SELECT DISTINCT ON (h.id) h.*
+    SELECT DISTINCT ON (h.id) id, full_name, email, department, site, %4$s,
+           manager_id, manager_name, status, start_date, termination_date
       FROM %3$s h
      WHERE h.change = 'removed'
        AND NOT EXISTS (SELECT FROM %2$I.roster r WHERE r.id = h.id)
@@ -2107,15 +2178,15 @@ WITH disappeared AS MATERIALIZED (
            true, false, false, NULL, 'disappeared'
       FROM disappeared
 ), address AS MATERIALIZED (
-    SELECT lower(btrim(email, E' \t\r\n')) AS account, min(id) AS id,
+    SELECT %7$s AS account, min(id) AS id,
            count(*) AS people
       FROM %2$I.roster WHERE btrim(email, E' \t\r\n') <> '' GROUP BY 1
 ), former_address AS MATERIALIZED (
-    SELECT lower(btrim(email, E' \t\r\n')) AS account, min(id) AS id,
+    SELECT %7$s AS account, min(id) AS id,
            count(DISTINCT id) AS people
       FROM %3$s WHERE btrim(email, E' \t\r\n') <> '' GROUP BY 1
 ), alias AS MATERIALIZED (
-    SELECT lower(btrim(account, E' \t\r\n')) AS account, employee_id, note
+    SELECT %8$s AS account, employee_id, note
       FROM %2$I.account_alias
 )
 SELECT %5$s, p.id AS employee_id, p.full_name, p.email, p.department, p.site,
@@ -2130,7 +2201,7 @@ SELECT %5$s, p.id AS employee_id, p.full_name, p.email, p.department, p.site,
        a.note AS alias_note
   FROM %1$s l
  CROSS JOIN LATERAL (
-        SELECT lower(btrim(l.%6$I::text, E' \t\r\n')) AS account) n
+        SELECT %6$s AS account) n
   LEFT JOIN alias a ON a.account = n.account
   LEFT JOIN address e ON e.account = n.account
   LEFT JOIN former_address f ON f.account = n.account
@@ -2145,7 +2216,10 @@ SELECT %5$s, p.id AS employee_id, p.full_name, p.email, p.department, p.site,
                                     WHEN 'former email' THEN f.id END
 $view$, licences, schema, history, cost_centre,
         (SELECT string_agg(format('l.%I AS %I', name, output), ', ' ORDER BY no)
-           FROM hibob_roster.licence_columns(licences)), account));
+           FROM hibob_roster.licence_columns(licences)),
+        hibob_roster.account_key(format('l.%I::text', account)),
+        hibob_roster.account_key('email'),
+        hibob_roster.account_key('account')));
 END $$;
 
 -- People who start soon, or have just started, without an app that at least
@@ -2209,6 +2283,11 @@ BEGIN
     IF account IS NULL OR app IS NULL THEN
         RAISE EXCEPTION 'the columns of account and app must not be null'
             USING ERRCODE = 'null_value_not_allowed';
+    ELSIF EXISTS (SELECT FROM pg_class c WHERE c.oid = licences
+                     AND c.relpersistence = 't') THEN
+        RAISE EXCEPTION 'the table of licences cannot be a temporary table'
+            USING ERRCODE = 'feature_not_supported',
+                  HINT = 'Copy it to an ordinary table.';
     ELSIF to_regclass(format('%I.roster', schema)) IS NULL THEN
         RAISE EXCEPTION 'schema "%" has no roster', schema
             USING ERRCODE = 'undefined_table',

@@ -178,18 +178,24 @@ is((query_error($node, q{SELECT hibob_roster.create_licence_report('by_email', '
 is(query($node, q{SELECT licence_email, email, matched_by FROM hr.licence_owner}),
 	'p10@example.com|p10@example.com|email', '... is not mistaken for the employee\'s');
 
+# A column that the report does not read may have another type.
+query($node, 'ALTER TABLE hr.roster ALTER work_phone TYPE varchar');
+is((refresh($node, 'hr.roster'))[0], '', 'another type for a column that the report does not read');
+
 my @mistakes = (
 	[ q{'licence', 'acount', 'app'}, '42703', qr/licence has no column "acount".*HINT:  Its columns are: no, app, account/s ],
 	[ q{'licence', 'account', 'app', 'price'}, '42703', qr/no column "price"/ ],
 	[ q{'licence', NULL, 'app'}, '22004', qr/must not be null/ ],
 	[ q{'licence', 'account', 'app', schema => 'nowhere'}, '42P01', qr/schema "nowhere" has no roster.*HINT: .*create_roster/s ],
 	[ q{'nothing', 'account', 'app'}, '42P01', qr/nothing/ ],
+	[ q{'passing', 'account', 'app'}, '0A000', qr/temporary.*HINT: /s ],
 	[ q{'licence', 'account', 'app', last_used => 'app'}, '42883', qr/operator/ ],
 );
 foreach my $mistake (@mistakes)
 {
 	my ($sql, $expected, $pattern) = @$mistake;
-	my ($state, $message) = query_error($node, "SELECT hibob_roster.create_licence_report($sql)");
+	my ($state, $message) = query_error($node, "CREATE TEMP TABLE passing (account text, app text);
+		SELECT hibob_roster.create_licence_report($sql)");
 
 	is($state, $expected, "create_licence_report($sql)");
 	like($message, $pattern, '... in words');
@@ -197,6 +203,31 @@ foreach my $mistake (@mistakes)
 query($node, q{UPDATE hibob_roster.mirrors SET history = NULL});
 is((query_error($node, q{SELECT hibob_roster.create_licence_report('licence', 'account', 'app')}))[0], '55000',
 	'a roster without a history');
+
+# --- where the lower case of "I" is not "i" ------------------------------------------------------
+
+SKIP: {
+	skip 'PostgreSQL without ICU', 1 unless check_pg_config('#define USE_ICU 1');
+	$people->{10}{'root.email'} = 'INES@example.com';
+	$people->{11}{'internal.lifecycleStatus'} = 'TERMINATED';
+	tell($sim, 'config', \%config);
+	query($node, q{CREATE DATABASE turkish TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'
+		LOCALE_PROVIDER icu ICU_LOCALE 'tr'});
+	$node->safe_psql('turkish', qq{CREATE EXTENSION hibob_roster CASCADE;
+		CREATE SERVER bob FOREIGN DATA WRAPPER hibob_fdw OPTIONS (base_url '$sim/v1');
+		CREATE USER MAPPING FOR CURRENT_USER SERVER bob
+			OPTIONS (service_user_id 'SERVICE-5772', token '$TOKEN');
+		SELECT hibob_roster.create_roster('bob');
+		CREATE TABLE licence (account text, app text);
+		INSERT INTO licence VALUES ('ines\@example.com', 'Mail'), ('P11\@EXAMPLE.COM', 'Mail'),
+			('SKIP\@EXAMPLE.COM', 'Mail');
+		SELECT hibob_roster.create_licence_report('licence', 'account', 'app');
+		INSERT INTO hr.account_alias VALUES ('skip\@example.com', NULL, 'known')});
+	is($node->safe_psql('turkish', q{SELECT lower('I') <> 'i', account, matched_by, has_left
+		FROM hr.licence_owner ORDER BY lower(account COLLATE "C")}),
+		"t|ines\@example.com|email|f\nt|P11\@EXAMPLE.COM|email|t\nt|SKIP\@EXAMPLE.COM|alias|",
+		'a Turkish database');
+}
 
 $node->stop;
 done_testing();

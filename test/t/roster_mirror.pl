@@ -235,6 +235,9 @@ foreach my $mistake (@mistakes)
 	is($state, $expected, "create_mirror($sql)");
 	like($message, $pattern, '... in words');
 }
+is((query_error($node, q{SET plpgsql.extra_errors = 'all';
+	SELECT hibob_roster.create_mirror('hr.people', 'm', columns => '{emial,naem}')}))[0], '42703',
+	'several columns that there are not');
 is(query($node, q{SELECT to_regclass('hr.m') IS NULL AND to_regclass('hr.m_history') IS NULL}),
 	't', '... after which nothing is left');
 is(query($node, q{SELECT hibob_roster.create_mirror('hr.history_names', 'm', history => false)}),

@@ -256,6 +256,23 @@ query($node, q{ALTER TABLE hr.roster DROP CONSTRAINT roster_site_check, ALTER si
 tell($sim, 'reset');
 outcome($node, 'hr.roster');
 
+# An assertion in a trigger is not among the errors that OTHERS means.
+query($node, q{CREATE FUNCTION assert_failure() RETURNS trigger LANGUAGE plpgsql AS
+	$$ BEGIN ASSERT false, 'never'; END $$;
+	UPDATE hr.roster SET site = 'x';
+	CREATE TRIGGER never BEFORE UPDATE ON hr.roster FOR EACH ROW EXECUTE FUNCTION assert_failure()});
+is((refresh($node, 'hr.roster'))[0], 'P0004', 'an assertion');
+is(last_entry($node, 'hr.roster', 'outcome, sqlstate, message'), 'failed|P0004|never', '... is logged');
+query($node, 'DROP FUNCTION assert_failure CASCADE');
+outcome($node, 'hr.roster');
+
+# What cannot be refreshed as it is.
+query($node, q{CREATE ROLE another; ALTER TABLE hr.roster_history OWNER TO another});
+is((refresh($node, 'hr.roster'))[0], '42501', 'a history of another owner');
+is(last_entry($node, 'hr.roster', 'outcome, sqlstate'), 'failed|42501', '... is logged');
+query($node, q{ALTER TABLE hr.roster_history OWNER TO CURRENT_USER; DROP ROLE another});
+outcome($node, 'hr.roster');
+
 # Cancelled.
 tell($sim, 'fault', { endpoint => '/people/search', stall => { seconds => 60, after => 2000 } });
 my ($took);

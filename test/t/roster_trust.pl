@@ -85,6 +85,20 @@ is((query_error($node, q{SELECT * FROM hibob_roster.changes('evil.mood_mirror', 
 	'a history that is a view is not read');
 is((error_as('intruder', q{CALL hibob_roster.refresh('evil.mood_mirror')}))[0], '42809', '... nor written');
 
+# A history whose own columns have a type with a cast.
+as('intruder', q{CREATE TYPE evil.moment AS ENUM ('then');
+	CREATE FUNCTION evil.at(evil.moment) RETURNS timestamptz LANGUAGE plpgsql AS $$
+		BEGIN RAISE EXCEPTION 'runs as %', current_user; END $$;
+	CREATE CAST (evil.moment AS timestamptz) WITH FUNCTION evil.at(evil.moment) AS IMPLICIT;
+	CREATE TABLE evil.versions_at (LIKE evil.mood_mirror, valid_from evil.moment, valid_to evil.moment, change text);
+	INSERT INTO evil.versions_at (id, valid_from) VALUES ('1', 'then');
+	UPDATE hibob_roster.mirrors SET history = 'evil.versions_at' WHERE mirror = 'evil.mood_mirror'::regclass});
+foreach my $sql (q{SELECT * FROM hibob_roster.as_of(NULL::evil.mood_mirror, now())},
+	q{SELECT * FROM hibob_roster.changes('evil.mood_mirror', now())})
+{
+	is((query_error($node, $sql))[0], '42704', "no cast of valid_from: $sql");
+}
+
 # --- types in the caller's search_path ---------------------------------------------------
 
 as('intruder', q{CREATE FUNCTION evil.fail() RETURNS boolean LANGUAGE plpgsql AS
@@ -171,6 +185,10 @@ query($node, q{ALTER TABLE hr.account_alias OWNER TO CURRENT_USER; ALTER TABLE h
 is((query_error($node, q{SELECT hibob_roster.create_licence_report('licence', 'account', 'app')}))[0], '42501',
 	'... nor on its roster');
 is((query_error($node, q{SELECT hibob_roster.create_roster('bob')}))[0], '42501', '... nor does it extend it');
+query($node, q{ALTER TABLE hr.roster OWNER TO CURRENT_USER; ALTER TABLE hr.roster_history OWNER TO CURRENT_USER;
+	ALTER VIEW hr.roster_status OWNER TO intruder});
+is((query_error($node, q{SELECT hibob_roster.create_roster('bob')}))[0], '42501',
+	'... nor does it replace the view of another role');
 query($node, q{DROP TABLE hr.roster CASCADE; ALTER FOREIGN TABLE hr.people OWNER TO intruder});
 is((query_error($node, q{SELECT hibob_roster.create_roster('bob')}))[0], '42501',
 	'... nor makes one of the people of another role');

@@ -1,0 +1,132 @@
+# What happens to the history of hibob_roster if the owner of a mirror changes
+# its columns, if sessions with other settings refresh it, and if the time that
+# it is kept changes.
+
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use HibobTest;
+use HibobTest qw(session);
+use RosterTest;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my ($node, $sim) = roster_cluster('roster_columns', employees => 1);
+
+# A mirror "team" of a view, which has more columns each time that it is created.
+query($node, q{CREATE TABLE local (id int, site text, grade int, since date);
+	INSERT INTO local SELECT i, 'London', i, '2026-02-01' FROM generate_series(1, 9) i;
+	CREATE VIEW source AS TABLE local;
+	SELECT hibob_roster.create_mirror('source', 'team')});
+
+sub refreshed
+{
+	my ($name) = @_;
+	is((refresh($node, 'team'))[0], '', $name);
+	is(query($node, q{SELECT count(*) FROM ((TABLE team EXCEPT ALL
+		SELECT * FROM hibob_roster.as_of(NULL::team, clock_timestamp())) UNION ALL
+		(SELECT * FROM hibob_roster.as_of(NULL::team, clock_timestamp()) EXCEPT ALL TABLE team)) d}),
+		0, '... after which the current versions are the mirror');
+	return;
+}
+
+# --- columns that have the values of the source already --------------------------
+
+query($node, q{ALTER TABLE local RENAME site TO office; ALTER TABLE team RENAME site TO office;
+	DROP VIEW source; CREATE VIEW source AS TABLE local});
+refreshed('a column that is renamed in both');
+is(query($node, q{SELECT count(*) FROM team_history}), 9, '... which is no change');
+query($node, q{ALTER TABLE local ADD note text DEFAULT 'none'; ALTER TABLE team ADD note text DEFAULT 'none';
+	DROP VIEW source; CREATE VIEW source AS TABLE local; UPDATE local SET note = 'first' WHERE id = 1});
+refreshed('a new column that has a default');
+is(query($node, q{SELECT count(*) FROM team_history}), 9, '... which is no change, either');
+query($node, q{ALTER TABLE team DROP note});
+refreshed('a column that is dropped');
+query($node, q{UPDATE local SET note = 'other' WHERE id = 2; ALTER TABLE team ADD note text;
+	UPDATE team SET note = l.note FROM local l WHERE l.id = team.id});
+refreshed('... added again, and filled by hand');
+is(query($node, q{SELECT id, change, note FROM team_history WHERE id IN (1, 2, 3) ORDER BY id, valid_from}),
+	"1|added|first\n2|added|none\n2|changed|other\n3|added|none", '... has what changed meanwhile');
+
+# --- types -------------------------------------------------------------------------
+
+query($node, q{UPDATE local SET office = 'Rome'});
+refreshed('other values');
+query($node, q{ALTER TABLE team ALTER office TYPE varchar(5)});
+my ($state, $message) = refresh($node, 'team');
+is($state, '22001', 'a type that is too short for older values');
+like($message, qr/DETAIL:  In column "office" of public\.team_history\..*HINT: .*character varying\(5\)/s, '... in words');
+is(last_entry($node, 'team', 'outcome, sqlstate'), 'failed|22001', '... is recorded');
+is(query($node, q{SELECT DISTINCT office FROM team_history ORDER BY 1}), "London\nRome", '... and cuts none of them');
+($state, $message) = query_error($node, q{SELECT * FROM hibob_roster.as_of(NULL::team, now())});
+is($state, '55000', '... nor does as_of()');
+query($node, q{ALTER TABLE team ALTER office TYPE int USING id});
+($state, $message) = refresh($node, 'team');
+is($state, '22P02', 'a type that older values do not fit');
+like($message, qr/DETAIL:  In column "office" of public\.team_history\..*HINT: .*integer/s, '... in words');
+query($node, q{ALTER TABLE team ALTER office TYPE varchar(10) COLLATE "C" USING NULL});
+refreshed('a type that they fit');
+is(query($node, q{SELECT DISTINCT office FROM team_history ORDER BY 1}), "London\nRome", '... keeps them all');
+is(query($node, q{SELECT attcollation::regcollation FROM pg_attribute WHERE attrelid = 'team_history'::regclass
+	AND attname = 'office'}), '"C"', '... and has the collation');
+
+# --- settings of the session ----------------------------------------------------------
+
+# The same text of a date, whatever the session writes.
+query($node, q{ALTER TABLE team ALTER since TYPE text});
+refreshed('a column of text for a date');
+my $versions = query($node, 'SELECT count(*) FROM team_history');
+foreach my $settings ("DateStyle = 'German'", "DateStyle = 'SQL, MDY'")
+{
+	is((query_error($node, "SET $settings; CALL hibob_roster.refresh('team')"))[0], '', "with $settings");
+	is(last_entry($node, 'team', 'outcome, changed'), 'success|0', '... nothing has changed');
+}
+is(query($node, 'SELECT count(*) FROM team_history'), $versions, '... nor in the history');
+# A time zone's abbreviation that PostgreSQL takes for another one.
+query($node, q{ALTER TABLE team DROP note});
+refreshed('a column that is dropped');
+query($node, q{UPDATE local SET office = 'Oslo' WHERE id = 3; UPDATE local SET note = 'third' WHERE id = 4});
+refreshed('... a change');
+query($node, q{ALTER TABLE team ADD note text});
+is((query_error($node, q{SET DateStyle = 'SQL, DMY'; SET TimeZone = 'Asia/Shanghai';
+	CALL hibob_roster.refresh('team')}))[0], '', '... and the column is added again');
+is(query($node, q{SELECT count(*) FILTER (WHERE id = 3), count(*) FILTER (WHERE id = 4)
+	FROM team_history WHERE change = 'changed' AND (office = 'Oslo' OR note = 'third')}), '1|1',
+	'... with one version of what has changed meanwhile');
+# Backslashes in the functions' own strings.
+query($node, q{ALTER TABLE team ALTER grade TYPE text});
+my ($out, $err) = session($node, q{SET standard_conforming_strings = off; CALL hibob_roster.refresh('team')});
+is($err, '', 'without standard_conforming_strings');
+
+# --- keep_history ------------------------------------------------------------------------
+
+# Older by 40 days.
+query($node, q{UPDATE local SET office = 'Bonn'});
+refreshed('another change');
+query($node, q{UPDATE team_history SET valid_from = valid_from - interval '40 days';
+	UPDATE team_history SET valid_to = valid_to - interval '40 days' WHERE valid_to IS NOT NULL;
+	UPDATE hibob_roster.mirror_columns SET filled_since = filled_since - interval '40 days',
+		filled_until = filled_until - interval '40 days' WHERE mirror = 'team'::regclass;
+	CREATE TABLE moment AS SELECT min(valid_to) - interval '1 microsecond' AS at FROM team_history});
+my $as_of = q{SELECT count(*) FROM hibob_roster.as_of(NULL::team, (SELECT at FROM moment))};
+is(query($node, $as_of), 9, 'a time of the past');
+query($node, q{UPDATE hibob_roster.mirrors SET keep_history = '50 days' WHERE mirror = 'team'::regclass});
+refreshed('keep_history of 50 days');
+is(query($node, $as_of), 9, '... is still there');
+query($node, q{UPDATE hibob_roster.mirrors SET keep_history = '30 days' WHERE mirror = 'team'::regclass});
+refreshed('keep_history of 30 days');
+is((query_error($node, $as_of))[0], '22023', '... is deleted');
+foreach my $keep ("'50 days'", 'NULL')
+{
+	query($node, qq{UPDATE hibob_roster.mirrors SET keep_history = $keep WHERE mirror = 'team'::regclass});
+	is((query_error($node, $as_of))[0], '22023', "... and stays deleted with $keep");
+	is((query_error($node, q{SELECT * FROM hibob_roster.changes('team', (SELECT at FROM moment))}))[0],
+		'22023', '... also in changes()');
+}
+refreshed('keep_history for ever');
+is(query($node, q{SELECT count(*) FROM hibob_roster.as_of(NULL::team, (SELECT history_since
+	FROM hibob_roster.mirrors WHERE mirror = 'team'::regclass))}), 9, 'as_of() from when the history is complete');
+
+$node->stop;
+done_testing();
