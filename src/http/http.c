@@ -44,8 +44,8 @@
 /* How far libcurl may read ahead of the caller. */
 #define READ_AHEAD (256 * 1024)
 
-/* A gap between two polls counts as absence if it is longer, in ms. */
-#define ABSENCE 100
+/* A longer gap between two polls, in ms, does not count as connecting. */
+#define MAX_POLL_GAP 100
 
 /* Sockets that are served at a time: all attempts to connect, or one. */
 #define EVENT_BATCH MAX_ATTEMPTS
@@ -256,8 +256,8 @@ ca_file_is_regular(const HttpChannel *channel)
 }
 
 /*
- * Only has libcurl set its timer to be called at once: everything else is done
- * by http_channel_poll().  Signals are blocked.
+ * libcurl only sets its timer, to be called at once; http_channel_poll() does
+ * everything else.  Signals are blocked.
  */
 static void
 add_handle(HttpChannel *channel)
@@ -384,7 +384,7 @@ http_channel_force_reconnect(HttpChannel *channel)
 
 /* Calls libcurl for a socket that is ready, or for its timer. */
 static CURLMcode
-act(HttpChannel *channel, curl_socket_t socket, int ready)
+socket_action(HttpChannel *channel, curl_socket_t socket, int ready)
 {
 	int			running;
 
@@ -398,12 +398,12 @@ run_timer(HttpChannel *channel)
 	if (channel->timer_due < 0 || http_now_ms() < channel->timer_due)
 		return CURLM_OK;
 	channel->timer_due = -1;
-	return act(channel, CURL_SOCKET_TIMEOUT, 0);
+	return socket_action(channel, CURL_SOCKET_TIMEOUT, 0);
 }
 
 /*
- * Ends a pause: libcurl passes on what it holds, and sets its timer to read on
- * at once.
+ * Ends a pause: libcurl passes on the bytes that it holds, and sets its timer
+ * to continue reading at once.
  */
 static void
 resume(HttpChannel *channel)
@@ -422,22 +422,22 @@ resume(HttpChannel *channel)
 }
 
 /*
- * Has libcurl read from a reused connection while the request is corked:
- * what comes now is not the response.  The socket is empty, but libcurl leaves
- * bytes after a response in a TLS record to the TLS library, and since 8.15
- * OpenSSL also reads ahead.
+ * Makes libcurl read from a reused connection while the request is corked.
+ * Bytes that it reads now are not the response.  The socket is empty, but
+ * libcurl leaves bytes after a response in a TLS record to the TLS library,
+ * and since 8.15 OpenSSL also reads ahead.
  */
 static CURLMcode
 read_unrequested(HttpChannel *channel)
 {
 	if (!channel->corked || channel->socket == CURL_SOCKET_BAD)
 		return CURLM_OK;
-	return act(channel, channel->socket, CURL_CSELECT_IN);
+	return socket_action(channel, channel->socket, CURL_CSELECT_IN);
 }
 
 /*
- * Goes on to the next address as long as the last one was refused.  Before
- * 8.16, libcurl registers neither a socket nor a timer then.
+ * Continues with the next address as long as the last one was refused.  Before
+ * 8.16, libcurl registers neither a socket nor a timer in this case.
  */
 static CURLMcode
 visit_addresses(HttpChannel *channel, int open_calls)
@@ -465,7 +465,7 @@ run_curl(HttpChannel *channel, const MuxEvent *events, int nevents)
 	CURLMcode	code = CURLM_OK;
 
 	for (int i = 0; i < nevents && code == CURLM_OK; i++)
-		code = act(channel, events[i].socket,
+		code = socket_action(channel, events[i].socket,
 				   (events[i].readable ? CURL_CSELECT_IN : 0) |
 				   (events[i].writable ? CURL_CSELECT_OUT : 0));
 	if (code == CURLM_OK)
@@ -484,16 +484,16 @@ run_curl(HttpChannel *channel, const MuxEvent *events, int nevents)
  * for.  A short gap, as between the channels of an Append, does not count.
  */
 static void
-note_absence(HttpChannel *channel)
+count_unpolled_time(HttpChannel *channel)
 {
 	int64		now = http_now_ms();
 
-	if (!channel->connected && now - channel->last_polled > ABSENCE)
+	if (!channel->connected && now - channel->last_polled > MAX_POLL_GAP)
 		channel->unpolled += now - channel->last_polled;
 	channel->last_polled = now;
 }
 
-/* Sends the same request again, of whose response nothing was used. */
+/* Sends the same request again.  Nothing of its response was used. */
 static void
 restart(HttpChannel *channel)
 {
@@ -524,12 +524,12 @@ start_connecting(HttpChannel *channel)
 }
 
 /*
- * libcurl counts connect_timeout from the start, also while it is not called,
- * and checks the time before the sockets.  If the backend was absent for much
- * of that time, the timeout does not count.
+ * libcurl counts connect_timeout from the start, including time in which it is
+ * not called, and checks the time before the sockets.  If the backend did not
+ * poll for much of that time, the timeout does not count.
  */
 static bool
-was_our_absence(const HttpChannel *channel, CURLcode code)
+timed_out_unpolled(const HttpChannel *channel, CURLcode code)
 {
 	return code == CURLE_OPERATION_TIMEDOUT && !channel->connected &&
 		channel->unpolled >= channel->settings.connect_timeout / 2;
@@ -539,10 +539,10 @@ was_our_absence(const HttpChannel *channel, CURLcode code)
 static void
 end_request(HttpChannel *channel, CURLcode code)
 {
-	/* A corked request met what an earlier response had left. */
+	/* Bytes of an earlier response arrived before the request was sent. */
 	if (channel->corked)
 		channel->force_reconnect = true;
-	if (channel->corked || was_our_absence(channel, code))
+	if (channel->corked || timed_out_unpolled(channel, code))
 		restart(channel);
 	else if (code != CURLE_OUT_OF_MEMORY && http_connect_can_start(channel))
 		start_connecting(channel);
@@ -552,7 +552,7 @@ end_request(HttpChannel *channel, CURLcode code)
 
 /* Handles libcurl's message that the request has ended, if there is one. */
 static void
-take_result(HttpChannel *channel)
+handle_completion(HttpChannel *channel)
 {
 	CURLMsg    *message;
 	int			left;
@@ -565,7 +565,7 @@ take_result(HttpChannel *channel)
 		http_cork(channel, false);
 }
 
-/* Goes on with an exchange; returns whether anything was received. */
+/* Continues an exchange; returns whether anything was received. */
 static bool
 advance(HttpChannel *channel)
 {
@@ -580,7 +580,7 @@ advance(HttpChannel *channel)
 	else
 	{
 		received = run_curl(channel, events, nevents);
-		take_result(channel);
+		handle_completion(channel);
 		if (channel->state == CHANNEL_RUNNING && channel->added &&
 			http_connect_can_start(channel) &&
 			http_now_ms() >= channel->next_attempt)
@@ -615,8 +615,8 @@ watch_silence(HttpChannel *channel, bool received)
 }
 
 /*
- * libcurl is not called while the window has unreported bytes: that is how a
- * peer is held back.  "pause_at" limits what a single call may add: see
+ * libcurl is not called while the window has unreported bytes, so the kernel
+ * holds back the peer.  "pause_at" limits what a single call may add: see
  * http_on_body().
  */
 bool
@@ -627,7 +627,7 @@ http_channel_poll(HttpChannel *channel)
 		sigset_t	saved;
 		bool		received = false;
 
-		note_absence(channel);
+		count_unpolled_time(channel);
 		http_window_compact(channel);
 		channel->pause_at = channel->end - channel->start + READ_AHEAD;
 		http_block_signals(&saved);
@@ -636,7 +636,7 @@ http_channel_poll(HttpChannel *channel)
 		if (channel->state == CHANNEL_RUNNING && !channel->unreported)
 			received = advance(channel);
 		else
-			take_result(channel);
+			handle_completion(channel);
 		http_restore_signals(&saved);
 		if (channel->state == CHANNEL_RUNNING && !channel->unreported)
 			watch_silence(channel, received);
@@ -656,9 +656,9 @@ earlier(int64 due, int64 other)
 }
 
 /*
- * Whether the channel has nothing to do before an event of the mux, or until
- * some time: when libcurl or the connection attempts are due, or the peer has
- * been silent for too long.  Shortens "milliseconds" to that (-1: no limit).
+ * Whether the channel has nothing to do before an event of the mux.  Shortens
+ * "milliseconds" (-1: no limit) to the time when libcurl or the connection
+ * attempts are due, or the peer has been silent for too long.
  */
 static bool
 may_sleep(const HttpChannel *channel, int64 *milliseconds)
@@ -770,8 +770,8 @@ http_wait_any(HttpChannel *const *channels, int n, int64 milliseconds)
  * Each call checks for interrupts and for the postmaster, so that a peer that
  * is too fast for the backend to sleep cannot keep a query alive.
  *
- * A failure is reported before bytes that came with it: as long as the caller
- * does not know them, the request can be tried again.
+ * A failure is reported before bytes that arrived with it: the request can be
+ * tried again as long as the caller has not seen them.
  */
 HttpProgress
 http_channel_wait(HttpChannel *channel)

@@ -59,7 +59,7 @@ typedef enum HttpFailure
 {
 	HTTP_OK = 0,
 	HTTP_UNREACHABLE,			/* not resolved, or not connected */
-	HTTP_PROXY_FAILED,			/* likewise, but the proxy, or by the proxy */
+	HTTP_PROXY_FAILED,			/* the proxy: not reached, or it refused */
 	HTTP_FORBIDDEN,				/* an address that is not allowed */
 	HTTP_UNTRUSTED,				/* TLS: the certificate of the peer */
 	HTTP_OUTDATED,				/* TLS: the version of the protocol */
@@ -96,9 +96,9 @@ extern HttpChannel *http_channel_open(const HttpSettings *settings,
 extern void http_channel_close(HttpChannel *channel);
 
 /*
- * Begins an exchange, and ends the one before.  Returns at once and raises no
- * error: http_channel_wait() reports failures.  The next poll or wait sends the
- * request.  The body must stay valid until http_channel_stop(); the other
+ * Begins an exchange, and ends the previous one.  Returns at once and raises
+ * no error: http_channel_wait() reports failures.  The next poll or wait sends
+ * the request.  The body must stay valid until http_channel_stop(); the other
  * strings are copied.
  */
 extern void http_channel_start(HttpChannel *channel,
@@ -107,8 +107,8 @@ extern void http_channel_start(HttpChannel *channel,
 /*
  * Sleeps until the window has new bytes, the body is complete, or the exchange
  * fails.  Handles interrupts, so it may raise the error of a cancel; the
- * channel can be stopped or closed afterwards.  A failure is reported even if
- * bytes that the caller does not know came before it.
+ * channel can be stopped or closed afterwards.  A failure is reported first,
+ * even if unreported bytes arrived before it.
  *
  * By the rules of HTTP, a server may end a response by closing the connection:
  * see http_channel_end_is_known().
@@ -117,7 +117,7 @@ extern HttpProgress http_channel_wait(HttpChannel *channel);
 
 /*
  * Does what is possible without sleeping.  True if http_channel_wait() would
- * return at once, which then returns the reason.  Raises no error and does not
+ * return at once; call it to learn the reason.  Raises no error and does not
  * check for interrupts.  Also true for a channel without an exchange.
  *
  * Time in which a channel is not polled does not count against the timeouts.
@@ -125,7 +125,7 @@ extern HttpProgress http_channel_wait(HttpChannel *channel);
 extern bool http_channel_poll(HttpChannel *channel);
 
 /*
- * Sleeps until one of the channels should be polled, or for so many
+ * Sleeps until one of the channels should be polled, or for the given
  * milliseconds (-1: no limit).  Handles interrupts like http_channel_wait().
  * May return earlier, so it belongs in a loop around the polls.  Without
  * channels (n is 0) it sleeps for a back-off.
@@ -134,9 +134,10 @@ extern void http_wait_any(HttpChannel *const *channels, int n,
 						  int64 milliseconds);
 
 /*
- * A descriptor for a wait elsewhere.  It becomes readable when the channel
- * should be polled, and after so many milliseconds in any case.  It is good for
- * one wait.  Raises an error if there is no descriptor left.
+ * A descriptor for a wait event set of the caller.  It becomes readable when
+ * the channel should be polled, and at the latest after the given
+ * milliseconds.  It is valid for one wait.  Raises an error if there is no
+ * descriptor left.
  */
 extern int	http_channel_descriptor(HttpChannel *channel, int64 milliseconds);
 
@@ -152,8 +153,8 @@ extern void http_channel_stop(HttpChannel *channel);
 extern void http_channel_reset(HttpChannel *channel);
 
 /*
- * Makes the next exchange use a new connection: the response of this one may
- * belong to another request.
+ * Makes the next exchange use a new connection, because the response of this
+ * one may belong to another request.
  */
 extern void http_channel_force_reconnect(HttpChannel *channel);
 
@@ -180,12 +181,13 @@ extern const char *http_channel_failure_text(const HttpChannel *channel);
 /* The setting that the channel was opened with. */
 extern HttpReach http_channel_reach(const HttpChannel *channel);
 
-/* Bytes of the present body as received, before decoding. */
+/* Bytes of the current body as received, before decoding. */
 extern uint64 http_channel_received(HttpChannel *channel);
 
 /*
- * Milliseconds on a clock that is never set, and that all sessions share: since
- * PostgreSQL 19 a session can choose the clock of instr_time.
+ * Milliseconds on a monotonic clock that all sessions share.  CLOCK_MONOTONIC
+ * is named here because since PostgreSQL 19 a session can choose the clock of
+ * instr_time.
  */
 static inline int64
 http_now_ms(void)
@@ -196,7 +198,7 @@ http_now_ms(void)
 	return (int64) now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* A date in HTTP's format, in seconds since 1970; -1 if it is none. */
+/* A date in HTTP's format, in seconds since 1970; -1 if it is invalid. */
 extern int64 http_parse_date(const char *text);
 
 /* libcurl's version, as text, and that of the headers. */

@@ -99,10 +99,10 @@ struct HttpChannel
 	bool		connected;		/* the request is being sent, or was */
 	bool		corked;			/* it stays in the kernel for now */
 	size_t		header_bytes;
-	bool		interim_head;	/* the present head is 1xx or the proxy's */
+	bool		interim_head;	/* the current head is 1xx or the proxy's */
 	bool		head_ended;		/* the empty line after the headers was read */
 	int64		timer_due;		/* when libcurl must be called; -1 never */
-	int64		silence_since;	/* start of the present silence; -1 none */
+	int64		silence_since;	/* start of the current silence; -1 none */
 	int64		last_polled;
 	int64		unpolled;		/* ms of connecting without a poll */
 
@@ -129,7 +129,7 @@ struct HttpChannel
 	bool		address_refused;	/* some address was not allowed */
 	char		refusal[160];	/* which one, and why */
 	bool		may_gzip;		/* the request allows it */
-	bool		encoded;		/* by the present headers, the content is, */
+	bool		encoded;		/* by the current headers, the content is, */
 	bool		chunked;		/* or the transfer */
 	const char *bad_encoding;	/* the header with a coding not requested */
 
@@ -160,7 +160,10 @@ struct HttpChannel
 extern void http_block_signals(sigset_t *saved);
 extern void http_restore_signals(const sigset_t *saved);
 
-/* Makes the handles, anew after damage.  Failures are in the setup fields. */
+/*
+ * Makes the handles, or replaces damaged ones.  Failures are in the setup
+ * fields.
+ */
 extern void http_handles_make(HttpChannel *channel);
 extern void http_handles_replace(HttpChannel *channel);
 extern void http_handles_free(HttpChannel *channel);
@@ -175,7 +178,7 @@ extern void http_handles_set_connection(HttpChannel *channel);
  * ------------------------------------------------------------------------
  */
 
-/* Forgets what an earlier exchange left, and closes what it had open. */
+/* Resets the state of an earlier exchange, and closes its sockets. */
 extern void http_connect_reset(HttpChannel *channel);
 
 /* Milliseconds of connect_timeout that are left, or not positive. */
@@ -187,7 +190,7 @@ extern int64 http_connect_time_left(const HttpChannel *channel);
  */
 extern bool http_connect_can_start(const HttpChannel *channel);
 
-/* Begins to connect, goes on with it; libcurl does not have the request. */
+/* Begins to connect, or continues; libcurl does not have the request. */
 extern void http_connect_start(HttpChannel *channel);
 extern void http_connect_continue(HttpChannel *channel, const MuxEvent *events,
 								  int nevents);

@@ -31,8 +31,8 @@
 #include "storage/fd.h"
 
 /*
- * An address has so many ms for itself before the next one is tried, too; less
- * if the connect timeout is too short to reach all of them.
+ * Milliseconds between two attempts to connect.  They are fewer if the connect
+ * timeout is too short to try all addresses.
  */
 #define CONNECT_DELAY 250
 
@@ -130,7 +130,7 @@ add_address(HttpChannel *channel, const struct curl_sockaddr *from)
 	address->tried = false;
 }
 
-/* The next one to try: of the other family, if there is one. */
+/* The next address to try: of the other family, if there is one. */
 static HttpAddress *
 next_address(HttpChannel *channel)
 {
@@ -181,7 +181,7 @@ close_attempt(HttpChannel *channel, int n)
 	close(fd);
 }
 
-/* Then the next address need not wait. */
+/* After a failure, the next address is tried at once. */
 static void
 note_failure(HttpChannel *channel, const HttpAddress *address, int error)
 {
@@ -199,7 +199,7 @@ fail_attempt(HttpChannel *channel, int n, int error)
 
 /* The first connection wins, and the others are closed. */
 static void
-win(HttpChannel *channel, int n)
+use_attempt(HttpChannel *channel, int n)
 {
 	channel->connected_socket = channel->attempts[n].socket;
 	remove_attempt(channel, n);
@@ -227,8 +227,8 @@ open_socket(int family)
 }
 
 /*
- * Starts to connect to an address.  Without a socket, or a way to wait for it,
- * that is a failed attempt like any other.
+ * Starts to connect to an address.  If no socket can be opened or watched, the
+ * attempt fails like any other.
  */
 static void
 start_attempt(HttpChannel *channel, HttpAddress *address)
@@ -248,15 +248,15 @@ start_attempt(HttpChannel *channel, HttpAddress *address)
 	channel->attempts[n].address = address;
 	channel->nattempts++;
 	if (connect(fd, &address->address.any, address->length) == 0)
-		win(channel, n);
+		use_attempt(channel, n);
 	else if (errno != EINPROGRESS ||
 			 !mux_watch(&channel->mux, fd, false, true))
 		fail_attempt(channel, n, errno);
 }
 
 /*
- * Starts the attempts that are due.  One beyond the first needs a descriptor,
- * or else is put off.
+ * Starts the attempts that are due.  Each attempt beyond the first needs
+ * another descriptor, and is postponed if there is none.
  */
 static void
 start_due_attempts(HttpChannel *channel)
@@ -292,7 +292,7 @@ check_attempt(HttpChannel *channel, int fd)
 		if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0)
 			error = errno;
 		if (error == 0)
-			win(channel, i);
+			use_attempt(channel, i);
 		else
 			fail_attempt(channel, i, error);
 		break;
@@ -349,8 +349,8 @@ http_connect_start(HttpChannel *channel)
 }
 
 /*
- * Sockets are looked at before the clock, so that a backend that was busy
- * elsewhere does not miss a connection that it has.
+ * Sockets are checked before the clock, so that a backend that was busy
+ * elsewhere does not miss an established connection.
  */
 void
 http_connect_continue(HttpChannel *channel, const MuxEvent *events,
@@ -443,9 +443,9 @@ http_on_open_socket(void *arg, curlsocktype purpose,
 }
 
 /*
- * libcurl need not connect the socket.  7.88 calls connect() all the same, but
- * on Linux the first such call after a connection was made in the background
- * succeeds.
+ * Tells libcurl not to connect the socket.  7.88 calls connect() nevertheless,
+ * but on Linux the first such call after a connection was made in the
+ * background succeeds.
  */
 int
 http_on_socket_opened(void *arg, curl_socket_t socket, curlsocktype purpose)
@@ -468,9 +468,9 @@ http_on_close_socket(void *arg, curl_socket_t socket)
 
 /*
  * A reused connection may hold bytes that belong to no request of ours.  They
- * cannot be a response while the peer does not have the request.  So what is
- * sent stays in the kernel, except for full segments, until libcurl has read
- * what was there.  Without TCP_CORK the request leaves at once, and the
+ * cannot be a response while the peer does not have the request.  So the
+ * request stays in the kernel, except for full segments, until libcurl has
+ * read those bytes.  Without TCP_CORK the request leaves at once, and the
  * response of a very fast peer counts as unrequested, which costs another
  * connection.
  */
@@ -504,9 +504,9 @@ http_on_connected(void *arg, char *peer_ip, char *local_ip, int peer_port,
 }
 
 /*
- * libcurl has a socket watched, or no longer.  It calls this before it closes a
- * socket, so the mux never holds a number that now means another file.  -1
- * makes libcurl end the request.
+ * libcurl starts or stops watching a socket.  It calls this before it closes a
+ * socket, so the mux never holds a descriptor that now belongs to another
+ * file.  -1 makes libcurl end the request.
  *
  * A pause ends before anything sleeps, so the socket stays watched meanwhile.
  */

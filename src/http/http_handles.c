@@ -2,8 +2,8 @@
  * http_handles.c
  *		The libcurl handles of a channel, and their options.
  *
- * Which features of libcurl are used, and which are off, is decided here.
- * Nothing here raises errors: a failure is noted in the channel.
+ * This file decides which features of libcurl are used.  It raises no errors:
+ * a failure is noted in the channel.
  */
 #include "postgres.h"
 
@@ -17,10 +17,6 @@
  */
 #define MAX_CONNECTION_IDLE 55
 
-/*
- * Called around everything that may start a thread.  Nothing in between may
- * raise an error.
- */
 void
 http_block_signals(sigset_t *saved)
 {
@@ -80,7 +76,7 @@ note_option(HttpChannel *channel, CURLcode code, bool optional,
 	note_option(channel, curl_easy_setopt((channel)->easy, option, value), \
 				false, #option)
 
-/* For what need not be set if libcurl was built without it. */
+/* For options of features that libcurl may have been built without. */
 #define SET_IF_KNOWN(channel, option, value) \
 	note_option(channel, curl_easy_setopt((channel)->easy, option, value), \
 				true, #option)
@@ -228,7 +224,7 @@ http_handles_make(HttpChannel *channel)
 	set_safety(channel);
 }
 
-/* libcurl still uses the callbacks, and so all else of the channel. */
+/* libcurl still calls the callbacks, so the channel must still be valid. */
 void
 http_handles_free(HttpChannel *channel)
 {

@@ -3,9 +3,9 @@
  *		The response of an exchange: its headers, the bytes of its body, and
  *		whether it is a response at all.
  *
- * libcurl parses the response.  What it takes for a complete one although the
- * end is missing, and what it would decode although it was not requested, is
- * refused here.
+ * libcurl parses the response.  This file rejects responses that libcurl takes
+ * for complete although their end is missing, and encodings that libcurl would
+ * decode although they were not requested.
  *
  * The callbacks must not raise errors, use palloc, or check for interrupts: a
  * longjmp through libcurl leaves its handles unusable.  Nor does the rest of
@@ -41,9 +41,9 @@
 
 /*
  * Moves the window to the front of its buffer, so that the same memory, which
- * is in the processor's cache, is filled again.  This happens only if at least
- * as many bytes were dropped before the window: so the cost of all moves
- * together is linear in the bytes received.
+ * is in the processor's cache, is filled again.  It is moved only if at least
+ * as many bytes were dropped before it, so the cost of all moves is linear in
+ * the bytes received.
  */
 void
 http_window_compact(HttpChannel *channel)
@@ -121,8 +121,8 @@ http_channel_drop(HttpChannel *channel, size_t bytes)
  */
 
 /*
- * Takes bytes of the body, and pauses libcurl when there are enough of them.
- * Refusing the bytes would pause it too, but then it has to copy them.
+ * Appends bytes of the body, and pauses libcurl when there are enough of them.
+ * Refusing the bytes would also pause libcurl, but it would copy them.
  */
 size_t
 http_on_body(char *data, size_t size, size_t count, void *arg)
@@ -166,8 +166,9 @@ is_one_of(const char *word, size_t length, const char *const *list)
 }
 
 /*
- * Checks a list of codings: each may be one that changes nothing, and one of
- * them, in all headers of that name, one that the request allows.
+ * Checks a list of codings.  Any number of them may be codings that change
+ * nothing.  All headers of that name together may have one other coding, which
+ * the request must allow.
  */
 static bool
 codings_allowed(const char *list, size_t length, const char *const *allowed,
@@ -211,10 +212,11 @@ header_value(const char *header, size_t *length, const char *name)
 }
 
 /*
- * libcurl decodes whatever it was built to decode, requested or not; several
- * codings one upon the other, by which a few bytes become gigabytes in a single
- * call; and codings of the transfer, where it takes a truncated response for a
- * complete one.  We request gzip once, for the content, and accept no other.
+ * libcurl decodes every coding that it supports, requested or not.  It also
+ * decodes nested codings, which can expand a few bytes to gigabytes in a
+ * single call, and transfer codings, where it takes a truncated response for a
+ * complete one.  We request gzip, once and for the content, and accept nothing
+ * else.
  */
 static void
 check_encoding(HttpChannel *channel, const char *header, size_t length)
@@ -246,8 +248,9 @@ names_protocol(const char *text, size_t length)
 }
 
 /*
- * Whether a status line contains another one: the first is what an earlier
- * response left, without its end, so that libcurl had not reported it yet.
+ * Whether a status line contains another one.  Its first part is then an
+ * unterminated line that an earlier response left, which libcurl has not
+ * reported yet.
  */
 static bool
 has_embedded_head(const char *line, size_t length)
@@ -274,9 +277,9 @@ is_interim(const HttpChannel *channel, const char *line, size_t length)
 }
 
 /*
- * libcurl itself keeps the headers.  A head that came before the request was
- * sent does not belong to it.  libcurl considers the headers complete also
- * where the connection was closed within them, so the empty line is noted here.
+ * libcurl itself keeps the headers.  A head that arrived before the request
+ * was sent does not belong to it.  libcurl considers headers complete even if
+ * the connection was closed within them, so the empty line is noted here.
  */
 size_t
 http_on_header(char *data, size_t size, size_t count, void *arg)
@@ -404,8 +407,8 @@ failure_of_code(const HttpChannel *channel, CURLcode code, const char *text)
 }
 
 /*
- * Whether it was the connection to the proxy that failed, or the proxy that
- * refused.  With a SOCKS proxy, it is not known whether the connection to the
+ * Whether the connection to the proxy failed, or the proxy refused the
+ * request.  With a SOCKS proxy, it is not known whether the connection to the
  * host exists, but then every failure except of TLS is the proxy's.
  */
 static bool
@@ -465,11 +468,11 @@ has_two_lengths(HttpChannel *channel)
 
 /*
  * libcurl considers the response complete.  The connection that it keeps has
- * replaced the one before, and is good.  Its socket need not be one that was
- * watched: libcurl reads a quick response without.
+ * replaced the previous one, and can be reused.  Its socket may never have
+ * been watched: libcurl reads a quick response without that.
  */
 static void
-finish_well(HttpChannel *channel)
+finish_complete(HttpChannel *channel)
 {
 	channel->state = CHANNEL_DONE;
 	channel->socket = CURL_SOCKET_BAD;
@@ -485,7 +488,9 @@ finish_well(HttpChannel *channel)
 				  "The response has two different lengths");
 }
 
-/* libcurl has ended the request; what we noted goes before its code. */
+/*
+ * libcurl has ended the request; what we noted takes precedence over its code.
+ */
 void
 http_finish(HttpChannel *channel, CURLcode code)
 {
@@ -501,7 +506,7 @@ http_finish(HttpChannel *channel, CURLcode code)
 			channel->out_of_memory = true;
 	}
 	if (code == CURLE_OK)
-		finish_well(channel);
+		finish_complete(channel);
 	else if (failure == HTTP_UNREACHABLE && channel->address_refused &&
 			 !channel->new_connection)
 		http_fail(channel, HTTP_FORBIDDEN, channel->refusal);
@@ -569,7 +574,7 @@ http_fail_silent(HttpChannel *channel)
 
 /*
  * Until the first header was read, libcurl may still return values of the
- * exchange before, or those of the proxy.
+ * previous exchange, or of the proxy.
  */
 static bool
 has_head(const HttpChannel *channel)

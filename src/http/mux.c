@@ -199,7 +199,9 @@ mux_create(Mux *mux)
 	return true;
 }
 
-/* Makes one change.  Removing what is not registered is no failure. */
+/*
+ * Makes one change.  Removing an event that is not registered is no failure.
+ */
 static bool
 change(Mux *mux, uintptr_t ident, int filter, int flags, int64 data)
 {

@@ -35,7 +35,7 @@ check_characters(const char *url)
 	if (strchr(url, '#') != NULL)
 		return "It must not have a fragment.";
 	if (strstr(url, ":///") != NULL)
-		return "It has no host.";	/* libcurl would forgive that slash */
+		return "It has no host.";	/* libcurl would accept the third slash */
 	return NULL;
 }
 

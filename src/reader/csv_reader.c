@@ -2,15 +2,15 @@
  * csv_reader.c
  *		A strict, resumable CSV reader that finds rows and wanted columns.
  *
- * Most of the time is spent on finding the end of a field.  So many bytes are
- * compared at a time, and no value is built from a field: the reader notes the
- * place of each one, wanted or not, which costs less than a check.
+ * Most of the time is spent on finding the end of a field.  Therefore 16 bytes
+ * are compared at a time, and no value is built from a field: the reader notes
+ * the place of each field, wanted or not, which costs less than a check.
  *
- * No byte of a row is read twice, except that the header, and the first rows if
- * it has no comma, are read once for the delimiter and once more for their
- * fields.  The reader's state describes all bytes before the end of the window,
- * so that any piece makes progress and the result never depends on how the
- * document was cut.
+ * No byte of a row is read twice, with one exception: the header, and the first
+ * rows if it has no comma, are read once for the delimiter and once more for
+ * their fields.  The reader's state describes all bytes before the end of the
+ * window, so that any piece makes progress and the result never depends on how
+ * the document was cut.
  *
  * This file knows nothing of PostgreSQL, HTTP or HiBob.
  */
@@ -26,13 +26,16 @@
 #define LEAST_MAX_ROW 16		/* as in json_reader.c */
 #define BYTE_ORDER_MARK "\xef\xbb\xbf"
 
-/* HiBob documents the comma.  Of two others as frequent, the first one wins. */
+/*
+ * HiBob documents the comma.  If two of the others are equally frequent, the
+ * first one is used.
+ */
 static const char delimiters[] = {',', ';', '\t', '|'};
 
 #define NDELIMITERS sizeof(delimiters)
 #define COMMA 0
 
-/* So many rows have to agree with a header that has no comma. */
+/* The number of rows that have to agree with a header that has no comma. */
 #define SAMPLED_ROWS 3
 
 /* What lies before the next byte. */
@@ -46,8 +49,8 @@ typedef enum ReaderState
 	AT_FIELD,					/* a delimiter, or the record's start */
 	IN_FIELD,					/* a part of a field without quotes */
 	IN_QUOTES,					/* a quote and a part of its field */
-	BEHIND_QUOTE,				/* a quote that closes, if none follows */
-	AT_DEFECT					/* nothing is read any more */
+	AFTER_QUOTE,				/* a quote that closes, if none follows */
+	AT_DEFECT					/* reading has ended */
 } ReaderState;
 
 typedef struct CsvSlot
@@ -76,7 +79,7 @@ struct CsvReader
 	const char *window;
 	size_t		length;
 	uint64_t	window_start;	/* where it lies in the document */
-	size_t		position;		/* where to go on reading */
+	size_t		position;		/* where to continue */
 	size_t		row_start;		/* if in a record */
 
 	ReaderState state;
@@ -84,7 +87,7 @@ struct CsvReader
 	bool		last;			/* no byte follows the window */
 	char		delimiter;
 
-	/* looking for the delimiter; counts are of the present record */
+	/* looking for the delimiter; counts are of the current record */
 	size_t		counts[NDELIMITERS];
 	size_t		header_counts[NDELIMITERS];
 	bool		possible[NDELIMITERS];
@@ -93,13 +96,13 @@ struct CsvReader
 	bool		quoted;
 	bool		may_quote;		/* the next quote is one that opens */
 
-	/* the present record; offsets are relative to its start */
+	/* the current record; offsets are relative to its start */
 	bool		in_record;
 	JsonSlice  *fields;			/* CSV_MAX_COLUMNS */
-	size_t		nfields;		/* all, also if not noted */
+	size_t		nfields;		/* all, even if not noted */
 	size_t		max_fields;		/* that are noted */
 	size_t		field_start;
-	uint8_t		flags;			/* of the present field */
+	uint8_t		flags;			/* of the current field */
 
 	JsonDefect	defect;
 	const char *where;			/* its place; the position follows from it */
@@ -143,7 +146,8 @@ not_text(CsvReader *reader, const char *where)
 
 /*
  * Finds the next byte that is NUL or one of three others.  Returns "end" if
- * there is none.  The last bytes, or without SSE2 all, are taken one by one.
+ * there is none.  The last bytes are compared one by one; without SSE2, all
+ * are.
  */
 static inline const char *
 find_special(const char *p, const char *end, char a, char b, char c)
@@ -375,13 +379,13 @@ note_header_byte(CsvReader *reader, char byte)
 }
 
 /*
- * Counts what may be the delimiter, in the header and, unless that has a
- * comma, in the first rows.  As long as the delimiter is not known, a quote
- * behind any of them opens a field; and so does one behind a quote that has
- * closed a field, which makes both a doubled quote.
+ * Counts the possible delimiters in the header and, unless that has a comma, in
+ * the first rows.  As long as the delimiter is not known, a quote after any of
+ * them opens a field.  So does a quote after one that has closed a field: both
+ * are then a doubled quote.
  *
- * The rows have no more room than a row has.  What is wrong with them is found
- * when they are read.
+ * All these rows together may have the size of one row.  Their defects are
+ * found when they are read.
  */
 static const char *
 scan_header(CsvReader *reader, const char *p, const char *end)
@@ -490,7 +494,7 @@ end_record(CsvReader *reader, const char *p, const char *end)
 		complete_row(reader);
 	else
 		return defect(reader, JSON_DEFECT_SHAPE,
-					  "a row has another number of fields than the header",
+					  "a row and the header have different numbers of fields",
 					  reader->window + reader->row_start);
 	reader->in_record = false;
 	reader->nfields = 0;
@@ -586,7 +590,7 @@ read_quoted(CsvReader *reader, const char *p, const char *end)
 		return p;
 	if (*p == '\0')
 		return not_text(reader, p);
-	reader->state = BEHIND_QUOTE;
+	reader->state = AFTER_QUOTE;
 	return p + 1;
 }
 
@@ -650,7 +654,7 @@ read_next(CsvReader *reader, const char *p, const char *end)
 			return read_plain(reader, p, end);
 		case IN_QUOTES:
 			return read_quoted(reader, p, end);
-		case BEHIND_QUOTE:
+		case AFTER_QUOTE:
 			return end_quoted(reader, p, end);
 		case AT_DEFECT:
 			break;
@@ -675,7 +679,7 @@ read_end(CsvReader *reader, const char *end)
 		case IN_QUOTES:
 			return defect(reader, JSON_DEFECT_TRUNCATED,
 						  "ends inside a quoted field", end);
-		case BEHIND_QUOTE:
+		case AFTER_QUOTE:
 			return end_quoted(reader, end, end);
 		default:
 			break;
@@ -690,7 +694,7 @@ read_end(CsvReader *reader, const char *end)
  * Reading stops.
  *
  * A record is too large as soon as max_row bytes of it were read without its
- * end.  Bytes behind those do not matter, so that the result does not depend on
+ * end.  Bytes after those do not matter, so that the result does not depend on
  * the size of the window.
  */
 static JsonResult

@@ -1,21 +1,22 @@
 /*
  * csv_reader.h
- *		Finds the rows of a CSV document, and the wanted columns of each row,
- *		in one pass over bytes that arrive in pieces.
+ *		Finds the rows of a CSV document, and the wanted columns of each row, in
+ *		one pass over bytes that arrive in pieces.
  *
  * It shares the types and the window of json_reader.h: the caller calls
- * csv_reader_next() with the present window, and may drop the bytes before
+ * csv_reader_next() with the current window, and may drop the bytes before
  * csv_reader_keep_from(), which it reports by csv_reader_dropped().
  *
  * The text is UTF-8, with or without a byte order mark.  Its first record is
  * the header.  Records end with LF, CRLF or a lone CR and have as many fields
  * as the header.  Fields are quoted as in RFC 4180.  Empty lines are skipped,
- * but with a header of a single column each is a row, whose value is null.
+ * except that with a header of a single column each empty line is a row whose
+ * value is null.
  *
- * The delimiter is a comma if the header has one outside of quotes, or if it
- * is a single column.  A semicolon, tab or bar is the delimiter only if it has
- * no blank beside it in the header, and if the first three rows have it as
- * often as the header.
+ * The delimiter is a comma if the header has one outside of quotes, or if it is
+ * a single column.  A semicolon, tab or bar is the delimiter only if it has no
+ * blank beside it in the header, and if the first three rows have it as often
+ * as the header.
  *
  * This module knows neither PostgreSQL nor HTTP and builds alone.
  */
@@ -33,19 +34,20 @@ typedef struct CsvReader CsvReader;
 #define CSV_DOUBLED_QUOTES	0x08
 
 /*
- * A row, or the header, may have max_row bytes, its line end counted as one
- * even where that is missing; at least 16 are granted.
+ * A row, or the header, may have max_row bytes, but at least 16.  Its line end
+ * counts as one byte, even where it is missing.
  */
 extern CsvReader *csv_reader_create(size_t max_row, JsonReaderAlloc alloc);
 
 /*
  * Requests the column with a label.  Returns its slot, counted from 0; the same
- * label gives the same slot.  To be called before the first csv_reader_next().
+ * label gives the same slot.  Must be called before the first
+ * csv_reader_next().
  *
- * Labels are compared as csv_reader_label() returns them.  Of columns with the
- * same label this is the first one; "Label#2" is the second one labelled
- * "Label", and so on, unless a column is labelled "Label#2" itself.  The first
- * column without a label is "#1".
+ * Labels are compared as csv_reader_label() returns them.  If several columns
+ * have the same label, it means the first one; "Label#2" is the second column
+ * labelled "Label", and so on, unless a column is labelled "Label#2" itself.
+ * The first column without a label is "#1".
  */
 extern int	csv_reader_want(CsvReader *reader, const char *label);
 
@@ -68,7 +70,7 @@ extern size_t csv_reader_keep_from(const CsvReader *reader);
 extern void csv_reader_dropped(CsvReader *reader, size_t bytes);
 
 /*
- * The present row's value: JSON_ABSENT if the header has no such label,
+ * The current row's value: JSON_ABSENT if the header has no such label,
  * JSON_NULL if it is empty and not quoted, else JSON_STRING.  The slice
  * excludes the quotes.
  */
@@ -76,8 +78,9 @@ extern const JsonSlice *csv_reader_slice(const CsvReader *reader, int slot);
 
 /*
  * The header, once it has been read: at the first JSON_ROW or JSON_END at the
- * latest.  In its labels white space, line breaks too, is a single space and
- * there is none at the ends.  They live until csv_reader_restart().
+ * latest.  In its labels, white space, including line breaks, is reduced to
+ * single spaces, and removed at both ends.  They are valid until
+ * csv_reader_restart().
  */
 extern bool csv_reader_has_header(const CsvReader *reader);
 extern int	csv_reader_nlabels(const CsvReader *reader);

@@ -8,7 +8,9 @@
  */
 #include "reader/json_find.h"
 
-/* Inlining rare functions would slow down what is done for every token. */
+/*
+ * Inlining rare functions would slow down the code that runs for every token.
+ */
 #ifdef __GNUC__
 #define RARE __attribute__((noinline))
 #else
@@ -20,8 +22,8 @@
  */
 
 /*
- * A key occurs twice, and the last one counts: forgets what was found below the
- * first one.
+ * Forgets the values below a node.  Its key occurs twice, and the last one
+ * counts.
  */
 static void
 forget_below(JsonReader *reader, const JsonNode *node)
@@ -74,8 +76,8 @@ json_find_forget_row(JsonReader *reader)
 }
 
 /*
- * Makes the row's values the ones that json_reader_slice() returns.  Only now
- * is it certain that this was a row: see enter_shape().
+ * Makes the row's values the ones that json_reader_slice() returns.  Before
+ * this it was not certain that this is a row: see enter_shape().
  */
 static void
 complete_row(JsonReader *reader)
@@ -174,7 +176,7 @@ json_find_leave_value(JsonReader *reader, const char *p)
 }
 
 /*
- * A possible row has an array of rows, so it is not a row.  The result must not
+ * Discards a possible row that has an array of rows.  The result must not
  * depend on whether its end, and so its size, was in the window.
  */
 static bool
@@ -214,7 +216,7 @@ begin_copy(JsonReader *reader, JsonCopy *copy, const char *p)
 		reader->copied = copy;
 }
 
-/* It ends at "p". */
+/* The container ends at "p". */
 static bool
 end_copy(JsonReader *reader, JsonCopy *copy, const char *p)
 {
@@ -387,7 +389,7 @@ json_find_leave(JsonReader *reader, const char *p)
 }
 
 /*
- * Behind a row
+ * After a row
  */
 
 /* Whether a key, from its first quote to its last one, leads to a node. */
@@ -408,12 +410,12 @@ no_token(const JsonScan *scan)
 	return scan->message != NULL || scan->last ? JSON_END : JSON_MORE;
 }
 
-/* The string or number behind a key and its colon. */
+/* Finds the string or number after a key and its colon. */
 static JsonResult
-slice_behind(JsonScan *scan, const char *window, const char *p,
-			 const char *end, JsonSlice *value)
+slice_after(JsonScan *scan, const char *window, const char *p,
+			const char *end, JsonSlice *value)
 {
-	const char *behind;
+	const char *after;
 
 	p = json_skip_space(p, end);
 	if (p < end && *p == ':')
@@ -422,26 +424,27 @@ slice_behind(JsonScan *scan, const char *window, const char *p,
 		return no_token(scan);
 	value->kind = *p == '"' ? JSON_STRING : JSON_NUMBER;
 	if (*p == '"')
-		behind = json_scan_string(scan, p++, end);
+		after = json_scan_string(scan, p++, end);
 	else if (*p == '-' || (*p >= '0' && *p <= '9'))
-		behind = json_scan_number(scan, p, end);
+		after = json_scan_number(scan, p, end);
 	else
 		return JSON_END;
-	if (behind == NULL)
+	if (after == NULL)
 		return no_token(scan);
 	value->start = (size_t) (p - window);
-	value->length = (size_t) (behind - p);
+	value->length = (size_t) (after - p);
 	value->flags = value->kind == JSON_STRING ? scan->flags : 0;
 	return JSON_ROW;
 }
 
 /*
- * Each search begins at the row's end anew: API responses hardly ever need it.
+ * Each search begins at the end of the row again, which is slow if it continues
+ * over many windows.  API responses hardly ever need it.
  */
 JsonResult
-json_reader_find_behind(const JsonReader *reader, int number,
-						const char *window, size_t length, bool last,
-						JsonSlice *value)
+json_reader_find_after(const JsonReader *reader, int number,
+					   const char *window, size_t length, bool last,
+					   JsonSlice *value)
 {
 	const JsonNode *node = reader->copies.list[number]->node;
 	const JsonNode *object = reader->at.shape;
@@ -470,7 +473,7 @@ json_reader_find_behind(const JsonReader *reader, int number,
 				return no_token(&scan);
 			if (levels == 0 && before == ',' &&
 				is_key_of(node, &scan, start, p))
-				return slice_behind(&scan, window, p + 1, end, value);
+				return slice_after(&scan, window, p + 1, end, value);
 		}
 		before = *start;
 	}

@@ -54,9 +54,9 @@ struct JsonReader
 /*
  * Defects
  *
- * The scan keeps the message and place of a defect, so that there is a single
- * flag for it.  If a row, or a token or wanted container outside of rows, is
- * too large, the defect is at its start.
+ * The scan keeps the message and place of a defect, so that a single check
+ * finds it.  If a row, or a token or wanted container outside of rows, is too
+ * large, the defect is at its start.
  */
 
 static inline const char *
@@ -93,7 +93,7 @@ extern void json_find_enter_value(JsonReader *reader, JsonNode *want,
 								  size_t depth, const char *p);
 extern void json_find_leave_value(JsonReader *reader, const char *p);
 
-/* Forgets all that was noted of a row. */
+/* Forgets all values of a row. */
 extern void json_find_forget_row(JsonReader *reader);
 
 #endif							/* HIBOB_READER_JSON_FIND_H */

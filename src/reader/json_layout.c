@@ -11,7 +11,9 @@
 #define MAX_WAYS 8				/* after one point */
 #define TAIL 24					/* bytes that distinguish points */
 
-/* After so many misses, learning stops if there were fewer hits. */
+/*
+ * Learning stops after this number of misses, unless there were as many hits.
+ */
 #define PATIENCE 4096
 
 JsonLayout *
@@ -25,8 +27,8 @@ json_layout_create(JsonReaderAlloc alloc)
 }
 
 /*
- * Memory, not zeroed again; or NULL if the layout has as much as it may have,
- * or if a block is too small.
+ * Returns memory, which may not be zero, or NULL if the layout has reached its
+ * limit or the size exceeds a block.
  */
 static void *
 take_memory(JsonLayout *layout, size_t size)
@@ -159,6 +161,6 @@ json_layout_learn(JsonLayout *layout, JsonStretch **way)
 	if (ways >= MAX_WAYS ||
 		(layout->misses > PATIENCE && layout->misses > layout->hits))
 		return;
-	layout->learning = layout->behind;
+	layout->learning = layout->token_end;
 	layout->learning_way = way;
 }

@@ -1,22 +1,21 @@
 /*
  * json_layout.h
- *		The bytes between the values of rows, learned from earlier rows.
- *
+ *		The bytes between the values of rows, learned from earlier rows. *
  * Private to the JSON reader.  The rows of a response repeat their keys in the
- * same order, so most bytes between two values have been read before.  What a
- * reader makes of bytes depends only on its place: the same bytes at the same
- * place lead to the same place.  So a stretch of bytes that was read once,
- * token by token, need only be compared when it occurs again.
+ * same order, so most bytes between two values have been read before.  The
+ * effect of bytes on a reader depends only on its place: the same bytes at the
+ * same place lead to the same place.  So a stretch of bytes that was read once,
+ * token by token, is only compared when it occurs again.
  *
- * A stretch begins behind a value and ends before the next one.  While it is
- * read, the reader changes nothing but its place: it notes no value, and enters
- * or leaves no container on the path to one.  An unwanted null, true or false
- * is part of a stretch, as a bracket is.
+ * A stretch begins after a value and ends before the next one.  While the
+ * reader reads a stretch, only its place changes: it notes no value, and
+ * neither enters nor leaves a container on the path to one.  Brackets and an
+ * unwanted null, true or false are part of a stretch.
  *
  * A point is a place where a stretch ends, with the stretches that have
- * followed its value so far.  The layout is only a short cut: if no stretch
- * fits, the reader reads on without it, and the bytes that it reads become a
- * new stretch.
+ * followed its value so far.  The layout is only a shortcut: if no stretch
+ * matches, the reader continues without it, and the bytes that it reads become
+ * a new stretch.
  */
 #ifndef HIBOB_READER_JSON_LAYOUT_H
 #define HIBOB_READER_JSON_LAYOUT_H
@@ -32,7 +31,7 @@
 typedef struct JsonPlace
 {
 	uint8_t		state;			/* what the grammar allows next */
-	bool		on_the_way;		/* shape or want is the current container */
+	bool		on_path;		/* shape or want is the current container */
 	size_t		depth;			/* containers around it */
 	char	   *closers;		/* [1 .. depth]: what closes each */
 
@@ -62,9 +61,7 @@ json_place_in_array(const JsonPlace *place)
 	return place->closers[place->depth] == ']';
 }
 
-/*
- * The node of the shape for the next value, or NULL.
- */
+/* The node of the shape for the next value, or NULL. */
 static inline JsonNode *
 json_place_shape(const JsonPlace *place)
 {
@@ -87,19 +84,19 @@ json_place_want(const JsonPlace *place)
 static inline bool
 json_place_is_looked_for(const JsonPlace *place)
 {
-	return place->on_the_way && (json_place_want(place) != NULL ||
+	return place->on_path && (json_place_want(place) != NULL ||
 								 json_place_shape(place) != NULL);
 }
 
 /*
- * To be called after a container was entered or left, so that the check for
- * each key and scalar is a single flag.
+ * Must be called after a container was entered or left.  It keeps the check for
+ * each key and scalar to a single flag.
  */
 static inline void
 json_place_set_depth(JsonPlace *place, size_t depth)
 {
 	place->depth = depth;
-	place->on_the_way = (depth == place->shape_depth ||
+	place->on_path = (depth == place->shape_depth ||
 						 depth == place->want_depth);
 }
 
@@ -128,7 +125,7 @@ typedef struct JsonPoint
 	bool		closes_value;	/* it closes a value of a row, nothing else */
 	JsonNode   *want;			/* of json_place_want(), */
 	JsonNode   *shape;			/* and of json_place_shape() */
-	JsonStretch *ways[JSON_EVENTS]; /* what may follow, likely ones first */
+	JsonStretch *ways[JSON_EVENTS]; /* that may follow, likely ones first */
 
 	struct JsonPoint *neighbour;	/* next in its chain */
 	uint32_t	tail;			/* a hash of the bytes before it */
@@ -142,8 +139,8 @@ typedef struct JsonLayout
 {
 	JsonReaderAlloc alloc;
 	JsonPoint  *point;			/* of the reader's place, if that is known */
-	JsonEvent	event;			/* of the current token, and */
-	const char *behind;			/* its end */
+	JsonEvent	event;			/* of the current token, */
+	const char *token_end;		/* and its end */
 
 	/* the stretch that is being learned, in the current window; or NULL */
 	const char *learning;
@@ -209,7 +206,7 @@ static inline void
 json_layout_set_place(JsonPlace *place, const JsonPoint *point)
 {
 	place->state = point->place.state;
-	place->on_the_way = point->place.on_the_way;
+	place->on_path = point->place.on_path;
 	place->depth = point->place.depth;
 	place->shape_child = point->place.shape_child;
 	place->want_child = point->place.want_child;
@@ -218,7 +215,7 @@ json_layout_set_place(JsonPlace *place, const JsonPoint *point)
 
 /*
  * A token was read at a known point, and the reader is at "p", at most a comma
- * further.  Skips the stretch that follows if it has followed before.
+ * further.  Skips the next stretch if it has followed the token before.
  *
  * The reader's place need not be compared: it was at this point, and the same
  * kind of token followed, which leaves the same state.
@@ -235,7 +232,7 @@ json_layout_follow(JsonLayout *layout, JsonPlace *place, const char *p,
 	if (layout->event == JSON_EVENT_NONE ||
 		(layout->event != JSON_EVENT_CLOSED && point->closer != 0))
 		return p;
-	stretch = json_layout_match(layout, way, layout->behind, end);
+	stretch = json_layout_match(layout, way, layout->token_end, end);
 	if (stretch == NULL)
 	{
 		json_layout_learn(layout, way);
@@ -243,7 +240,7 @@ json_layout_follow(JsonLayout *layout, JsonPlace *place, const char *p,
 	}
 	layout->point = stretch->end;
 	json_layout_set_place(place, stretch->end);
-	return layout->behind + stretch->length;
+	return layout->token_end + stretch->length;
 }
 
 #endif							/* HIBOB_READER_JSON_LAYOUT_H */

@@ -32,7 +32,7 @@
 #define ALWAYS_INLINE inline
 #endif
 
-/* What the grammar allows at the next byte that is not white space. */
+/* The part of the grammar that the next byte, except white space, begins. */
 typedef enum ReaderState
 {
 	AT_START,					/* a byte order mark or the document's value */
@@ -43,7 +43,7 @@ typedef enum ReaderState
 	AT_COLON,
 	AT_SEPARATOR,				/* ',' or what closes the container */
 	AT_END,						/* nothing more */
-	AT_DEFECT					/* nothing is read any more */
+	AT_DEFECT					/* reading has ended */
 } ReaderState;
 
 /*
@@ -72,9 +72,9 @@ follow_key(const JsonReader *reader, const JsonNode *node, const char *key,
 }
 
 /*
- * At "p" is a value that the reader does not just skip, or the end of a
- * container on the path: reports this to the layout, unless the layout has led
- * here.
+ * Reports to the layout that the reader is at a value that it does not just
+ * skip, or at the end of a container on the path.  If the layout has led here,
+ * it knows this already.
  */
 static inline void
 arrive(JsonReader *reader, const char *p)
@@ -87,12 +87,12 @@ arrive(JsonReader *reader, const char *p)
 
 /* Reports the current token and its end to the layout. */
 static inline void
-note_event(JsonReader *reader, JsonEvent event, const char *behind)
+note_event(JsonReader *reader, JsonEvent event, const char *after)
 {
 	if (reader->layout != NULL)
 	{
 		reader->layout->event = event;
-		reader->layout->behind = behind;
+		reader->layout->token_end = after;
 	}
 }
 
@@ -102,7 +102,7 @@ open_container(JsonReader *reader, const char *p)
 {
 	if (reader->at.depth >= reader->max_depth)
 		return json_defect(reader, JSON_DEFECT_DEPTH, "nested too deeply", p);
-	if (reader->at.on_the_way)
+	if (reader->at.on_path)
 	{
 		if (json_place_is_looked_for(&reader->at))
 			arrive(reader, p);
@@ -144,7 +144,7 @@ close_container(JsonReader *reader, const char *p, const char *end)
 {
 	if (*p != reader->at.closers[reader->at.depth])
 		return bad_syntax(reader, "unexpected character", p);
-	if (reader->at.on_the_way)
+	if (reader->at.on_path)
 	{
 		arrive(reader, p);
 		if (!json_find_leave(reader, p))
@@ -175,11 +175,11 @@ read_string(JsonReader *reader, const char *p, const char *end)
 static inline const char *
 read_number(JsonReader *reader, const char *p, const char *end)
 {
-	const char *behind = json_scan_number(&reader->scan, p, end);
+	const char *after = json_scan_number(&reader->scan, p, end);
 
-	if (behind != NULL && (size_t) (behind - p) >= reader->max_row)
-		return json_too_large(reader, behind);
-	return behind;
+	if (after != NULL && (size_t) (after - p) >= reader->max_row)
+		return json_too_large(reader, after);
+	return after;
 }
 
 /*
@@ -347,12 +347,10 @@ read_next(JsonReader *reader, const char *p, const char *end)
 }
 
 /*
- * Reading stops at the current token.
- *
- * Bytes that have to be kept are too many as soon as max_row of them were read
- * without an end.  Bytes behind those do not matter, so that the result does
- * not depend on the size of the window, and nothing that was found in them is
- * kept.
+ * Reading stops at the current token. * The bytes that have to be kept exceed
+ * the limit as soon as max_row of them were read without an end.  Bytes after
+ * those do not matter, so that the result does not depend on the size of the
+ * window, and everything that was found in them is discarded.
  */
 static JsonResult
 stop_reading(JsonReader *reader)
@@ -385,18 +383,18 @@ stop_reading(JsonReader *reader)
 	return JSON_BAD;
 }
 
-/* A value was read at a point, and no known stretch follows it. */
+/* Continues after a value at a point that no known stretch follows. */
 static const char *
-leave_known(JsonReader *reader, JsonPoint *point, const char *behind,
+leave_known(JsonReader *reader, JsonPoint *point, const char *after,
 			const char *end)
 {
 	JsonLayout *layout = reader->layout;
 
 	json_layout_set_place(&reader->at, point);
 	layout->point = NULL;
-	layout->behind = behind;
+	layout->token_end = after;
 	json_layout_learn(layout, &point->ways[JSON_EVENT_SCALAR]);
-	return after_value(reader, behind, end);
+	return after_value(reader, after, end);
 }
 
 /*
@@ -437,8 +435,8 @@ is_bracket(char c)
 
 /*
  * Reads values from point to point of the layout.  Most bytes are read here, so
- * the reader's place is kept in a local variable and set at the end.  Anything
- * that differs from earlier rows is left to read_next().
+ * the reader's place is kept in a local variable and set at the end.
+ * read_next() reads everything that differs from earlier rows.
  */
 static const char *
 read_known(JsonReader *reader, const char *p, const char *end)
@@ -450,7 +448,7 @@ read_known(JsonReader *reader, const char *p, const char *end)
 	{
 		JsonStretch *stretch;
 		JsonKind	kind;
-		const char *behind = p + 1;
+		const char *after = p + 1;
 
 		reader->token = p;
 		if (is_bracket(*p))
@@ -463,30 +461,28 @@ read_known(JsonReader *reader, const char *p, const char *end)
 		{
 			if (point->closer != 0)
 				break;
-			behind = scan_scalar(reader, p, end, &kind);
-			if (behind == NULL)
+			after = scan_scalar(reader, p, end, &kind);
+			if (after == NULL)
 				break;
-			behind = note_scalar(reader, point->want, point->shape, kind, p,
-								 behind);
-			if (behind == NULL)
+			after = note_scalar(reader, point->want, point->shape, kind, p,
+								 after);
+			if (after == NULL)
 				return NULL;
 			stretch = json_layout_match(layout,
 										&point->ways[JSON_EVENT_SCALAR],
-										behind, end);
+										after, end);
 			if (stretch == NULL)
-				return leave_known(reader, point, behind, end);
+				return leave_known(reader, point, after, end);
 		}
 		point = stretch->end;
-		p = behind + stretch->length;
+		p = after + stretch->length;
 	}
 	layout->point = point;
 	json_layout_set_place(&reader->at, point);
 	return p;
 }
 
-/*
- * Reads the token at "p", and skips what follows as long as that is known.
- */
+/* Reads the token at "p", and skips known stretches after it. */
 static const char *
 read_along(JsonReader *reader, const char *p, const char *end)
 {
@@ -558,8 +554,8 @@ json_reader_next(JsonReader *reader, const char *window, size_t length,
 
 /*
  * A row is kept as a whole, since its slices have to be in one window, and so
- * is a container that will be copied.  Outside of these the current token is
- * enough: a key that was cut has to be compared.
+ * is a container that will be copied.  Otherwise only the current token is
+ * kept, because a key that was cut has to be compared.
  */
 size_t
 json_reader_keep_from(const JsonReader *reader)

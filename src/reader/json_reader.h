@@ -1,12 +1,12 @@
 /*
  * json_reader.h
- *		Finds the rows of a JSON document, and the wanted values in each row
- *		and around them, in one pass over bytes that arrive in pieces.
+ *		Finds the rows of a JSON document, and the wanted values in each row and
+ *		around them, in one pass over bytes that arrive in pieces.
  *
  * The caller keeps a window of the document's bytes.  It calls
- * json_reader_next() with the present window, and gets a row, a request for
- * more bytes, the end, or a defect.  The reader never looks again at bytes
- * before json_reader_keep_from(): the caller may drop them and reports that by
+ * json_reader_next() with the current window, and gets a row, a request for
+ * more bytes, the end, or a defect.  The reader does not need bytes before
+ * json_reader_keep_from() again: the caller may drop them, and reports that by
  * json_reader_dropped().  So no row is copied, and each byte is read once,
  * however small the pieces are.
  *
@@ -36,7 +36,7 @@ typedef enum JsonKind
 	JSON_OBJECT
 } JsonKind;
 
-/* Escapes in a string: its value is not a copy of its bytes, or not a text. */
+/* Escapes in a string: its value differs from its bytes, or is not text. */
 #define JSON_ESCAPED		0x01	/* at least one backslash */
 #define JSON_NUL_ESCAPE		0x02	/* \u0000 */
 #define JSON_LONE_SURROGATE	0x04	/* half of a surrogate pair */
@@ -117,8 +117,8 @@ typedef struct JsonShape
 } JsonShape;
 
 /*
- * The most bytes that a reader allocates, besides what it looks for and values
- * outside of rows, to read rows faster that are like the ones before.
+ * The most bytes that a reader allocates to read rows faster that are like
+ * earlier ones.  Wanted paths and values outside of rows are not included.
  */
 #define JSON_READER_LEARNED (256 * 1024)
 
@@ -127,7 +127,7 @@ extern JsonReader *json_reader_create(const JsonShape *shape,
 
 /*
  * Requests the value at a path of keys below the row; without a key, the row
- * itself.  Returns its slot; the same path gives the same slot.  To be called
+ * itself.  Returns its slot; the same path gives the same slot.  Must be called
  * before the first json_reader_next().
  */
 extern int	json_reader_want(JsonReader *reader, const char *const *keys,
@@ -136,8 +136,8 @@ extern int	json_reader_want(JsonReader *reader, const char *const *keys,
 /*
  * Requests a value outside of rows, at a place that is written as a pattern:
  * "response_metadata.next_cursor", "results[].employeeId", "errors".  Returns
- * its number; the same pattern gives the same number.  To be called before the
- * first json_reader_next().
+ * its number; the same pattern gives the same number.  Must be called before
+ * the first json_reader_next().
  *
  * The value may be of any kind.  If the path to it ends early, at null or
  * another value, it is absent, which is no defect.  The last of equal keys
@@ -156,7 +156,7 @@ extern int	json_reader_want_outside(JsonReader *reader, const char *pattern);
 
 /*
  * The same for a value that outlives its element: it is valid until the next
- * value at its place.  So a value behind an element's last row is found at the
+ * value at its place.  So a value after an element's last row is found at the
  * first row of the next element, or at the end.
  */
 extern int	json_reader_want_lasting(JsonReader *reader, const char *pattern);
@@ -180,12 +180,12 @@ extern JsonResult json_reader_next(JsonReader *reader, const char *window,
 extern size_t json_reader_keep_from(const JsonReader *reader);
 extern void json_reader_dropped(JsonReader *reader, size_t bytes);
 
-/* The present row's value; a slot that the row lacks has kind JSON_ABSENT. */
+/* The current row's value; a slot that the row lacks has kind JSON_ABSENT. */
 extern const JsonSlice *json_reader_slice(const JsonReader *reader, int slot);
 
 /*
  * The value outside of rows that was found so far, or one of kind JSON_ABSENT.
- * At JSON_ROW it is a value that precedes the row, so that a value behind an
+ * At JSON_ROW it is a value that precedes the row, so that a value after an
  * element's last row is never found; at JSON_END it is one that belongs to no
  * element; at JSON_BAD all are absent.
  */
@@ -193,14 +193,14 @@ extern const JsonOutside *json_reader_outside(const JsonReader *reader,
 											  int number);
 
 /*
- * Finds a string or number outside of rows behind the present row, in an object
+ * Finds a string or number outside of rows after the current row, in an object
  * that the row is in: objects have no order.  The window has all bytes from the
  * row's end on, as far as there are any.  JSON_ROW: found, as a slice of the
  * window; JSON_END: not there; JSON_MORE: not yet there.
  */
-extern JsonResult json_reader_find_behind(const JsonReader *reader, int number,
-										  const char *window, size_t length,
-										  bool last, JsonSlice *value);
+extern JsonResult json_reader_find_after(const JsonReader *reader, int number,
+										 const char *window, size_t length,
+										 bool last, JsonSlice *value);
 
 /*
  * Whether the slot was present in any row since json_reader_create(): with a
@@ -211,10 +211,10 @@ extern bool json_reader_is_present(const JsonReader *reader, int slot);
 extern const JsonDefect *json_reader_defect(const JsonReader *reader);
 
 /*
- * Resolves the escapes of a string, given without its quotes, but with a byte
- * behind it.  "out" needs as much room as the text has; the result, whose
- * length is returned, is never longer.  \u0000 and half a surrogate pair
- * become JSON_NO_CHARACTER.
+ * Resolves the escapes of a string, given without its quotes; the byte after it
+ * must exist.  Returns the length of the result.  "out" needs as much room as
+ * the text has, since the result is never longer.  \u0000 and half a surrogate
+ * pair become JSON_NO_CHARACTER.
  */
 extern size_t json_unescape(const char *text, size_t length, char *out);
 

@@ -2,16 +2,16 @@
  * json_scan.c
  *		The tokens of JSON: escapes, numbers, words and escaped keys.
  *
- * Like all of the reader, this file may know nothing of PostgreSQL and builds
- * alone.  It decides on each byte as soon as it sees it:
- * where a window ends must never change which defect is found, or where.
+ * Like all of the reader, this file knows nothing of PostgreSQL and builds
+ * alone.  It decides on each byte when it reads that byte, so that the end of a
+ * window never changes which defect is found, or where.
  */
 #include "reader/json_reader.h"
 #include "reader/json_scan.h"
 
 /*
- * How far a number has come.  The order matters: from NUMBER_ZERO on it may
- * end, before it may not.
+ * The states of a number.  The order matters: a number may end in NUMBER_ZERO
+ * and later states only.
  */
 enum
 {
@@ -28,12 +28,12 @@ enum
 	NUMBER_STOP = NUMBER_STATES /* the byte does not belong to it */
 };
 
-/* What a byte can be to a number. */
+/* The classes of bytes within a number. */
 enum
 {
 	BYTE_OTHER,
 	BYTE_ZERO,
-	BYTE_DIGIT,					/* another one */
+	BYTE_DIGIT,					/* 1 to 9 */
 	BYTE_POINT,
 	BYTE_E,
 	BYTE_SIGN,
@@ -52,7 +52,7 @@ static const uint8_t byte_classes[256] = {
 
 #define STOP NUMBER_STOP
 
-/* What a number becomes with one more byte; its first is no plus sign. */
+/* The next state of a number.  A plus sign as first byte is excluded before. */
 static const uint8_t number_steps[NUMBER_STATES][BYTE_CLASSES] = {
 	/* other, zero, digit, point, e, sign */
 	[NUMBER_START] =
@@ -76,7 +76,7 @@ static const uint8_t number_steps[NUMBER_STATES][BYTE_CLASSES] = {
 };
 
 /*
- * Any number.  Only the byte behind it, or the document's end, shows that it
+ * Any number.  Only the byte after it, or the document's end, shows that it
  * is complete.
  */
 const char *
@@ -135,7 +135,7 @@ hex_digit(char c)
 	return -1;
 }
 
-/* The UTF-16 unit that an escape stands for whose four digits are valid. */
+/* The UTF-16 unit of an escape with four valid digits. */
 static unsigned int
 hex_unit(const char *digits)
 {
@@ -176,8 +176,8 @@ scan_hex(JsonScan *scan, const char *p, const char *end)
 }
 
 /*
- * Behind the first half of a surrogate pair: scans the second, if that is what
- * follows.  If not, returns "p" itself.
+ * Scans the second half of a surrogate pair, after the first.  Returns "p"
+ * itself if no second half follows.
  */
 static const char *
 scan_second_half(JsonScan *scan, const char *p, const char *end)
@@ -203,7 +203,7 @@ static const char *
 scan_unicode_escape(JsonScan *scan, const char *p, const char *end)
 {
 	const char *next = scan_hex(scan, p + 2, end);
-	const char *behind = next;
+	const char *after = next;
 	uint8_t		flags = JSON_ESCAPED;
 	unsigned int unit;
 
@@ -211,12 +211,12 @@ scan_unicode_escape(JsonScan *scan, const char *p, const char *end)
 		return NULL;
 	unit = hex_unit(p + 2);
 	if (is_high_surrogate(unit))
-		next = scan_second_half(scan, behind, end);
+		next = scan_second_half(scan, after, end);
 	if (next == NULL)
 		return NULL;
 	if (unit == 0)
 		flags |= JSON_NUL_ESCAPE;
-	if (is_low_surrogate(unit) || (is_high_surrogate(unit) && next == behind))
+	if (is_low_surrogate(unit) || (is_high_surrogate(unit) && next == after))
 		flags |= JSON_LONE_SURROGATE;
 	scan->flags |= flags;
 	return next;
@@ -247,8 +247,8 @@ scan_escape(JsonScan *scan, const char *p, const char *end)
 }
 
 /*
- * The rest of json_scan_string(), from "p" on, where there is more to it than
- * to run up to the closing quote.
+ * The rest of json_scan_string(), from "p" on, for strings with an escape or a
+ * control character, or that the window cuts.
  */
 const char *
 json_scan_string_rest(JsonScan *scan, const char *start, const char *p,
@@ -314,7 +314,7 @@ decode_unicode_escape(const char **p, char *bytes)
 	return encode_utf8(code, bytes);
 }
 
-/* Likewise the next byte or escape, whichever it is. */
+/* Likewise for the next byte or escape. */
 static int
 decode_next(const char **p, char *bytes)
 {

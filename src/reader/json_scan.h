@@ -25,9 +25,9 @@
 
 typedef struct JsonScan
 {
-	/* the present token, if the window has ended inside it */
-	size_t		scanned;		/* bytes of it that need no second look */
-	uint8_t		number;			/* how far a number has come */
+	/* the current token, if the window has ended inside it */
+	size_t		scanned;		/* bytes of it that were scanned already */
+	uint8_t		number;			/* the state of a number */
 
 	uint8_t		flags;			/* of the last string, as in JsonSlice */
 	bool		last;			/* no byte follows the window */
@@ -44,8 +44,8 @@ extern const char *json_scan_word_rest(JsonScan *scan, const char *start,
 									   const char *end, const char *word);
 
 /*
- * Whether a valid key with escapes, from behind its first quote to its last
- * one, stands for the given bytes.
+ * Whether a valid key with escapes, the bytes from "key" to its last quote,
+ * stands for the given bytes.
  */
 extern bool json_key_equals(const char *key, const char *quote,
 							const char *bytes, size_t length);
@@ -69,7 +69,7 @@ json_skip_space(const char *p, const char *end)
 }
 
 /*
- * Finds the next byte that does not simply belong to a string: a quote, a
+ * Finds the next byte that is not an ordinary character of a string: a quote, a
  * backslash or a control character.  Returns "end" if there is none.
  */
 static inline const char *
@@ -144,8 +144,8 @@ json_scan_string(JsonScan *scan, const char *start, const char *end)
 }
 
 /*
- * A number's end is the byte behind it.  Most are a few digits, and need no
- * more than to run over them.
+ * A number's end is the byte after it.  Most numbers are a few digits, which a
+ * loop skips.
  */
 static inline const char *
 json_scan_number(JsonScan *scan, const char *start, const char *end)

@@ -4,7 +4,7 @@
  *		keeps copies of values outside of rows.
  *
  * Like all of the reader, this file knows nothing of PostgreSQL and builds
- * alone.  The memory that it allocates is never freed, so it is used again.
+ * alone.  The memory that it allocates is never freed, so it is reused.
  */
 #include "reader/json_scan.h"
 #include "reader/json_tree.h"
@@ -173,7 +173,7 @@ json_copies_find(const JsonCopies *copies, const JsonNode *node)
 }
 
 /*
- * The reader calls this for each row, mostly with nothing to forget: so the
+ * The reader calls this for each row, usually with nothing to forget, so the
  * check for absent values comes first.
  */
 void

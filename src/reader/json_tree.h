@@ -20,10 +20,10 @@
 struct JsonCopy;
 
 /*
- * A place in the shape or in a row.  A node of the shape leads on by keys, by
- * "each element", or both, and may be a row as well; a node in a row leads on
- * by keys only, and has a value.  A node of the shape that does not lead to
- * the rows is there for a wanted value outside of them.
+ * A place in the shape or in a row.  A node of the shape has children by key,
+ * by "each element", or both, and may be a row as well.  A node in a row has
+ * children by key only, and has a value.  A node of the shape that does not
+ * lead to the rows exists for a wanted value outside of them.
  */
 typedef struct JsonNode
 {
@@ -38,7 +38,7 @@ typedef struct JsonNode
 	bool		to_rows;		/* the rows are here or below */
 	bool		keys_lead;		/* and one of its keys leads there */
 	bool		has_outside;	/* a wanted value outside is here or below */
-	bool		led_on;			/* its present object has a key that leads to
+	bool		led_on;			/* its current object has a key that leads to
 								 * the rows, or needs none */
 	uint32_t	objects;		/* number of objects that were entered here */
 	uint32_t	entered_in;		/* the parent's object that last led to it */
@@ -79,14 +79,14 @@ extern JsonNode *json_node_add_outside(JsonReaderAlloc alloc,
 									   const char *pattern);
 
 /*
- * The node that a key with escapes leads to, or NULL.  The key is the bytes
- * between its quotes.
+ * The node that a key with escapes leads to, or NULL.  The key consists of the
+ * bytes between its quotes.
  */
 extern JsonNode *json_node_find_escaped(const JsonNode *node, const char *key,
 										const char *quote);
 
 /*
- * Distributes keys over a node's chains.  There are so many chains that most
+ * Distributes keys over a node's chains.  There are enough chains that most
  * unwanted keys find an empty one and need no comparison.  Long keys of one
  * object tend to differ at their ends.
  */
@@ -141,7 +141,7 @@ typedef struct JsonCopy
 	const JsonNode *node;
 	bool		lasting;		/* outlives the element that it belongs to */
 	uint32_t	times;			/* number of values found */
-	char	   *buffer;			/* used again for each value */
+	char	   *buffer;			/* reused for each value */
 	size_t		room;
 	uint64_t	start;			/* of its container, in the document; set by
 								 * the reader */

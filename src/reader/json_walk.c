@@ -1,6 +1,6 @@
 /*
  * json_walk.c
- *		Goes through the parts of a JSON value.
+ *		Iterates over the parts of a JSON value.
  *
  * Like all of the reader, this file knows nothing of PostgreSQL and builds
  * alone.
@@ -22,7 +22,7 @@ string_end(const char *p, const char *end, uint8_t *flags)
 	return p;
 }
 
-/* The byte behind an object or array. */
+/* The byte after an object or array. */
 static const char *
 container_end(const char *p, const char *end)
 {
@@ -43,7 +43,7 @@ container_end(const char *p, const char *end)
 	return p;
 }
 
-/* The byte behind a number or a word. */
+/* The byte after a number or a word. */
 static const char *
 scalar_end(const char *p, const char *end)
 {
@@ -92,9 +92,9 @@ json_walk_value(const char *window, size_t length, size_t offset)
 	return value;
 }
 
-/* The offset of the byte behind a value. */
+/* The offset of the byte after a value. */
 static size_t
-behind(const JsonSlice *value)
+end_offset(const JsonSlice *value)
 {
 	return value->start + value->length + (value->kind == JSON_STRING ? 1 : 0);
 }
@@ -113,7 +113,7 @@ json_walk_next(const char *window, const JsonSlice *container, size_t *offset,
 		return false;
 	end = window + length;
 	p = window + container->start + *offset;
-	/* the opening bracket, or the comma behind the last part */
+	/* the opening bracket, or the comma after the last part */
 	p = json_skip_space(json_skip_space(p, end) + (*offset == 0), end);
 	if (*p == ',')
 		p = json_skip_space(p + 1, end);
@@ -125,10 +125,10 @@ json_walk_next(const char *window, const JsonSlice *container, size_t *offset,
 		if (key != NULL)
 			*key = name;
 		/* the colon */
-		p = json_skip_space(window + behind(&name), end) + 1;
+		p = json_skip_space(window + end_offset(&name), end) + 1;
 	}
 	*part = json_walk_value(window, length, (size_t) (p - window));
-	*offset = behind(part) - container->start;
+	*offset = end_offset(part) - container->start;
 	return true;
 }
 

@@ -1,9 +1,8 @@
 /*
  * json_walk.h
- *		Goes through the parts of a JSON value.
- *
- * The value is valid JSON, as the reader of rows has found it to be: so one set
- * of rules holds for all JSON.  A value and its parts are slices of one window.
+ *		Iterates over the parts of a JSON value. *
+ * The value is valid JSON: the reader of rows has checked it, so that the same
+ * rules hold for all JSON.  A value and its parts are slices of one window.
  *
  * This module knows neither PostgreSQL nor HTTP and builds alone.
  */

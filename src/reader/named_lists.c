@@ -2,12 +2,11 @@
  * named_lists.c
  *		Makes rows of named lists.
  *
- * The body is checked once, by the reader of rows, so that the same rules hold
- * for it as for any other.  After that it is walked as JSON that is known to be
- * valid, and the rows get copies of its tokens: no value is decoded, so none is
- * altered.
+ * The reader of rows first checks the body, so that the same rules hold for it
+ * as for any other.  After that the body is known to be valid JSON, and the
+ * rows get copies of its tokens: no value is decoded, so none is altered.
  *
- * This file may know nothing of PostgreSQL, HTTP or HiBob.
+ * This file knows nothing of PostgreSQL or HTTP.
  */
 #include "reader/named_lists.h"
 
@@ -19,12 +18,12 @@
 #define MAX_DEPTH 64
 
 /*
- * Bytes of all rows.  A name is in the path of all items below it, so that the
- * rows can be longer than the body by more than any memory.
+ * Bytes of all rows.  A name is in the path of all items below it, so the rows
+ * can be much longer than the body.
  */
 #define MAX_ROWS_SIZE (64 * 1024 * 1024)
 
-/* What HiBob puts between the names of a path, in JSON. */
+/* HiBob's separator of the names of a path, in JSON. */
 #define PATH_SEPARATOR " \\\\ "
 
 #define BYTE_ORDER_MARK "\xef\xbb\xbf"
@@ -51,7 +50,7 @@ typedef struct Object
 	JsonSlice	members[MEMBERS];
 } Object;
 
-/* An item, for the rows of those below it. */
+/* An item, for the rows of the items below it. */
 typedef struct Level
 {
 	const struct Level *above;
@@ -67,7 +66,7 @@ typedef struct Writer
 	const char *text;			/* the body */
 	size_t		length;
 	const char *requested;		/* the list's name, or NULL */
-	JsonSlice	list;			/* the present one's name */
+	JsonSlice	list;			/* the current one's name */
 	bool		is_requested;	/* its name is "requested" */
 	JsonDefect	defect;
 } Writer;
@@ -109,7 +108,7 @@ read_object(const char *text, const JsonSlice *slice)
  * Writing
  */
 
-/* What is wrong with a value of the body; false, for the caller to return. */
+/* Notes a defect of a value of the body; false, for the caller to return. */
 static bool
 fail(Writer *writer, JsonDefectKind kind, const char *message,
 	 const JsonSlice *value)
@@ -174,7 +173,7 @@ put_json(Writer *writer, const JsonSlice *value)
 		put_copy(writer, value);
 }
 
-/* A text that is not JSON yet, as a string. */
+/* Writes a text as a JSON string. */
 static void
 put_quoted(Writer *writer, const char *text)
 {

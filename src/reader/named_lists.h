@@ -2,10 +2,10 @@
  * named_lists.h
  *		Named lists, which HiBob sends as trees of items, as rows.
  *
- * Source: HiBob's specification, and what clients measured.  All lists come
- * as an object by their names, or as an array; a single one comes by itself.
- * Its items are in "values", in "items", or the same in both; the items below
- * an item are its "children".
+ * Source: HiBob's specification, and measurements of clients.  A response with
+ * all lists is an object with a key for each list, or an array.  A response
+ * with one list is that list.  Its items are in "values", in "items", or the
+ * same in both; the items below an item are its "children".
  *
  * This module knows neither PostgreSQL nor HTTP and builds alone.
  */
@@ -26,14 +26,15 @@ extern size_t named_lists_measure(const char *text, size_t length,
 
 /*
  * Writes the rows of a measured body: a JSON array with an object for each
- * item, also for items below others.  It has the keys list, id, name,
- * parentId, path and archived.  Values are copied as they came, except that
- * ids and names are strings even where HiBob sends numbers; what an item lacks
- * is null.  A path is the names from the top, as in the human form of a field.
+ * item, also for items below others.  It has the keys list, id, name, parentId,
+ * path and archived.  Values are copied unchanged, except that ids and names
+ * are strings even where HiBob sends numbers.  A value that an item lacks is
+ * null.  A path consists of the names from the top, as in the human form of a
+ * field.
  *
- * Where lists come by their names, the key is the list's name.  A list that
- * comes by itself was requested by the name "list", in UTF-8, and has that
- * name in its rows; NULL: it has its own.
+ * In an object with a key for each list, the key is the list's name.  A
+ * response with one list was requested by the name "list", in UTF-8, which its
+ * rows have; if that is NULL, they have the list's own name.
  */
 extern void named_lists_write(const char *text, size_t length,
 							  const char *list, char *out);

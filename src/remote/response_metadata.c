@@ -212,7 +212,7 @@ read_restricted(ResponseMetadata *metadata, ResponseSummary *summary)
  */
 
 /*
- * Finds the value that a group of rows has at a place, before or behind the
+ * Finds the value that a group of rows has at a place, before or after the
  * row.  JSON_END: nothing.
  */
 static JsonResult
@@ -220,7 +220,7 @@ read_group(const ResponseMetadata *metadata, int place, HttpWindow window,
 		   bool last, SuppliedValue *supplied)
 {
 	const JsonOutside *before = json_reader_outside(metadata->reader, place);
-	JsonSlice	behind;
+	JsonSlice	after;
 	JsonResult	result;
 
 	if (before->kind != JSON_ABSENT)
@@ -230,13 +230,13 @@ read_group(const ResponseMetadata *metadata, int place, HttpWindow window,
 		return (before->kind == JSON_STRING || before->kind == JSON_NUMBER) &&
 			(before->flags & JSON_ESCAPED) == 0 ? JSON_ROW : JSON_END;
 	}
-	result = json_reader_find_behind(metadata->reader, place, window.data,
-									 window.length, last, &behind);
+	result = json_reader_find_after(metadata->reader, place, window.data,
+									window.length, last, &after);
 	if (result != JSON_ROW)
 		return result;
-	supplied->text = window.data + behind.start;
-	supplied->length = behind.length;
-	return (behind.flags & JSON_ESCAPED) == 0 ? JSON_ROW : JSON_END;
+	supplied->text = window.data + after.start;
+	supplied->length = after.length;
+	return (after.flags & JSON_ESCAPED) == 0 ? JSON_ROW : JSON_END;
 }
 
 const char *

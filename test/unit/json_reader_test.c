@@ -617,7 +617,7 @@ static const Case defects[] = {
 	{"two byte order marks", "[]", "a", "\xef\xbb\xbf\xef\xbb\xbf[]", "syntax@3 ."},
 	{"HTML", "[]", "a", "<html>", "syntax@0 ."},
 	{"words", "[]", "a", "not found", "syntax@1 ."},
-	{"text behind", "[]", "a", "[] x", "syntax@3 ."},
+	{"text after", "[]", "a", "[] x", "syntax@3 ."},
 	{"two documents", "[]", "a", "[{}][]", "row -; syntax@4 ."},
 	{"a bracket too much", "[]", "a", "[]]", "syntax@2 ."},
 	{"no value", "[]", "a", "[,]", "syntax@1 ."},
@@ -679,9 +679,9 @@ static const Case defects[] = {
 	{"broken off after a colon", "[]", "a", "[{\"b\": ", "truncated@7 ."},
 	{"broken off after a row", "[]", "a", "[{\"a\":1}", "row #1; truncated@8 +"},
 	{"broken off after a comma", "[]", "a", "[{\"a\":1},", "row #1; truncated@9 +"},
-	{"broken off behind the rows", "employees[]", "a", "{\"employees\":[{}]", "row -; truncated@17 ."},
+	{"broken off after the rows", "employees[]", "a", "{\"employees\":[{}]", "row -; truncated@17 ."},
 	{"a broken scalar at the top", "[]", "a", "-", "truncated@1 ."},
-	{"broken behind the rows", "employees[]", "a", "{\"employees\":[{}],\"x\":[tru]}",
+	{"broken after the rows", "employees[]", "a", "{\"employees\":[{}],\"x\":[tru]}",
 	"row -; syntax@26 ."},
 };
 
@@ -697,7 +697,7 @@ static const Case limits[] = {
 	"row -; size@4 ."},
 	{"broken, but too large before", "[]", "a", "[{\"a\":\"0123456789abcdefg\n\"}]", "size@1 ."},
 	{"broken within what is allowed", "[]", "a", "[{\"a\":\"0123456789a\n\"}]", "syntax@18 ."},
-	{"broken behind what is allowed", "[]", "a", "[{\"a\":\"0123456789abcd\n\"}]", "size@1 ."},
+	{"broken after what is allowed", "[]", "a", "[{\"a\":\"0123456789abcd\n\"}]", "size@1 ."},
 	{"broken off, but too large before", "[]", "a", "[{\"a\":\"0123456789abcdefg", "size@1 ."},
 	{"deep, but too large before", "[]", "a", "[{        \"abcd\":    [[]]}]", "size@1 ."},
 	{"a string outside of rows", "r[]", "a", "{\"b\":\"0123456789abcdefgh\",\"r\":[]}", "end ."},
@@ -717,7 +717,7 @@ static const Case limits[] = {
 
 /* Values outside of rows. */
 static const Case outsides[] = {
-	{"lasting, behind the rows of their element", "r[].v[]>!r[].k,r[].k2", "a",
+	{"lasting, after the rows of their element", "r[].v[]>!r[].k,r[].k2", "a",
 		"{\"r\":[{\"v\":[{\"a\":1}],\"k\":1,\"k2\":1},"
 		"{\"v\":[{\"a\":2}]},{\"v\":[{\"a\":3}],\"k\":3}]}",
 	"row #1 : - -; row #2 : #1 -; row #3 : #1 -; end + : #3 -"},
@@ -964,7 +964,7 @@ static const Case outside_limits[] = {
 	{"a wanted container too large", "r[]>b", "a",
 		"{\"b\": [1,2,3,4,5,6,7,8,901],\"r\":[]}",
 	"size@6 . : -"},
-	{"behind the rows too large", "r[]>b", "a",
+	{"after the rows too large", "r[]>b", "a",
 		"{\"r\":[{}],\"b\":{              \"c\":1}}",
 	"row - : -; size@14 . : -"},
 	{"in a wanted container too large", "r[]>b,b.c", "a",
@@ -1002,13 +1002,13 @@ test_nul_bytes(void)
 {
 	static const char outside[] = "[\0]";
 	static const char inside[] = "[{\"a\":\"x\0y\"}]";
-	static const char behind[] = "[]\0";
+	static const char text[] = "[]\0";
 	Setup		setup;
 
 	set_up(&setup, "[]", "a", 1000, 10);
 	check_reading("a NUL byte", &setup, outside, 3, "syntax@1 .");
 	check_reading("a NUL byte in a string", &setup, inside, 13, "syntax@8 .");
-	check_reading("a NUL byte at the end", &setup, behind, 3, "syntax@2 .");
+	check_reading("a NUL byte at the end", &setup, text, 3, "syntax@2 .");
 	release_all();
 }
 
