@@ -107,7 +107,7 @@
 #define hibob_init_materialized_srf(fcinfo) SetSingleFuncCall(fcinfo, 0)
 #endif
 
-/* 19 has a fixed size of a hash table in shared memory instead of two. */
+/* 19 takes one size of a hash table in shared memory instead of two. */
 #if PG_VERSION_NUM >= 190000
 #define hibob_shmem_init_hash(name, nelems, info, flags) \
 	ShmemInitHash(name, nelems, info, flags)
@@ -162,7 +162,7 @@ hibob_timestamp_to_timestamptz(Timestamp timestamp)
 #endif
 }
 
-/* 16 has in each variable the outer joins that can make it null. */
+/* From 16 on, a variable has the outer joins that can make it null. */
 #if PG_VERSION_NUM >= 160000
 #define hibob_reset_nulling_rels(var) ((var)->varnullingrels = NULL)
 #else
@@ -170,8 +170,8 @@ hibob_timestamp_to_timestamptz(Timestamp timestamp)
 #endif
 
 /*
- * Makes the copy of another query's table the only one of a query.  From 16 on
- * its permissions are apart from it.
+ * Makes a copy of another query's table the only table of a query.  From 16 on,
+ * its permissions are stored separately.
  */
 #if PG_VERSION_NUM >= 160000
 #define hibob_add_table(query, other, rte_) \
@@ -205,8 +205,8 @@ hibob_timestamp_to_timestamptz(Timestamp timestamp)
 #endif
 
 /*
- * Whose user mapping a scan uses: that of the role whose permissions count for
- * the table, which in a view is the view's owner.
+ * The role whose user mapping a scan uses: the one whose permissions are
+ * checked for the table, which in a view is the view's owner.
  */
 static inline Oid
 hibob_scan_user(ForeignScan *plan, EState *estate)

@@ -211,7 +211,7 @@ naming_to_server(const char *text)
 	return convert_encoding(text, PG_UTF8, encoding);
 }
 
-/* The encoding of names: SQL_ASCII does not say, and HiBob sends UTF-8. */
+/* The encoding of names.  SQL_ASCII has none, and HiBob sends UTF-8. */
 static int
 names_encoding(void)
 {
@@ -234,9 +234,10 @@ truncate_name(const char *name, int limit)
 }
 
 /*
- * A collation with the same lower case in every database: the locale C knows
- * only ASCII, and Turkish has an i of its own.  Needs a server with ICU.  In
- * SQL_ASCII only ASCII is safe, since a locale may take bytes for characters.
+ * A collation with the same lower case in every database: the locale C converts
+ * only ASCII, and a Turkish locale converts I differently.  Needs a server with
+ * ICU.  In SQL_ASCII only ASCII is safe, since a locale may take bytes for
+ * characters.
  */
 static Oid
 collation_of_names(void)
@@ -265,8 +266,8 @@ is_name(const char *name)
 }
 
 /*
- * In lower case.  Where the encoding lacks a lower-case letter, the conversion
- * leaves another character in its place: then only ASCII changes.
+ * Converts to lower case.  If the encoding lacks a lower-case letter, the
+ * conversion yields another character; then only ASCII is converted.
  */
 static char *
 lower_name(const char *name)
@@ -294,7 +295,7 @@ snake_case(const char *text)
 
 /* Takes a name, with a number appended if it is taken already. */
 static char *
-take(Naming *naming, const char *name)
+reserve_unique(Naming *naming, const char *name)
 {
 	char	   *result = truncate_name(name, MAX_NAME);
 	TakenName  *taken = find_taken(naming, result);
@@ -312,8 +313,8 @@ take(Naming *naming, const char *name)
 }
 
 /*
- * An id in snake_case, with a word for each part in camel case.  Of ASCII only,
- * though an id can contain a name that the account chose.
+ * An id in snake_case, with a word for each part in camel case.  The result is
+ * ASCII, although an id can contain a name that the account chose.
  */
 static char *
 snake_case_id(const char *id)
@@ -339,7 +340,7 @@ snake_case_id(const char *id)
 	return name.len > 0 ? name.data : NULL;
 }
 
-/* The name without regard to those that are taken. */
+/* The preferred name, even if it is taken. */
 static char *
 plain_name(const Naming *naming, const char *display, const char *id)
 {
@@ -359,13 +360,14 @@ naming_choose(Naming *naming, const char *display, const char *category,
 
 	if (find_taken(naming, name) != NULL && prefix != NULL)
 		name = psprintf("%s_%s", prefix, name);
-	return take(naming, name);
+	return reserve_unique(naming, name);
 }
 
 char *
 naming_derive(Naming *naming, const char *name, const char *ending)
 {
-	return take(naming, psprintf("%s%s",
-								 truncate_name(name, MAX_NAME - (int) strlen(ending)),
-								 ending));
+	int			limit = MAX_NAME - (int) strlen(ending);
+
+	return reserve_unique(naming, psprintf("%s%s", truncate_name(name, limit),
+										   ending));
 }

@@ -116,7 +116,7 @@ parse_proxy(const OptionRule *rule, const char *value, void *place)
 	if (strchr(value, '@') != NULL)
 		return "It must not have a user name or password, since every role can read the options of a server.";
 	if (!has_proxy_scheme(value))
-		return "Its scheme is none of http, https, socks4, socks4a, socks5 and socks5h.";
+		return "Its scheme is not http, https, socks4, socks4a, socks5 or socks5h.";
 	return parse_text(rule, value, place);
 }
 
@@ -143,7 +143,7 @@ parse_ca_file(const OptionRule *rule, const char *value, void *place)
 	return parse_file(rule, value, place);
 }
 
-/* Stored without slashes at its end, so that a path can be put after it. */
+/* Stored without slashes at its end, so that a path can be appended. */
 static const char *
 parse_url(const OptionRule *rule pg_attribute_unused(), const char *value,
 		  void *place)
@@ -196,7 +196,7 @@ parse_count64(const OptionRule *rule, const char *value, void *place)
 	return NULL;
 }
 
-/* The upper bound also keeps infinity out; parse_real() refuses NaN. */
+/* The upper bound also excludes infinity; parse_real() refuses NaN. */
 static const char *
 parse_cost(const OptionRule *rule, const char *value, void *place)
 {
@@ -284,9 +284,8 @@ has_asterisk_key(const char *value)
 
 /*
  * A path of keys, or a report's label, which may have dots anywhere.  Which of
- * the two it is depends on the table, so the keys are checked when they are
- * used.  'work.*' is an error, since it looks as if it meant all fields of a
- * category.
+ * the two applies depends on the table, so the keys are checked when they are
+ * used. 'work.*' is an error, since it looks like all fields of a category.
  */
 static const char *
 parse_field(const OptionRule *rule, const char *value, void *place)

@@ -34,7 +34,7 @@ struct OptionRule
 	Oid			catalog;		/* of the objects that it belongs to */
 	OptionParser parse;
 	size_t		offset;			/* of its member in the struct of options */
-	const char *valid;			/* for a hint: goes on after "Specify " */
+	const char *valid;			/* for a hint: continues "Specify " */
 	int			min;
 	int			max;
 	const char *const *words;	/* the valid values, in their enum's order */
@@ -52,7 +52,7 @@ extern const int option_nrules;
 /* Whether the rule's values are resources. */
 extern bool option_is_resource(const OptionRule *rule);
 
-/* What is wrong with a path of keys, or NULL. */
+/* The defect of a path of keys, as a sentence, or NULL. */
 extern const char *option_key_defect(const char *value);
 
 #endif							/* HIBOB_OPTIONS_OPTION_RULES_H */

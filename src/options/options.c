@@ -126,7 +126,7 @@ static const struct
 {
 	Oid			catalog;
 	const char *objects;
-}			resource_group_objects[] =
+}			catalog_objects[] =
 {
 	{ForeignServerRelationId, "servers"},
 	{ForeignTableRelationId, "foreign tables"},
@@ -194,18 +194,18 @@ option_objects(const char *name)
 	{
 		if (strcmp(option_rules[i].name, name) != 0)
 			continue;
-		for (size_t j = 0; j < lengthof(resource_group_objects); j++)
+		for (size_t j = 0; j < lengthof(catalog_objects); j++)
 		{
-			if (resource_group_objects[j].catalog == option_rules[i].catalog)
-				return resource_group_objects[j].objects;
+			if (catalog_objects[j].catalog == option_rules[i].catalog)
+				return catalog_objects[j].objects;
 		}
 	}
 	return NULL;
 }
 
 /*
- * The detail names the objects that have the option, as for a token of a
- * server.
+ * The detail names the objects that have the option, for example user mappings
+ * for a server's token.
  */
 static void
 report_unknown_option(const char *name, Oid catalog)
@@ -373,7 +373,7 @@ check_resource_options(List *options, const Resource *resource)
 					(errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
 					 errmsg("option \"%s\" is not valid for resource \"%s\"",
 							name, resource->name),
-					 errhint("It is valid only for resource: %s.",
+					 errhint("Resources with this option are: %s.",
 							 join_names(resource_names(name)))));
 	}
 }
@@ -393,7 +393,7 @@ check_id_option(const Resource *resource, const char *id)
 					 many, resource->name, resource->id_option)));
 }
 
-/* What the options of a resource add to the query string. */
+/* The parameters of the query string that the options of a resource add. */
 static const char *
 join_parameters(List *options, const Resource *resource)
 {
@@ -445,8 +445,9 @@ read_mapping(List *options, MappingOptions *result)
 
 /*
  * Only superusers may set options that make the server process open a file or
- * decide where credentials go.  The list is the one that the object will have:
- * so others cannot alter a server or a mapping that has such an option at all.
+ * decide where credentials go.  The list has all options that the object will
+ * have, so other roles cannot alter a server or a mapping with such an option
+ * at all.
  */
 static void
 check_privileges(List *options, Oid catalog)
@@ -622,8 +623,8 @@ report_unknown_column(Oid relid, const char *attname,
 }
 
 /*
- * What is wrong with the path of keys in a field's id, or NULL.  The name of an
- * item of the account can have dots anywhere.
+ * The defect of the path of keys in a field's id, as a sentence, or NULL.  The
+ * name of an item of the account can have dots anywhere.
  */
 static const char *
 keys_defect(const Resource *resource, const char *field)

@@ -44,8 +44,8 @@ typedef struct TableOptions
 	int64		min_rows;
 	int			batch_size;		/* 0: off */
 	const char *id;				/* of the report or custom table, or NULL */
-	const char *parameters;		/* what the resource's own boolean options add
-								 * to the query string, or NULL */
+	const char *parameters;		/* of the query string, from the resource's own
+								 * boolean options, or NULL */
 	bool		report_async;
 	bool		scratch;		/* where the parsers store those options */
 	int			cache_ttl;		/* ms; 0: off */
@@ -99,8 +99,9 @@ extern ColumnOptions *column_options_if_known(Oid relid, AttrNumber attnum,
 											  const Resource *resource);
 
 /*
- * Why a field cannot be the option "field" of a column, or an id the option of
- * a table that names a report or custom table: a sentence, or NULL if it can.
+ * The reason, as a sentence, why a field cannot be the option "field" of a
+ * column, or why an id cannot be the option of a table that names a report or
+ * custom table.  NULL if it can.
  */
 extern const char *field_option_defect(const Resource *resource,
 									   const char *field);
@@ -117,8 +118,8 @@ extern MappingOptions *mapping_options(const UserMapping *mapping);
 extern const char *hint_closest_name(const char *name, List *valid);
 
 /*
- * A hint with the closest name and all valid ones.  "what" is the kind of
- * thing; the introduction goes before the list.
+ * A hint with the closest name and all valid ones.  "what" is the kind of name,
+ * such as "option"; the introduction precedes the list.
  */
 extern char *hint_from_names(const char *what, const char *name, List *valid,
 							 const char *introduction);

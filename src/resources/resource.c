@@ -98,10 +98,10 @@ resource_option(const Resource *resource, const char *name)
 }
 
 /*
- * "work.custom.field_1667499206086" is in a category of HiBob's, and
- * "custom.category_1726078147147.field_1730210998067" in one of the account's;
- * "work.customColumns.column_1655996461265" is what an employee has now in such
- * a column of a table of HiBob's.
+ * "work.custom.field_1667499206086" is in one of HiBob's categories, and
+ * "custom.category_1726078147147.field_1730210998067" in one of the account's.
+ * "work.customColumns.column_1655996461265" is the current value of a custom
+ * column of one of HiBob's tables.
  */
 bool
 resource_is_custom_field(const char *field)

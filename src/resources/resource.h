@@ -1,12 +1,11 @@
 /*
  * resource.h
- *		HiBob's resources as data: endpoint, where the rows lie, how they are
- *		paged, what can be filtered, and the columns with their fields and
- *		types.
+ *		HiBob's resources as data: endpoint, location of the rows, paging,
+ *		filters, and the columns with their fields and types.
  *
- * Facts only: code elsewhere interprets them, the same for all resources.
- * Source: HiBob's public documentation.  doc/adding-a-resource.md describes how
- * to add a resource.
+ * This is data only: code elsewhere interprets it in the same way for all
+ * resources.  Source: HiBob's public documentation.  doc/adding-a-resource.md
+ * describes how to add a resource.
  */
 #ifndef HIBOB_RESOURCES_RESOURCE_H
 #define HIBOB_RESOURCES_RESOURCE_H
@@ -29,7 +28,7 @@ typedef struct ResourceColumn
 	ValueForm	form;
 	const char *path;			/* key path into the field's value, or NULL */
 	bool		not_null;
-	const char *about;			/* what the name does not tell, or "" */
+	const char *about;			/* what the name does not show, or "" */
 } ResourceColumn;
 
 /* Where a row has the value of a field. */
@@ -74,7 +73,7 @@ typedef struct ResourceSupplied
 /* The most supplied fields of a resource. */
 #define RESOURCE_MAX_SUPPLIED 3
 
-/* The most keys that a derived field takes its value from. */
+/* The most keys of which a derived field takes its value. */
 #define RESOURCE_MAX_SOURCES 3
 
 /*
@@ -96,8 +95,8 @@ typedef enum FilterRole
 	FILTER_LOWER,				/* a bound of a range of time */
 	FILTER_UPPER,
 	FILTER_BOUNDS,				/* both, each from its own operators */
-	FILTER_ARGUMENT,			/* as FILTER_VALUES, beside those: a request
-								 * for each value */
+	FILTER_ARGUMENT,			/* as FILTER_VALUES, and in addition to those: a
+								 * request for each value */
 	FILTER_DAY					/* field = date */
 } FilterRole;
 
@@ -186,8 +185,8 @@ typedef struct Resource
 	int			max_days;		/* the same in days; both ends count */
 	const ResourceOption *options;
 	int			noptions;
-	const char *id_option;		/* the option that selects one of many such
-								 * things, or NULL */
+	const char *id_option;		/* the option that selects one report or custom
+								 * table, or NULL */
 	const char *fallback;		/* the resource that reads the same rows where
 								 * the account lacks the endpoint, or NULL */
 	bool		is_internal;	/* not for foreign tables */
@@ -218,8 +217,8 @@ extern const ResourceDerived *resource_derived(const Resource *resource,
 											   const char *field);
 
 /*
- * Whether requests take values that HiBob has to name first if the query has
- * none: everybody's ids, or the names of policies.
+ * Whether requests need values that are read from HiBob first if the query has
+ * none: the ids of all employees, or the names of policies.
  */
 extern bool resource_needs_values(const Resource *resource);
 
@@ -240,8 +239,8 @@ extern const char *resource_category(const Resource *resource,
 
 /*
  * The length of the beginning of a field's id, such as "payroll.variable.", if
- * the name of an item of the account follows it; 0: it does not.  The name ends
- * at the last dot of the id, and can have dots itself.
+ * the name of an item of the account follows it; otherwise 0.  The name ends at
+ * the last dot of the id, and can contain dots.
  */
 extern size_t resource_item_prefix(const char *field);
 
@@ -273,14 +272,16 @@ extern const Resource *resource_at(int index);
 #define RESOURCE_FIELD_STATUS	"internal.status"
 #define RESOURCE_STATUS_ACTIVE	"Active"
 
-/* A saved report that HiBob prepares, and where it lies then. */
+/* The path that makes HiBob prepare a saved report, and that of a ready one. */
 #define RESOURCE_REPORT_ASYNC	"/company/reports/{report_id}/download-async"
 #define RESOURCE_REPORT_READY	"/company/reports/download/"
 
 /* The most fields that one search for people may name. */
 #define RESOURCE_MAX_FIELDS		400
 
-/* The most values that a filter should name, by HiBob's advice on batches. */
+/*
+ * The most values that a filter should name, as HiBob recommends for batches.
+ */
 #define RESOURCE_MAX_FILTER_VALUES	200
 
 /* Where a row of HiBob's own tables has the values of custom columns. */

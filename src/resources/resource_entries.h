@@ -12,8 +12,8 @@
 /*
  * Columns.  VALUE reads the machine form, HUMAN the form that people see: the
  * name of a list item or of a manager.  PART reads a value inside the value of
- * the field.  KEY is a value that every row has.  Each can have another argument,
- * which describes what the name does not tell: unit, format, source, nulls.
+ * the field.  KEY is a value that every row has.  An optional last argument
+ * describes what the name does not show: unit, format, source, nulls.
  */
 #define VALUE(name, type, field, ...) \
 	{name, type, field, FORM_MACHINE, NULL, false, "" __VA_ARGS__}

@@ -6,8 +6,8 @@
  * Source: HiBob's specification, and published measurements where they differ:
  * the metadata of fields is a bare array or an array in an object.  The field
  * ids of skills, employers and hiring are those that a public client requests;
- * their types are not documented, so that a column is text unless its values
- * are known to be objects or lists.
+ * their types are not documented, so a column is text unless its values are
+ * known to be objects or lists.
  */
 #include "postgres.h"
 

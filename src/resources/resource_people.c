@@ -59,7 +59,7 @@ static const ResourceColumn people_columns[] = {
 	HUMAN("lifecycle_status", "text", "internal.lifecycleStatus",
 		  "Such as Hired, Employed, Garden leave or Terminated"),
 	VALUE("start_date", "date", "work.startDate",
-		  "First day of the present employment; a rehire overwrites it"),
+		  "First day of the current employment; a rehire overwrites it"),
 	VALUE("original_start_date", "date", "work.originalStartDate"),
 	VALUE("termination_date", "date", "internal.terminationDate",
 		  "Last day, past or future; null if none is known"),
@@ -78,7 +78,7 @@ static const ResourceColumn people_columns[] = {
 
 /*
  * The fields of a search without "fields", as far as the service user may view
- * them.  No custom field is among them, and none of the categories Lifecycle
+ * them.  They include no custom field, and no field of the categories Lifecycle
  * and Employment.
  */
 static const char *const people_default_fields[] = {
@@ -135,9 +135,9 @@ static const char *const people_default_fields[] = {
 };
 
 /*
- * profiles: what any colleague may see of an active employee.  The manager
- * comes from reportsTo, since the key "manager" is an id in some documents and
- * a name in others.
+ * profiles: the part of an active employee's profile that all colleagues can
+ * view.  The manager comes from reportsTo, since the key "manager" is an id in
+ * some documents and a name in others.
  */
 static const ResourceColumn profiles_columns[] = {
 	KEY("id", "text", "id"),

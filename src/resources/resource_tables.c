@@ -5,7 +5,7 @@
  *
  * Source: HiBob's specification, and published captures of live accounts for
  * the columns.  The columns of dependents and right to work are not documented,
- * so that their rows are JSON.
+ * so their rows are JSON.
  */
 #include "postgres.h"
 
@@ -34,7 +34,7 @@ static const ResourceFilter payments_filters[] = {
 	{"payDate", FILTER_BOUNDS, PLACE_BODY, "payDate", "payDate", false, NULL},
 };
 
-/* Archived columns, not rows: without it they are left out of the rows. */
+/* Without the option, rows do not have the columns that are archived. */
 static const ResourceOption bulk_options[] = {
 	{"include_archived", "includeArchived=true", NULL},
 };

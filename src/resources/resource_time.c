@@ -31,8 +31,8 @@ static const ResourceDerived time_off_derived[] = {
 };
 
 /*
- * HiBob returns the requests that overlap the range, so that both the first and
- * the last day of a request can give either bound.
+ * HiBob returns the requests that overlap the range, so a condition on the
+ * first or the last day of a request can give either bound.
  */
 static const ResourceFilter time_off_filters[] = {
 	{"firstDay", FILTER_BOUNDS, PLACE_QUERY, "from", "to", false, NULL},

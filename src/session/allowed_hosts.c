@@ -118,7 +118,7 @@ void
 allowed_hosts_define(void)
 {
 	DefineCustomStringVariable("hibob_fdw.allowed_hosts",
-							   "Hosts that servers may name in base_url although they are not HiBob's.",
+							   "Hosts that servers may name in base_url, in addition to HiBob's.",
 							   "A list of host names. A server that belongs to a superuser may name any host.",
 							   &allowed_hosts, "", PGC_SUSET, GUC_LIST_INPUT,
 							   check_allowed_hosts, NULL, NULL);

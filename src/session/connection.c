@@ -1,13 +1,12 @@
 /*
  * connection.c
- *		What a session keeps for a user mapping.
- *
+ *		The state that a session keeps for a user mapping. *
  * A Connection lies in a memory context of its own below CacheMemoryContext.
- * It is replaced, not changed, when its server or mapping is altered: it
- * leaves the list of connections with the next request for one, and is freed
- * when its last channel is released.  So new credentials are never sent over a
- * channel that was opened for old ones, and a rejection of the old ones does
- * not affect the new ones.
+ * It is replaced, not changed, when its server or mapping is altered: it leaves
+ * the list of connections with the next request for one, and is freed when its
+ * last channel is released.  So new credentials are never sent over a channel
+ * that was opened for old ones, and a rejection of the old ones does not affect
+ * the new ones.
  *
  * A session keeps a bounded number of connections and of idle channels.  The
  * least recently used ones are closed first.
@@ -60,7 +59,7 @@ struct Connection
 	MemoryContext context;
 	bool		stale;			/* its server or mapping was altered */
 	bool		reload;			/* the token file has to be read again */
-	bool		detached;		/* not in the list any more */
+	bool		detached;		/* removed from the list */
 	int			acquired;		/* channels in use */
 	Oid			umid;
 	Oid			serverid;
@@ -128,7 +127,7 @@ wipe_options(const UserMapping *mapping)
 		wipe(defGetString(lfirst_node(DefElem, lc)));
 }
 
-/* Closes an idle channel; the order of the others means nothing. */
+/* Closes an idle channel.  The order of idle channels does not matter. */
 static void
 close_idle(Connection *connection, int i)
 {
@@ -170,11 +169,11 @@ close_oldest_idle(void)
 }
 
 /*
- * Frees a connection without channels in use; one that has some is freed with
- * the last of them.
+ * Frees a connection without channels in use.  connection_release() frees one
+ * that was detached while it had some.
  */
 static void
-destroy(Connection *connection)
+free_connection(Connection *connection)
 {
 	close_all_idle(connection);
 	wipe(connection->service_user_id);
@@ -182,16 +181,16 @@ destroy(Connection *connection)
 	MemoryContextDelete(connection->context);
 }
 
-/* Takes a connection out of the list, so that it is not used again. */
+/* Removes a connection from the list, so that it is not used again. */
 static void
-detach(Connection *connection)
+detach_connection(Connection *connection)
 {
 	dlist_delete(&connection->node);
 	nconnections--;
 	close_all_idle(connection);
 	connection->detached = true;
 	if (connection->acquired == 0)
-		destroy(connection);
+		free_connection(connection);
 }
 
 /*
@@ -226,7 +225,7 @@ detach_stale(void)
 		Connection *connection = dlist_container(Connection, node, iter.cur);
 
 		if (connection->stale)
-			detach(connection);
+			detach_connection(connection);
 	}
 }
 
@@ -255,7 +254,7 @@ detach_least_recently_used(void)
 
 		if (connection->acquired == 0)
 		{
-			detach(connection);
+			detach_connection(connection);
 			return;
 		}
 	}
@@ -283,10 +282,10 @@ compute_digest(uint8 *result, const void *const *parts, const size_t *lengths,
 }
 
 /*
- * The identities for the limiters.  HiBob limits the account of a service
- * user, whatever the database calls the mapping.  That it rejected credentials
- * counts until the mapping or the server is altered, even to the same values:
- * so these are identified by the versions of their catalog rows, too.
+ * The identities for the limiters.  HiBob limits the account of a service user,
+ * whatever user mapping names it.  A rejection of credentials lasts until the
+ * mapping or the server is altered, even to the same values, so the identity of
+ * credentials includes the versions of these catalog rows.
  */
 static void
 compute_identities(const Connection *connection, const char *service_user_id,
@@ -359,7 +358,7 @@ report_token_file(const Connection *connection, const char *defect)
 					connection->user_name, connection->server_name),
 			 may_know ? errdetail("The file is \"%s\". %s", path, defect) : 0,
 			 may_know ?
-			 errhint("Option token_file names a regular file of at most %d bytes with the token in its first line, which only the operating system's user of the server may access (mode 0400 or 0600).",
+			 errhint("Option token_file names a regular file of at most %d bytes with the token in its first line, which only the operating system user of the server can access (mode 0400 or 0600).",
 					 TOKEN_FILE_MAX) :
 			 errhint("Ask a superuser to correct the file that option token_file of the user mapping names. See the server log for details.")));
 }
@@ -449,7 +448,7 @@ renew_credentials(Connection *connection)
 bool
 connection_renew_credentials(Connection *connection, uint64 version)
 {
-	/* A session that has a token does not report a file that is bad. */
+	/* While the session has a token, a defect of the file is not an error. */
 	if (version == connection->credentials_version &&
 		connection->mapping->token_file != NULL)
 		(void) renew_credentials(connection);
@@ -515,8 +514,8 @@ mapping_role(const UserMapping *mapping)
 /*
  * Reads a server and a mapping.  While one is read the other may be altered:
  * the credentials of the new definition must not go to the address of the old
- * one.  If that happens again and again, the last reading counts; the
- * connection is used once then.
+ * one.  After MAX_READS attempts, the last reading is used, and the connection
+ * only once.
  */
 static Definition
 read_definition(Oid userid, Oid serverid)
@@ -548,8 +547,8 @@ create_address_limiter(const char *base_url)
 }
 
 static void
-load(Connection *connection, const ForeignServer *server,
-	 const UserMapping *mapping)
+load_definition(Connection *connection, const ForeignServer *server,
+				const UserMapping *mapping)
 {
 	HttpSettings *settings = &connection->settings;
 	ServerOptions *options = server_options(server);
@@ -584,11 +583,11 @@ load(Connection *connection, const ForeignServer *server,
 }
 
 /*
- * Makes a connection, below the current memory context until nothing can fail
- * any more.
+ * Makes a connection.  Its memory context is a child of the current one until
+ * nothing can fail.
  */
 static Connection *
-create(const Definition *definition)
+create_connection(const Definition *definition)
 {
 	MemoryContext context;
 	MemoryContext old;
@@ -600,7 +599,7 @@ create(const Definition *definition)
 	old = MemoryContextSwitchTo(context);
 	connection = palloc0(sizeof(Connection));
 	connection->context = context;
-	load(connection, definition->server, definition->mapping);
+	load_definition(connection, definition->server, definition->mapping);
 	MemoryContextSwitchTo(old);
 	MemoryContextSetParent(context, CacheMemoryContext);
 	detach_least_recently_used();
@@ -612,7 +611,7 @@ create(const Definition *definition)
 }
 
 static Connection *
-find(Oid umid)
+find_connection(Oid umid)
 {
 	dlist_iter	iter;
 
@@ -685,9 +684,9 @@ connection_acquire(Oid userid, Oid serverid, AcquiredChannel *acquired)
 	/* Checked each time: the setting and the owner's role can change. */
 	reach = allowed_hosts_reach(definition.server);
 	detach_stale();
-	connection = find(definition.mapping->umid);
+	connection = find_connection(definition.mapping->umid);
 	if (connection == NULL)
-		connection = create(&definition);
+		connection = create_connection(&definition);
 	wipe_options(definition.mapping);
 	if (connection->reload)
 		reload_credentials(connection);
@@ -729,7 +728,7 @@ connection_release(AcquiredChannel *acquired)
 		nidle++;
 	}
 	if (--connection->acquired == 0 && connection->detached)
-		destroy(connection);
+		free_connection(connection);
 }
 
 /* ------------------------------------------------------------------------
@@ -909,7 +908,7 @@ connection_token_source(Oid userid, Oid serverid)
  */
 
 /*
- * The callbacks are registered before anything is read that they are about, so
+ * The callbacks are registered before any server or user mapping is read, so
  * that no change is missed.
  */
 void

@@ -1,7 +1,8 @@
 /*
  * connection.h
- *		What a session keeps for a user mapping: credentials, open channels, the
- *		limiters of its endpoints, and whether HiBob rejected the credentials.
+ *		The state that a session keeps for a user mapping: credentials, open
+ *		channels, the limiters of its endpoints, and whether HiBob rejected the
+ *		credentials.
  *
  * Nothing is shared between user mappings.  After ALTER SERVER or ALTER USER
  * MAPPING the next scan gets a new connection; a running one finishes on the
@@ -34,22 +35,23 @@ extern void connection_init(void);
 /*
  * Acquires a channel of the connection for a role's user mapping on a server.
  * Raises an error if there is no mapping, if the server's address is not
- * allowed or if there are no descriptors left.  The caller has arranged before
- * that connection_release() is called, also after an error.
+ * allowed or if there are no descriptors left.  The caller must have arranged
+ * that connection_release() is called, even after an error.
  */
 extern void connection_acquire(Oid userid, Oid serverid,
 							   AcquiredChannel *acquired);
 
 /*
- * Acquires a further channel of a connection that is in use, altered or not.
- * False if there are no descriptors left for it.
+ * Acquires another channel of a connection that is in use, even if its server
+ * or mapping was altered.  False if there are no descriptors left for it.
  */
 extern bool connection_acquire_another(const AcquiredChannel *of,
 									   AcquiredChannel *acquired);
 
 /*
- * Ends the channel's exchange and gives the channel back.  Does nothing if
- * none was acquired.  Never raises an error: it is called during aborts.
+ * Ends the channel's exchange and returns the channel to its connection.  Does
+ * nothing if none was acquired.  Never raises an error: it is called during
+ * aborts.
  */
 extern void connection_release(AcquiredChannel *acquired);
 
@@ -64,9 +66,9 @@ extern void connection_request(const Connection *connection,
 extern const ServerOptions *connection_options(const Connection *connection);
 
 /*
- * The limiters of the credentials, until these or the server are altered, of an
- * endpoint, and of the server's address for all credentials.  They live as long
- * as the connection.
+ * The limiters of the credentials, until these or the server are altered; of
+ * the server's address, for all credentials; and of an endpoint.  They live as
+ * long as the connection.
  */
 extern Limiter *connection_credentials_limiter(const Connection *connection);
 extern Limiter *connection_address_limiter(const Connection *connection);
@@ -77,9 +79,8 @@ extern Limiter *connection_limiter(Connection *connection,
  * Credentials that come from a file can change while the connection is in use;
  * then they get another version.
  *
- * connection_renew_credentials() reads the file again.  True if the
- * credentials are not of that version any more.  A file that cannot be used
- * changes nothing.
+ * connection_renew_credentials() reads the file again.  True if the credentials
+ * are no longer of that version.  A file that cannot be used changes nothing.
  */
 extern uint64 connection_credentials_version(const Connection *connection);
 extern bool connection_renew_credentials(Connection *connection,
@@ -90,7 +91,7 @@ extern void connection_note_rejected(Connection *connection, uint64 version);
 
 /*
  * Whether the credentials must not be sent now, since HiBob has rejected them.
- * If they come from a file, it is read again before.
+ * If they come from a file, it is read again first.
  */
 extern bool connection_is_rejected(Connection *connection);
 
@@ -111,10 +112,11 @@ typedef struct ConnectionInfo
 extern List *connection_list(void);
 
 /*
- * Closes the connections of a server, or all of them if that is NULL, but for
- * those in use.  Returns how many were closed, and how many were not.  The state
- * of the credentials and the limits is kept, so that a client cannot shorten a
- * wait.  A token file is read again when a connection is used next.
+ * Closes the connections of a server, or all of them if that is NULL, except
+ * those in use.  Returns the numbers of those that were closed, and of those in
+ * use. The state of the credentials and the limits is kept, so that a client
+ * cannot shorten a wait.  A token file is read again when a connection is used
+ * next.
  */
 extern int	connection_close(const char *server_name, int *in_use);
 
@@ -128,7 +130,7 @@ extern const char *connection_user_name(const Connection *connection);
 extern bool connection_has_token_file(const Connection *connection);
 
 /*
- * Notes that the account lacks something, as flags of the caller's, for as long
+ * Notes that the account lacks a feature, as a flag of the caller, for as long
  * as the connection lasts.  Returns whether that is new.
  */
 extern bool connection_note_lack(Connection *connection, int flag);

@@ -39,8 +39,8 @@
 #define MAX_EPOCH INT64CONST(253402300799)
 
 /*
- * An unwanted body is read up to this size, to keep the connection, and for so
- * long, in ms.
+ * An unwanted body is read up to this size and for this time, in ms, to keep
+ * the connection.
  */
 #define DISCARD_LIMIT (64 * 1024)
 #define DISCARD_MS 500
@@ -59,7 +59,7 @@ typedef enum TryResult
  * ------------------------------------------------------------------------
  */
 
-/* A whole number, -1 if absent or none. */
+/* A header's whole number; -1 if it is absent or invalid. */
 static int64
 header_number(HttpChannel *channel, const char *name)
 {
@@ -75,9 +75,9 @@ header_number(HttpChannel *channel, const char *name)
 }
 
 /*
- * How long it is, in ms, from the response until a time in seconds since 1970,
- * at most MAX_SERVER_WAIT.  Measured by the server's own clock if the response
- * has a Date: ours may be wrong.  A time that has passed is 0.
+ * The milliseconds from the response until a time in seconds since 1970, at
+ * most MAX_SERVER_WAIT; 0 if the time has passed.  They are measured by the
+ * server's clock if the response has a Date, because ours may be wrong.
  */
 static int64
 milliseconds_until(HttpChannel *channel, int64 epoch_seconds)
@@ -98,7 +98,7 @@ window_end(HttpChannel *channel)
 	int64		end = header_number(channel, "X-RateLimit-Reset");
 
 	if (end > INT64CONST(100000000000))
-		end /= 1000;			/* that far ahead it must be milliseconds */
+		end /= 1000;			/* so large a number must be milliseconds */
 	return end;
 }
 
@@ -121,10 +121,10 @@ retry_after(HttpChannel *channel)
  */
 
 /*
- * When that window ends, by http_now_ms().  By the server's clock, the time
- * from the response on is known, but the response may have arrived a while
- * ago; our own clock is more exact if it agrees with the server's.  A second
- * is added for rounding.
+ * The time at which that window ends, by http_now_ms().  The server's clock
+ * gives the time from the response on, but the response may have arrived a
+ * while ago.  Our own clock is more exact if it agrees with the server's.  A
+ * second is added for rounding.
  */
 static int64
 local_reset(const Exchange *exchange, int64 end)
@@ -167,8 +167,8 @@ random_ms(int64 limit)
 }
 
 /*
- * How long the n-th back-off (from 0) may be at most.  The sleep is a random
- * part of it, so that sessions which failed together part.
+ * The longest n-th back-off (from 0).  The sleep is a random part of it, so
+ * that sessions that failed together do not retry together.
  */
 static int64
 backoff_limit(int n)
@@ -176,7 +176,7 @@ backoff_limit(int n)
 	return Min((int64) BACKOFF_FIRST << Min(n, 10), BACKOFF_LONGEST);
 }
 
-/* How long a scan may still sleep for the limit, all its exchanges together. */
+/* The rest of the time that all exchanges of a scan may sleep for the limit. */
 static int64
 rate_limit_budget(const Exchange *exchange)
 {
@@ -195,8 +195,8 @@ uncharged(const Exchange *exchange, int64 wake)
 }
 
 /*
- * Charges an exchange's delay to the rate limit's budget; beforehand, so that
- * a cancelled sleep counts, too.  Delays of several exchanges at the same time
+ * Charges an exchange's delay to the rate limit's budget, in advance, so that a
+ * cancelled sleep counts, too.  Delays of several exchanges at the same time
  * count once.
  */
 static void
@@ -210,7 +210,7 @@ charge(Exchange *exchange)
 	exchange->policy.totals->rate_limit_wait += wait;
 }
 
-/* Delays an exchange on account of the rate limit, if the budget allows it. */
+/* Delays an exchange because of the rate limit, if the budget allows it. */
 static bool
 delay_for_limit(Exchange *exchange, int64 milliseconds)
 {
@@ -264,9 +264,10 @@ is_delayed(Exchange *exchange)
 }
 
 /*
- * After a 429: until the time that the server named, or else for a back-off.
- * The spread comes on top: a server that names a past time would get a request
- * at once, and again.  False if the delay would be too long.
+ * Delays an exchange after a 429, until the time that the server named, or else
+ * for a back-off.  A random spread is added, because a server that names a past
+ * time would otherwise get one request after the other.  False if the delay
+ * would be too long.
  */
 static bool
 delay_after_429(Exchange *exchange)
@@ -283,8 +284,8 @@ delay_after_429(Exchange *exchange)
 }
 
 /*
- * No request may be sent: the limit is known to be used up, or the first
- * response is pending.  False likewise.
+ * Delays an exchange whose request may not be sent now, because the limit is
+ * known to be used up, or the first response is pending.  False likewise.
  */
 static bool
 delay_first_try(Exchange *exchange, bool response_pending)
@@ -350,7 +351,7 @@ release_unverified(Exchange *exchange)
 	exchange->unverified = false;
 }
 
-/* The head of the response has arrived, or nothing waits for it any more. */
+/* The head of the response has arrived, or nothing waits for it any longer. */
 static void
 release_permits(Exchange *exchange, int status)
 {
@@ -403,9 +404,9 @@ send_request(Exchange *exchange)
 }
 
 /*
- * Whether another try can succeed.  A peer that is not trusted or does not
- * respond will be so again, and a failure after the caller used a part of the
- * response cannot be undone.
+ * Whether another try can succeed.  A retry does not help if the peer is not
+ * trusted or does not respond.  After the caller has used a part of the
+ * response, the request must not be repeated.
  */
 static TryResult
 classify_failure(const Exchange *exchange)
@@ -420,7 +421,7 @@ classify_failure(const Exchange *exchange)
 		failure != HTTP_BROKEN)
 		return TRY_FINAL;
 	if (status >= 300 && status < 500)
-		return TRY_FINAL;		/* a response, though not to the end */
+		return TRY_FINAL;		/* a response, though incomplete */
 	return TRY_FAILED;
 }
 
@@ -468,7 +469,7 @@ classify(Exchange *exchange, HttpProgress progress)
 	return TRY_FINAL;
 }
 
-/* Reads on in a response that is not used, if that keeps its connection. */
+/* Continues to read an unused response, if that keeps its connection. */
 static void
 discard(Exchange *exchange, HttpProgress progress)
 {
@@ -494,8 +495,9 @@ begin_discard(Exchange *exchange, HttpProgress progress)
 }
 
 /*
- * After a failure.  If a server that is down sends Retry-After, the request
- * waits for that time within the budget for such waits.
+ * Prepares a retry after a failure.  If a server that is down sends
+ * Retry-After, the request waits for that time within the budget for such
+ * waits.
  */
 static void
 prepare_retry(Exchange *exchange, HttpProgress progress)
@@ -515,7 +517,7 @@ prepare_retry(Exchange *exchange, HttpProgress progress)
 	begin_discard(exchange, progress);
 }
 
-/* After a 429; false, without any change, if that would take too long. */
+/* Likewise after a 429; false, without any change, if the wait is too long. */
 static bool
 prepare_after_429(Exchange *exchange, HttpProgress progress)
 {
@@ -526,7 +528,7 @@ prepare_after_429(Exchange *exchange, HttpProgress progress)
 	return true;
 }
 
-/* After a 401, with credentials that have changed. */
+/* Likewise after a 401, with credentials that have changed. */
 static void
 prepare_renewed(Exchange *exchange, HttpProgress progress)
 {
@@ -534,7 +536,7 @@ prepare_renewed(Exchange *exchange, HttpProgress progress)
 	begin_discard(exchange, progress);
 }
 
-/* The status of an error counts more than the loss of its body. */
+/* The status of an error takes precedence over the loss of its body. */
 static ExchangeResult
 result_of(const Exchange *exchange, HttpProgress progress)
 {
@@ -546,10 +548,10 @@ result_of(const Exchange *exchange, HttpProgress progress)
 }
 
 /*
- * Whether the request may be sent.  With credentials that had no response yet
- * it may, even if the limit was used up: after ALTER USER MAPPING one request
- * gets through.  If the response to it, in another session, rejects the
- * credentials after the caller has looked, the caller has to look again.
+ * Whether the request may be sent.  Credentials that had no response yet may be
+ * sent even if the limit is used up, so one request gets through after ALTER
+ * USER MAPPING.  If another session's response rejects the credentials after
+ * the caller has checked them, the caller has to check again.
  */
 static bool
 acquire_permits(Exchange *exchange, bool *response_pending)
@@ -572,7 +574,7 @@ acquire_permits(Exchange *exchange, bool *response_pending)
 	return false;
 }
 
-/* Sends what may be sent; EXCHANGE_BYTES if that is so. */
+/* Sends the request, and returns EXCHANGE_BYTES, if it may be sent. */
 static ExchangeResult
 poll_unsent(Exchange *exchange)
 {
@@ -590,7 +592,7 @@ poll_unsent(Exchange *exchange)
 		EXCHANGE_RATE_LIMITED;
 }
 
-/* The outcome of the current try; false if there is to be another one. */
+/* The outcome of the current try; false if the request is to be retried. */
 static bool
 poll_sent(Exchange *exchange, HttpProgress progress, ExchangeResult *result)
 {

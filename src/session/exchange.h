@@ -1,11 +1,12 @@
 /*
  * exchange.h
  *		One request until it has a response: retried if it failed before the
- *		caller used any of the response, delayed if the rate limit demands it.
+ *		caller used any of the response, and delayed if the rate limit requires
+ *		it.
  *
  * Any number of exchanges may be in progress at once, each on a channel of its
- * own.  They proceed only while they are polled or waited for: a back-off that
- * ends unobserved sends nothing.
+ * own.  They proceed only while they are polled or waited for: nothing is sent
+ * when a back-off ends before the next poll.
  *
  * Knows HTTP's status codes and headers, but neither HiBob nor what a body
  * means.  It raises no errors of its own, only that of a cancel and those of
@@ -55,7 +56,7 @@ typedef enum ExchangeResult
 
 typedef enum ExchangeStage
 {
-	STAGE_UNSENT,				/* nothing in flight, nor before "wake" */
+	STAGE_UNSENT,				/* not in flight, and not sent before "wake" */
 	STAGE_SENT,					/* a request is in flight, or has a response */
 	STAGE_DISCARDING			/* the rest of a response that is not used */
 } ExchangeStage;
@@ -107,18 +108,18 @@ extern void exchange_init(Exchange *exchange, HttpChannel *channel,
  * If the response is a final error (not 2xx) and its body is incomplete, the
  * result is EXCHANGE_END nevertheless: the status is the response then.
  *
- * EXCHANGE_RATE_LIMITED comes without sleeping.  If a 429 was the cause, its
- * status and headers are available; if an earlier response was, nothing was
- * sent and the status is 0.  policy.limiter knows when to come back.
+ * EXCHANGE_RATE_LIMITED is returned without sleeping.  If a 429 was the cause,
+ * its status and headers are available; if an earlier response was, nothing was
+ * sent and the status is 0.  policy.limiter has the time to wait.
  *
- * After EXCHANGE_WAITING the attempt may have changed as after any other
- * result, and the window's bytes count only if it has not.  Each call reads
- * on, at most about 256 kB beyond the window's content: a caller that has
- * enough for now does not call, and the server has to wait.
+ * After EXCHANGE_WAITING, as after any other result, the attempt may have
+ * changed; then the window's bytes are not valid.  Each call continues to read,
+ * at most about 256 kB beyond the window's content: while a caller that needs
+ * no more bytes does not call, the server has to wait.
  */
 extern ExchangeResult exchange_poll(Exchange *exchange);
 
-/* Whether a request has still to be sent, for the first time or again. */
+/* Whether a request still has to be sent, for the first time or again. */
 extern bool exchange_is_unsent(const Exchange *exchange);
 
 /*
@@ -128,10 +129,10 @@ extern bool exchange_is_unsent(const Exchange *exchange);
 extern void exchange_wait_any(Exchange *const *exchanges, int n);
 
 /*
- * Ends the exchange in any stage.  Never raises an error; harmless if
- * repeated, or if nothing was sent.  If it is never called, after an error,
- * the limiter counts the request as in flight until the window ends, and is
- * the more cautious.
+ * Ends the exchange in any stage.  Never raises an error; harmless if repeated,
+ * or if nothing was sent.  If it is not called after an error, the limiter
+ * counts the request as in flight until the window ends, and permits fewer
+ * requests.
  */
 extern void exchange_stop(Exchange *exchange);
 

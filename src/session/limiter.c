@@ -18,7 +18,7 @@
 #include "session/shared_table.h"
 #include "utils/timestamp.h"
 
-/* The longest path that HiBob documents has half of that. */
+/* The longest path that HiBob documents is half as long. */
 #define MAX_ENDPOINT 96
 
 /* By how much the end of one window may differ between responses; in s. */
@@ -125,8 +125,8 @@ limiter_set_account(Limiter *limiter, const uint8 *account)
 }
 
 /*
- * The state, locked.  If there is none in shared memory, it is created, or
- * that of the handle stands for it, which is that before the first request.
+ * The state, locked.  If there is none in shared memory, it is created, or else
+ * the handle's own state is returned, which is that before the first request.
  */
 static LimiterState *
 lock_state(Limiter *limiter, bool create)
@@ -171,7 +171,7 @@ begin_window(LimiterState *state)
 	state->remaining = state->limit > 0 ? state->limit : -1;
 }
 
-/* For how many ms no request may be sent. */
+/* The milliseconds during which no request may be sent. */
 static int64
 window_wait(LimiterState *state, int64 now)
 {
@@ -195,7 +195,7 @@ is_response_pending(const LimiterState *state, int64 now)
 }
 
 static void
-send(LimiterState *state, LimiterPermit *permit, int64 now)
+note_sent(LimiterState *state, LimiterPermit *permit, int64 now)
 {
 	permit->sent_at = now;
 	permit->serial = ++state->sent;
@@ -209,8 +209,8 @@ send(LimiterState *state, LimiterPermit *permit, int64 now)
 
 /*
  * Whether a response describes a window that has passed: responses arrive in
- * any order.  A server that computes the window's end each time anew may be a
- * little off.  The response to a request that was sent after the last update
+ * any order.  A server that computes the window's end for each response may be
+ * a little off.  The response to a request that was sent after the last update
  * is newer than that, whatever its values are.
  */
 static bool
@@ -226,10 +226,10 @@ is_stale(const LimiterState *state, const LimiterPermit *permit,
 }
 
 /*
- * A response has the number of requests that remained when the server wrote
- * it.  Those that the server had not counted then are to be subtracted: the
- * ones sent after this one, and perhaps those that were in flight when it was
- * sent.  Our own count is better, unless other programs use up the limit, too.
+ * A response has the number of requests that remained when the server wrote it.
+ * The requests that the server had not counted then are subtracted: those sent
+ * after this one, and perhaps those that were in flight when it was sent.  Our
+ * own count is better, unless other programs use up the limit, too.
  */
 static void
 update_remaining(LimiterState *state, const LimiterPermit *permit,
@@ -247,8 +247,8 @@ update_remaining(LimiterState *state, const LimiterPermit *permit,
 }
 
 /*
- * Not all responses describe the limit.  A 429 does so by itself, and may name
- * the time in another way.
+ * Not all responses describe the limit.  A 429 does so by its status, and may
+ * name the time in another way.
  */
 static void
 update_state(LimiterState *state, const LimiterPermit *permit,
@@ -319,7 +319,7 @@ limiter_acquire(Limiter *limiter, LimiterPermit *permit, bool force,
 	*response_pending = is_response_pending(state, now);
 	permitted = !*response_pending && (wait == 0 || force);
 	if (permitted)
-		send(state, permit, now);
+		note_sent(state, permit, now);
 	unlock_state(limiter);
 	return permitted;
 }
@@ -329,7 +329,7 @@ limiter_release(Limiter *limiter, const LimiterPermit *permit, bool responded)
 {
 	LimiterState *state = lock_state(limiter, false);
 
-	/* Not if the window has ended, or the entry is another one now. */
+	/* Not if the window has ended, or the entry was replaced. */
 	if (permit->window == state->window)
 	{
 		state->in_flight = Max(state->in_flight - 1, 0);

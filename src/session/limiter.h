@@ -61,20 +61,20 @@ typedef struct LimiterUpdate
  */
 extern Limiter *limiter_create(const uint8 *account, const char *endpoint);
 
-/* Makes a handle one of another account, whose credentials are used now. */
+/* Changes the account of a handle, after its credentials were replaced. */
 extern void limiter_set_account(Limiter *limiter, const uint8 *account);
 
 extern RateLimit limiter_state(Limiter *limiter);
 
-/* For how many ms no request may be sent. */
+/* The milliseconds during which no request may be sent. */
 extern int64 limiter_wait(Limiter *limiter);
 
 /*
  * Permits a request, unless limiter_wait() is not 0 or the first response is
- * pending: as long as there was none, a further request is permitted only
- * every half a second.  With "force" only the latter holds a request back.  A
- * permit is released when the head of its response has arrived, or when
- * nothing waits for it any more.
+ * pending: as long as there was none, a further request is permitted only every
+ * half a second.  With "force" only the latter holds a request back.  A permit
+ * is released when the head of its response has arrived, or when nothing waits
+ * for the response any longer.
  */
 extern bool limiter_acquire(Limiter *limiter, LimiterPermit *permit,
 							bool force, bool *response_pending);
@@ -88,21 +88,22 @@ extern void limiter_update(Limiter *limiter, const LimiterPermit *permit,
 						   const LimiterUpdate *update);
 
 /*
- * HiBob blocks an address after fifty responses 401 within ten seconds.  So
- * rejected credentials are not sent again for a minute, by no session; then
- * one request goes first again.
+ * HiBob blocks an address after fifty responses 401 within ten seconds.  So no
+ * session sends rejected credentials again for a minute; then one request is
+ * sent first.
  */
 extern void limiter_note_rejected(Limiter *limiter);
 
-/* For how many more ms; 0 if they were not rejected, or long ago. */
+/* The rest of that minute in ms; 0 if the credentials were not rejected. */
 extern int64 limiter_rejected_for(Limiter *limiter);
 
 /*
  * For the limiter of an address: whether credentials that had no response yet
- * may be sent to it.  So many at a time and, of rejected ones, within ten
- * seconds that HiBob does not block the address, whatever users set as tokens.
- * The second function gives the place back, unless they were rejected; "since"
- * identifies the ten seconds.
+ * may be sent to it.  It limits the number of those that are in flight, or were
+ * rejected within ten seconds, so that HiBob does not block the address,
+ * whatever tokens users set.  The second function must be called when a
+ * response has arrived, unless it rejected the credentials; "since" identifies
+ * the ten seconds.
  */
 extern bool limiter_acquire_unverified(Limiter *limiter, int64 *since);
 extern void limiter_release_unverified(Limiter *limiter, int64 since);

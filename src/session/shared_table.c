@@ -2,8 +2,8 @@
  * shared_table.c
  *		A hash table of fixed size in shared memory.
  *
- * One lock protects a table: a request to HiBob takes so much longer than an
- * access that a finer one would gain nothing.
+ * One lock protects a table.  Finer locks would gain nothing, because a request
+ * to HiBob takes much longer than an access.
  *
  * This runs in the postmaster, too: it must not call libcurl.
  */

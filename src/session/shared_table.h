@@ -3,8 +3,8 @@
  *		A hash table of fixed size in shared memory.
  *
  * The table exists only if the library was loaded at the server's start.  It
- * never takes more shared memory than it was given then: a new entry replaces
- * the least recently used one if the table is full.  So a pointer to an entry
+ * never uses more shared memory than was requested then: if the table is full,
+ * a new entry replaces the least recently used one.  So a pointer to an entry
  * is valid only while the lock is held.
  */
 #ifndef HIBOB_SESSION_SHARED_TABLE_H
@@ -53,7 +53,7 @@ extern void shared_table_unlock(SharedTable *table);
 extern void *shared_table_find(SharedTable *table, const void *key);
 
 /*
- * The entry of a key, which counts as used now.  A new one has zeros behind
+ * The entry of a key, which is marked as used now.  A new one has zeros after
  * its key.  Needs the lock in exclusive mode.
  */
 extern void *shared_table_enter(SharedTable *table, const void *key,

@@ -22,7 +22,7 @@
 #include "utils/inval.h"
 #include "utils/timestamp.h"
 
-/* The most that a session has, the last one for all other endpoints. */
+/* The most entries of a session; the last one is for all other endpoints. */
 #define MAX_ENTRIES 1000
 
 #define OTHER_ENDPOINTS "other endpoints"
@@ -76,7 +76,7 @@ add_figures(StatsFigures *sum, const StatsFigures *figures)
 	}
 }
 
-/* What has been counted since the last report. */
+/* The figures since the last report. */
 static StatsFigures
 unreported_figures(const StatsEntry *entry)
 {

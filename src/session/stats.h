@@ -2,9 +2,9 @@
  * stats.h
  *		Statistics of requests by server and endpoint: those of the session, and
  *		those of all sessions if the library was loaded at the server's start;
- *		and how many rows foreign tables had.
+ *		and the numbers of rows of foreign tables.
  *
- * They contain counts, times and, for an error, a few words of our own; no
+ * They contain counts, times and, for an error, a fixed text.  They contain no
  * names of users, credentials, values of conditions or data from HiBob.
  */
 #ifndef HIBOB_SESSION_STATS_H
@@ -98,9 +98,10 @@ extern StatsFigures stats_figures(const StatsEntry *entry);
 extern void stats_reset(void);
 
 /*
- * How many rows a foreign table had when this session last read all of it.
- * The planner uses that until the table has statistics.  Negative if the table
- * was not read, or was altered since, or if many other tables were read since.
+ * The number of rows of a foreign table when this session last read all of it.
+ * The planner uses it until the table has statistics.  It is negative if the
+ * table was not read, or was altered since, or if many other tables were read
+ * since.
  */
 extern void stats_note_rows(Oid relid, double rows);
 extern double stats_last_rows(Oid relid);

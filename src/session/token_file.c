@@ -2,8 +2,8 @@
  * token_file.c
  *		Reads a token from a file that only the server may read.
  *
- * The file is what a secret store mounts or writes: a regular file, perhaps
- * behind symbolic links, that is replaced when the secret is rotated.
+ * A secret store mounts or writes the file: a regular file, possibly reached
+ * through symbolic links, that is replaced when the secret is rotated.
  */
 #include "postgres.h"
 
@@ -14,7 +14,7 @@
 #include "session/token_file.h"
 #include "storage/fd.h"
 
-/* What is wrong with an open file, or NULL. */
+/* The defect of an open file, as a sentence, or NULL. */
 static char *
 check_file(int file)
 {
@@ -51,7 +51,9 @@ read_file(int file, char *buffer, size_t size, size_t *length)
 	return true;
 }
 
-/* Ends the buffer after its first line; what is wrong with that, or NULL. */
+/*
+ * Ends the buffer after its first line, and returns that line's defect or NULL.
+ */
 static char *
 cut_line(char *buffer, size_t length)
 {
@@ -76,8 +78,8 @@ cut_line(char *buffer, size_t length)
 }
 
 /*
- * O_NONBLOCK: opening a FIFO, or some devices, would block.  The checks are
- * about the file that was opened, whatever the path leads to meanwhile.
+ * O_NONBLOCK: opening a FIFO, or some devices, would block.  The checks examine
+ * the file that was opened, even if the path leads to another one meanwhile.
  */
 char *
 token_file_read(const char *path, char *line)

@@ -19,8 +19,8 @@
 extern char *token_file_read(const char *path, char *line);
 
 /*
- * Splits such a line "id:token".  Returns the token, or NULL if the line has
- * not both; then it is unchanged.
+ * Splits such a line "id:token".  Returns the token, or NULL with the line
+ * unchanged if the id or the token is missing.
  */
 extern char *token_file_split(char *line);
 
