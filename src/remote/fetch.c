@@ -4,10 +4,10 @@
  *
  * A page is read to its end before its first row is returned: the next page is
  * then requested while the query processes this one.  A page has at most 200
- * entries, so that few rows are buffered.
+ * entries, so few rows are buffered.
  *
- * Until the first response arrives there is only one stream: the response
- * shows how many requests the rate limit leaves, and errors that concern all
+ * Until the first response arrives there is only one stream: the response shows
+ * how many requests the rate limit leaves, and errors that concern all
  * requests.
  */
 #include "postgres.h"
@@ -36,8 +36,8 @@ fetch_start(ParallelFetch *fetch, AcquiredChannel *acquired,
 }
 
 /*
- * Adds a stream, for which there may be no channel: a further one is optional.
- * The first stream's channel comes from the caller.
+ * Adds a stream.  False if there is no channel for it; only the first stream,
+ * whose channel comes from the caller, is required.
  */
 static bool
 add_stream(ParallelFetch *fetch)
@@ -59,7 +59,7 @@ add_stream(ParallelFetch *fetch)
 	return true;
 }
 
-/* Adds a stream if there are requests for it.  False if not. */
+/* Adds a stream if there are requests for it.  False if there are none. */
 static bool
 try_add_stream(ParallelFetch *fetch)
 {
@@ -85,9 +85,9 @@ store_row(ParallelFetch *fetch, const Response *stream)
 }
 
 /*
- * Reads what has arrived for a stream.  Stops at the end of a page, so that
- * its rows are returned before the next page is read; likewise after some rows
- * of many short responses.
+ * Reads the bytes that have arrived for a stream.  Stops at the end of a page,
+ * so that its rows are returned before the next page is read, and after
+ * ROUND_ROWS rows of many short responses.
  */
 static ResponseResult
 read_stream(ParallelFetch *fetch, Response *stream)

@@ -20,8 +20,8 @@
 #define FETCH_STREAMS 4
 
 /*
- * Zeroed before use.  It and its streams lie in memory that lives until an
- * error was handled, so that fetch_release() can be called then.
+ * Zeroed before use.  It and its streams must be in memory that lives until an
+ * error was handled, because fetch_release() is called then.
  */
 typedef struct ParallelFetch
 {
@@ -42,8 +42,8 @@ typedef struct ParallelFetch
 } ParallelFetch;
 
 /*
- * "slot" is a virtual one.  The streams live in the current memory context.
- * Takes over the caller's channel for the first stream.
+ * "slot" is virtual.  The streams live in the current memory context.  The
+ * first stream takes over the caller's channel.
  */
 extern void fetch_start(ParallelFetch *fetch, AcquiredChannel *acquired,
 						TupleTableSlot *slot);

@@ -2,13 +2,13 @@
  * field_split.c
  *		Employees with more fields than one request can name.
  *
- * The columns are split into parts, each with no more fields than a request
- * may name.  The filter's values are split into batches.  For each batch one
- * request a part is made, and the results are joined by id.  An employee who
- * is missing in one of them was added or deleted between the requests and is
- * left out: a row is complete or not there.  An employee who matches the
- * values of two batches, which happens with e-mail addresses that differ in
- * case only, is returned once.
+ * The columns are split into parts, each with no more fields than a request may
+ * name.  The filter's values are split into batches.  Each batch takes one
+ * request for each part, and the results are joined by id.  An employee who is
+ * missing in one of them was added or deleted between the requests and is
+ * omitted, so every row is complete.  An employee who matches the values of two
+ * batches, which happens with e-mail addresses that differ only in case, is
+ * returned once.
  */
 #include "postgres.h"
 
@@ -19,7 +19,7 @@
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 
-/* A row that is being put together. */
+/* A row that is being assembled. */
 typedef struct SplitRow
 {
 	Datum	   *values;
@@ -60,7 +60,7 @@ struct FieldSplit
  * ------------------------------------------------------------------------
  */
 
-/* The part that has the field already, or -1. */
+/* The part that already has the field, or -1. */
 static int
 part_of_field(const RowMap *parts, int nparts, const char *field)
 {
@@ -87,7 +87,7 @@ count_fields(const RowMap *map)
 	return n;
 }
 
-/* A column with the whole row cannot be put together from parts. */
+/* A column with the whole row cannot be assembled from parts. */
 bool
 field_split_is_needed(const RowMap *map)
 {

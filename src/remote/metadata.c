@@ -3,7 +3,8 @@
  *		The metadata of an account's fields, custom tables and reports.
  *
  * Metadata is read with the user mapping of the current role, by the code that
- * reads rows: with its errors, retries and rate limit, and it can be cancelled.
+ * reads rows.  So the same errors, retries and rate limit apply, and it can be
+ * cancelled.
  */
 #include "postgres.h"
 
@@ -153,7 +154,7 @@ copy_text(const JsonSlice *row, const char *window, const char *key)
 	return row_metadata_text(&value, window);
 }
 
-/* Without a name, the id stands for it. */
+/* The name, or the id if there is no name. */
 static const char *
 copy_name(const JsonSlice *row, const char *window)
 {

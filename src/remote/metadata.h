@@ -43,7 +43,7 @@ extern List *metadata_reports(Oid serverid);
 /*
  * The labels of the columns of a saved report, for a table that is to be
  * created: a list of char *, as csv_reader_want() takes them.  The second
- * column with a label gets "#2" behind it; the first one without a label is
+ * column with a label gets the suffix "#2"; the first one without a label is
  * "#1".
  */
 extern List *metadata_report_labels(Oid serverid, const char *table,

@@ -121,7 +121,7 @@ errdetail_hibob(const char *message)
 }
 
 void
-error_refused(const ErrorSubject *subject, const ErrorResponse *error)
+error_rejected(const ErrorSubject *subject, const ErrorResponse *error)
 {
 	const char *server = connection_server_name(subject->connection);
 	const char *user = connection_user_name(subject->connection);
@@ -244,8 +244,8 @@ error_not_found(const ErrorSubject *subject, const char *message,
 }
 
 /*
- * How much of a body can be shown: of JSON only what comes before the first
- * value, since that may be somebody's.
+ * The length of the part of a body that can be shown.  Of JSON it ends before
+ * the first value, which may belong to a person.
  */
 static size_t
 showable_length(const ErrorResponse *error)
@@ -310,7 +310,7 @@ error_status(const ErrorSubject *subject, const ErrorResponse *error,
 	switch (error->status)
 	{
 		case 401:
-			error_refused(subject, error);
+			error_rejected(subject, error);
 		case 403:
 			error_forbidden(subject, message);
 			break;
@@ -330,7 +330,9 @@ defect_detail(const ErrorResponse *error, const JsonDefect *defect,
 	StringInfoData buf;
 
 	initStringInfo(&buf);
-	/* Rows are not behind the first byte: this is about the whole. */
+	/*
+	 * No row precedes the first byte: the defect is one of the whole response.
+	 */
 	if (defect->position == 0 && progress->rows > 0)
 		appendStringInfo(&buf, "After " UINT64_FORMAT " rows: %s.",
 						 progress->rows, defect->message);
@@ -413,7 +415,7 @@ error_unreachable(const ErrorSubject *subject, HttpFailure failure,
 			 errhint("Check base_url, and whether the database server can connect to the host. The server option connect_timeout is the longest time to connect.")));
 }
 
-/* The text of a failure with a capital letter. */
+/* Makes the first letter of a failure's text a capital. */
 static char *
 sentence(char *text)
 {

@@ -32,20 +32,20 @@ typedef struct ErrorResponse
 	size_t		length;
 } ErrorResponse;
 
-/* How much of a response was read. */
+/* The part of a response that was read. */
 typedef struct ErrorProgress
 {
 	uint64		bytes;
 	uint64		rows;
 } ErrorProgress;
 
-/* Whether it is a web page, or JSON, by its content type. */
+/* Whether a response is a web page, or JSON, by its content type. */
 extern bool error_is_web_page(const ErrorResponse *error);
 extern bool error_is_json(const ErrorResponse *error);
 
 /*
- * A status other than success.  "object_name" is that of the list, report or
- * custom table of the request, or NULL.
+ * A status other than success.  "object_name" is the name of the list, report
+ * or custom table of the request, or NULL.
  */
 hibob_noreturn extern void error_status(const ErrorSubject *subject,
 										const ErrorResponse *error,
@@ -71,8 +71,8 @@ hibob_noreturn extern void error_transport(const ErrorSubject *subject,
 										   const ErrorProgress *progress);
 
 /* HiBob rejected the credentials, now or ("error" is NULL) a short time ago. */
-hibob_noreturn extern void error_refused(const ErrorSubject *subject,
-										 const ErrorResponse *error);
+hibob_noreturn extern void error_rejected(const ErrorSubject *subject,
+										  const ErrorResponse *error);
 
 /* A text of HiBob for a message: limited, in one line; palloc'd. */
 extern char *error_printable(const char *message);

@@ -26,7 +26,7 @@
 /* Memory for the ids of all employees: enough for some 750,000. */
 #define MAX_IDS (64 * 1024 * 1024)
 
-/* What an id takes beside its characters. */
+/* The memory of an id in addition to its characters. */
 #define ID_OVERHEAD 64
 
 struct RemoteResult
@@ -241,8 +241,8 @@ read_ids(RemoteResult *result, const char *resource,
 }
 
 /*
- * What HiBob lists for each of some values: the policies of policy types.  Sets
- * the value that each is from.
+ * Replaces each value by those that HiBob lists for it: policy types by their
+ * policies.  "origins" gets the original value of each.
  */
 static List *
 expand_values(RemoteResult *result, const char *resource, List *values,
@@ -297,9 +297,9 @@ add_listed_arguments(RemoteResult *result, RequestFilter *filter)
 
 /*
  * The filter of the requests.  If employees are requested one by one or in
- * batches, the ids of all employees are read first.  Batches are HiBob's
- * recommendation for companies that are too large for one response.  An
- * employee is returned once, even if others are added or deleted meanwhile.
+ * batches, the ids of all employees are read first.  HiBob recommends batches
+ * for companies that are too large for one response.  An employee is returned
+ * once, even if others are added or deleted meanwhile.
  */
 static RequestFilter
 request_filter(RemoteResult *result)
@@ -351,7 +351,7 @@ start_parallel_fetch(RemoteResult *result)
  * ------------------------------------------------------------------------
  */
 
-/* Whether it is known that the account lacks what the query needs. */
+/* Whether an earlier response has shown that the query needs the fallback. */
 static bool
 needs_fallback(const RemoteResult *result)
 {
@@ -363,7 +363,7 @@ needs_fallback(const RemoteResult *result)
 		  row_map_is_human(result->query.map)));
 }
 
-/* Lets the query read the fallback. */
+/* Makes the query read the fallback. */
 static void
 use_fallback(RemoteResult *result)
 {
@@ -499,8 +499,8 @@ find_custom_table(RemoteResult *result)
 }
 
 /*
- * Checks that the custom table exists if HiBob knows none of the employees that
- * were named, or does not know the table: the responses do not say which.
+ * Checks that the custom table exists if HiBob knows none of the requested
+ * employees, or does not know the table: the responses do not show which.
  */
 static void
 check_custom_table(RemoteResult *result)
@@ -555,7 +555,7 @@ start_fallback(RemoteResult *result)
 	MemoryContextSwitchTo(old);
 }
 
-/* After the last row: the checks of a complete result. */
+/* Checks and caches the complete result, after the last row. */
 static void
 finish(RemoteResult *result)
 {

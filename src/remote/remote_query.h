@@ -4,7 +4,8 @@
  *		to rows.
  *
  * A result may have several readers, scans of one statement with the same
- * conditions.  A reader that needs a row that was not fetched yet fetches it.
+ * conditions.  A reader fetches the rows that it needs and that no other reader
+ * has fetched yet.
  */
 #ifndef HIBOB_REMOTE_REMOTE_QUERY_H
 #define HIBOB_REMOTE_REMOTE_QUERY_H
@@ -20,8 +21,8 @@
 #include "session/exchange.h"
 
 /*
- * What a scan reads, and as which user.  All that it points to has to live as
- * long as the statement.
+ * The rows that a scan reads, and the user who reads them.  Everything that it
+ * points to has to live as long as the statement.
  */
 typedef struct RemoteQuery
 {
@@ -62,8 +63,8 @@ extern const RequestFilter *remote_result_filter(const RemoteResult *result);
 
 /*
  * Stores the next row in one of two slots, a virtual one and one for minimal
- * tuples, and returns that.  NULL after the last row; or, if it may not
- * "sleep", when there is no row yet: then it is not finished.
+ * tuples, and returns that slot.  NULL after the last row; or, if it may not
+ * "sleep", when there is no row yet, in which case the result is not finished.
  */
 extern TupleTableSlot *remote_result_next(RemoteResult *result,
 										  TupleTableSlot *slot,
@@ -72,7 +73,8 @@ extern TupleTableSlot *remote_result_next(RemoteResult *result,
 extern bool remote_result_is_finished(const RemoteResult *result);
 
 /*
- * A channel that becomes readable when there may be a row.  Not finished only.
+ * A channel that becomes readable when there may be a row.  The result must not
+ * be finished.
  */
 extern HttpChannel *remote_result_channel(const RemoteResult *result);
 

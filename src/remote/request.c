@@ -1,11 +1,9 @@
 /*
  * request.c
- *		The columns and conditions of a scan become HTTP requests.
- *
- * A sequence of requests has three dimensions: the values, of which one
- * request can name a limited number; the arguments, one in each request; and
- * the range of time, of which one request can span a limited number of months
- * or days.
+ *		Makes HTTP requests from the columns and conditions of a scan. *
+ * A sequence of requests has three dimensions: the values, a limited number of
+ * which one request can name; the arguments, one in each request; and the range
+ * of time, of which one request can span a limited number of months or days.
  */
 #include "postgres.h"
 
@@ -131,7 +129,7 @@ compare_values(const void *a, const void *b)
 	return strcmp(*(char *const *) a, *(char *const *) b);
 }
 
-/* Converts a value to UTF-8; in SQL_ASCII, checks that it is that. */
+/* Converts a value to UTF-8; in SQL_ASCII, checks that it is UTF-8. */
 static char *
 to_utf8(char *value)
 {
@@ -149,7 +147,7 @@ is_id(const char *value)
 	return value[0] != '\0' && strspn(value, "0123456789") == strlen(value);
 }
 
-/* Whether HiBob accepts the value, and can have it. */
+/* Whether HiBob accepts the value and could have it. */
 static bool
 is_possible_value(const ResourceFilter *filter, const char *value)
 {
@@ -158,7 +156,7 @@ is_possible_value(const ResourceFilter *filter, const char *value)
 	return filter->place != PLACE_PATH || url_is_segment(value);
 }
 
-/* The values, each once, that HiBob could have.  Sets their number. */
+/* The distinct values that HiBob could have.  Sets their number. */
 static char **
 sort_values(const ResourceFilter *filter, const List *values, int *number)
 {
@@ -185,7 +183,7 @@ set_values(Request *request, const ResourceFilter *filter, const List *values)
 	request->nothing |= request->nvalues == 0;
 }
 
-/* The values, in the order that they came in, and the origin of each. */
+/* Sets the values, in their order, and the origin of each. */
 static void
 set_expanded_values(Request *request, const RequestFilter *filter)
 {
@@ -215,7 +213,7 @@ set_arguments(Request *request, const RequestFilter *filter)
 	request->nothing |= request->narguments == 0;
 }
 
-/* How many values one request can name. */
+/* The number of values that one request can name. */
 static int
 values_per_request(const Resource *resource, const ResourceFilter *filter)
 {
@@ -256,7 +254,7 @@ request_count_of_values(const Resource *resource, double nvalues)
  * ------------------------------------------------------------------------
  */
 
-/* A time in UTC, truncated to that many fractional digits. */
+/* A time in UTC, truncated to a number of fractional digits. */
 static char *
 time_text(TimestampTz time, int digits)
 {
@@ -337,9 +335,9 @@ add_months(TimestampTz time, int months)
 }
 
 /*
- * The number of ranges of the maximum length.  There is no range that begins
- * in the future, of which an upper bound such as 9999-12-31 would make
- * thousands; a day is added because clocks differ.
+ * The number of ranges of the maximum length.  Ranges that begin in the future
+ * are omitted, because an upper bound such as 9999-12-31 would make thousands
+ * of them; a day is added because clocks differ.
  */
 static int
 count_ranges(int months, TimestampTz lower, TimestampTz upper)
@@ -352,7 +350,7 @@ count_ranges(int months, TimestampTz lower, TimestampTz upper)
 	return n;
 }
 
-/* The lower bounds: each range begins where the one before it ends. */
+/* Sets the lower bounds: each range begins where the previous one ends. */
 static void
 set_lowers(Request *request, const RequestFilter *filter, TimestampTz lower)
 {
@@ -385,10 +383,7 @@ set_uppers(Request *request, const RequestFilter *filter, TimestampTz lower,
 	}
 }
 
-/*
- * Ranges of days, of which none is in two: both ends of a request's range are
- * in it.
- */
+/* Sets disjoint ranges of days: a request's range includes both of its ends. */
 static void
 set_day_ranges(Request *request, const RequestFilter *filter)
 {
@@ -456,8 +451,8 @@ supplied_text(const char *text)
 }
 
 /*
- * The day that a request is about.  Where it has to have one, it is today by
- * UTC if the query has no condition.
+ * Sets the day of the request.  If the resource requires one and the query has
+ * no condition, it is today by UTC.
  */
 static void
 set_day(Request *request, const RequestFilter *filter)
@@ -472,7 +467,7 @@ set_day(Request *request, const RequestFilter *filter)
 		request->day_name = day->parameter;
 }
 
-/* The bounds and the day as rows show them. */
+/* Sets the values of columns that show the bounds and the day. */
 static void
 set_supplied_bounds(Request *request, const RequestFilter *filter)
 {
@@ -526,10 +521,10 @@ request_create(const RowMap *map, const TableOptions *options,
 }
 
 /*
- * Whether the values go into the path, one in each request.  If they need not,
- * only a single id does, and if employees of any status are requested.  Not an
- * e-mail address: two employees may have the same one, and by its path HiBob
- * returns one of them.
+ * Whether the values go into the path, one in each request.  Where that is
+ * optional, only a single id does, and only if employees of any status are
+ * requested.  An e-mail address does not: two employees may have the same one,
+ * and the endpoint would return one of them.
  */
 static bool
 is_single(const Request *request)
@@ -544,8 +539,8 @@ is_single(const Request *request)
 }
 
 /*
- * The next values; after the last, the first values with the next argument;
- * after that, with the next range.
+ * Takes the next values; after the last ones, the first values with the next
+ * argument; after the last argument, the next range.
  */
 static void
 next_part(Request *request, RequestCall *call)
@@ -578,7 +573,7 @@ choose_endpoint(const Request *request, bool single)
 		request->resource->path;
 }
 
-/* The values of columns that the call's rows do not have. */
+/* Sets the values of columns that the call's rows do not have. */
 static void
 set_supplied(const Request *request, RequestCall *call)
 {
@@ -598,11 +593,11 @@ set_supplied(const Request *request, RequestCall *call)
 }
 
 /*
- * Status 404 is about the object of the table, or about an employee, who has
- * no rows then.  For a custom table the status does not show which, unless
- * HiBob has just returned the ids of the employees.  A named list that the
- * query names has to exist; a name from a join or a subquery may not exist, or
- * the success of a query would depend on its plan.
+ * Sets the meaning of status 404: the object of the table does not exist, or
+ * the employee does not and has no rows.  For a custom table the status does
+ * not show which, unless HiBob has just returned the ids of the employees.  A
+ * named list that the query names must exist.  A name from a join or a subquery
+ * need not exist, because the success of a query must not depend on its plan.
  */
 static void
 set_not_found(const Request *request, RequestCall *call)

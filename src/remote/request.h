@@ -1,7 +1,7 @@
 /*
  * request.h
- *		The columns and conditions of a scan become HTTP requests: method, path
- *		and body, one after the other.
+ *		Makes HTTP requests from the columns and conditions of a scan: method,
+ *		path and body, one after the other.
  *
  * Knows what HiBob's endpoints accept.  It sends nothing.
  */
@@ -75,7 +75,7 @@ typedef struct RequestCall
 	/* its part of the sequence */
 	bool		single;			/* of one value, by the resource's single_path */
 	int			first;			/* index of the first value, */
-	int			next;			/* and of the one behind the last */
+	int			next;			/* and of the one after the last */
 	int			argument;		/* index of the argument */
 	int			range;
 } RequestCall;
@@ -86,7 +86,7 @@ typedef struct Request Request;
 extern Request *request_create(const RowMap *map, const TableOptions *options,
 							   const RequestFilter *filter);
 
-/* The estimated number of requests for the rows of so many values. */
+/* The estimated number of requests for the rows of a number of values. */
 extern double request_count_of_values(const Resource *resource, double nvalues);
 
 /* The next request, or false after the last. */
@@ -111,8 +111,8 @@ extern bool request_has_batches(const Request *request);
 extern bool request_has_many_responses(const Request *request);
 
 /*
- * Whether the first page is expected to have all rows that are needed.  Then
- * it has only that many; further pages have full size.
+ * Whether the first page is expected to have all rows that are needed.  Then it
+ * has only that number of entries; further pages have full size.
  */
 extern bool request_expects_one_page(const Request *request);
 

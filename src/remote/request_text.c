@@ -9,7 +9,7 @@
  * adds the human-readable values; other endpoints have a flag for that.
  *
  * Text for HiBob is built by StringInfo and escape_json(), which raise an error
- * where a library would cut off the text.
+ * instead of truncating the text.
  */
 #include "postgres.h"
 
@@ -25,7 +25,7 @@
  */
 
 /*
- * The value of a word in braces: the table's option of that name, or the
+ * The text for a word in braces: the table's option of that name, or the call's
  * value.
  */
 static const char *
@@ -291,7 +291,7 @@ append_human(StringInfo body, const Request *request)
 	}
 }
 
-/* What page is wanted: in an object of its own, or beside the filters. */
+/* Adds the size and the cursor of the page, in an object or at the top. */
 static void
 append_page(StringInfo body, const Request *request, const char *cursor)
 {

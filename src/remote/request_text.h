@@ -2,7 +2,7 @@
  * request_text.h
  *		The text of a request: its path, its query string, its body.
  *
- * Private to request.c, which decides what a request has.
+ * Private to request.c, which decides what a request contains.
  */
 #ifndef HIBOB_REMOTE_REQUEST_TEXT_H
 #define HIBOB_REMOTE_REQUEST_TEXT_H

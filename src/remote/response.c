@@ -5,10 +5,10 @@
  * The reader works on the bytes in the channel's window.  When it needs more,
  * the bytes that it has read are dropped and the exchange is polled.  When the
  * exchange sends the request again, the reader starts again; after the first
- * row was returned, the exchange does not retry any more.
+ * row was returned, the exchange no longer retries.
  *
- * response_metadata.c reads what is around the rows (cursors, groups, errors),
- * and response_status.c interprets responses without rows.
+ * response_metadata.c reads the metadata around the rows (cursors, groups,
+ * errors), and response_status.c interprets responses without rows.
  */
 #include "postgres.h"
 
@@ -20,12 +20,12 @@
 #include "session/stats.h"
 
 /*
- * The only status of a response with rows: 206 would be a part of them, 202
- * none yet.
+ * The only status of a response with rows: 206 would mean a part of them, and
+ * 202 no rows yet.
  */
 #define STATUS_OF_ROWS 200
 
-/* How much of the body of an error is read. */
+/* The part of the body of an error that is read. */
 #define MAX_ERROR_BODY (64 * 1024)
 
 struct Response
@@ -63,7 +63,7 @@ struct Response
 	uint64		rows;			/* so far */
 	Bitmapset  *nulls;			/* columns with a null, if some are restricted */
 	uint64		bytes_without_row;	/* since the last row */
-	int			pages_without_row;	/* up to the page before this one */
+	int			pages_without_row;	/* up to the previous page */
 	char	   *page;			/* the cursor of the next page */
 	ReportWait	report;
 
@@ -124,8 +124,8 @@ must_have_identity(const Response *response)
 
 /*
  * One reader serves all responses, since they have the same structure.
- * Messages about values name the row by its id, but finding it slows down a
- * mere count.
+ * Messages about values name the row by its id, but finding the id would slow
+ * down count(*).
  */
 static void
 create_reader(Response *response)
@@ -156,12 +156,12 @@ create_reader(Response *response)
 
 /* Credentials that HiBob has rejected are not sent again for a while. */
 static void
-check_refused(const Response *response)
+check_rejected(const Response *response)
 {
 	if (!connection_is_rejected(response->acquired->connection))
 		return;
 	stats_note_error(response->stats, "credentials rejected less than a minute ago");
-	error_refused(response->subject, NULL);
+	error_rejected(response->subject, NULL);
 }
 
 /* Prepares the exchange for the current call. */
@@ -177,7 +177,7 @@ start_exchange(Response *response)
 								  connection_server_name(connection),
 								  response->call.method,
 								  response->call.endpoint);
-	check_refused(response);
+	check_rejected(response);
 	connection_request(connection, response->call.method,
 					   response->call.path, &http);
 	http.body = response->call.body;
@@ -377,8 +377,8 @@ raise_shape(Response *response, const char *message)
  */
 
 /*
- * JSON itself shows whether it is complete.  For CSV only HTTP can, and a
- * response that ends when the connection is closed does not.
+ * JSON itself shows whether it is complete.  For CSV only HTTP can show that,
+ * and does not if the response ends when the connection is closed.
  */
 static void
 check_end(const Response *response)
@@ -405,7 +405,7 @@ poll_exchange(Response *response, bool sleep)
 	for (;;)
 	{
 		if (exchange_is_unsent(exchange))
-			check_refused(response);
+			check_rejected(response);
 		result = exchange_poll(exchange);
 		if (result != EXCHANGE_WAITING || !sleep)
 			return result;
@@ -543,7 +543,7 @@ check_status(Response *response, bool sleep)
 	return true;
 }
 
-/* Gets more bytes into the window.  False if that needs sleep. */
+/* Reads more bytes into the window.  False if that needs sleep. */
 static bool
 read_more(Response *response, bool sleep)
 {
@@ -639,8 +639,8 @@ is_in_batch(const Response *response)
 }
 
 /*
- * With field-level permissions HiBob may send null for a restricted column,
- * and a header that shows only that there are some.
+ * With field-level permissions HiBob may send null for a restricted column, and
+ * a header that shows only that some columns are restricted.
  */
 static void
 begin_rows(Response *response)
@@ -656,11 +656,11 @@ begin_rows(Response *response)
 }
 
 /*
- * Reads what surrounds the row.  If that is behind the row, it waits for more
- * bytes and retains the row; false if that takes sleeping.
+ * Reads the metadata around the row.  If it comes after the row, waits for more
+ * bytes and keeps the row; false if that needs sleep.
  */
 static bool
-read_surroundings(Response *response, bool sleep)
+read_row_metadata(Response *response, bool sleep)
 {
 	const char *defect;
 	bool		more;
@@ -686,7 +686,7 @@ read_surroundings(Response *response, bool sleep)
 }
 
 /*
- * Raises an error if a row lacks what it must have.  False if it lacks the
+ * Raises an error if a row lacks a required value.  False if it lacks the
  * human-readable forms, which the resource's fallback has.
  */
 static bool
@@ -747,8 +747,8 @@ check_pages(Response *response)
 }
 
 /*
- * The response has ended.  Notes what it has beside rows and, with "prefetch",
- * requests the next page.
+ * The response has ended.  Notes its metadata and, with "prefetch", requests
+ * the next page.
  */
 static ResponseResult
 finish_response(Response *response)
@@ -784,7 +784,7 @@ finish_response(Response *response)
 	return RESPONSE_PAGE;
 }
 
-/* Runs the reader.  What it allocates lives as long as the reader. */
+/* Runs the reader, whose allocations live as long as the reader. */
 static JsonResult
 read_bytes(Response *response)
 {
@@ -808,7 +808,7 @@ read_response(Response *response, bool sleep)
 		if (response->row_pending)
 		{
 			if (response->metadata.describes_rows &&
-				!read_surroundings(response, sleep))
+				!read_row_metadata(response, sleep))
 				return RESPONSE_WAIT;
 			if (accept_row(response))
 				return RESPONSE_ROW;

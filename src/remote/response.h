@@ -6,7 +6,7 @@
  * Connects the request, the exchange and the reader, and guarantees that a
  * response is either complete or an error.  Knows nothing of datums.  Several
  * Responses can share one Request: each takes the next call when it has read
- * the one before.
+ * the previous one.
  */
 #ifndef HIBOB_REMOTE_RESPONSE_H
 #define HIBOB_REMOTE_RESPONSE_H
@@ -23,8 +23,8 @@
 #define RESPONSE_MAX_DEPTH 256
 
 /*
- * Bytes, and pages one after the other, that bring no row.  Without these
- * limits a response could last for ever; rows themselves have no limit.
+ * Bytes, and consecutive pages, without a row.  Without these limits a response
+ * could last for ever; the number of rows has no limit.
  */
 #define RESPONSE_MAX_BYTES_WITHOUT_ROW (64 * 1024 * 1024)
 #define RESPONSE_MAX_PAGES_WITHOUT_ROW 5000
@@ -48,8 +48,8 @@ typedef enum ResponseUnsupported
 } ResponseUnsupported;
 
 /*
- * What the responses of a scan contain beside rows.  HiBob leaves out what the
- * service user has no permission for, and reports some of that.
+ * What the responses of a scan contain besides rows.  HiBob omits data that the
+ * service user has no permission for, and reports some of these omissions.
  */
 typedef struct ResponseSummary
 {
@@ -83,7 +83,7 @@ extern Response *response_create(const ErrorSubject *subject,
 /* Does not wait for the rate limit, and retries once at most. */
 extern void response_fail_fast(Response *response);
 
-/* Reads on.  Returns RESPONSE_WAIT only if it may not "sleep". */
+/* Continues to read.  Returns RESPONSE_WAIT only if it may not "sleep". */
 extern ResponseResult response_advance(Response *response, bool sleep);
 
 /* Reads the next row; sleeps if necessary.  False after the last row. */
@@ -92,7 +92,7 @@ extern bool response_next(Response *response);
 /* The current row.  Valid until the next call that reads. */
 extern const RowRecord *response_record(const Response *response);
 
-/* What to sleep for after RESPONSE_WAIT: see exchange_wait_any(). */
+/* The exchange to wait for after RESPONSE_WAIT: see exchange_wait_any(). */
 extern Exchange *response_exchange(Response *response);
 
 /* Whether a byte of any response has arrived. */

@@ -1,13 +1,12 @@
 /*
  * response_metadata.c
- *		What a response has around its rows.
- *
+ *		The metadata around the rows of a response. *
  * Source: HiBob's specification and existing clients.  Most endpoints call the
  * cursor of the next page "next_cursor"; the specification of the bulk tables
- * says "cursor".  Employees that the request names and that HiBob does not
- * show are in "errors", a list of objects with one key each: the employee's
- * id, or the word employeeId.  Columns that HiBob does not show are in
- * "restricted_columns", beside the rows that lack them.
+ * says "cursor".  Employees that the request names and that HiBob does not show
+ * are in "errors", a list of objects with one key each: the employee's id, or
+ * the word employeeId.  Columns that HiBob does not show are in
+ * "restricted_columns", next to the rows that lack them.
  */
 #include "postgres.h"
 
@@ -97,7 +96,7 @@ response_metadata_begin_response(ResponseMetadata *metadata, bool hides)
  * ------------------------------------------------------------------------
  */
 
-/* Adds a text to a list that has it not yet. */
+/* Adds a text to a list unless the list has it. */
 static void
 note_text(ResponseSummary *summary, List **list, const char *text)
 {

@@ -1,7 +1,7 @@
 /*
  * response_metadata.h
- *		What a response has around its rows: the cursor of the next page, the
- *		employee that a group of rows belongs to, what HiBob withheld.
+ *		The metadata around the rows of a response: the cursor of the next page,
+ *		the employee that a group of rows belongs to, what HiBob withheld.
  */
 #ifndef HIBOB_REMOTE_RESPONSE_METADATA_H
 #define HIBOB_REMOTE_RESPONSE_METADATA_H
@@ -28,7 +28,7 @@ typedef struct ResponseMetadata
 
 	bool		describes_rows;	/* there are such values for rows */
 	uint32		noted[3];		/* the last noted value of "restricted" */
-	bool		hides;			/* the header of the present response says that
+	bool		hides;			/* the header of the current response says that
 								 * columns are restricted, */
 	bool		names_hidden;	/* and its body lists them */
 
@@ -39,16 +39,16 @@ typedef struct ResponseMetadata
 	uint64		mark_pages;		/* pages until it is set again */
 } ResponseMetadata;
 
-/* Registers what a resource has around its rows with a new reader. */
+/* Requests the metadata of a resource from a new reader. */
 extern void response_metadata_register(ResponseMetadata *metadata,
 									   const Resource *resource,
 									   JsonReader *reader);
 
-/* A new sequence of pages begins; the context lives as long as that. */
+/* Begins a sequence of pages; the context lives as long as the sequence. */
 extern void response_metadata_begin(ResponseMetadata *metadata,
 									MemoryContext context);
 
-/* Call it at the beginning of a response; "hides" is what its header says. */
+/* Begins a response; "hides" is whether its header says so. */
 extern void response_metadata_begin_response(ResponseMetadata *metadata,
 											 bool hides);
 

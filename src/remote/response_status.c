@@ -36,9 +36,9 @@
  */
 
 /*
- * Whether status 404 is no error.  An employee whose id HiBob has just returned
- * may have been deleted; if the first few are not found, the resource does not
- * exist.
+ * Whether status 404 is not an error.  An employee whose id HiBob has just
+ * returned may have been deleted; if the first few are not found, the resource
+ * does not exist.
  */
 static bool
 means_no_rows(const RequestCall *call, bool has_more, ResponseSummary *summary)

@@ -22,7 +22,7 @@ typedef enum StatusMeaning
 
 /*
  * The meaning of a status other than success.  "rows" is the number of rows
- * that came before it.  Counts responses 404 in the summary.
+ * that preceded it.  Counts responses 404 in the summary.
  */
 extern StatusMeaning response_status_meaning(const ErrorResponse *error,
 											 const Request *request,

@@ -1,17 +1,15 @@
 /*
  * result_cache.c
- *		Materialized rows of a result, for a statement or for a time.
+ *		Materialized rows of a result, for a statement or for some time. *
+ * Rows are minimal tuples in the order in which they were added, one after the
+ * other, without padding: in a buffer up to work_mem, then in a temporary file.
+ * If there is a file, it has the first rows, and the buffer has the others.  A
+ * position counts the bytes of both.  Any number of readers can read them.
  *
- * Rows are minimal tuples in the order in which they came, one behind the
- * other, without padding: in a buffer up to work_mem, then in a temporary
- * file.  The first rows are in the file, if there is one, the others in the
- * buffer.  A position counts the bytes of both.  Any number of readers can
- * read them.
- *
- * Why not a tuplestore: tuplestore_end() writes out what it has buffered, so
- * it can fail, and its file belongs to a transaction or to no resource owner.
- * Here the memory context's callback closes the file.  FileClose() writes
- * nothing; if closing or removing the file fails, it logs that and goes on.
+ * A tuplestore would not do: tuplestore_end() writes out its buffer, so it can
+ * fail, and its file belongs to a transaction or to no resource owner.  Here
+ * the memory context's callback closes the file.  FileClose() writes nothing;
+ * if closing or removing the file fails, it logs that and continues.
  *
  * An entry has a memory context of its own below CacheMemoryContext, since it
  * may outlive its statement.  It is freed when its last reader has closed it
@@ -38,7 +36,7 @@
  * ------------------------------------------------------------------------
  */
 
-/* What is collected before it is written, and what a reader reads at once. */
+/* The sizes of a write to the file and of a read from it. */
 #define WRITE_BUFFER_SIZE (64 * 1024)
 #define READ_BUFFER_SIZE (32 * 1024)
 
@@ -48,7 +46,7 @@
 typedef struct RowStore
 {
 	MemoryContext context;
-	char	   *buffer;			/* the rows behind those of the file */
+	char	   *buffer;			/* the rows after those of the file */
 	Size		length;
 	Size		size;
 	Size		limit;			/* of the length */
@@ -87,17 +85,14 @@ row_store_create(void)
 	return store;
 }
 
-/* The position behind the last row. */
+/* The position after the last row. */
 static int64
 row_store_end(const RowStore *store)
 {
 	return store->file_length + (int64) store->length;
 }
 
-/*
- * Writes the buffer behind what is in the file.  If that fails, the store is
- * as it was before.
- */
+/* Appends the buffer to the file.  If that fails, the store is unchanged. */
 static void
 write_buffer(RowStore *store)
 {
@@ -123,7 +118,7 @@ write_buffer(RowStore *store)
 	store->length = 0;
 }
 
-/* From now on, the buffer only collects what is written at once. */
+/* Limits the buffer to the size of a write. */
 static void
 shrink_buffer(RowStore *store)
 {
@@ -279,7 +274,7 @@ struct CacheEntry
 	int64		created;		/* by http_now_ms() */
 
 	/* Of a cached result. */
-	const char *key;			/* NULL: it is none */
+	const char *key;			/* NULL: not a cached result */
 	Bitmapset  *columns;
 	int64		expires;		/* likewise */
 	bool		all;			/* rows of the table */
@@ -288,7 +283,7 @@ struct CacheEntry
 static CacheEntry *entries[MAX_ENTRIES];
 static int	nentries = 0;
 
-/* How often something was altered that rows may depend on. */
+/* The number of alterations of objects that rows may depend on. */
 static uint64 invalidations = 0;
 
 static void
@@ -298,7 +293,7 @@ free_if_unused(CacheEntry *entry)
 		MemoryContextDelete(entry->context);
 }
 
-/* Takes an entry out of the array; its readers keep its rows. */
+/* Removes an entry from the array; its readers keep its rows. */
 static void
 remove_entry(int index)
 {
@@ -341,7 +336,7 @@ remove_stale_entries(void)
 			remove_entry(i);
 }
 
-/* A session that runs no further query of ours keeps no stale rows. */
+/* A session that runs no other query of the extension keeps no stale rows. */
 static void
 at_transaction_end(XactEvent event, void *arg)
 {
@@ -449,7 +444,9 @@ cache_publish(CacheReader *reader, const char *key, const Bitmapset *columns,
 	const char *copy;
 	MemoryContext old;
 
-	/* The rows may be those of another server or table by now, or too old. */
+	/*
+	 * The rows may be too old, or those of an earlier definition of the table.
+	 */
 	if (entry->invalidations_before != invalidations ||
 		expires <= http_now_ms())
 		return;

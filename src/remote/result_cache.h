@@ -4,10 +4,10 @@
  *		statement and, if the table has cache_ttl, for later statements of the
  *		session.
  *
- * A cached result is found by a key that contains everything the rows depend
- * on, such as the user mapping, the table and the conditions, and by the
- * columns that a scan needs of them.  Altering the server, the user mapping or
- * the table invalidates it.
+ * A cached result is found by a key and by the columns that a scan needs.  The
+ * key contains everything that the rows depend on, such as the user mapping,
+ * the table and the conditions.  Altering the server, the user mapping or the
+ * table invalidates it.
  */
 #ifndef HIBOB_REMOTE_RESULT_CACHE_H
 #define HIBOB_REMOTE_RESULT_CACHE_H
@@ -37,7 +37,7 @@ typedef struct CacheReader
 
 /*
  * Opens the cached result of this key whose rows have these columns, if there
- * is one.  What was opened has to be closed, also after an error.
+ * is one.  It has to be closed, even after an error.
  */
 extern bool cache_open(CacheReader *reader, const char *key,
 					   const Bitmapset *columns);
@@ -52,17 +52,17 @@ extern void cache_forget(Oid serverid);
 extern void cache_share(CacheReader *reader, const CacheReader *other);
 
 /*
- * Makes a complete entry a cached result.  It is valid for some milliseconds
- * from its creation, which was before the first request.  Does nothing if
- * something was altered since then.  If there are too many cached results,
- * those of "all" rows are removed last.
+ * Makes a complete entry a cached result.  It is valid for "ttl" milliseconds
+ * from its creation, which was before the first request.  Does nothing if any
+ * table, server or user mapping was altered since then.  If there are too many
+ * cached results, those of "all" rows are removed last.
  */
 extern void cache_publish(CacheReader *reader, const char *key,
 						  const Bitmapset *columns, int ttl, bool all);
 
 /*
- * Adds a row at the end.  A reader that was there stays behind it; all others
- * have it to read.
+ * Adds a row at the end.  If this reader was at the end, it moves past the row;
+ * all other readers will read it.
  */
 extern void cache_add(CacheReader *reader, TupleTableSlot *slot);
 

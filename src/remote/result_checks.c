@@ -38,8 +38,8 @@ is_document(const RowMap *map, const RequestCall *call)
 /*
  * An employee that the request named must have an id.  Otherwise any object,
  * such as an error, would be an employee without values, which no condition
- * matches.  A row that is the whole response must have a key that it always
- * has.
+ * matches.  A row that is the whole response must have a key that is always
+ * present.
  */
 const char *
 result_row_defect(const RowMap *map, const RowReader *reader,
@@ -52,7 +52,7 @@ result_row_defect(const RowMap *map, const RowReader *reader,
 		return "an employee has no id";
 	if (is_document(map, call) && identity->nplaces > 0 &&
 		row_reader_slice(reader, identity->places[0])->kind == JSON_ABSENT)
-		return "the row lacks a key that it always has";
+		return "the row lacks a required key";
 	return NULL;
 }
 
@@ -117,10 +117,10 @@ result_add_nulls(ResponseSummary *summary, Bitmapset **nulls, bool names_hidden)
  * ------------------------------------------------------------------------
  */
 
-/* Warnings of a statement that are remembered. */
+/* The number of a statement's warnings that are remembered. */
 #define MAX_REPORTED 100
 
-/* Names that a message lists. */
+/* The number of names that a message lists. */
 #define MAX_LISTED 20
 
 static char *
@@ -181,8 +181,9 @@ missing_columns(const RowMap *map, FieldPresenceTest is_present, const void *arg
 }
 
 /*
- * Whether to report something that is missing: an error always, a warning once
- * for each statement of the client, however many scans and lookups it makes.
+ * Whether to report that data is missing.  An error is always reported, a
+ * warning once for each statement of the client, however many scans and lookups
+ * it makes.
  */
 static bool
 is_to_report(int elevel, const char *what, const char *table,
@@ -329,7 +330,7 @@ report_hidden(const RowMap *map, int elevel, const ResponseSummary *summary)
 					 map->resource->permission)));
 }
 
-/* Columns that may be hidden: HiBob does not say which ones are. */
+/* Reports columns that may be hidden: HiBob does not name the hidden ones. */
 static void
 report_maybe_hidden(const RowMap *map, int elevel,
 					const ResponseSummary *summary)

@@ -14,23 +14,24 @@
 #include "row/row.h"
 
 /*
- * Why the present row of a response cannot be used, or NULL.  "has_batches":
- * the request named employees.
+ * The defect because of which the current row of a response cannot be used, or
+ * NULL.  "has_batches": the request named employees.
  */
 extern const char *result_row_defect(const RowMap *map, const RowReader *reader,
 									 const RequestCall *call, bool has_batches);
 
 /*
- * False if the present row has values without the human forms that columns
+ * False if the current row has values without the human forms that columns
  * need, and the resource has a fallback that sends them.
  */
 extern bool result_has_human_forms(const RowMap *map, const RowReader *reader,
 								   ResponseSummary *summary);
 
 /*
- * In a response with restricted columns: adds the columns that are null in the
- * present row, as numbers of the map's columns; and after the last row adds
- * them to the summary, unless the response has named what is hidden.
+ * For a response with restricted columns.  The first function adds the columns
+ * that are null in the current row, as numbers of the map's columns.  The
+ * second one adds them to the summary after the last row, unless the response
+ * has named what is hidden.
  */
 extern void result_note_nulls(const RowMap *map, const RowReader *reader,
 							  const ResponseSummary *summary, Bitmapset **nulls);

@@ -10,9 +10,9 @@
 #include "postgres.h"
 
 /*
- * Makes a datum from a value's text, in UTF-8 and not terminated, and
- * allocates in the current memory context.  Returns false if the type's input
- * function has to read, or to reject, the text.
+ * Makes a datum from a value's text, which is UTF-8 and not terminated, in the
+ * current memory context.  Returns false if the type's input function has to
+ * read, or to reject, the text.
  */
 typedef bool (*FastConversion) (const char *text, size_t length, int32 typmod,
 								Datum *result);

@@ -1,7 +1,6 @@
 /*
  * row.c
- *		The values of a row become datums.
- *
+ *		Converts the values of a row to datums. *
  * HiBob sends a field in up to three places of an employee (see "Response,
  * machine mode" and "APPEND" in its people contract):
  *
@@ -114,8 +113,8 @@ check_human(const RowMap *map, const RowColumn *column, Oid type)
 }
 
 /*
- * Dates, booleans and numbers have a human form in the reader's locale, which
- * no type can be read from: only text takes it.
+ * Whether a column of a type can have the human form.  Dates, booleans and
+ * numbers have one in the reader's locale, which only text can hold.
  */
 static bool
 can_be_human(Oid type)
@@ -235,7 +234,7 @@ key_path_add_dotted(KeyPath *path, const char *dotted)
 /*
  * Adds the path of a field's nested value: its id, except for the category
  * "root", whose fields are at the top (as in the metadata's jsonPath).  The
- * name of an item of the account is one key, also if it has dots:
+ * name of an item of the account is one key, even if it has dots:
  * "payroll.variable.Bonus v1.5.amount".
  */
 static void
@@ -376,8 +375,8 @@ add_object_places(RowColumn *column, RowReader *reader)
 
 /*
  * "/skill/name": "SQL", or {"value": "SQL"}; or either in "fields".  A value
- * that is an object may have a key "value" itself, so that a JSON column takes
- * it as it is.
+ * that is an object may have a key "value" itself, so a JSON column takes it
+ * unchanged.
  */
 static void
 add_item_places(RowColumn *column, RowReader *reader, const char *field)
@@ -500,7 +499,7 @@ row_field_value(const RowField *field, const RowReader *reader)
 	return NULL;
 }
 
-/* Registers the field that identifies a row. */
+/* Requests the field that identifies a row. */
 static void
 register_identity(RowMap *map, RowReader *reader)
 {
@@ -633,7 +632,8 @@ convert_input(const RowConversion *conversion, const char *text,
 
 /*
  * A number with a point or an exponent, such as 1.0 or 1e5, in the form that
- * the input functions of integers read.  Any other they refuse.
+ * the input functions of integers accept.  A number that is not an integer is
+ * returned unchanged, and they reject it.
  */
 static const char *
 integer_text(const char *text, size_t *length)
@@ -657,8 +657,8 @@ integer_text(const char *text, size_t *length)
 }
 
 /*
- * A time without a zone as one in UTC: what it means must not depend on the
- * session's TimeZone.  A date alone is the midnight of the session's zone, as
+ * A time without a zone as one in UTC, because its meaning must not depend on
+ * the session's TimeZone.  A date alone is midnight in the session's zone, as
  * in conditions.
  */
 static const char *
@@ -676,7 +676,9 @@ utc_text(const char *text, size_t *length)
 	return zoned;
 }
 
-/* What an input function makes of a scalar in HiBob's form. */
+/*
+ * Converts a scalar from HiBob's form to one that the input function accepts.
+ */
 static const char *
 input_text(const RowConversion *conversion, const JsonSlice *slice,
 		   const char *text, size_t *length)

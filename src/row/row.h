@@ -1,10 +1,9 @@
 /*
  * row.h
- *		The values of a row become datums.
- *
+ *		Converts the values of a row to datums. *
  * A RowMap has, for each column that a query needs, the field of the resource,
- * the places in a row where the field's value may be, and the conversion to
- * the column's type.  Knows nothing of requests.
+ * the places in a row where the field's value may be, and the conversion to the
+ * column's type.  Knows nothing of requests.
  */
 #ifndef HIBOB_ROW_ROW_H
 #define HIBOB_ROW_ROW_H
@@ -81,8 +80,9 @@ extern bool row_map_has_whole_row(const RowMap *map);
 extern bool row_map_is_human(const RowMap *map);
 
 /*
- * Registers what the columns need with a new reader, and with "identity" the
- * id of the rows.  Several readers of one map have the same slots.
+ * Requests the values that the columns need from a new reader, and with
+ * "identity" the id of the rows.  Several readers of one map have the same
+ * slots.
  */
 extern void row_map_register(RowMap *map, RowReader *reader, bool identity);
 
@@ -94,11 +94,11 @@ extern void row_map_register(RowMap *map, RowReader *reader, bool identity);
 extern void row_map_store(const RowMap *map, const RowRecord *record,
 						  TupleTableSlot *slot);
 
-/* Registers an employee's field with a reader. */
+/* Requests an employee's field from a reader. */
 extern void row_field_register(RowField *field, RowReader *reader,
 							   const char *id);
 
-/* The field's value in the present row; NULL if it has none, or null. */
+/* The field's value in the current row; NULL if it is absent or null. */
 extern const JsonSlice *row_field_value(const RowField *field,
 										const RowReader *reader);
 
@@ -108,9 +108,9 @@ extern const char *row_utf8(const JsonSlice *slice, const char *window,
 
 /*
  * A string's text, or any other value as JSON, palloc'd; NULL if it is absent
- * or null.  An escape that stands for no character, for which row_utf8()
- * raises an error, leaves a text that is not valid UTF-8: the caller checks
- * that.
+ * or null.  For an escape that stands for no character, row_utf8() raises an
+ * error; this function returns a text that is not valid UTF-8, which the caller
+ * has to check.
  */
 extern char *row_metadata_text(const JsonSlice *slice, const char *window);
 
