@@ -2,10 +2,10 @@
  * analyze.c
  *		ANALYZE: a random sample of all rows of a foreign table.
  *
- * HiBob cannot send some of the rows, so all of them are read.  The scan is our
- * own and not an SQL query, which planner hooks of other extensions could
- * change.  It runs as the owner of the foreign table: the server switches to
- * the owner of the parent where the table is a partition or inherits.
+ * HiBob cannot send a sample of the rows, so all of them are read.  The scan
+ * does not use an SQL query, which planner hooks of other extensions could
+ * change.  It runs as the owner of the foreign table.  The server would switch
+ * to the owner of the parent if the table is a partition or a child.
  */
 #include "postgres.h"
 
@@ -54,7 +54,8 @@ typedef struct NamedColumns
 } NamedColumns;
 
 /*
- * Of the next call of hibobAnalyzeForeignTable(), and of the sample after it.
+ * The columns for the next call of hibobAnalyzeForeignTable(), and those for
+ * the sample after it.
  */
 static NamedColumns announced;
 static NamedColumns named;
@@ -184,7 +185,29 @@ sample_row(Sample *sample, TupleTableSlot *slot)
 	sample->rows_read++;
 }
 
-/* All rows of the table, as a scan without conditions reads them. */
+/* Reads a result to its end. */
+static void
+read_result(RemoteResult *result, Sample *sample, GeneratedColumns *computed,
+			TupleTableSlot *slot, TupleTableSlot *fetched)
+{
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "hibob_fdw sample row",
+							  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	TupleTableSlot *row;
+
+	while ((row = remote_result_next(result, slot, fetched, true)) != NULL)
+	{
+		CHECK_FOR_INTERRUPTS();
+		sample_row(sample, computed == NULL ? row :
+				   generated_compute(computed, row));
+		ExecClearTuple(row);
+		MemoryContextReset(context);
+	}
+	MemoryContextSwitchTo(old);
+}
+
+/* Samples all rows of the table, as a scan without conditions reads them. */
 static void
 read_rows(Relation rel, Sample *sample)
 {
@@ -217,23 +240,10 @@ read_rows(Relation rel, Sample *sample)
 	RemoteResult *result = remote_result_create(&query, &filter,
 												CurrentMemoryContext, false,
 												NULL);
-	MemoryContext row_context =
-		AllocSetContextCreate(CurrentMemoryContext, "hibob_fdw sample row",
-							  ALLOCSET_DEFAULT_SIZES);
 	EState	   *estate = CreateExecutorState();
 	GeneratedColumns *computed = generated_create(rel, generated, estate);
-	TupleTableSlot *row;
-	MemoryContext old = MemoryContextSwitchTo(row_context);
 
-	while ((row = remote_result_next(result, slot, fetched, true)) != NULL)
-	{
-		CHECK_FOR_INTERRUPTS();
-		sample_row(sample, computed == NULL ? row :
-				   generated_compute(computed, row));
-		ExecClearTuple(row);
-		MemoryContextReset(row_context);
-	}
-	MemoryContextSwitchTo(old);
+	read_result(result, sample, computed, slot, fetched);
 	remote_result_detach(result);
 	ExecResetTupleTable(estate->es_tupleTable, false);
 	FreeExecutorState(estate);
@@ -243,9 +253,9 @@ read_rows(Relation rel, Sample *sample)
 }
 
 /*
- * Types of columns can have functions of the table's owner, so they run with
- * the owner's privileges, too.  After an error the transaction's end restores
- * the user.
+ * The input functions of column types may belong to the table's owner, so they
+ * run with the owner's privileges.  After an error, the end of the transaction
+ * restores the user.
  */
 static void
 read_rows_as_owner(Relation rel, Sample *sample)

@@ -17,7 +17,7 @@
 #include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
-/* So many lists are requested one by one if the query names them. */
+/* Up to this number, lists that the query names are requested one by one. */
 #define MAX_LISTS 10
 
 /* ------------------------------------------------------------------------
@@ -69,9 +69,9 @@ evaluate_values(ExprState *state, ExprContext *econtext,
 }
 
 /*
- * A date or time as a time.  As in PostgreSQL's operators a date is a midnight
- * of the session's time zone.  A date that no timestamptz can represent
- * becomes an infinite one.
+ * Converts a date or time to timestamptz.  As in PostgreSQL's operators, a date
+ * is midnight in the session's time zone.  A date that timestamptz cannot
+ * represent becomes infinite.
  */
 static TimestampTz
 to_time(Datum datum, Oid type)
@@ -101,7 +101,7 @@ evaluate_time(ExprState *state, ExprContext *econtext, TimestampTz *result)
 
 /*
  * Evaluates an array of dates or times, and returns the least and the greatest
- * of them; false if there is none that is not null.
+ * of them; false if there are no elements, or only nulls.
  */
 static bool
 evaluate_times(ExprState *state, ExprContext *econtext, TimestampTz *least,
@@ -145,9 +145,9 @@ has_unknown(Node *node, void *parameters)
 
 /*
  * Whether a value can be evaluated before the query runs, as for EXPLAIN.  The
- * results of subqueries and the values of other tables cannot; nor can a
- * statement's parameters if they have no values, as in a generic plan that is
- * only explained.
+ * results of subqueries and the values of other tables cannot be evaluated.
+ * The same holds for a statement's parameters without values, as in a generic
+ * plan that is only explained.
  */
 static bool
 value_is_known(Expr *value, bool parameters)
@@ -176,7 +176,7 @@ add_status(RequestFilter *filter, List *values)
 		filter->active_only = true;
 }
 
-/* No value at all matches no row. */
+/* Without any value, no row matches. */
 static void
 add_arguments(RequestFilter *filter, const ResourceFilter *entry, List *values)
 {
@@ -216,8 +216,8 @@ lower_upper(RequestFilter *filter, const ResourceFilter *entry,
 }
 
 /*
- * Narrows the range of time by a comparison.  Times have microseconds, so the
- * times above one begin with the next.  No time is past infinity.
+ * Narrows the range of time by a comparison.  Times have microseconds, so
+ * "above" means from the next microsecond on.  No time is past infinity.
  */
 static void
 add_bound(RequestFilter *filter, const ResourceFilter *entry,
@@ -313,7 +313,7 @@ normalize_range(RequestFilter *filter)
 	filter->upper = lower;
 }
 
-/* Other rows belong to another day, so a condition on it is always sent. */
+/* Rows of another day are not in the result, so a day is always sent. */
 bool
 conditions_include(const RemoteConditions *conditions, int index,
 				   ConditionScope scope)
@@ -336,8 +336,8 @@ conditions_vary(const RemoteConditions *conditions, ConditionScope scope)
 
 /*
  * Drops the condition on values if reading all rows takes fewer requests.  A
- * query that names lists gets an error for one that HiBob does not have: so
- * lists are requested one by one up to a limit of their own.
+ * list that the query names and that HiBob does not have is an error, so lists
+ * are requested one by one up to a separate limit.
  */
 static void
 limit_values(const RemoteConditions *conditions, RequestFilter *filter)

@@ -28,8 +28,8 @@ typedef enum ConditionScope
 } ConditionScope;
 
 /*
- * The conditions with their present values.  A condition with so many values
- * that reading all rows takes fewer requests is left out.
+ * The conditions with their current values.  A condition is omitted if it has
+ * so many values that reading all rows takes fewer requests.
  */
 extern RequestFilter conditions_evaluate(const RemoteConditions *conditions,
 										 ConditionScope scope,

@@ -1,9 +1,9 @@
 /*
  * explain.c
- *		EXPLAIN of a foreign scan: the endpoint, with VERBOSE the request and the
- *		local conditions, with ANALYZE the counters.
+ *		EXPLAIN of a foreign scan: the endpoint, with VERBOSE the request and
+ *		the local conditions, with ANALYZE the counters.
  *
- * Shows constants of the query, never a value that HiBob sent.
+ * It shows constants of the query, never a value that HiBob sent.
  */
 #include "postgres.h"
 

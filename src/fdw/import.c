@@ -4,10 +4,10 @@
  *
  * The resource table has the tables and their columns; the account's metadata
  * adds columns, custom tables and saved reports.  Every column names its field,
- * so that renaming something in HiBob breaks nothing.
+ * so that a new display name in HiBob breaks nothing.
  *
  * A field, report or table that the extension could not read is skipped with a
- * warning: what IMPORT creates, a scan can read.
+ * warning, so that a scan can read everything that IMPORT creates.
  */
 #include "postgres.h"
 
@@ -125,7 +125,7 @@ qualified_type(const char *type)
 	return psprintf("pg_catalog.%s", type);
 }
 
-/* Adds a column, with a name that is taken already. */
+/* Adds a column; its name is reserved already. */
 static void
 add_column(TableBuilder *table, const char *name, const char *type,
 		   const char *field, bool human, const char *path, bool not_null)
@@ -247,14 +247,14 @@ add_metadata_columns(TableBuilder *table, List *columns)
 	}
 }
 
-/* ------------------------------------------------------------------------
- * What is skipped
+/*
+ * Skipped objects
  * ------------------------------------------------------------------------
  */
 
 /*
- * A text of HiBob for a message: without what the database's encoding lacks,
- * and without control characters.
+ * A text of HiBob for a message.  Question marks replace control characters and
+ * characters that the database's encoding lacks.
  */
 static char *
 printable(const char *text)
@@ -302,7 +302,8 @@ convert_field(const Resource *resource, const char *field,
 }
 
 /*
- * A field's id as the option of a column; NULL, with a warning, if it is none.
+ * A field's id as the option of a column; NULL, with a warning, if it cannot be
+ * one.
  */
 static char *
 field_option(const TableBuilder *table, const char *field)
@@ -461,7 +462,7 @@ add_custom_columns(ImportState *import, TableBuilder *table)
  * ------------------------------------------------------------------------
  */
 
-/* Whether the statement's list of tables has a name. */
+/* Whether the statement's list of tables contains a name. */
 static bool
 is_listed(const ImportState *import, const char *name)
 {
@@ -687,8 +688,8 @@ read_labels(ReportHeader *header)
 }
 
 /*
- * All text: the dates and numbers of a report are formatted for people.  Its
- * columns have no ids.
+ * All columns are text, because the dates and numbers of a report are formatted
+ * for people.  They have no ids.
  */
 static void
 import_report(ImportState *import, const MetadataReport *report,

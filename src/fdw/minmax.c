@@ -4,16 +4,17 @@
  *		of another table of the query.
  *
  * A scan that needs a range of time can get it from a join with a calendar, or
- * from the outer query: all rows that it can have to return lie between the
+ * from the outer query: all rows that it may have to return lie between the
  * least and the greatest day.  "SELECT min(day) FROM calendar" becomes an
- * initplan, as PostgreSQL does for the aggregates min() and max().  It takes
- * over the conditions on that table alone: a range that is too wide does no
- * harm.
+ * initplan, as in PostgreSQL's planning of the aggregates min() and max().  It
+ * has only the conditions on that table alone, because a range that is too wide
+ * does no harm.
  *
- * The table is read twice, and the second time must not have a row that the first
- * one lacks: its value may be outside of the range.  Tables have the same rows for
- * one snapshot; a foreign table need not.  One of this extension has, if both
- * scans send the same conditions: they share a result then.
+ * The table is read twice, and the second reading must not return a row that
+ * the first one lacks, because its value may be outside of the range.  Tables
+ * have the same rows for one snapshot, but foreign tables may not.  A foreign
+ * table of this extension has the same rows if both scans send the same
+ * conditions, because they then share a result.
  *
  * Knows the planner; nothing of HiBob.
  */
@@ -48,7 +49,7 @@ typedef struct Source
 	PlannerInfo *root;			/* current query */
 	PlannerInfo *owner;			/* query that has the table; NULL: not known */
 	int			varno;			/* of the table there; 0: not known */
-	bool		failed;			/* it is not so simple */
+	bool		failed;			/* not over one table, or too complex */
 } Source;
 
 /* ------------------------------------------------------------------------
@@ -95,7 +96,7 @@ take_variable(Source *source, PlannerInfo *owner, const Var *var)
 	return (Node *) copy;
 }
 
-/* Rewrites an expression for the new query, and notes which table it is of. */
+/* Rewrites an expression for the new query, and notes its table. */
 static Node *
 take_expression(Node *node, void *arg)
 {
@@ -130,9 +131,9 @@ take_expression(Node *node, void *arg)
  */
 
 /*
- * Whether a relation may have other rows when it is read again.  TABLESAMPLE picks
- * rows at random; foreign tables, also among partitions, and sequences do not
- * depend on the snapshot.
+ * Whether a relation may have other rows when it is read again.  TABLESAMPLE
+ * picks rows at random.  Foreign tables, also as partitions, and sequences do
+ * not depend on the snapshot.
  */
 static bool
 is_unstable(const RangeTblEntry *rte)
@@ -169,7 +170,7 @@ is_unrepeatable(const Query *query)
 		query->rowMarks != NIL;
 }
 
-/* Whether a query, so many levels below another, reads a CTE of that one. */
+/* Whether a query reads a CTE of the query a number of levels above it. */
 static bool
 reads_outer_cte(const Query *query, int levels)
 {
@@ -186,9 +187,9 @@ reads_outer_cte(const Query *query, int levels)
 }
 
 /*
- * Whether a table's definition has something that the outside sets, or that may
- * return other rows when it is read again.  "arg" is the number of levels that
- * the node is below the table's query.
+ * Whether a table's definition has a parameter that is set outside of it, or
+ * may return other rows when it is read again.  "arg" is the number of levels
+ * that the node is below the table's query.
  */
 static bool
 is_dependent(Node *node, void *arg)
@@ -221,7 +222,7 @@ has_outer_variables(Node *node, int query_level)
 
 /*
  * Adds the conditions in an outer query's FROM and WHERE that all of its rows
- * meet.  That query is being planned: it has only its own text.
+ * meet.  That query is still being planned, so only its parse tree is known.
  */
 static List *
 add_conditions(List *conditions, Node *node)
@@ -277,7 +278,7 @@ take_condition(const Source *source, Node *condition)
 	return own.failed ? NULL : copy;
 }
 
-/* Those that are on the table alone, for the new query; NULL: none. */
+/* The conditions on the table alone, for the new query; NULL: none. */
 static Node *
 take_conditions(const Source *source)
 {
@@ -312,7 +313,7 @@ takes_all(const Source *source, const List *conditions)
 	return true;
 }
 
-/* Whether an outer query's condition that is not among those has the table. */
+/* Whether another condition of an outer query uses the table. */
 static bool
 has_other_condition(const Source *source, Node *node)
 {
@@ -334,10 +335,10 @@ has_other_condition(const Source *source, Node *node)
 }
 
 /*
- * Whether a foreign table is one of this extension, and its own scan sends the
- * same conditions as the new query.  In the current query, the scan is made not
- * to send values of other tables.  In an outer query, nothing is planned yet, so
- * it must have no other conditions on the table.
+ * Whether a foreign table belongs to this extension, and its own scan sends the
+ * same conditions as the new query.  In the current query, this function makes
+ * the scan send no values of other tables.  An outer query is not planned yet,
+ * so it must have no other conditions on the table.
  */
 static bool
 shares_result(const Source *source, const RangeTblEntry *rte)
@@ -360,7 +361,6 @@ shares_result(const Source *source, const RangeTblEntry *rte)
 	((HibobFdwRelationInfo *) rel->fdw_private)->is_read_twice = true;
 	return true;
 }
-
 
 /* Whether a table can be read again, by a query of its own. */
 static bool
@@ -410,9 +410,9 @@ has_outer_join(Node *node, void *arg)
 }
 
 /*
- * Whether an expression may have a value that no row of its table gives: an
- * outer join or a grouping set can make the table's columns null, and an
- * expression such as coalesce() is not null then.
+ * Whether an expression may have a value that it has for no row of its table:
+ * an outer join or a grouping set can make the table's columns null, and an
+ * expression such as coalesce() may then not be null.
  */
 static bool
 has_value_of_nulls(const PlannerInfo *owner, Expr *value)
@@ -445,7 +445,7 @@ make_aggregate(Expr *value, const char *name)
 	return aggregate;
 }
 
-/* How many levels above the new query the table's query is. */
+/* The number of levels from the new query up to the table's query. */
 static int
 levels_up(const Source *source)
 {
@@ -458,8 +458,8 @@ levels_up(const Source *source)
 }
 
 /*
- * The table for the new query.  Returns NULL if its policies of row-level
- * security cannot be taken over.
+ * The table for the new query.  Returns NULL if its row-level security policies
+ * cannot be copied.
  */
 static RangeTblEntry *
 take_table(const Source *source, const RangeTblEntry *rte)
@@ -506,7 +506,8 @@ make_query(const Source *source, RangeTblEntry *rte, Expr *value, bool lower)
 
 /*
  * Plans the query as an initplan of the current one.  Returns NULL if its table
- * cannot be read alone: the paths of one that needs conditions are disabled.
+ * cannot be read alone: a table that needs more conditions has only disabled
+ * paths.
  */
 static Param *
 make_initplan(PlannerInfo *root, Query *query)

@@ -11,9 +11,9 @@
 #include "nodes/pathnodes.h"
 
 /*
- * A parameter with the least ("lower"), or else the greatest, value of an
- * expression over one table of this query or of an outer one.  The executor
- * computes it once, by an initplan.  NULL if there is no simple way to do so.
+ * A parameter with the least ("lower") or the greatest value of an expression
+ * over one table of this query or of an outer one.  The executor computes it
+ * once, by an initplan.  NULL if there is no simple way to do so.
  */
 extern Param *minmax_param(PlannerInfo *root, Expr *value, bool lower);
 

@@ -6,8 +6,8 @@
  * column whose values HiBob can filter by: lookups by key.
  *
  * HiBob may match more rows than PostgreSQL does.  So all restriction clauses
- * stay in the plan as local conditions; a remote condition only reduces what is
- * transferred.
+ * stay in the plan as local conditions; a remote condition only reduces the
+ * transfer.
  *
  * Knows the planner and the resource table; makes no request.
  */
@@ -42,13 +42,13 @@
 #define DEFAULT_STATUS_SELECTIVITY 0.5
 
 /*
- * A typical number of rows may be too high.  Then the executor would make more
- * lookups than reading all rows takes requests, so it counts with fewer rows.
+ * A typical number of rows may be too high.  The executor would then make more
+ * lookups than the requests that read all rows, so it assumes fewer rows.
  */
 #define CAUTIOUS_FRACTION (1.0 / 3)
 
 /*
- * How often a correlated subquery is assumed to be run.  The planner does not
+ * The assumed number of runs of a correlated subquery.  The planner does not
  * know it while it plans the subquery.
  */
 #define CORRELATED_RUNS 100
@@ -107,8 +107,8 @@ classify_conditions(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 }
 
 /*
- * Which of the bounds of time that the resource needs the conditions have, or
- * those of them whose values are "fixed".
+ * Which of the bounds of time that the resource needs are among the conditions.
+ * With "fixed", only conditions with fixed values count.
  */
 static void
 check_bounds(const HibobFdwRelationInfo *fpinfo, const List *remote, bool fixed,
@@ -141,8 +141,8 @@ has_bounds(const HibobFdwRelationInfo *fpinfo, const List *remote, bool fixed)
 }
 
 /*
- * Whether rows of the wrong day would be read: those of another day than the
- * request's are not in its result, so a comparison has to be sent.
+ * Whether rows of the wrong day would be read.  A result has only rows of the
+ * request's day, so a comparison with the day has to be sent.
  */
 static bool
 lacks_day(const HibobFdwRelationInfo *fpinfo, const List *remote)
@@ -163,7 +163,7 @@ lacks_day(const HibobFdwRelationInfo *fpinfo, const List *remote)
 
 /*
  * The remote conditions of a path, as a list of ShippableClause: those of the
- * query and, in a parameterized path, those on the other tables' values.  A
+ * query and, in a parameterized path, those with values of other tables.  A
  * condition on values comes first.
  */
 static List *
@@ -477,7 +477,7 @@ cost_of_run(const HibobFdwRelationInfo *fpinfo, const ShippableClause *values,
 
 /*
  * Adds a path.  Each request has the startup cost, and each transferred row has
- * a cost, also one that a local condition drops.
+ * a cost, even if a local condition drops it.
  */
 static void
 add_scan_path(PlannerInfo *root, RelOptInfo *rel, Oid relid,
@@ -550,8 +550,8 @@ may_be_joined(const RelOptInfo *rel, AttrNumber attnum)
 }
 
 /*
- * The join clauses that restrict the table's rows by those of others, from join
- * clauses and equivalence classes, as a list of RestrictInfo.
+ * The clauses that restrict the table's rows by those of other tables, from
+ * join clauses and equivalence classes, as a list of RestrictInfo.
  */
 static List *
 restricting_join_clauses(PlannerInfo *root, RelOptInfo *rel, Oid relid)
@@ -591,7 +591,7 @@ add_parameters(List *infos, PlannerInfo *root, RelOptInfo *rel, Oid relid,
 	Relids		outer;
 	ParamPathInfo *info;
 
-	/* A range of time that is not needed is not worth a request a row. */
+	/* An optional range of time is not worth a request for each row. */
 	if (parts == NIL || (!has_values(fpinfo, linitial(parts)) &&
 						 has_bounds(fpinfo, fpinfo->clauses, true) &&
 						 !lacks_day(fpinfo, fpinfo->clauses)))
@@ -683,8 +683,8 @@ varying_bounds(PlannerInfo *root, RelOptInfo *rel, Oid relid,
 }
 
 /*
- * Bounds of time that the resource needs and that only other tables have: one
- * range that contains all of theirs makes one request.
+ * Adds bounds of time that the resource needs and that only other tables have.
+ * One range that contains all of their ranges takes one request.
  */
 static void
 add_minmax_bounds(PlannerInfo *root, RelOptInfo *rel, Oid relid,
@@ -776,8 +776,8 @@ enum
 };
 
 /*
- * The columns in the targets and conditions; for a whole row, all.  Sets those
- * that are generated from the others.
+ * The columns in the targets and conditions; all columns for a whole row.  Sets
+ * those that are generated from the others.
  */
 static List *
 needed_columns(RelOptInfo *rel, Oid relid, List **generated)
@@ -842,9 +842,9 @@ needs_all_input(const PlannerInfo *root)
 }
 
 /*
- * How many rows the query is expected to need if it reads this table alone, in
- * any order, and no local condition drops rows; 0: all.  More are fetched if it
- * needs more.
+ * The number of rows that the query is expected to need if it reads this table
+ * alone, in any order, and no local condition drops rows; 0: all.  More are
+ * fetched if it needs more.
  */
 static int
 needed_rows(PlannerInfo *root, RelOptInfo *rel, const List *remote)
@@ -863,8 +863,8 @@ needed_rows(PlannerInfo *root, RelOptInfo *rel, const List *remote)
 }
 
 /*
- * What reading so many rows, all of a table, costs in requests.  The transfer
- * of very many rows counts as further requests.
+ * The cost, in requests, of reading all rows of a table.  The transfer of very
+ * many rows counts as further requests.
  */
 static int
 all_requests(const HibobFdwRelationInfo *fpinfo, double tuples,

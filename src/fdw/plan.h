@@ -54,10 +54,10 @@ typedef struct ScanPlan
 	int			all_requests;	/* to read all rows that the conditions with
 								 * fixed values select, as a cost; INT_MAX:
 								 * this cannot be done */
-	int			max_requests;	/* after so many, a scan whose values vary reads
+	int			max_requests;	/* after these, a scan whose values vary reads
 								 * all rows */
-	bool		lacks_day;		/* the query compares the day that rows are of, and
-								 * no condition on it is sent */
+	bool		lacks_day;		/* the query compares the day of rows, and no
+								 * condition on it is sent */
 	List	   *local;			/* indexes of the conditions in the plan's qual
 								 * that are not sent to HiBob */
 } ScanPlan;

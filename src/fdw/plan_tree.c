@@ -1,7 +1,7 @@
 /*
  * plan_tree.c
- *		The place of a scan in its statement's plan: its ancestors, and what
- *		they say about how often it is run.
+ *		The place of a scan in its statement's plan: its ancestors, and the
+ *		number of runs that follows from them.
  *
  * Knows plan trees; nothing of HiBob.
  */
@@ -121,7 +121,7 @@ scan_expressions(Plan *plan)
 	}
 }
 
-/* The same of nodes that are no scans. */
+/* The same for nodes other than scans. */
 static List *
 other_expressions(Plan *plan)
 {
@@ -237,7 +237,7 @@ plan_tree_may_rescan(const PlannedStmt *statement, const Plan *sought)
 	{
 		const Plan *ancestor = lfirst(lc);
 
-		/* A subplan that takes values from outside is run for each of them. */
+		/* A subplan with values from outside is run for each of them. */
 		if (IsA(ancestor, SubPlan))
 		{
 			if (!bms_is_empty(child->extParam))
@@ -269,9 +269,7 @@ reads_all_input(const Plan *plan)
 	}
 }
 
-/*
- * How many different values of its parameters a nested loop's inner node has.
- */
+/* The number of different parameter values of a nested loop's inner node. */
 static double
 inner_runs(const Plan *loop)
 {

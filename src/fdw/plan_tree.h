@@ -18,16 +18,16 @@ extern List *plan_tree_ancestors(const PlannedStmt *statement,
 								 const Plan *sought);
 
 /*
- * Whether a node may be run again although nothing of its own has changed, and
- * although the executor does not announce it by EXEC_FLAG_REWIND: because of
- * parameters of a node beside it.
+ * Whether a node may be run again because of the parameters of a node beside
+ * it.  Its own parameters have not changed then, and the executor does not
+ * announce the rescan by EXEC_FLAG_REWIND.
  */
 extern bool plan_tree_may_rescan(const PlannedStmt *statement,
 								 const Plan *sought);
 
 /*
- * How often the planner expects a node to be run with values from outside; 1 if
- * that is not known.
+ * The number of runs, with values from outside, that the planner expects of a
+ * node; 1 if it is not known.
  */
 extern double plan_tree_expected_runs(const PlannedStmt *statement,
 									  const Plan *sought);

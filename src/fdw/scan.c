@@ -12,7 +12,7 @@
  * runs knows which columns the others need.
  *
  * Under an asynchronous Append several tables are read at the same time.  Each
- * table's request is sent when the Append first wants a row of it, and the
+ * table's request is sent when the Append first requests a row of it, and the
  * Append waits for all of them together: several accounts take as long as the
  * slowest.  A table that cannot be read without sleeping (it needs ids first,
  * or is a report) is read synchronously.
@@ -71,7 +71,7 @@ typedef struct HibobFdwScanState
 	bool		async;			/* return no row rather than wait */
 	bool		waiting;		/* that is why there was no row */
 
-	/* The present run. */
+	/* The current run. */
 	bool		running;
 	RequestFilter filter;		/* with this run's values */
 	RemoteResult *result;		/* NULL: only materialized rows, if any */
@@ -256,9 +256,8 @@ find_started(const HibobFdwScanState *scan)
  */
 
 /*
- * Releases what has to be released also when an error ends the query.  The
- * result, which may be gone already, releases its own resources.  Never raises
- * an error.
+ * Releases the resources of a scan, also when an error ends the query.  The
+ * result, which may no longer exist, releases its own.  Never raises an error.
  */
 static void
 release_scan(void *arg)
@@ -270,8 +269,8 @@ release_scan(void *arg)
 }
 
 /*
- * Creates the scan in memory of its own, with the callback that releases it,
- * before there is anything to release.
+ * Creates the scan in a memory context of its own, with the callback that
+ * releases it, before there is anything to release.
  */
 static HibobFdwScanState *
 create_scan(EState *estate)
@@ -294,9 +293,7 @@ create_scan(EState *estate)
 	return scan;
 }
 
-/*
- * Resolves the columns to request: more than our own if other scans need some.
- */
+/* Resolves the columns to request: our own, and those that other scans need. */
 static void
 resolve_columns(HibobFdwScanState *scan, Relation rel)
 {
@@ -311,7 +308,7 @@ resolve_columns(HibobFdwScanState *scan, Relation rel)
 
 /*
  * Whether the rows may be needed again.  The executor announces most rescans,
- * but not those that depend on parameters of this node or of one beside it.
+ * but not those that depend on parameters of this node or of a node beside it.
  */
 static bool
 may_rescan(ForeignScanState *node, int eflags)
@@ -339,7 +336,7 @@ init_query(HibobFdwScanState *scan, ForeignScanState *node)
 	query->has_table = &scan->has_table;
 	query->has_fallen_back = &scan->has_fallen_back;
 
-	/* A shared result may outlive this scan and goes on counting. */
+	/* A shared result may outlive this scan, and continues to count. */
 	query->counters = MemoryContextAllocZero(scan->estate->es_query_cxt,
 											 sizeof(ExchangeCounters));
 }
@@ -363,7 +360,7 @@ initial_scope(const HibobFdwScanState *scan, ForeignScanState *node)
 	return runs > requests ? SCOPE_FIXED : SCOPE_ALL;
 }
 
-/* The executor owns the slots and looks at them after the end of the scan. */
+/* The executor owns the slots and uses them after the end of the scan. */
 static void
 init_slots(HibobFdwScanState *scan, TupleDesc desc)
 {
@@ -510,9 +507,9 @@ needs_request(const RequestFilter *filter)
 		(filter->filter == NULL || filter->values != NIL);
 }
 
-/* The conditions with their present values. */
+/* The conditions with their current values. */
 static RequestFilter
-present_filter(HibobFdwScanState *scan, ExprContext *econtext)
+current_filter(HibobFdwScanState *scan, ExprContext *econtext)
 {
 	RequestFilter filter = conditions_evaluate(&scan->conditions, scan->scope,
 											   econtext);
@@ -538,7 +535,7 @@ choose_filter(HibobFdwScanState *scan, ExprContext *econtext)
 		conditions_vary(&scan->conditions, SCOPE_ALL) &&
 		scan->query.counters->requests >= (uint64) scan->plan->max_requests)
 		scan->scope = SCOPE_FIXED;
-	scan->filter = present_filter(scan, econtext);
+	scan->filter = current_filter(scan, econtext);
 }
 
 /*
@@ -595,7 +592,7 @@ next_row(HibobFdwScanState *scan, ForeignScanState *node)
 		start_run(scan, node->ss.ps.ps_ExprContext);
 	}
 
-	/* Materialized rows come first; new ones are added behind them. */
+	/* Materialized rows come first; new ones are added after them. */
 	if (scan->materialized.entry != NULL &&
 		cache_read(&scan->materialized, scan->materialized_slot))
 		return scan->materialized_slot;
@@ -627,12 +624,12 @@ reset_run(HibobFdwScanState *scan)
 	MemoryContextReset(scan->run_context);
 }
 
-/* Whether the conditions have the same values as in the present run. */
+/* Whether the conditions have the same values as in the current run. */
 static bool
 filter_is_unchanged(HibobFdwScanState *scan, ExprContext *econtext)
 {
 	MemoryContext old = MemoryContextSwitchTo(econtext->ecxt_per_tuple_memory);
-	RequestFilter filter = present_filter(scan, econtext);
+	RequestFilter filter = current_filter(scan, econtext);
 	bool		equal = conditions_equal(&filter, &scan->filter);
 
 	MemoryContextSwitchTo(old);
@@ -717,9 +714,9 @@ waiting_channel(const ForeignScanState *node)
 	return remote_result_channel(scan_of(node)->result);
 }
 
-/* Whether a waiting scan can go on, because another reader received rows. */
+/* Whether a waiting scan can continue, because another reader received rows. */
 static bool
-can_go_on(const HibobFdwScanState *scan)
+can_continue(const HibobFdwScanState *scan)
 {
 	return remote_result_is_finished(scan->result) ||
 		(scan->materialized.entry != NULL &&
@@ -768,7 +765,7 @@ hibobForeignAsyncConfigureWait(AsyncRequest *areq)
 	AppendState *append = castNode(AppendState, areq->requestor);
 	HttpChannel *channel;
 
-	if (can_go_on(scan_of(node)))
+	if (can_continue(scan_of(node)))
 		produce_shared(areq);
 	if (!areq->callback_pending)
 		return;

@@ -1,6 +1,7 @@
 /*
  * scan.h
- *		Execution of a foreign scan, also asynchronously under an Append.
+ *		Execution of a foreign scan, including asynchronous execution under an
+ *		Append.
  */
 #ifndef HIBOB_FDW_SCAN_H
 #define HIBOB_FDW_SCAN_H

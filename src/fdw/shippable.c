@@ -3,8 +3,7 @@
  *		Which restriction clauses HiBob can evaluate.
  *
  * HiBob's documentation does not define its equality.  So an equality is sent
- * only if it is bytewise in PostgreSQL: then values that are equal here are
- * equal there.
+ * only if it is bytewise in PostgreSQL: such values are also equal in HiBob.
  *
  * Knows the planner's expressions and the resource table.
  */
@@ -173,8 +172,8 @@ split_clause(Expr *clause, RelOptInfo *rel, Comparison *result)
 }
 
 /*
- * Whether a column shows HiBob's value as it is.  A length, its own or its
- * domain's, cuts off blanks: HiBob does not find the value that is left.
+ * Whether a column shows HiBob's value unchanged.  A length, its own or its
+ * domain's, truncates blanks, and HiBob would not find the truncated value.
  */
 static bool
 is_plain_var(const Var *column)
@@ -202,8 +201,8 @@ compares_values(const Comparison *parts, FilterComparison *comparison)
 }
 
 /*
- * Whether a clause compares dates or times, also of different types: their
- * btree operators are in one family.
+ * Whether a clause compares dates or times, which may have different types:
+ * their btree operators are in one family.
  */
 static bool
 compares_time(const Comparison *parts, FilterComparison *comparison)

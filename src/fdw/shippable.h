@@ -37,8 +37,8 @@ typedef struct ShippableClause
 } ShippableClause;
 
 /*
- * What HiBob can evaluate of a clause, as a list of ShippableClause: one; two
- * bounds for an OR of ranges of time; none.
+ * The parts of a clause that HiBob can evaluate, as a list of ShippableClause:
+ * one part, two bounds for an OR of ranges of time, or none.
  */
 extern List *shippable_clauses(PlannerInfo *root, Expr *clause, RelOptInfo *rel,
 							   Oid relid, const Resource *resource);

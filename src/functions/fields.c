@@ -1,13 +1,13 @@
 /*
  * fields.c
- *		hibob_fdw_columns() and hibob_fdw_metadata(): the fields behind the
- *		columns of foreign tables, and their descriptions in HiBob.
+ *		hibob_fdw_columns() and hibob_fdw_metadata(): the fields of the columns
+ *		of foreign tables, and their descriptions in HiBob.
  *
  * hibob_fdw_columns() reads the system catalogs and the resource table and
  * makes no request.  hibob_fdw_metadata() reads the metadata of an account.
- * The column "described_in" of the first is an argument of the second.  Which
- * comments they make is up to SQL: hibob_fdw_comment_columns() is in the
- * extension script.
+ * The column "described_in" of the first is an argument of the second.
+ * hibob_fdw_comment_columns(), in the extension script, makes comments from
+ * both.
  */
 #include "postgres.h"
 
@@ -182,8 +182,9 @@ hibob_fdw_columns(PG_FUNCTION_ARGS)
  */
 
 /*
- * A row for a field of a custom table, or of employees if the table is NULL.
- * One whose id the database's encoding lacks is no field of a foreign table.
+ * A row for a field of a custom table, or of employees if the table is NULL.  A
+ * field whose id does not exist in the database's encoding is omitted, because
+ * no foreign table can name it.
  */
 static void
 put_field(FunctionCallInfo fcinfo, const char *table,

@@ -3,7 +3,8 @@
  *		The servers, foreign tables and columns of this extension.
  *
  * Options are read as they are stored: the functions of options.c raise an
- * error for the first that is not valid, and a status has to cover all others.
+ * error for the first invalid option, but a status has to include all other
+ * objects.
  */
 #include "postgres.h"
 
@@ -107,7 +108,7 @@ stored_options(HeapTuple tuple, Relation rel)
 	return isnull ? NIL : untransformRelOptions(options);
 }
 
-/* A table's own option wins over its server's. */
+/* A table's own option overrides its server's. */
 static bool
 ignores_missing_fields(List *options, Oid serverid)
 {
@@ -123,7 +124,7 @@ ignores_missing_fields(List *options, Oid serverid)
 	return word != NULL && strcmp(word, "ignore") == 0;
 }
 
-/* NULL if it has no resource, or has been dropped. */
+/* NULL if the table has no resource, or has been dropped. */
 static InventoryTable *
 make_table(Oid relid, Oid serverid, List *options)
 {
@@ -191,8 +192,8 @@ inventory_tables(Oid serverid, Oid schema)
  */
 
 /*
- * NULL if it is generated, or neither its options nor its name determine a
- * field.
+ * NULL if the column is generated, or if neither its options nor its name
+ * determine a field.
  */
 static InventoryColumn *
 make_column(HeapTuple tuple, const Resource *resource)

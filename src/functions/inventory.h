@@ -47,8 +47,8 @@ extern bool inventory_has_server(Oid function, const ForeignServer *server);
 extern bool inventory_may_use(const ForeignServer *server);
 
 /*
- * The server of that name.  An error if there is none, the current role may
- * not use it, or it belongs to another wrapper.
+ * The server of that name.  Raises an error if there is none, if the current
+ * role may not use it, or if it belongs to another wrapper.
  */
 extern ForeignServer *inventory_usable_server(Oid function, const char *name);
 
@@ -57,11 +57,11 @@ extern List *inventory_servers(Oid function);
 
 /*
  * The foreign tables on a server, or in a schema, by name: the other argument
- * is InvalidOid.  Tables without a known resource are left out.
+ * is InvalidOid.  Tables without a known resource are omitted.
  */
 extern List *inventory_tables(Oid serverid, Oid schema);
 
-/* A list of InventoryColumn; those that name no field are left out. */
+/* A list of InventoryColumn; columns that name no field are omitted. */
 extern List *inventory_columns(const InventoryTable *table);
 
 #endif							/* HIBOB_FUNCTIONS_INVENTORY_H */

@@ -1,7 +1,7 @@
 /*
  * libraries.c
- *		hibob_fdw_libraries(): what the extension is linked with, as a software
- *		bill of materials needs it.
+ *		hibob_fdw_libraries(): the libraries that the extension is linked with,
+ *		for a software bill of materials.
  */
 #include "postgres.h"
 

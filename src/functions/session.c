@@ -1,6 +1,6 @@
 /*
  * session.c
- *		SQL functions for what a session keeps: hibob_fdw_get_connections(),
+ *		SQL functions for the state of a session: hibob_fdw_get_connections(),
  *		hibob_fdw_disconnect() and the like for its connections, and
  *		hibob_fdw_statistics() and the like for the statistics of requests, of
  *		the session and of all sessions.
@@ -76,7 +76,7 @@ hibob_fdw_get_connections(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* Whether at least one was closed; warns about those in use. */
+/* Whether at least one connection was closed; warns about those in use. */
 static bool
 close_connections(const char *server_name)
 {
@@ -202,8 +202,8 @@ hibob_fdw_statistics_reset(PG_FUNCTION_ARGS)
 }
 
 /*
- * The name of another database may be in another encoding: what is not valid
- * in this database's becomes question marks.
+ * A server name of another database may be in another encoding.  If it is not
+ * valid in this one, question marks replace its non-ASCII bytes.
  */
 static void
 replace_invalid(NameData *name)
@@ -264,7 +264,7 @@ hibob_fdw_cluster_statistics(PG_FUNCTION_ARGS)
 /*
  * hibob_fdw_cluster_statistics_reset() returns void
  *
- * Resets the statistics of all sessions, but not what each counts for itself.
+ * Resets the statistics of all sessions, but not each session's own statistics.
  */
 Datum
 hibob_fdw_cluster_statistics_reset(PG_FUNCTION_ARGS)

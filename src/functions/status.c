@@ -1,6 +1,6 @@
 /*
  * status.c
- *		hibob_fdw_status(): the state of each server, and what to do about it.
+ *		hibob_fdw_status(): the state of each server, and hints to correct it.
  *
  * The requests are in status_probe.c.  An error of the probe is described by
  * the messages that a query would have raised.
@@ -58,10 +58,10 @@ typedef struct StatusText
 /* A column that shows a field of employees. */
 typedef struct PeopleColumn
 {
-	const char *name;			/* qualified by that of its table */
+	const char *name;			/* qualified with its table's name */
 	const char *field;
 	const char *category;		/* NULL: of a custom field */
-	bool		needed;			/* only by the function itself */
+	bool		needed;			/* by the function itself only */
 } PeopleColumn;
 
 /* ------------------------------------------------------------------------
@@ -106,8 +106,8 @@ may_read(const InventoryTable *table)
 }
 
 /*
- * The columns of the foreign tables for employees that the role may read, but
- * for tables where missing fields are ignored.
+ * The columns of the foreign tables for employees that the role may read,
+ * except tables where missing fields are ignored.
  */
 static List *
 table_columns(Oid serverid)
@@ -455,7 +455,7 @@ text_array(const List *texts)
 										   TYPALIGN_INT));
 }
 
-/* Of a rate limit whose window has passed only the size is valid. */
+/* After the window of a rate limit has passed, only its size is valid. */
 static void
 put_limit(Row *row, const RateLimit *limit)
 {
@@ -552,7 +552,7 @@ hibob_fdw_status(PG_FUNCTION_ARGS)
 	{
 		const ForeignServer *server = lfirst(lc);
 
-		/* It may have been dropped during the requests to the others. */
+		/* It may have been dropped during the requests to other servers. */
 		if (GetForeignServerExtended(server->serverid,
 									 FSV_MISSING_OK) != NULL)
 			put_server(result, server);

@@ -1,7 +1,7 @@
 /*
  * status.h
  *		The parts of hibob_fdw_status(): the probe makes the requests, and
- *		status.c describes what it has found.
+ *		status.c describes its findings.
  */
 #ifndef HIBOB_FUNCTIONS_STATUS_H
 #define HIBOB_FUNCTIONS_STATUS_H

@@ -3,9 +3,8 @@
  *		A search for all employees, for hibob_fdw_status().
  *
  * It requests fields of columns and one of each permission category, and counts
- * the rows.  HiBob leaves out fields that the service user may not view, and
- * returns null for those that are merely empty: a field that no row has cannot
- * be read.
+ * the rows.  HiBob omits fields that the service user may not view, and returns
+ * null for empty ones: a field that no row has cannot be read.
  *
  * The probe runs in a subtransaction, so that an error is a finding.
  */
@@ -93,8 +92,8 @@ field_to_utf8(const char *field)
 }
 
 /*
- * The status, the termination date, the first field of each other category, and
- * those of the caller, as many as a request can name.
+ * Chooses the status, the termination date, the first field of each other
+ * category, and the caller's fields, as many as a request can name.
  */
 static void
 choose_fields(Probe *probe)
@@ -196,7 +195,7 @@ note_latency(Probe *probe)
 	probe->findings->latency = INSTR_TIME_GET_MILLISEC(now);
 }
 
-/* Whether a row had a field of a category, also as null. */
+/* Whether a row had a field of a category, even as null. */
 static bool
 category_is_present(const Probe *probe, const char *category)
 {
@@ -309,8 +308,8 @@ create_probe(const ForeignServer *server, const List *fields,
 }
 
 /*
- * The channel forgets its last request first: there will be no other one if the
- * credentials were rejected recently.
+ * The channel's previous request is reset first, because there will be no new
+ * one if the credentials were rejected recently.
  */
 static void
 open_probe(Probe *probe)
@@ -373,7 +372,7 @@ is_finding(const ErrorData *error, bool configured)
 	}
 }
 
-/* What is known of the response even if it was an error. */
+/* Notes the facts about the response that are known even after an error. */
 static void
 note_response(Probe *probe)
 {

@@ -114,7 +114,7 @@ extern List *connection_list(void);
 /*
  * Closes the connections of a server, or all of them if that is NULL, except
  * those in use.  Returns the numbers of those that were closed, and of those in
- * use. The state of the credentials and the limits is kept, so that a client
+ * use.  The state of the credentials and the limits is kept, so that a client
  * cannot shorten a wait.  A token file is read again when a connection is used
  * next.
  */
