@@ -87,6 +87,38 @@ SELECT requests($$MERGE INTO licence l USING (SELECT 'a' AS app) n ON n.app = l.
 	WHERE p.id = l.person)$$);
 SELECT requests($$SELECT (SELECT p.email FROM people p WHERE p.id = l.person) FROM licence l
 	WHERE app = (SELECT max(p.email) FROM people p WHERE p.id = '1' OR p.id = l.person)$$);
+-- In WITH CHECK OPTION, in a policy.
+CREATE VIEW employees AS SELECT app, person FROM licence l
+	WHERE EXISTS (SELECT FROM people p WHERE p.id = l.person) WITH CHECK OPTION;
+SELECT requests($$INSERT INTO employees VALUES ('b', '7')$$);
+DROP VIEW employees;
+CREATE ROLE regress_hibob_clerk;
+CREATE TABLE seat (person text);
+CREATE POLICY employees ON seat WITH CHECK ((SELECT p.status FROM people p
+	WHERE p.id = person) = 'Active');
+ALTER TABLE seat ENABLE ROW LEVEL SECURITY;
+GRANT INSERT ON seat TO regress_hibob_clerk;
+GRANT SELECT ON people TO regress_hibob_clerk;
+CREATE USER MAPPING FOR regress_hibob_clerk SERVER bob
+	OPTIONS (service_user_id 'SERVICE-5772', token 's3cret-canary-token');
+SET ROLE regress_hibob_clerk;
+SELECT requests($$INSERT INTO seat VALUES ('7')$$);
+RESET ROLE;
+DROP TABLE seat;
+DROP OWNED BY regress_hibob_clerk;
+DROP ROLE regress_hibob_clerk;
+-- In TABLESAMPLE, below BitmapOr.
+SELECT requests($$SELECT FROM licence l, LATERAL (SELECT FROM licence TABLESAMPLE
+	bernoulli ((SELECT length(p.full_name) FROM people p WHERE p.id = l.person))) s$$);
+CREATE INDEX ON licence (person);
+CREATE INDEX ON licence (email);
+SET enable_seqscan = off;
+SET enable_indexscan = off;
+SELECT requests($$SELECT FROM licence l JOIN licence k
+	ON k.person = (SELECT p.manager_id FROM people p WHERE p.id = l.person)
+	OR k.email = (SELECT p.email FROM people p WHERE p.email = l.email)$$);
+RESET enable_indexscan;
+RESET enable_seqscan;
 PREPARE one (text) AS SELECT full_name FROM people WHERE id = $1;
 SET plan_cache_mode = force_generic_plan;
 SELECT requests('EXECUTE one (''7'')');

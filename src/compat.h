@@ -204,6 +204,13 @@ hibob_timestamp_to_timestamptz(Timestamp timestamp)
 	subquery_planner((root)->glob, query, root, false, 0.0)
 #endif
 
+/* 17 added WHEN NOT MATCHED BY SOURCE to MERGE. */
+#if PG_VERSION_NUM >= 170000
+#define hibob_merge_join_conditions(plan) ((plan)->mergeJoinConditions)
+#else
+#define hibob_merge_join_conditions(plan) NIL
+#endif
+
 /*
  * The role whose user mapping a scan uses: the one whose permissions are
  * checked for the table, which in a view is the view's owner.

@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "compat.h"
 #include "fdw/plan_tree.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
@@ -48,6 +49,12 @@ find_in_other_children(Search *search, Plan *plan, List *ancestors)
 								ancestors);
 		case T_MergeAppend:
 			return find_in_list(search, ((MergeAppend *) plan)->mergeplans,
+								ancestors);
+		case T_BitmapAnd:
+			return find_in_list(search, ((BitmapAnd *) plan)->bitmapplans,
+								ancestors);
+		case T_BitmapOr:
+			return find_in_list(search, ((BitmapOr *) plan)->bitmapplans,
 								ancestors);
 		case T_SubqueryScan:
 			return find_below(search, ((SubqueryScan *) plan)->subplan,
@@ -96,6 +103,8 @@ scan_expressions(Plan *plan)
 {
 	switch (nodeTag(plan))
 	{
+		case T_SampleScan:
+			return list_make1(((SampleScan *) plan)->tablesample);
 		case T_IndexScan:
 			return list_make2(((IndexScan *) plan)->indexqual,
 							  ((IndexScan *) plan)->indexorderby);
@@ -116,9 +125,23 @@ scan_expressions(Plan *plan)
 			return list_make1(((ValuesScan *) plan)->values_lists);
 		case T_ForeignScan:
 			return list_make1(((ForeignScan *) plan)->fdw_exprs);
+		case T_CustomScan:
+			return list_make1(((CustomScan *) plan)->custom_exprs);
 		default:
 			return NIL;
 	}
+}
+
+static List *
+modify_expressions(const ModifyTable *plan)
+{
+	List	   *expressions = list_make5(plan->returningLists,
+										 plan->withCheckOptionLists,
+										 plan->onConflictSet,
+										 plan->onConflictWhere,
+										 plan->mergeActionLists);
+
+	return lappend(expressions, hibob_merge_join_conditions(plan));
 }
 
 /* The same for nodes other than scans. */
@@ -148,10 +171,7 @@ other_expressions(Plan *plan)
 			return list_make2(((Limit *) plan)->limitCount,
 							  ((Limit *) plan)->limitOffset);
 		case T_ModifyTable:
-			return list_make4(((ModifyTable *) plan)->returningLists,
-							  ((ModifyTable *) plan)->onConflictSet,
-							  ((ModifyTable *) plan)->onConflictWhere,
-							  ((ModifyTable *) plan)->mergeActionLists);
+			return modify_expressions((ModifyTable *) plan);
 		default:
 			return NIL;
 	}
