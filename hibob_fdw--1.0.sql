@@ -15,17 +15,19 @@ IS 'versions of the extension and of the libraries that it uses';
 
 -- The server keeps a library that it has loaded, in shared_preload_libraries or
 -- in this session, when a newer one is installed.  The older one lacks functions
--- of this script.
+-- of this script.  Others may have created functions and operators in the schema
+-- of the extension, so those of pg_catalog are qualified.
 DO $$
 DECLARE
     needed CONSTANT text := '1.0';
     loaded text;
 BEGIN
     SELECT extension INTO loaded FROM hibob_fdw_version();
-    IF string_to_array(loaded, '.')::int[] < string_to_array(needed, '.')::int[] THEN
+    IF pg_catalog.string_to_array(loaded, '.')::int[] OPERATOR(pg_catalog.<)
+       pg_catalog.string_to_array(needed, '.')::int[] THEN
         RAISE object_not_in_prerequisite_state USING
-            MESSAGE = format('the server has loaded version %s of the library of hibob_fdw, but version %s is needed',
-                             loaded, needed),
+            MESSAGE = pg_catalog.format('the server has loaded version %s of the library of hibob_fdw, but version %s is needed',
+                                        loaded, needed),
             HINT = 'Restart the server if hibob_fdw is in shared_preload_libraries; otherwise start a new session.';
     END IF;
 END

@@ -83,6 +83,12 @@ query($node, q{
 		RETURNS pg_catalog.bool LANGUAGE sql AS 'SELECT evil.trap()';
 	CREATE OPERATOR evil.= (LEFTARG = pg_catalog.text, RIGHTARG = pg_catalog.text,
 		FUNCTION = evil.compare);
+	CREATE FUNCTION evil.compare(pg_catalog._int4, pg_catalog._int4)
+		RETURNS pg_catalog.bool LANGUAGE sql AS 'SELECT evil.trap()';
+	CREATE OPERATOR evil.< (LEFTARG = pg_catalog._int4, RIGHTARG = pg_catalog._int4,
+		FUNCTION = evil.compare);
+	CREATE FUNCTION evil.format(pg_catalog.text, pg_catalog.text, pg_catalog.text)
+		RETURNS pg_catalog.text LANGUAGE sql AS 'SELECT evil.trap()::pg_catalog.text';
 	CREATE FUNCTION evil.hibob_fdw_status(pg_catalog.text) RETURNS pg_catalog.bool
 		LANGUAGE sql AS 'SELECT evil.trap()';
 	CREATE FUNCTION evil.hibob_fdw_validator(pg_catalog.text, pg_catalog.oid)

@@ -214,6 +214,8 @@ $node->safe_psql('postgres', 'CREATE DATABASE preloaded');
 my (undef, undef, $error) = $node->psql('preloaded', q{
 	\set VERBOSITY verbose
 	CREATE EXTENSION hibob_fdw;
+	CREATE FUNCTION public.format(text, text, text) RETURNS text LANGUAGE sql
+		AS $$SELECT 'called a function of another role'$$;
 	ALTER EXTENSION hibob_fdw UPDATE TO '999'});
 like($error, qr/55000: the server has loaded version \Q$version\E of the library of hibob_fdw, but version 999 is needed/,
 	'a preloaded library that is older than the script');
