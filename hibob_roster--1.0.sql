@@ -13,6 +13,10 @@
 -- procedure with a SET clause cannot commit, and qualifies all names, those of
 -- types too, instead.
 
+-- Without this, the schema of hibob_fdw would be in the search_path of this
+-- script, and a role that may create objects there could redefine operators.
+SET LOCAL search_path = pg_catalog, pg_temp;
+
 -- The schema belongs to the extension and is dropped with it.  One that is
 -- there already is an error: its owner could put functions of the same names
 -- into it.

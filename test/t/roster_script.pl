@@ -4,6 +4,7 @@
 
 use strict;
 use warnings;
+use File::Basename;
 use File::Copy;
 use File::Path 'make_path';
 use FindBin;
@@ -49,6 +50,43 @@ is(query($node, q{SELECT to_regnamespace('hibob_roster') IS NULL}), 't', 'droppe
 query($node, 'CREATE EXTENSION hibob_roster; DROP EXTENSION hibob_fdw CASCADE');
 is(query($node, q{SELECT count(*) FROM pg_extension WHERE extname = 'hibob_roster'}), 0,
 	'it goes with hibob_fdw');
+
+# A role that may create objects in the schema of hibob_fdw has operators there
+# for arguments to which pg_catalog's operators fit only after a conversion.
+query($node, q{
+	CREATE SCHEMA shared;
+	GRANT USAGE, CREATE ON SCHEMA shared TO mallory;
+	SET ROLE mallory;
+	DO $$
+	DECLARE
+		types CONSTANT regtype[] := '{text,name,"char",integer,bigint,numeric,oid,
+			regclass,interval,timestamptz,text[],name[],boolean}';
+		pair record;
+		operator text;
+	BEGIN
+		FOR pair IN SELECT l, r, format('f%s', row_number() OVER ()) AS f
+				FROM unnest(types) l, unnest(types) r LOOP
+			EXECUTE format('CREATE FUNCTION shared.%I(%s, %s) RETURNS boolean
+				LANGUAGE sql AS $f$SELECT true$f$', pair.f, pair.l, pair.r);
+			FOR operator IN SELECT unnest('{=,<>,<,>,<=,>=,+,-,*,||,~,~~,@>}'::text[])
+					EXCEPT SELECT oprname FROM pg_operator
+					 WHERE oprleft = pair.l AND oprright = pair.r LOOP
+				EXECUTE format('CREATE OPERATOR shared.%s (LEFTARG = %s, RIGHTARG = %s,
+					FUNCTION = shared.%I)', operator, pair.l, pair.r, pair.f);
+			END LOOP;
+		END LOOP;
+	END $$;
+	RESET ROLE;
+	SET search_path = public;
+	CREATE EXTENSION hibob_fdw SCHEMA shared;
+	CREATE EXTENSION hibob_roster});
+my $FOREIGN = q{SELECT count(*), string_agg(DISTINCT pg_describe_object(d.classid, d.objid, 0), ', ')
+	FROM pg_depend d JOIN pg_operator o ON o.oid = d.refobjid AND d.refclassid = 'pg_operator'::regclass
+	WHERE o.oprowner = 'mallory'::regrole};
+is(query($node, $FOREIGN), '0|', 'no object of the extensions uses an operator of another role');
+query($node, 'SET search_path = pg_catalog, shared;
+	CREATE VIEW public.careless AS SELECT FROM pg_class WHERE oid = 1::regclass');
+is(query($node, $FOREIGN), '1|rule _RETURN on view careless', '... which the check finds');
 $node->stop;
 
 # --- an installation of our own ---------------------------------------------------------
@@ -64,7 +102,8 @@ my %installation = map { my $path = `pg_config --$_`; chomp $path; ($_ => $path)
   qw(bindir sharedir pkglibdir);
 my $prefix = PostgreSQL::Test::Utils::tempdir;
 my $extensions = "$prefix$installation{sharedir}/extension";
-make_path("$prefix$installation{bindir}", $extensions);
+make_path("$prefix$installation{bindir}", dirname("$prefix$installation{pkglibdir}"),
+	$extensions);
 foreach my $file (glob("$installation{bindir}/*"))
 {
 	my $copy = "$prefix$installation{bindir}/" . $file =~ s{.*/}{}r;
