@@ -339,14 +339,15 @@ read_token_file(const MappingOptions *mapping, char *line,
 }
 
 /*
- * Only superusers and the log get the name of the file and the defect: other
- * roles must not learn which files exist.
+ * Only superusers and the log get the name of the file and the defect, because
+ * other roles must not learn which files exist.  A function with the privileges
+ * of a superuser may run in a session of another role, so both count.
  */
 static void
 report_token_file(const Connection *connection, const char *defect)
 {
 	const char *path = connection->mapping->token_file;
-	bool		may_know = superuser();
+	bool		may_know = superuser() && superuser_arg(GetSessionUserId());
 
 	if (!may_know)
 		ereport(LOG_SERVER_ONLY,
@@ -358,7 +359,7 @@ report_token_file(const Connection *connection, const char *defect)
 					connection->user_name, connection->server_name),
 			 may_know ? errdetail("The file is \"%s\". %s", path, defect) : 0,
 			 may_know ?
-			 errhint("Option token_file names a regular file of at most %d bytes with the token in its first line, which only the operating system user of the server can access (mode 0400 or 0600).",
+			 errhint("Option token_file names a regular file of at most %d bytes with the token in its first line, which only the operating system user of the server can access (mode 0600 or less; 0640 or less if root owns it).",
 					 TOKEN_FILE_MAX) :
 			 errhint("Ask a superuser to correct the file that option token_file of the user mapping names. See the server log for details.")));
 }

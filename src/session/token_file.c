@@ -14,6 +14,20 @@
 #include "session/token_file.h"
 #include "storage/fd.h"
 
+/*
+ * As with the private keys of PostgreSQL, the group may read a file of root.
+ * Kubernetes and systemd provide secrets to processes of other users so.
+ */
+static bool
+is_private(const struct stat *status)
+{
+	mode_t		forbidden = S_IRWXG | S_IRWXO;
+
+	if (status->st_uid == 0)
+		forbidden &= ~S_IRGRP;
+	return (status->st_mode & forbidden) == 0;
+}
+
 /* The defect of an open file, as a sentence, or NULL. */
 static char *
 check_file(int file)
@@ -24,15 +38,14 @@ check_file(int file)
 		return psprintf("It could not be examined: %m.");
 	if (!S_ISREG(status.st_mode))
 		return pstrdup("It is not a regular file.");
-	if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0)
+	if (!is_private(&status))
 		return pstrdup("Its permissions give access to the group or to others.");
-	if (status.st_size > TOKEN_FILE_MAX)
-		return psprintf("It is larger than %d bytes.", TOKEN_FILE_MAX);
 	return NULL;
 }
 
 /*
  * Reads up to the end of the file or of the buffer; false, with errno, if not.
+ * The size of the file may change meanwhile, so only what is read counts.
  */
 static bool
 read_file(int file, char *buffer, size_t size, size_t *length)
@@ -52,29 +65,46 @@ read_file(int file, char *buffer, size_t size, size_t *length)
 }
 
 /*
- * Ends the buffer after its first line, and returns that line's defect or NULL.
+ * The defect of a first line, or NULL.  HiBob would only reject a token with a
+ * character that an editor has added and that nobody sees.
  */
+static char *
+line_defect(const char *line, size_t length)
+{
+	static const char mark[] = {'\xEF', '\xBB', '\xBF'};
+
+	if (length == 0)
+		return pstrdup("Its first line is empty.");
+	if (length >= sizeof(mark) && memcmp(line, mark, sizeof(mark)) == 0)
+		return pstrdup("It begins with a byte order mark.");
+	if (line[0] == ' ' || line[length - 1] == ' ')
+		return pstrdup("Its first line begins or ends with a space.");
+	for (size_t i = 0; i < length; i++)
+	{
+		unsigned char c = (unsigned char) line[i];
+
+		if (c < ' ' || c == 0x7f)
+			return pstrdup("Its first line has a control character.");
+	}
+	return NULL;
+}
+
+/* Ends the buffer after its first line.  Returns the file's defect or NULL. */
 static char *
 cut_line(char *buffer, size_t length)
 {
 	char	   *end = memchr(buffer, '\n', length);
 	size_t		line = end != NULL ? (size_t) (end - buffer) : length;
 
+	if (length == 0)
+		return pstrdup("It is empty.");
+	if (length > TOKEN_FILE_MAX)
+		return psprintf("It is larger than %d bytes.", TOKEN_FILE_MAX);
 	if (line > 0 && buffer[line - 1] == '\r')
 		line--;
-	if (line == 0)
-		return pstrdup(length == 0 ? "It is empty." :
-					   "Its first line is empty.");
-	for (size_t i = 0; i < line; i++)
-	{
-		unsigned char c = (unsigned char) buffer[i];
-
-		if (c < ' ' || c == 0x7f)
-			return pstrdup("Its first line has a control character.");
-	}
 	explicit_bzero(buffer + line, length - line);
 	buffer[line] = '\0';
-	return NULL;
+	return line_defect(buffer, line);
 }
 
 /*
@@ -92,7 +122,7 @@ token_file_read(const char *path, char *line)
 	if (file < 0)
 		return psprintf("It could not be opened: %m.");
 	defect = check_file(file);
-	if (defect == NULL && !read_file(file, line, TOKEN_FILE_MAX, &length))
+	if (defect == NULL && !read_file(file, line, TOKEN_FILE_MAX + 1, &length))
 		defect = psprintf("It could not be read: %m.");
 	CloseTransientFile(file);
 	return defect != NULL ? defect : cut_line(line, length);

@@ -13,7 +13,34 @@ use Test::More;
 my $dir = PostgreSQL::Test::Utils::tempdir;
 my $COUNT = 'SELECT count(*) FROM bob.people';
 my $sim = start_simulator(employees => 20);
-my $node = new_cluster('token_file', "shared_preload_libraries = 'hibob_fdw'");
+
+# Only root can create files of root.  For the server, a file with the sticky bit is
+# one.
+append_to_file("$dir/root.c", <<'C');
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <sys/stat.h>
+
+int
+fstat(int file, struct stat *status)
+{
+	int			(*real) (int, struct stat *) = dlsym(RTLD_NEXT, "fstat");
+	int			result = real(file, status);
+
+	if (result == 0 && (status->st_mode & S_ISVTX) != 0)
+		status->st_uid = 0;
+	return result;
+}
+C
+PostgreSQL::Test::Utils::system_or_bail('gcc', '-shared', '-fPIC', '-o', "$dir/root.so",
+	"$dir/root.c", '-ldl');
+my $node;
+{
+	# The environment of the server is a file that is longer than it seems.
+	local $ENV{HIBOB_TEST_LONG} = 'x' x 5000;
+	local $ENV{LD_PRELOAD} = join ' ', grep { defined } $ENV{LD_PRELOAD}, "$dir/root.so";
+	$node = new_cluster('token_file', "shared_preload_libraries = 'hibob_fdw'");
+}
 
 add_server($node, 'bob', $sim, q{max_retries '0'});
 query($node, q{
@@ -60,7 +87,8 @@ foreach my $case ([ 'without a line break', $TOKEN ],
 	[ 'with DOS line breaks', "$TOKEN\r\nmore\r\n" ],
 	[ 'with more lines', "$TOKEN\n\nmore\n" ],
 	[ 'mode 0600', "$TOKEN\n", 0600 ],
-	[ 'of 4096 bytes', $TOKEN . "\n" . 'x' x (4095 - length $TOKEN) ])
+	[ 'of 4096 bytes', $TOKEN . "\n" . 'x' x (4095 - length $TOKEN) ],
+	[ 'of root, mode 0440', $TOKEN, 01440 ], [ 'of root, mode 0640', $TOKEN, 01640 ])
 {
 	my ($what, $content, $mode) = @$case;
 
@@ -79,9 +107,18 @@ my @bad = (
 	[ 'a control character', write_file('control', "${TOKEN}\tx\n"),
 		'control character' ],
 	[ 'a zero byte', write_file('zero', "${TOKEN}\0x\n"), 'control character' ],
+	[ 'a byte order mark', write_file('mark', "\xef\xbb\xbf$TOKEN\n"), 'byte order mark' ],
+	[ 'UTF-16', write_file('utf16', "\xff\xfe" . join('', map { "$_\0" } split //, $TOKEN)),
+		'control character' ],
+	[ 'a space before', write_file('before', " $TOKEN\n"), 'begins or ends with a space' ],
+	[ 'a space after', write_file('after', "$TOKEN \r\n"), 'begins or ends with a space' ],
 	[ 'too large', write_file('large', 'x' x 4097), 'larger than 4096 bytes' ],
 	[ 'readable by the group', write_file('group', $TOKEN, 0440), 'permissions' ],
 	[ 'readable by others', write_file('others', $TOKEN, 0404), 'permissions' ],
+	[ 'of root, writable by the group', write_file('root_w', $TOKEN, 01660), 'permissions' ],
+	[ 'of root, executable by the group', write_file('root_x', $TOKEN, 01650), 'permissions' ],
+	[ 'of root, readable by others', write_file('root_o', $TOKEN, 01444), 'permissions' ],
+	[ 'below a file', "$dir/token/", 'could not be opened: Not a directory' ],
 	[ 'a directory', $dir, 'not a regular file' ],
 	[ 'a device', '/dev/zero', 'not a regular file' ],
 	[ 'a loop of links', "$dir/loop", 'could not be opened: Too many levels' ],
@@ -89,6 +126,8 @@ my @bad = (
 );
 symlink "$dir/loop", "$dir/loop";
 mkfifo("$dir/fifo", 0600) or die "mkfifo: $!";
+push @bad, [ 'larger than its size', '/proc/self/environ', 'larger than 4096 bytes' ]
+  if -e '/proc/self/environ';
 push @bad, [ 'not readable', write_file('none', $TOKEN, 0), 'Permission denied' ]
   if $> != 0;
 requests($sim);
@@ -192,6 +231,26 @@ foreach my $sql (sort keys %seen)
 }
 like(slurp_file($node->logfile), qr/could not use token file "\Q$dir\E\/others".*\n.*permissions/,
 	'the log shows it');
+
+# A function that runs as a superuser shows the role no more.
+query($node, qq{
+	DROP USER MAPPING FOR CURRENT_USER SERVER bob;
+	CREATE USER MAPPING FOR CURRENT_USER SERVER bob
+		OPTIONS (service_user_id 'SERVICE-5772', token_file '$dir/missing');
+	CREATE FUNCTION count_people() RETURNS bigint LANGUAGE sql SECURITY DEFINER
+		AS '$COUNT';
+	CREATE FUNCTION bob_status() RETURNS text LANGUAGE sql SECURITY DEFINER
+		AS 'SELECT concat(detail, hint) FROM hibob_fdw_status(\$\$bob\$\$)'});
+foreach my $sql ('SELECT count_people()', 'SELECT bob_status()')
+{
+	my ($out, $err) = session($node, "SET SESSION AUTHORIZATION reader; $sql");
+
+	like("$out$err", qr/could not use the token file.*Ask a superuser/si,
+		"... the role sees an error: $sql");
+	unlike("$out$err", qr/\Q$dir\E|No such/, '... without the file');
+	like((session($node, $sql))[0] . (session($node, $sql))[1], qr/\Q$dir\E.*No such/s,
+		'... which a superuser sees');
+}
 
 # A server of another role: its owner chooses the destination of the token among
 # the allowed hosts.
