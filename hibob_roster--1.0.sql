@@ -28,6 +28,7 @@ GRANT USAGE ON SCHEMA hibob_roster TO PUBLIC;
 -- ---------------------------------------------------------------------------
 
 -- Relations are regclass: they follow a rename, and pg_dump writes their names.
+-- Ages are limited, since the health of all mirrors subtracts them from a time.
 -- Of the source the name is kept too, to find one that was created again.
 -- "written_history" is the history that the last refresh wrote; another one, or
 -- one that was switched off meanwhile, lacks what happened since.  keep_history
@@ -40,8 +41,10 @@ CREATE TABLE hibob_roster.mirrors (
     history regclass,
     max_removed_percent numeric CHECK (max_removed_percent BETWEEN 0 AND 100),
     max_emptied_percent numeric CHECK (max_emptied_percent BETWEEN 0 AND 100),
-    max_age interval NOT NULL CHECK (max_age > '0'),
-    keep_history interval CHECK (keep_history >= '0'),
+    max_age interval NOT NULL
+        CHECK (max_age > '0' AND max_age <= '1000 years'),
+    keep_history interval
+        CHECK (keep_history >= '0' AND keep_history <= '1000 years'),
     written_history regclass,
     history_since timestamptz
 );
@@ -693,10 +696,12 @@ SET search_path = pg_catalog, pg_temp AS $$
 $$;
 
 -- What a refresh found.  The versions of the history that it writes begin at
--- "moment".  "refusal" is the message of the guards.
+-- "moment"; "removed_versions" are those of removed rows.  "refusal" is the
+-- message of the guards.
 CREATE TYPE hibob_roster.difference AS (added bigint, changed bigint,
     removed bigint, differences bigint, null_keys bigint, repeated bigint,
-    mirror_rows bigint, moment timestamptz, returned bigint, refusal text);
+    mirror_rows bigint, moment timestamptz, removed_versions bigint,
+    returned bigint, refusal text);
 
 CREATE FUNCTION hibob_roster.count_difference(m hibob_roster.mirrors,
     columns hibob_roster.refreshed_column[], diff refcursor)
@@ -713,7 +718,7 @@ SELECT count(*) FILTER (WHERE kind = 'added'),
        count(*) FILTER (WHERE kind = 'added' AND num_nulls(%1$s) > 0),
        count(*) FILTER (WHERE is_repeated),
        (SELECT count(*) FROM %2$s),
-       greatest(clock_timestamp(), %3$s), 0, NULL
+       greatest(clock_timestamp(), %3$s), 0, 0, NULL
   FROM %4$s$statement$,
             hibob_roster.key_list(columns), m.mirror,
             CASE WHEN m.history IS NULL THEN 'NULL'
@@ -990,8 +995,8 @@ BEGIN
         IF found.refusal IS NULL THEN
             PERFORM hibob_roster.write_mirror(m, columns, item, found);
             IF m.history IS NOT NULL THEN
-                PERFORM hibob_roster.write_history(m, columns, item,
-                                                   found.moment);
+                found.removed_versions := hibob_roster.write_history(m,
+                    columns, item, found.moment);
                 found.returned := hibob_roster.count_returned(m, found.moment);
             END IF;
         END IF;
@@ -1015,15 +1020,17 @@ END $$;
 -- Whether the history may lack what the mirror has, or the reverse, besides
 -- what this refresh wrote: the history was switched off before, or is another
 -- table now, or a column is new, which may have had the source's values in the
--- mirror already, or the number of rows is not that of the last refresh, since
--- rows were deleted by hand that the source does not have either.
+-- mirror already, or the number of rows is not that of the last refresh, or of
+-- removed versions not that of removed rows, since rows that the source lacks,
+-- too, were deleted by hand, or got another key.
 CREATE FUNCTION hibob_roster.history_is_behind(m hibob_roster.mirrors,
-    columns hibob_roster.refreshed_column[], mirror_rows bigint)
+    columns hibob_roster.refreshed_column[], found hibob_roster.difference)
 RETURNS boolean LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp AS $$
     SELECT m.history IS DISTINCT FROM m.written_history
         OR EXISTS (SELECT FROM unnest(columns) c WHERE c.is_new)
-        OR mirror_rows <> coalesce((
+        OR found.removed <> found.removed_versions
+        OR found.mirror_rows <> coalesce((
             SELECT l.rows FROM hibob_roster.refresh_log l
              WHERE l.mirror = m.mirror AND l.outcome = 'success'
              ORDER BY l.finished_at DESC LIMIT 1), 0)
@@ -1117,7 +1124,7 @@ BEGIN
         RETURN entry;
     END IF;
     PERFORM hibob_roster.note_columns(m, columns, found.moment);
-    IF hibob_roster.history_is_behind(m, columns, found.mirror_rows) THEN
+    IF hibob_roster.history_is_behind(m, columns, found) THEN
         IF m.history IS NOT NULL THEN
             entry.removed := hibob_roster.catch_up(m, columns, found.moment);
         END IF;
@@ -1503,6 +1510,12 @@ BEGIN
     INSERT INTO hibob_roster.mirror_columns (mirror, column_name, filled_since)
     SELECT mirror, c, '-infinity' FROM unnest(columns) c;
     entry := hibob_roster.refresh_mirror(mirror, true);
+    IF entry.rows = 0 THEN
+        RAISE WARNING 'mirror % is empty, since its source % has no rows',
+                      mirror, source
+            USING HINT = 'If HiBob has some, check the permissions of the '
+                         'service user, and refresh the mirror.';
+    END IF;
     EXECUTE format('ANALYZE %s', target);
     RETURN mirror;
 END $$;
@@ -1703,8 +1716,8 @@ BEGIN
                          'several from the left; none of them null.';
     END IF;
     EXECUTE format('DELETE FROM %s WHERE %s', m.history,
-        (SELECT string_agg(format('%I = ($1)[%s]::%s', c.name, n, c.type_name),
-                           ' AND ')
+        (SELECT string_agg(format('%I = ($1)[%s]::%s', c.name, n,
+                                  format_type(c.type, -1)), ' AND ')
            FROM unnest(m.key_columns[:cardinality(key)])
                 WITH ORDINALITY t (k, n)
            JOIN hibob_roster.columns_of(m.history) c ON c.name = k))

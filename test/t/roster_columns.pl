@@ -49,6 +49,15 @@ refreshed('... added again, and filled by hand');
 is(query($node, q{SELECT id, change, note FROM team_history WHERE id IN (1, 2, 3) ORDER BY id, valid_from}),
 	"1|added|first\n2|added|none\n2|changed|other\n3|added|none", '... has what changed meanwhile');
 
+# --- rows -------------------------------------------------------------------------
+
+query($node, q{UPDATE team SET id = 100 WHERE id = 9; DELETE FROM local WHERE id = 9});
+refreshed('a row that has another key in the mirror, and has gone in the source');
+is(query($node, q{SELECT change FROM team_history WHERE id = 9 ORDER BY valid_from, valid_to NULLS LAST}),
+	"added\nremoved", '... was removed');
+query($node, q{INSERT INTO local VALUES (9, 'London', 9, '2026-02-01', 'none')});
+refreshed('... and returns');
+
 # --- types -------------------------------------------------------------------------
 
 query($node, q{UPDATE local SET office = 'Rome'});

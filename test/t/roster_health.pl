@@ -77,6 +77,13 @@ refresh($node, 'hr.roster');
 is(health('status, last_success IS NULL'), 'failing|t', '... and then failing');
 tell($sim, 'reset');
 
+# An age that cannot be subtracted from a time would break the view for all.
+foreach my $age ('max_age', 'keep_history')
+{
+	is((query_error($node, "UPDATE hibob_roster.mirrors SET $age = '100000 years'"))[0], '23514',
+		"a $age of 100,000 years");
+}
+
 # --- the schedule --------------------------------------------------------------------
 
 ($state, $message) = query_error($node, q{SELECT hibob_roster.schedule('15 4 * * *')});

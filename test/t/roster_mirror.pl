@@ -6,7 +6,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
 use HibobTest;
-use HibobTest qw(differences);
+use HibobTest qw(differences session);
 use RosterTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -260,6 +260,13 @@ query($node, q{CREATE TABLE other.plain_history (a int);
 	SELECT hibob_roster.drop_mirror('other.plain')});
 is(query($node, q{SELECT to_regclass('other.plain_history')}), 'other.plain_history',
 	'a table of the name of a history is left alone');
+
+# A source without rows.
+query($node, q{CREATE VIEW hr.no_people AS SELECT id FROM hr.people WHERE false});
+my ($out, $err) = session($node, q{SELECT hibob_roster.create_mirror('hr.no_people', 'empty')});
+like($err, qr/WARNING:  \S+ mirror hr\.empty is empty, since its source hr\.no_people has no rows.*HINT: .*permissions/s,
+	'an empty mirror is named in a warning');
+query($node, q{SELECT hibob_roster.drop_mirror('hr.empty')});
 
 # A table that is dropped without drop_mirror().
 query($node, q{DROP TABLE hr.m CASCADE});
