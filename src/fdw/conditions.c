@@ -216,12 +216,26 @@ lower_upper(RequestFilter *filter, const ResourceFilter *entry,
 }
 
 /*
+ * Whether rows have an infinite value in place of a missing one: an absence
+ * that has no end yet.
+ */
+static bool
+has_infinity(const Resource *resource, const ResourceFilter *entry)
+{
+	const ResourceDerived *derived = resource_derived(resource, entry->field);
+
+	return derived != NULL && derived->otherwise != NULL;
+}
+
+/*
  * Narrows the range of time by a comparison.  Times have microseconds, so
- * "above" means from the next microsecond on.  No time is past infinity.
+ * "above" means from the next microsecond on.  No time is past infinity, and
+ * few fields are infinite.
  */
 static void
-add_bound(RequestFilter *filter, const ResourceFilter *entry,
-		  FilterComparison comparison, TimestampTz time)
+add_bound(const RemoteConditions *conditions, RequestFilter *filter,
+		  const ResourceFilter *entry, FilterComparison comparison,
+		  TimestampTz time)
 {
 	bool		is_lower = entry->role != FILTER_UPPER &&
 		(comparison == COMPARE_LOWER || comparison == COMPARE_ABOVE ||
@@ -230,14 +244,18 @@ add_bound(RequestFilter *filter, const ResourceFilter *entry,
 		(comparison == COMPARE_UPPER || comparison == COMPARE_BELOW ||
 		 comparison == COMPARE_EQUAL);
 
-	if ((is_lower && TIMESTAMP_IS_NOEND(time)) ||
-		(is_upper && TIMESTAMP_IS_NOBEGIN(time)))
-	{
-		filter->nothing = true;
-		return;
-	}
 	if (TIMESTAMP_NOT_FINITE(time))
-		return;
+	{
+		is_lower &= TIMESTAMP_IS_NOEND(time);
+		is_upper &= TIMESTAMP_IS_NOBEGIN(time);
+		if ((is_lower || is_upper) &&
+			(comparison == COMPARE_ABOVE || comparison == COMPARE_BELOW ||
+			 !has_infinity(conditions->resource, entry)))
+		{
+			filter->nothing = true;
+			return;
+		}
+	}
 	if (is_lower)
 		raise_lower(filter, entry,
 					comparison == COMPARE_ABOVE ? time + 1 : time);
@@ -281,8 +299,8 @@ evaluate_clause(const RemoteConditions *conditions, int index,
 	else if (comparison == COMPARE_ANY &&
 			 evaluate_times(value, econtext, &time, &last))
 	{
-		add_bound(filter, entry, COMPARE_LOWER, time);
-		add_bound(filter, entry, COMPARE_UPPER, last);
+		add_bound(conditions, filter, entry, COMPARE_LOWER, time);
+		add_bound(conditions, filter, entry, COMPARE_UPPER, last);
 	}
 	else if (comparison == COMPARE_ANY ||
 			 !evaluate_time(value, econtext, &time))
@@ -290,18 +308,19 @@ evaluate_clause(const RemoteConditions *conditions, int index,
 	else if (entry->role == FILTER_DAY)
 		add_day(filter, time);
 	else
-		add_bound(filter, entry, comparison, time);
+		add_bound(conditions, filter, entry, comparison, time);
 }
 
 /*
  * Handles a range whose upper bound is below the lower one.  On one field it
  * is empty.  On two fields, such as the start and the end of an absence, it
- * selects the rows that last from the upper bound to the lower one.
+ * selects the rows that last from the upper bound to the lower one.  They last
+ * on each day between these, so a range of one day has them.
  */
 static void
 normalize_range(RequestFilter *filter)
 {
-	TimestampTz lower = filter->lower;
+	bool		finite;
 
 	if (filter->lower_filter->role != FILTER_BOUNDS ||
 		filter->lower_filter == filter->upper_filter)
@@ -309,8 +328,11 @@ normalize_range(RequestFilter *filter)
 		filter->nothing = true;
 		return;
 	}
+	if (TIMESTAMP_NOT_FINITE(filter->upper))
+		filter->upper = filter->lower;
 	filter->lower = filter->upper;
-	filter->upper = lower;
+	finite = !TIMESTAMP_NOT_FINITE(filter->upper);
+	filter->has_lower = filter->has_upper = finite;
 }
 
 /* Rows of another day are not in the result, so a day is always sent. */

@@ -79,6 +79,8 @@ check_range(q{end_date > '2026-10-01' AND '2026-11-01' > start_date},
 check_range(q{date BETWEEN '2026-09-01' AND '2026-12-31'}, '2026-09-01',
 	'2026-12-31');
 check_range(q{start_date = '2026-10-05'}, '2026-10-05', '2026-10-05');
+check_range(q{start_date <= '2026-10-05' AND end_date >= '2026-10-08'},
+	'2026-10-05', '2026-10-05');
 check_range(q{start_date >= '2026-09-01' AND end_date <= '2026-10-15'
 	AND start_date >= '2026-09-15'}, '2026-09-15', '2026-10-15');
 check_range(q{start_date >= timestamp '2026-10-01 10:00'

@@ -102,6 +102,24 @@ compare("SELECT * FROM $t WHERE end_date::timestamp > '2026-11-01 12:00'
 compare("SELECT * FROM $t WHERE end_date > date '2026-11-01' AND start_date < timestamp '2026-11-30'", 1,
 	"SET timezone = 'America/Los_Angeles';");
 
+# An absence that has no end yet has an infinite last day.
+is(query($node, q{SELECT count(*) > 1 FROM copy.time_off
+		WHERE last_day = 'infinity' AND first_day BETWEEN '2026-01-01' AND '2026-11-24'}),
+	't', 'there are absences without an end');
+compare("SELECT * FROM $t WHERE first_day <= '2026-11-24' AND last_day = 'infinity'", 1);
+compare("SELECT * FROM $t WHERE first_day BETWEEN '2026-01-01' AND '2026-11-24'
+	AND last_day >= timestamptz 'infinity'", 1);
+compare("SELECT * FROM $t WHERE first_day < '2026-11-24' AND last_day = ANY ('{infinity,NULL}'::date[])", 1);
+compare("SELECT * FROM $t WHERE first_day <= '2026-11-24' AND (last_day = 'infinity'
+	OR last_day BETWEEN '2026-11-24' AND '2026-11-25')", 1);
+compare("SELECT c.day, t.* FROM calendar c, LATERAL (SELECT * FROM $t WHERE t.first_day <= c.day
+	AND t.last_day = date 'infinity' OFFSET 0) t WHERE c.day = '2026-11-24'", 1);
+compare("SELECT * FROM $t WHERE first_day <= '2026-11-24' AND last_day > 'infinity'", 0);
+compare("SELECT * FROM $t WHERE start_date <= '2026-11-24' AND end_date = 'infinity'", 0);
+compare("SELECT * FROM $t WHERE first_day = '-infinity' AND last_day >= '2026-11-24'", 1);
+is((query_error($node, q{SELECT * FROM bob.time_off WHERE last_day = 'infinity'}))[0], 'HV00L',
+	'an infinite last day alone is no range');
+
 # Joins.
 foreach my $set ('', 'SET enable_nestloop = off;', 'SET enable_hashjoin = off; SET enable_mergejoin = off;',
 	'SET enable_material = off; SET enable_hashjoin = off;')
