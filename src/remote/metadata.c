@@ -38,11 +38,7 @@ typedef struct MetadataFetch
 static void
 clean_up(void *arg)
 {
-	MetadataFetch *fetch = arg;
-
-	if (fetch->response != NULL)
-		response_stop(fetch->response);
-	connection_release(&fetch->acquired);
+	connection_release(&((MetadataFetch *) arg)->acquired);
 }
 
 /* There is no foreign table, or not yet. */

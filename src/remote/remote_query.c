@@ -49,25 +49,12 @@ struct RemoteResult
 	const char *cache_key;		/* NULL: the result is not cached */
 };
 
-/*
- * Ends the exchange, which would otherwise count as a request in progress.  The
- * response lies in the result's memory.
- */
-static void
-stop_response(RemoteResult *result)
-{
-	if (result->response != NULL && !result->finished)
-		response_stop(result->response);
-	result->response = NULL;
-}
-
 /* The clean-up after an error, which never raises one. */
 static void
 clean_up(void *arg)
 {
 	RemoteResult *result = arg;
 
-	stop_response(result);
 	connection_release(&result->acquired);
 	fetch_release(&result->fetch);
 	cache_close(&result->materialized);
@@ -650,7 +637,8 @@ remote_result_detach(RemoteResult *result)
 {
 	if (--result->readers > 0)
 		return;
-	stop_response(result);
+	if (result->response != NULL)
+		response_stop(result->response);
 	connection_release(&result->acquired);
 	fetch_stop(&result->fetch);
 	MemoryContextDelete(result->context);

@@ -31,6 +31,7 @@
 struct Response
 {
 	MemoryContext context;		/* of what lives longer than a row */
+	MemoryContextCallback callback; /* stops the exchange with its reset */
 	MemoryContext call_context; /* of the current call's first page, */
 	MemoryContext page_contexts[2]; /* and of its others, in turn */
 	int			pages;			/* of the current call, after the first */
@@ -72,6 +73,13 @@ struct Response
 	size_t		text_length;
 };
 
+/* An exchange that nobody reads any more does not count as in progress. */
+static void
+stop_callback(void *arg)
+{
+	response_stop(arg);
+}
+
 Response *
 response_create(const ErrorSubject *subject, AcquiredChannel *acquired,
 				Request *request, RowMap *map, ExchangeCounters *counters,
@@ -80,6 +88,9 @@ response_create(const ErrorSubject *subject, AcquiredChannel *acquired,
 	Response   *response = palloc0(sizeof(Response));
 
 	response->context = CurrentMemoryContext;
+	response->callback.func = stop_callback;
+	response->callback.arg = response;
+	MemoryContextRegisterResetCallback(response->context, &response->callback);
 	response->call_context =
 		AllocSetContextCreate(CurrentMemoryContext, "hibob_fdw call",
 							  ALLOCSET_SMALL_SIZES);

@@ -71,9 +71,9 @@ typedef struct ResponseSummary
 
 /*
  * The first call of response_advance() sends the next request of the sequence.
- * The result lives in the current memory context; the arguments have to live as
- * long.  With "prefetch" the next page is requested as soon as its cursor is
- * known.
+ * The result lives in the current memory context, whose reset stops it; the
+ * arguments have to live as long.  With "prefetch" the next page is requested as
+ * soon as its cursor is known.
  */
 extern Response *response_create(const ErrorSubject *subject,
 								 AcquiredChannel *acquired, Request *request,

@@ -21,6 +21,7 @@
 #include "common/cryptohash.h"
 #include "common/sha2.h"
 #include "foreign/foreign.h"
+#include "http/url.h"
 #include "lib/ilist.h"
 #include "miscadmin.h"
 #include "session/allowed_hosts.h"
@@ -535,14 +536,22 @@ read_definition(Oid userid, Oid serverid)
 	return definition;
 }
 
-/* Servers with the same base URL share it, in all databases. */
+/*
+ * Servers with the same host share it, in all databases: HiBob blocks an
+ * address whatever the paths of its requests are, and however the URL is
+ * written.
+ */
 static Limiter *
 create_address_limiter(const char *base_url)
 {
+	UrlParts	url;
 	uint8		address[LIMITER_ACCOUNT_SIZE];
-	const void *parts[] = {base_url};
-	const size_t lengths[] = {strlen(base_url)};
+	const void *parts[] = {url.host};
+	size_t		lengths[1];
 
+	if (!url_parse(base_url, &url))
+		elog(ERROR, "base_url is not a URL");	/* it was checked */
+	lengths[0] = strlen(url.host);
 	compute_digest(address, parts, lengths, lengthof(parts));
 	return limiter_create(address, "");
 }

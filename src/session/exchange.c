@@ -570,7 +570,7 @@ acquire_permits(Exchange *exchange, bool *response_pending)
 						response_pending))
 		return true;
 	release_unverified(exchange);
-	limiter_release(credentials, permit, false);
+	limiter_cancel(credentials, permit);
 	return false;
 }
 

@@ -339,6 +339,22 @@ limiter_release(Limiter *limiter, const LimiterPermit *permit, bool responded)
 }
 
 void
+limiter_cancel(Limiter *limiter, const LimiterPermit *permit)
+{
+	LimiterState *state = lock_state(limiter, false);
+
+	if (permit->window == state->window)
+	{
+		state->in_flight = Max(state->in_flight - 1, 0);
+		state->sent--;
+		if (state != &limiter->own && state->sent == 0 &&
+			state->rejected == 0)
+			shared_table_remove(&shared, &limiter->key);
+	}
+	unlock_state(limiter);
+}
+
+void
 limiter_update(Limiter *limiter, const LimiterPermit *permit,
 			   const LimiterUpdate *update)
 {

@@ -83,6 +83,12 @@ extern bool limiter_acquire(Limiter *limiter, LimiterPermit *permit,
 extern void limiter_release(Limiter *limiter, const LimiterPermit *permit,
 							bool responded);
 
+/*
+ * Gives back the permit of a request that was not sent.  If it was the first
+ * one, the shared state is removed, so that attempts to send take no memory.
+ */
+extern void limiter_cancel(Limiter *limiter, const LimiterPermit *permit);
+
 /* Learns from the response to a request. */
 extern void limiter_update(Limiter *limiter, const LimiterPermit *permit,
 						   const LimiterUpdate *update);

@@ -149,6 +149,12 @@ shared_table_enter(SharedTable *table, const void *key, bool *found)
 }
 
 void
+shared_table_remove(SharedTable *table, const void *key)
+{
+	hash_search(table->hash, key, HASH_REMOVE, NULL);
+}
+
+void
 shared_table_clear(SharedTable *table)
 {
 	HASH_SEQ_STATUS seq;

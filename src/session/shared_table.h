@@ -59,6 +59,9 @@ extern void *shared_table_find(SharedTable *table, const void *key);
 extern void *shared_table_enter(SharedTable *table, const void *key,
 								bool *found);
 
+/* Removes the entry of a key.  Needs the lock in exclusive mode. */
+extern void shared_table_remove(SharedTable *table, const void *key);
+
 extern void shared_table_clear(SharedTable *table);
 
 #endif							/* HIBOB_SESSION_SHARED_TABLE_H */

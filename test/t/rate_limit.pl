@@ -67,6 +67,38 @@ sub check_one_session
 	return;
 }
 
+# Whatever a cancelled request was for, it does not count as one in progress, which
+# would reduce what is left.
+sub check_cancelled
+{
+	my ($node) = @_;
+	my $session = HibobSession->new($node);
+
+	query($node, q{DO $$ BEGIN
+		EXECUTE (SELECT format('CREATE FOREIGN TABLE bob.wide (id text, %s)
+			SERVER bob OPTIONS (resource ''people'')', string_agg(format(
+				'f%s text OPTIONS (field %L)', n, 'work.custom.field_' || n), ', '))
+			FROM generate_series(1, 450) AS n);
+	END $$});
+	start_load($node, 0, rate_limit => 50, rate_window => 60);
+	$session->run($COUNT);
+	foreach my $sql ("SELECT FROM hibob_fdw_status('bob')", 'TABLE bob.training',
+		'TABLE bob.wide', q{SELECT * FROM bob.wide WHERE id IN ('1', '2')}, $COUNT)
+	{
+		tell($sim, 'fault', { endpoint => '*', stall => { seconds => 60 } });
+		my ($out, $err) = $session->run("SET statement_timeout = 500; $sql;");
+		is_deeply([ states($err) ], ['57014'], "cancelled: $sql");
+		$session->run('SET statement_timeout = 0;');
+	}
+
+	# Fewer are left than the session has counted.
+	tell($sim, 'config', { rate_limit => 20 });
+	is(($session->run("SELECT rate_limit_remaining FROM hibob_fdw_status('bob');"))[0],
+		19, '... cancelled requests are not in progress any more');
+	$session->finish;
+	return;
+}
+
 # ------------------------------------------------------------------------
 # Many sessions
 # ------------------------------------------------------------------------
@@ -147,6 +179,7 @@ foreach my $case ([ 'alone', '', 0 ],
 	my $node = new_load_cluster($sim, $name, $conf);
 
 	check_one_session($node) unless $shared;
+	check_cancelled($node);
 	check_load($name, $node, $shared);
 	$node->stop;
 }

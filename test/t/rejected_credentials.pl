@@ -90,7 +90,7 @@ $_->finish foreach @sessions;
 # --- wrong tokens in a loop ---------------------------------------------------
 
 # HiBob blocks an address after fifty responses 401 within ten seconds, for all
-# users of the database.
+# users of the database, however they write the URL of its host.
 begin(0);
 query($node, $COUNT);
 add_server($node, 'loop', $sim, q{max_retries '0'});
@@ -101,12 +101,16 @@ $loop->send(q{DO $$
 		FOR i IN 1 .. 41 LOOP
 			EXECUTE format('ALTER USER MAPPING FOR CURRENT_USER SERVER loop
 				OPTIONS (SET token %L)', 'wrong-' || i);
+			EXECUTE format('ALTER SERVER loop OPTIONS (SET base_url %L)',
+				CASE i % 3 WHEN 0 THEN 'SIM/v1'
+					WHEN 1 THEN regexp_replace('SIM/v1/', 'http', 'HTTP')
+					ELSE regexp_replace('SIM/v1', '127.0.0.1', '127.1') END);
 			BEGIN
 				PERFORM FROM loop.people;
 			EXCEPTION WHEN invalid_authorization_specification THEN NULL;
 			END;
 		END LOOP;
-	END $$;});
+	END $$;} =~ s/SIM/$sim/gr);
 sleep 3;
 my $accepted_since = time;
 is(query($node, $COUNT), 20, 'credentials that HiBob has accepted');

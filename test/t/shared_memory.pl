@@ -101,6 +101,22 @@ for (1 .. 4)
 	is(scalar requests($sim), 0, '... without a request');
 	tell($sim, 'reset');
 }
+
+# Tokens that are not sent take no entry: twenty were rejected within ten seconds.
+# (Each query is cancelled while it waits.)
+tell($sim, 'config', { token => 'limited' });
+query($node, q{SELECT rotate('rotated', 20, 'SELECT count(*) FROM rotated.people')});
+is((query_error($node, 'SELECT count(*) FROM limited.people'))[0], '53400',
+	'a limit that is used up');
+requests($sim);
+$node->psql('postgres', join("\n", map { "ALTER USER MAPPING FOR CURRENT_USER SERVER rotated
+	OPTIONS (SET token 'unsent-$_'); SET statement_timeout = 3;
+	SELECT count(*) FROM rotated.people; SET statement_timeout = 0;" } 1 .. 1100),
+	on_error_stop => 0);
+is((query_error($node, 'SELECT count(*) FROM limited.people'))[0], '53400',
+	'... stays so after a thousand tokens that were not sent');
+is(scalar(grep { $_->{status} != 401 } requests($sim)), 0, '... without a request');
+tell($sim, 'reset');
 is(free_memory(), $free, 'none of this takes shared memory');
 is($other->query('FETCH 1 FROM c; COMMIT'), 20, 'the open cursor continues');
 is($other->query($COUNT), 20, '... its session continues');
