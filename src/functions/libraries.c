@@ -56,7 +56,8 @@ is_listed(List *names, const char *name)
 /*
  * The list is like "libcurl/7.88.1 OpenSSL/3.0.17 zlib/1.2.13 libpsl/0.21.2
  * (+libidn2/2.3.3)".  Parentheses are around TLS libraries that libcurl does
- * not use at present, and libraries of a library, which may come twice.
+ * not use at present, and libraries of a library, which may come twice.  What
+ * libssh is built with follows its version: "libssh/0.10.6/openssl/zlib".
  */
 static void
 put_curl_libraries(ReturnSetInfo *result)
@@ -69,13 +70,16 @@ put_curl_libraries(ReturnSetInfo *result)
 	for (char *name = strtok_r(list, " (+)", &next); name != NULL;
 		 name = strtok_r(NULL, " (+)", &next))
 	{
-		char	   *slash = strchr(name, '/');
+		char	   *version = strchr(name, '/');
 
-		if (slash != NULL)
-			*slash = '\0';
+		if (version != NULL)
+		{
+			*version++ = '\0';
+			version[strcspn(version, "/")] = '\0';
+		}
 		if (is_listed(names, name))
 			continue;
-		put_library(result, name, slash == NULL ? NULL : slash + 1, built_with);
+		put_library(result, name, version, built_with);
 		names = lappend(names, name);
 		built_with = NULL;		/* it is that of libcurl, the first one */
 	}

@@ -52,6 +52,19 @@ is(query($node, "LOAD '$directory/rival.so'; SELECT count(*) FROM bob.people"),
 like(query($node, "LOAD '$directory/rival.so'; EXPLAIN SELECT * FROM bob.people"),
 	qr{HiBob Endpoint: POST /people/search}, '... also in EXPLAIN');
 
+# hibob_fdw_libraries(), with the list of another build of libcurl.
+append_to_file("$directory/list.c", qq{#include "postgres.h"\n#include "fmgr.h"
+PG_MODULE_MAGIC;
+char *curl_version(void) { return "libcurl/8.9.1 (OpenSSL/3.2.2) GnuTLS/3.8.6 BoringSSL "
+	"libpsl/0.21.5 (+libidn2/2.3.7) libidn2/2.3.7 libssh/0.10.6/openssl/zlib librtmp/2.3"; }
+});
+(undef, $stderr) = run_command([ 'gcc', '-shared', '-fPIC', '-w', "-I$headers",
+	'-o', "$directory/list.so", "$directory/list.c" ]);
+is(query($node, "LOAD '$directory/list.so'; SELECT string_agg(concat_ws(' ', library, version), ', ')
+	FROM hibob_fdw_libraries() WHERE library NOT IN ('PostgreSQL', 'glibc')"),
+	'libcurl 8.9.1, OpenSSL 3.2.2, GnuTLS 3.8.6, BoringSSL, libpsl 0.21.5, libidn2 2.3.7, '
+	  . 'libssh 0.10.6, librtmp 2.3', 'the libraries of another libcurl') or diag($stderr);
+
 done_testing();
 
 # The symbols that nm lists.
