@@ -1260,6 +1260,11 @@ BEGIN
         error_detail := NULL;
         BEGIN
             entry := hibob_roster.refresh_mirror(target, force);
+            -- COMMIT would check deferred constraints where no failure of it
+            -- could be recorded.
+            IF may_commit THEN
+                SET CONSTRAINTS ALL IMMEDIATE;
+            END IF;
         EXCEPTION WHEN query_canceled OR assert_failure OR OTHERS THEN
             GET STACKED DIAGNOSTICS error_state = RETURNED_SQLSTATE,
                 error_message = MESSAGE_TEXT, error_hint = PG_EXCEPTION_HINT,
@@ -2134,8 +2139,8 @@ END $$;
 CREATE FUNCTION hibob_roster.account_key(account text)
 RETURNS text LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp AS $$
-    SELECT format(E'lower(lower(btrim(%s, E\' \\t\\r\\n\') COLLATE "C") '
-                  'COLLATE "default")', account)
+    SELECT format('lower(lower(btrim(%s, %L) COLLATE "C") COLLATE "default")',
+                  account, E' \t\r\n')
 $$;
 
 CREATE FUNCTION hibob_roster.create_account_alias(schema name)

@@ -55,6 +55,9 @@ query($node, q{UPDATE team SET id = 100 WHERE id = 9; DELETE FROM local WHERE id
 refreshed('a row that has another key in the mirror, and has gone in the source');
 is(query($node, q{SELECT change FROM team_history WHERE id = 9 ORDER BY valid_from, valid_to NULLS LAST}),
 	"added\nremoved", '... was removed');
+query($node, q{UPDATE team SET grade = 80 WHERE id = 8; UPDATE local SET grade = 80 WHERE id = 8;
+	UPDATE hibob_roster.mirrors SET written_history = NULL WHERE mirror = 'team'::regclass});
+refreshed('a value that was changed by hand to what the source has, and a history that is compared');
 query($node, q{INSERT INTO local VALUES (9, 'London', 9, '2026-02-01', 'none')});
 refreshed('... and returns');
 

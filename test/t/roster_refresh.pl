@@ -266,6 +266,18 @@ is(last_entry($node, 'hr.roster', 'outcome, sqlstate, message'), 'failed|P0004|n
 query($node, 'DROP FUNCTION assert_failure CASCADE');
 outcome($node, 'hr.roster');
 
+# A constraint that is checked at the end of the transaction.
+query($node, q{CREATE TABLE laptop (owner text REFERENCES hr.roster DEFERRABLE INITIALLY DEFERRED);
+	INSERT INTO laptop SELECT id FROM hr.roster WHERE employee_number = 7});
+hide($sim, 7);
+is((refresh($node, 'hr.roster'))[0], '23503', 'a deferred constraint');
+is(last_entry($node, 'hr.roster', 'outcome, sqlstate'), 'failed|23503', '... is logged');
+is((query_error($node, q{BEGIN; CALL hibob_roster.refresh('hr.roster'); TRUNCATE laptop; COMMIT}))[0], '',
+	'... and stays deferred in a transaction block');
+query($node, 'DROP TABLE laptop');
+tell($sim, 'reset');
+outcome($node, 'hr.roster');
+
 # What cannot be refreshed as it is.
 query($node, q{CREATE ROLE another; ALTER TABLE hr.roster_history OWNER TO another});
 is((refresh($node, 'hr.roster'))[0], '42501', 'a history of another owner');
