@@ -13,10 +13,10 @@ LANGUAGE C STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION hibob_fdw_version()
 IS 'versions of the extension and of the libraries that it uses';
 
--- The server keeps a library that it has loaded, in shared_preload_libraries or
--- in this session, when a newer one is installed.  The older one lacks functions
--- of this script.  Others may have created functions and operators in the schema
--- of the extension, so those of pg_catalog are qualified.
+-- When a newer library is installed, the server keeps a library that it has
+-- loaded by shared_preload_libraries or in this session.  The older library lacks
+-- functions of this script.  The names of pg_catalog are qualified because others
+-- may have created functions and operators in the schema of the extension.
 DO $$
 DECLARE
     needed CONSTANT text := '1.0';
@@ -111,7 +111,7 @@ AS 'MODULE_PATHNAME'
 LANGUAGE C STABLE STRICT PARALLEL SAFE;
 
 COMMENT ON FUNCTION hibob_fdw_columns(name)
-IS 'fields of HiBob behind the columns of the foreign tables in a schema';
+IS 'HiBob fields of the columns of the foreign tables in a schema';
 
 CREATE FUNCTION hibob_fdw_metadata(
     server name,
@@ -212,7 +212,7 @@ BEGIN
                AND pg_has_role(relowner, 'USAGE');
         END IF;
 
-        -- Dropped meanwhile, or a comment of somebody else.
+        -- It was dropped meanwhile, or has a comment of another origin.
         CONTINUE WHEN target IS NULL OR strpos(present, marker) = 0;
         IF present IS DISTINCT FROM described.name THEN
             EXECUTE format('COMMENT ON %s IS %L', target, described.name);
@@ -281,7 +281,8 @@ LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
 COMMENT ON FUNCTION hibob_fdw_statistics()
 IS 'requests of this session, by server and endpoint';
 
--- Text: generators of schemas and drivers do not know the type name.
+-- The servers are text, because schema generators and drivers do not know the
+-- type name.
 CREATE VIEW hibob_fdw_statistics AS
   SELECT server::text, endpoint, requests, rows, bytes, retries, waits,
          wait_time, errors, last_error, last_error_at, last_success, since
@@ -300,8 +301,8 @@ LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
 COMMENT ON FUNCTION hibob_fdw_statistics_reset()
 IS 'resets the statistics of this session';
 
--- They show the activity of all sessions, users and databases, so they need
--- the privileges of pg_read_all_stats.
+-- The following functions show the activity of all sessions, users and
+-- databases, so they need the privileges of pg_read_all_stats.
 CREATE FUNCTION hibob_fdw_cluster_statistics(
     OUT database name,
     OUT server name,

@@ -17,9 +17,9 @@
 -- script, and a role that may create objects there could redefine operators.
 SET LOCAL search_path = pg_catalog, pg_temp;
 
--- The schema belongs to the extension and is dropped with it.  One that is
--- there already is an error: its owner could put functions of the same names
--- into it.
+-- The schema belongs to the extension and is dropped with it.  An existing
+-- schema is an error: its owner could create functions of the same names in
+-- it.
 CREATE SCHEMA hibob_roster;
 GRANT USAGE ON SCHEMA hibob_roster TO PUBLIC;
 
@@ -27,12 +27,13 @@ GRANT USAGE ON SCHEMA hibob_roster TO PUBLIC;
 -- Configuration and log
 -- ---------------------------------------------------------------------------
 
--- Relations are regclass: they follow a rename, and pg_dump writes their names.
--- Ages are limited, since the health of all mirrors subtracts them from a time.
--- Of the source the name is kept too, to find one that was created again.
--- "written_history" is the history that the last refresh wrote; another one, or
--- one that was switched off meanwhile, lacks what happened since.  keep_history
--- has deleted versions from before "history_since", whatever it is now.
+-- Relations are regclass: they follow a rename, and pg_dump writes their
+-- names.  Ages are limited, since the health of all mirrors subtracts them from
+-- a time.  The name of the source is kept, too, to find a source that was
+-- created again. "written_history" is the history that the last refresh wrote;
+-- another table, or a history that was switched off meanwhile, lacks later
+-- changes.  keep_history has deleted versions from before "history_since",
+-- whatever it is now.
 CREATE TABLE hibob_roster.mirrors (
     mirror regclass PRIMARY KEY,
     source regclass NOT NULL,
@@ -52,8 +53,8 @@ CREATE TABLE hibob_roster.mirrors (
 COMMENT ON TABLE hibob_roster.mirrors
 IS 'the mirrors of this database; a role sees those that it owns';
 
--- From when to when a column was filled.  Outside of these times as_of() shows
--- null, and changes() ignores the column.
+-- The times during which a column was filled.  Outside of these times as_of()
+-- shows null, and changes() ignores the column.
 CREATE TABLE hibob_roster.mirror_columns (
     mirror regclass NOT NULL,
     column_name name NOT NULL,
@@ -82,10 +83,10 @@ COMMENT ON TABLE hibob_roster.refresh_log
 IS 'every refresh of a mirror and its outcome';
 
 -- The OID of a relation that was dropped would be restored as a number, which
--- may be that of another relation.  Rows of mirrors that were dropped are left
--- out. Of a source or history that was dropped the dump has 0, which regclass
--- writes as "-".  pg_dump appends the condition to SELECT ... FROM ONLY
--- mirrors.
+-- may be that of another relation.  Rows of mirrors that were dropped are
+-- omitted.  For a source or history that was dropped the dump has 0, which
+-- regclass writes as "-".  pg_dump appends the condition to SELECT ... FROM
+-- ONLY mirrors.
 SELECT pg_catalog.pg_extension_config_dump('hibob_roster.mirrors', $$
     WHERE false UNION ALL
     SELECT m.mirror, coalesce(s.oid, 0), m.source_name, m.key_columns,
@@ -148,8 +149,8 @@ SELECT f.mirror, f.column_name, f.filled_since, f.filled_until
   JOIN pg_catalog.pg_class c ON c.oid = m.history
  WHERE pg_catalog.has_table_privilege(c.oid, 'SELECT');
 
--- Entries of the future, from before the clock was set back, do not count: they
--- would hide a failure until then.
+-- Entries with a future time, from before the clock was set back, are ignored:
+-- they would hide failures until that time.
 CREATE VIEW hibob_roster.health WITH (security_barrier) AS
 SELECT m.mirror,
        CASE WHEN a.finished_at IS NULL THEN 'never refreshed'
@@ -166,8 +167,8 @@ SELECT m.mirror,
                                    m.max_age) END AS message,
        CASE WHEN a.outcome <> 'success' THEN a.hint
             WHEN a.finished_at IS NULL OR s.finished_at < now() - m.max_age
-            THEN 'Check what runs "CALL hibob_roster.refresh()": '
-                 'hibob_roster.schedule() or a timer.' END AS hint
+            THEN 'Check the job that runs "CALL hibob_roster.refresh()", '
+                 'by hibob_roster.schedule() or a timer.' END AS hint
   FROM hibob_roster.mirrors m
   JOIN pg_catalog.pg_class c ON c.oid = m.mirror
   LEFT JOIN LATERAL (SELECT l.finished_at, l.outcome, l.message, l.hint
@@ -190,8 +191,8 @@ GRANT SELECT ON hibob_roster.readable_histories, hibob_roster.readable_columns,
     hibob_roster.health TO PUBLIC;
 
 -- Deletes the rows of mirrors that were dropped by DROP TABLE.  No role owns
--- these rows any more, so this function alone runs with its owner's rights.  It
--- takes no argument and reads no user table.
+-- these rows, so this is the only function that runs with its owner's rights.
+-- It takes no argument and reads no user table.
 CREATE FUNCTION hibob_roster.drop_orphans()
 RETURNS void LANGUAGE sql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
@@ -238,7 +239,8 @@ BEGIN
     END IF;
 END $$;
 
--- The mirror's configuration, or an error if it is none or is another role's.
+-- The configuration of a mirror.  Raises an error if the table is not a
+-- mirror, or belongs to another role.
 CREATE FUNCTION hibob_roster.configuration(mirror regclass)
 RETURNS hibob_roster.mirrors LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
@@ -283,7 +285,7 @@ BEGIN
                   HINT = 'Use ALTER TABLE ... OWNER TO on both.';
     ELSIF EXISTS (SELECT FROM pg_class c WHERE c.oid IN (m.mirror, m.history)
                      AND c.relkind NOT IN ('r', 'p')) THEN
-        RAISE EXCEPTION 'mirror % and its history have to be tables', m.mirror
+        RAISE EXCEPTION 'mirror % and its history must be tables', m.mirror
             USING ERRCODE = 'wrong_object_type',
                   HINT = 'Correct the row of the mirror in '
                          'hibob_roster.mirrors.';
@@ -513,7 +515,7 @@ BEGIN
                           m.source, c.name, c.type_name, m.mirror);
         ELSIF c.cut THEN
             RAISE EXCEPTION 'column "%" of mirror % has type %, which would '
-                            'cut values', c.name, m.mirror, c.type_name
+                            'truncate values', c.name, m.mirror, c.type_name
                 USING ERRCODE = 'datatype_mismatch',
                       HINT = 'Use the type text, or that of the source.';
         ELSIF m.history IS NOT NULL
@@ -526,12 +528,12 @@ BEGIN
         RAISE EXCEPTION 'mirror % lacks a column of its key (%)', m.mirror,
                         array_to_string(m.key_columns, ', ')
             USING ERRCODE = 'undefined_column',
-                  HINT = 'Give the column its name back, or drop the mirror '
+                  HINT = 'Restore the name of the column, or drop the mirror '
                          'and create it with another key.';
     END IF;
 END $$;
 
--- A policy would hide rows, which then would be inserted or removed again.
+-- A policy would hide rows, which would then be inserted or removed again.
 CREATE FUNCTION hibob_roster.check_policies(m hibob_roster.mirrors)
 RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
@@ -564,7 +566,7 @@ BEGIN
     IF NOT EXISTS (SELECT FROM pg_class WHERE oid = m.history) THEN
         RAISE EXCEPTION 'the history table of mirror % does not exist', m.mirror
             USING ERRCODE = 'undefined_table',
-                  HINT = format('To go on without history: UPDATE '
+                  HINT = format('To continue without history: UPDATE '
                       'hibob_roster.mirrors SET history = NULL WHERE mirror = '
                       '%L::regclass.', m.mirror);
     END IF;
@@ -600,15 +602,15 @@ CREATE FUNCTION hibob_roster.reserved_column(column_name name, mirror regclass)
 RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    RAISE EXCEPTION 'column "%" of mirror % has a name that its history needs',
+    RAISE EXCEPTION 'column "%" of mirror % has a name that its history uses',
                     column_name, mirror
         USING ERRCODE = 'duplicate_column',
-              HINT = 'Rename the column in the foreign table, leave it out '
-                     'with "columns", or do without "history".';
+              HINT = 'Rename the column in the foreign table, omit it from '
+                     '"columns", or use history => false.';
 END $$;
 
--- Notes which columns the refresh at this time filled for the first time, and
--- which the mirror has no more.
+-- Notes the columns that the refresh at this time filled for the first time,
+-- and those that the mirror no longer has.
 CREATE FUNCTION hibob_roster.note_columns(m hibob_roster.mirrors,
     columns hibob_roster.refreshed_column[], filled_at timestamptz)
 RETURNS void LANGUAGE sql
@@ -681,7 +683,7 @@ BEGIN
     RETURN QUERY EXECUTE format('FETCH ALL FROM %I', diff);
 END $$;
 
--- The difference, as an item of FROM.  The planner takes the limit for the
+-- The difference, as an item of FROM.  The planner uses the limit as the
 -- number of rows.
 CREATE FUNCTION hibob_roster.diff_item(
     columns hibob_roster.refreshed_column[], diff refcursor, rows bigint)
@@ -695,8 +697,8 @@ SET search_path = pg_catalog, pg_temp AS $$
       FROM unnest(columns)
 $$;
 
--- What a refresh found.  The versions of the history that it writes begin at
--- "moment"; "removed_versions" are those of removed rows.  "refusal" is the
+-- The findings of a refresh.  The versions of the history that it writes begin
+-- at "moment"; "removed_versions" are those of removed rows.  "refusal" is the
 -- message of the guards.
 CREATE TYPE hibob_roster.difference AS (added bigint, changed bigint,
     removed bigint, differences bigint, null_keys bigint, repeated bigint,
@@ -737,10 +739,10 @@ DECLARE
     key text := array_to_string(m.key_columns, ', ');
 BEGIN
     IF found.null_keys > 0 THEN
-        RAISE EXCEPTION 'source % returned % rows whose key (%) is null',
+        RAISE EXCEPTION 'source % returned % rows with a null key (%)',
                         m.source, found.null_keys, key
             USING ERRCODE = 'not_null_violation',
-                  HINT = 'The mirror is unchanged. If HiBob leaves out the key '
+                  HINT = 'The mirror is unchanged. If HiBob omits the key '
                          'of some rows, create the mirror with another key.';
     ELSIF found.repeated > 0 THEN
         RAISE EXCEPTION 'source % returned several rows with the same key: '
@@ -752,7 +754,7 @@ BEGIN
     END IF;
 END $$;
 
--- The first keys of such rows: "(1), (2), (3)".
+-- The first keys of the rows that meet a condition: "(1), (2), (3)".
 CREATE FUNCTION hibob_roster.some_keys(
     columns hibob_roster.refreshed_column[], item text, condition text)
 RETURNS text LANGUAGE plpgsql
@@ -767,7 +769,7 @@ BEGIN
     RETURN keys;
 END $$;
 
--- What the guards found, in words; null if they accept the difference.
+-- The message of the guards; null if they accept the difference.
 CREATE FUNCTION hibob_roster.refusal(m hibob_roster.mirrors,
     columns hibob_roster.refreshed_column[], item text,
     found hibob_roster.difference)
@@ -792,7 +794,7 @@ BEGIN
     RETURN format('refresh of %s refused: ', m.mirror) || reasons;
 END $$;
 
--- The columns that too many rows would lose the value of, in words.
+-- The part of that message about columns that would lose too many values.
 CREATE FUNCTION hibob_roster.emptied_columns(m hibob_roster.mirrors,
     columns hibob_roster.refreshed_column[], item text)
 RETURNS text LANGUAGE plpgsql
@@ -951,7 +953,7 @@ BEGIN
     RETURN returned;
 END $$;
 
--- Raises an error; of a null or empty text there is no line.
+-- Raises an error, without DETAIL or HINT if that is null or empty.
 CREATE FUNCTION hibob_roster.raise_error(state text, message text, detail text,
     hint text)
 RETURNS void LANGUAGE plpgsql
@@ -969,9 +971,9 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = state, MESSAGE = message;
 END $$;
 
--- Reads the source, and writes what differs unless the guards refuse it.
--- Errors come with the column and employee that hibob_fdw names in their
--- context, and without the values of a row.
+-- Reads the source, and writes the difference unless the guards refuse it.
+-- The detail of an error names the column and employee of hibob_fdw's context,
+-- but does not contain the values of a row.
 CREATE FUNCTION hibob_roster.write_difference(m hibob_roster.mirrors,
     columns hibob_roster.refreshed_column[], force boolean)
 RETURNS hibob_roster.difference LANGUAGE plpgsql
@@ -1008,8 +1010,8 @@ EXCEPTION WHEN query_canceled OR assert_failure OR OTHERS THEN
         hint = PG_EXCEPTION_HINT, context = PG_EXCEPTION_CONTEXT;
     IF SQLSTATE IN ('23502', '23514') THEN
         detail := '';           -- it has the whole row
-        hint := coalesce(nullif(hint, ''), format('HiBob has other values '
-            'than a constraint of mirror %s allows: drop the constraint.',
+        hint := coalesce(nullif(hint, ''), format('HiBob has values that '
+            'a constraint of mirror %s does not allow. Drop the constraint.',
             m.mirror));
     ELSIF detail = '' AND context ~ E'^column "[^\n]* foreign table "' THEN
         detail := 'In ' || split_part(context, E'\n', 1) || '.';
@@ -1017,12 +1019,12 @@ EXCEPTION WHEN query_canceled OR assert_failure OR OTHERS THEN
     PERFORM hibob_roster.raise_error(SQLSTATE, SQLERRM, detail, hint);
 END $$;
 
--- Whether the history may lack what the mirror has, or the reverse, besides
--- what this refresh wrote: the history was switched off before, or is another
--- table now, or a column is new, which may have had the source's values in the
--- mirror already, or the number of rows is not that of the last refresh, or of
--- removed versions not that of removed rows, since rows that the source lacks,
--- too, were deleted by hand, or got another key.
+-- Whether the history and the mirror may differ in other rows than this
+-- refresh wrote: the history was switched off before, or is another table now;
+-- or a column is new, and may have had the source's values in the mirror
+-- already; or the number of rows is not that of the last refresh, or the number
+-- of removed versions is not that of removed rows, because rows that the source
+-- lacks, too, were deleted by hand or got another key.
 CREATE FUNCTION hibob_roster.history_is_behind(m hibob_roster.mirrors,
     columns hibob_roster.refreshed_column[], found hibob_roster.difference)
 RETURNS boolean LANGUAGE sql STABLE
@@ -1036,8 +1038,9 @@ SET search_path = pg_catalog, pg_temp AS $$
              ORDER BY l.finished_at DESC LIMIT 1), 0)
 $$;
 
--- Makes the open versions of the history those of the mirror, but for those
--- that the refresh has just opened.  Returns how many rows the mirror lacks.
+-- Makes the open versions of the history equal to the mirror, except those
+-- that the refresh has just opened.  Returns the number of rows that the
+-- mirror lacks.
 CREATE FUNCTION hibob_roster.catch_up(m hibob_roster.mirrors,
     columns hibob_roster.refreshed_column[], moment timestamptz)
 RETURNS bigint LANGUAGE plpgsql
@@ -1161,7 +1164,7 @@ CREATE FUNCTION hibob_roster.mirrors_to_refresh(mirror regclass)
 RETURNS regclass[] LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    -- Before the source is read for nothing.
+    -- This is checked before the source is read.
     IF current_setting('transaction_read_only')::boolean THEN
         RAISE EXCEPTION 'cannot refresh mirrors in a read-only transaction'
             USING ERRCODE = 'read_only_sql_transaction',
@@ -1192,9 +1195,8 @@ EXCEPTION WHEN invalid_transaction_termination THEN
     RETURN SQLERRM;
 END $$;
 
--- Whether this is inside of a caller's block with an exception handler.  Once
--- something is written, each subtransaction that is open has an id, and a lock
--- on it.
+-- Whether a caller has a block with an exception handler.  After a write, each
+-- open subtransaction has an id and a lock on it.
 CREATE FUNCTION hibob_roster.in_subtransaction()
 RETURNS boolean LANGUAGE sql
 SET search_path = pg_catalog, pg_temp AS $$
@@ -1245,8 +1247,8 @@ DECLARE
     error_detail pg_catalog.text;
     first_detail pg_catalog.text;
 BEGIN
-    -- PostgreSQL complains of a transaction block before it complains of the
-    -- subtransaction of this block; the messages alone differ.
+    -- PostgreSQL reports a transaction block before it reports the
+    -- subtransaction of this block; only the messages differ.
     BEGIN
         COMMIT;
     EXCEPTION WHEN invalid_transaction_termination THEN
@@ -1284,7 +1286,7 @@ BEGIN
         IF may_commit AND NOT hibob_roster.in_subtransaction() THEN
             COMMIT;
         END IF;
-        -- A cancelled refresh ends them all.
+        -- A cancel ends all refreshes.
         EXIT WHEN error_state OPERATOR(pg_catalog.=) '57014';
     END LOOP;
     IF failures IS NOT NULL THEN
@@ -1299,7 +1301,7 @@ IS 'refreshes a mirror, or all mirrors that the caller owns';
 -- Create and drop
 -- ---------------------------------------------------------------------------
 
--- Schema and name of a table to be made.
+-- Schema and name of a table to be created.
 CREATE FUNCTION hibob_roster.split_name(name text, default_schema name)
 RETURNS name[] LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
@@ -1343,7 +1345,7 @@ DECLARE
                              pg_options_to_table(t.ftoptions) o
                        WHERE t.ftrelid = source AND o.option_name = 'resource');
     names name[] := ARRAY(SELECT name FROM hibob_roster.columns_of(source));
-    -- Such as candidates, of whom some become employees.
+    -- For tables such as candidates, some of whom become employees.
     has_id_alone boolean := (SELECT bool_and(c.not_null = (c.name = 'id'))
                                FROM hibob_roster.columns_of(source) c
                               WHERE c.name IN ('employee_id', 'id'));
@@ -1383,7 +1385,7 @@ BEGIN
                          FROM hibob_roster.columns_of(source)));
     ELSIF cardinality(key) = 0 OR cardinality(key) <>
         (SELECT count(DISTINCT k) FROM unnest(key) k) THEN
-        RAISE EXCEPTION 'the key of a mirror needs columns, each of them once'
+        RAISE EXCEPTION 'the key of a mirror must be a list of distinct columns'
             USING ERRCODE = 'invalid_parameter_value',
                   HINT = 'Name the columns that identify a row of the source.';
     END IF;
@@ -1416,7 +1418,7 @@ BEGIN
         EXECUTE format('COMMENT ON COLUMN %s.%I IS %L', target, c.attname,
                        c.description);
     END LOOP;
-    -- What people are searched and joined by.
+    -- Searches and joins of people use these columns.
     FOR c IN SELECT s.name, s.type FROM hibob_roster.columns_of(source) s
               WHERE s.name = ANY (columns) AND s.name <> key[1]
                 AND s.name IN ('email', 'employee_id', 'manager_id', 'status')
@@ -1462,8 +1464,9 @@ BEGIN
     IF to_regclass(target) IS NOT NULL THEN
         RAISE EXCEPTION 'relation % already exists', target
             USING ERRCODE = 'duplicate_table',
-                  HINT = 'Choose another name for the mirror, or drop what is '
-                         'there; a mirror by hibob_roster.drop_mirror().';
+                  HINT = 'Choose another name for the mirror, or drop the '
+                         'relation; use hibob_roster.drop_mirror() if it is a '
+                         'mirror.';
     END IF;
 END $$;
 
@@ -1597,8 +1600,8 @@ BEGIN
                         h.history_since
             USING ERRCODE = 'invalid_parameter_value',
                   HINT = format('keep_history of the mirror limits its '
-                      'history. The versions that are left are in the table '
-                      '%s.', h.history);
+                      'history. The remaining versions are in the table %s.',
+                      h.history);
     END IF;
     RETURN h;
 END $$;
@@ -1617,8 +1620,8 @@ DECLARE
 BEGIN
     -- A cast could cut the value, or run a function of the owner of the type.
     IF altered IS NOT NULL THEN
-        RAISE EXCEPTION 'column "%" of mirror % has another type than its '
-                        'history', altered, relation
+        RAISE EXCEPTION 'column "%" of mirror % and of its history have '
+                        'different types', altered, relation
             USING ERRCODE = 'object_not_in_prerequisite_state',
                   HINT = 'The next refresh of the mirror alters the history.';
     END IF;
@@ -1640,8 +1643,8 @@ END $$;
 COMMENT ON FUNCTION hibob_roster.as_of(anyelement, timestamptz)
 IS 'the rows of a mirror as they were at that time';
 
--- An expression of the value of a column as text.  A cast from a type that is
--- not the system's could run a function of its owner.
+-- An expression for a column's value as text.  A cast from a user-defined type
+-- could run a function of its owner.
 CREATE FUNCTION hibob_roster.as_text(value text, type oid)
 RETURNS text LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp AS $$
@@ -1696,7 +1699,7 @@ BEGIN
 END $$;
 
 COMMENT ON FUNCTION hibob_roster.changes(regclass, timestamptz)
-IS 'what changed in a mirror since then: a row for each changed column';
+IS 'changes of a mirror since a time: a row for each changed column';
 
 -- The key is the leading column, such as the employee, or several of them.
 CREATE FUNCTION hibob_roster.forget(mirror regclass, VARIADIC key text[])
@@ -1717,8 +1720,8 @@ BEGIN
         RAISE EXCEPTION 'the key of mirror % is (%)', m.mirror,
                         array_to_string(m.key_columns, ', ')
             USING ERRCODE = 'invalid_parameter_value',
-                  HINT = 'Give a value for the first of these columns, or for '
-                         'several from the left; none of them null.';
+                  HINT = 'Give values that are not null for the first of these '
+                         'columns, or for several leading ones.';
     END IF;
     EXECUTE format('DELETE FROM %s WHERE %s', m.history,
         (SELECT string_agg(format('%I = ($1)[%s]::%s', c.name, n,
@@ -1734,7 +1737,7 @@ END $$;
 COMMENT ON FUNCTION hibob_roster.forget(regclass, text[])
 IS 'erases a person, or one row, from the history of a mirror';
 
--- For a call that names its arguments, which a VARIADIC one does not match.
+-- For calls with named arguments, which a VARIADIC function does not accept.
 CREATE FUNCTION hibob_roster.forget(mirror regclass, key text)
 RETURNS bigint LANGUAGE sql
 SET search_path = pg_catalog, pg_temp AS $$
@@ -1768,8 +1771,8 @@ BEGIN
     RETURN id;
 END $$;
 
--- The foreign table of people on the server.  It must be one that the roster's
--- views can be made of.
+-- The foreign table of people on the server.  It must have the columns that
+-- the roster's views need.
 CREATE FUNCTION hibob_roster.check_people(people regclass, server oid)
 RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
@@ -1795,7 +1798,7 @@ BEGIN
                         missing
             USING ERRCODE = 'undefined_column',
                   HINT = 'Add them to the foreign table, or choose another '
-                         'schema, into which people is imported.';
+                         'schema to import people into.';
     END IF;
 END $$;
 
@@ -1825,8 +1828,8 @@ SET search_path = pg_catalog, pg_temp AS $$
     SELECT c.name FROM hibob_roster.columns_of(mirror) c
 $$;
 
--- Imports people into the schema of temporary tables, where a table of the user
--- may have the name.
+-- Imports people into the schema of temporary tables, where a table of the
+-- user may already have that name.
 CREATE FUNCTION hibob_roster.import_people(server name, names text)
 RETURNS regclass LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
@@ -1849,9 +1852,9 @@ BEGIN
     RETURN imported;
 END $$;
 
--- Adds to people its column "department_id", and, if there is a roster, the
--- account's new custom fields, by their HiBob field, but none that were dropped
--- from the roster.
+-- Adds the column "department_id" to people and, if there is a roster, the
+-- account's new custom fields, found by their HiBob field, except those that
+-- were dropped from the roster.
 CREATE FUNCTION hibob_roster.add_fields(people regclass, server name,
     roster regclass, names text)
 RETURNS void LANGUAGE plpgsql
@@ -1916,7 +1919,8 @@ BEGIN
     RETURN added;
 END $$;
 
--- Adds what is new in HiBob to a roster that is there, and refreshes it then.
+-- Adds the account's new custom fields to an existing roster, and refreshes it
+-- if there are any.
 CREATE FUNCTION hibob_roster.extend_roster(roster regclass, people regclass,
     server name, names text)
 RETURNS void LANGUAGE plpgsql
@@ -2002,7 +2006,8 @@ BEGIN
         IF to_regclass(target) IS NULL THEN
             RAISE;
         END IF;
-        -- Its columns are others now: it loses its privileges, too.
+        -- Its columns have changed, so it is created again, without its
+        -- privileges.
         EXECUTE format('DROP VIEW %s', concat_ws(', ', target,
             (SELECT string_agg(v::regclass::text, ', ')
                FROM hibob_roster.views_on(target::regclass) v)));
@@ -2093,8 +2098,8 @@ END $$;
 -- Licences
 -- ---------------------------------------------------------------------------
 
--- The columns of the licence table as the views name them: one that is also
--- a column of the report gets "licence_" in front, as often as needed.
+-- The columns of the licence table as the views name them: a name that is also
+-- a column of the report gets the prefix "licence_", repeated as needed.
 CREATE FUNCTION hibob_roster.licence_columns(licences regclass)
 RETURNS TABLE (no integer, name name, output name)
 LANGUAGE sql STABLE
@@ -2158,8 +2163,8 @@ BEGIN
     EXECUTE format('CREATE UNIQUE INDEX ON %I.account_alias (%s)', schema,
                    hibob_roster.account_key('account'));
     EXECUTE format('COMMENT ON TABLE %I.account_alias IS %L', schema,
-        'accounts whose owner HiBob does not know: a private address, or, '
-        'without an employee_id and with a note, a known service account');
+        'accounts that HiBob does not have: private addresses of employees, '
+        'or, without an employee_id and with a note, known service accounts');
 END $$;
 
 -- Every licence with its owner.  An address that several people have matches
@@ -2321,9 +2326,9 @@ BEGIN
     IF m.history IS NULL THEN
         RAISE EXCEPTION 'mirror % has no history', m.mirror
             USING ERRCODE = 'object_not_in_prerequisite_state',
-                  HINT = 'The report finds former e-mail addresses and people '
-                         'who disappeared in the history: create the roster '
-                         'with one.';
+                  HINT = 'The report needs the history for former e-mail '
+                         'addresses and people who disappeared. Create the '
+                         'roster with a history.';
     END IF;
     PERFORM hibob_roster.create_account_alias(schema);
     PERFORM hibob_roster.create_licence_owner(licences, account, schema,
@@ -2384,7 +2389,7 @@ CREATE FUNCTION hibob_roster.check_cron(cron text)
 RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    -- minute, hour and "every day" have a form that systemd understands, too
+    -- a time on every day can also be written for systemd
     daily text[] := regexp_match(cron,
         '^ *([0-9]+) +([0-9]+) +[*] +[*] +[*] *$');
 BEGIN

@@ -194,7 +194,8 @@ foreach my $made_up (sort keys %made_up)
 # --- a library that is older than the script ---------------------------------
 
 # Each script checks that the loaded library has its functions.
-my ($check) = $base =~ /^(-- The server keeps a library.*?^\$\$;)$/ms;
+my ($check) = $base =~ /^(DO \$\$\nDECLARE\n    needed .*?^\$\$;)$/ms;
+ok($check, 'the current script has a check of the library');
 foreach my $script (grep { /\.sql$/ } @scripts)
 {
 	my ($of) = $script =~ /([^-]+)\.sql$/;
@@ -203,7 +204,7 @@ foreach my $script (grep { /\.sql$/ } @scripts)
 		"$script checks the library");
 }
 
-# A script of a future version, since the library is the present one.
+# A script of a future version, for which the current library is too old.
 append_to_file("$extensions/hibob_fdw--$version--999.sql",
 	$check =~ s/'1\.0'/'999'/r . q{
 	CREATE FUNCTION hibob_fdw_of_999() RETURNS text

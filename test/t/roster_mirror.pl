@@ -221,7 +221,7 @@ my @mistakes = (
 	[ q{'hr.people', 'm', ARRAY[NULL]}, '42703', qr/./ ],
 	[ q{'hr.people', 'm', columns => ARRAY['emial']}, '42703', qr/no column "emial"/ ],
 	[ q{'hr.people', 'm', key => ARRAY['site']}, '23505', qr/several rows with the same key: \(site\)/ ],
-	[ q{'hr.people', 'm', key => ARRAY['termination_date']}, '23502', qr/whose key \(termination_date\) is null/ ],
+	[ q{'hr.people', 'm', key => ARRAY['termination_date']}, '23502', qr/with a null key \(termination_date\)/ ],
 	[ q{'hr.history_names', 'm'}, '42701', qr/"valid_from".*HINT: /s ],
 	[ q{'hr.people', 'm', max_removed_percent => -1}, '23514', qr/max_removed_percent/ ],
 	[ q{'hr.people', 'm', max_age => '0'}, '23514', qr/max_age/ ],

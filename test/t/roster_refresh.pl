@@ -202,9 +202,9 @@ bad_response('two come twice, while others go', '23505',
 my %nameless = %{ $employees[0] };
 delete @nameless{ 'id', '/root/id' };
 respond_with(@employees[ 1 .. $#employees ], { %nameless, '/root/id' => { value => undef } });
-bad_response('an employee without an id', '23502', qr/1 rows whose key \(id\) is null/);
+bad_response('an employee without an id', '23502', qr/1 rows with a null key \(id\)/);
 respond_with(@employees, ({ '/root/id' => { value => undef } }) x 2);
-bad_response('two of them, without anything', '23502', qr/2 rows whose key/);
+bad_response('two of them, without anything', '23502', qr/2 rows with a null key/);
 
 # --- failures -----------------------------------------------------------------------
 
