@@ -1,6 +1,5 @@
-# What happens to the history of hibob_roster if the owner of a mirror changes
-# its columns, if sessions with other settings refresh it, and if the time that
-# it is kept changes.
+# The history of hibob_roster when the owner of a mirror changes its columns,
+# when sessions with other settings refresh it, and when keep_history changes.
 
 use strict;
 use warnings;
@@ -14,7 +13,7 @@ use Test::More;
 
 my ($node, $sim) = roster_cluster('roster_columns', employees => 1);
 
-# A mirror "team" of a view, which has more columns each time that it is created.
+# A mirror "team" of a view that is created with other columns in each test.
 query($node, q{CREATE TABLE local (id int, site text, grade int, since date);
 	INSERT INTO local SELECT i, 'London', i, '2026-02-01' FROM generate_series(1, 9) i;
 	CREATE VIEW source AS TABLE local;
@@ -27,75 +26,75 @@ sub refreshed
 	is(query($node, q{SELECT count(*) FROM ((TABLE team EXCEPT ALL
 		SELECT * FROM hibob_roster.as_of(NULL::team, clock_timestamp())) UNION ALL
 		(SELECT * FROM hibob_roster.as_of(NULL::team, clock_timestamp()) EXCEPT ALL TABLE team)) d}),
-		0, '... after which the current versions are the mirror');
+		0, '... the current versions equal the mirror');
 	return;
 }
 
-# --- columns that have the values of the source already --------------------------
+# --- columns that already have the values of the source ----------------------
 
 query($node, q{ALTER TABLE local RENAME site TO office; ALTER TABLE team RENAME site TO office;
 	DROP VIEW source; CREATE VIEW source AS TABLE local});
-refreshed('a column that is renamed in both');
-is(query($node, q{SELECT count(*) FROM team_history}), 9, '... which is no change');
+refreshed('a column that is renamed in source and mirror');
+is(query($node, q{SELECT count(*) FROM team_history}), 9, '... adds no version');
 query($node, q{ALTER TABLE local ADD note text DEFAULT 'none'; ALTER TABLE team ADD note text DEFAULT 'none';
 	DROP VIEW source; CREATE VIEW source AS TABLE local; UPDATE local SET note = 'first' WHERE id = 1});
 refreshed('a new column that has a default');
-is(query($node, q{SELECT count(*) FROM team_history}), 9, '... which is no change, either');
+is(query($node, q{SELECT count(*) FROM team_history}), 9, '... adds no version, either');
 query($node, q{ALTER TABLE team DROP note});
 refreshed('a column that is dropped');
 query($node, q{UPDATE local SET note = 'other' WHERE id = 2; ALTER TABLE team ADD note text;
 	UPDATE team SET note = l.note FROM local l WHERE l.id = team.id});
-refreshed('... added again, and filled by hand');
+refreshed('... added again, and filled manually');
 is(query($node, q{SELECT id, change, note FROM team_history WHERE id IN (1, 2, 3) ORDER BY id, valid_from}),
-	"1|added|first\n2|added|none\n2|changed|other\n3|added|none", '... has what changed meanwhile');
+	"1|added|first\n2|added|none\n2|changed|other\n3|added|none", '... records what changed meanwhile');
 
-# --- rows -------------------------------------------------------------------------
+# --- keys --------------------------------------------------------------------
 
 query($node, q{UPDATE team SET id = 100 WHERE id = 9; DELETE FROM local WHERE id = 9});
-refreshed('a row that has another key in the mirror, and has gone in the source');
+refreshed('a row that got another key in the mirror, and was deleted in the source');
 is(query($node, q{SELECT change FROM team_history WHERE id = 9 ORDER BY valid_from, valid_to NULLS LAST}),
-	"added\nremoved", '... was removed');
+	"added\nremoved", '... is removed');
 query($node, q{UPDATE team SET grade = 80 WHERE id = 8; UPDATE local SET grade = 80 WHERE id = 8;
 	UPDATE hibob_roster.mirrors SET written_history = NULL WHERE mirror = 'team'::regclass});
-refreshed('a value that was changed by hand to what the source has, and a history that is compared');
+refreshed('a value that was changed manually to that of the source, and is not in the history');
 query($node, q{INSERT INTO local VALUES (9, 'London', 9, '2026-02-01', 'none')});
-refreshed('... and returns');
+refreshed('... the row returns');
 
-# --- types -------------------------------------------------------------------------
+# --- types -------------------------------------------------------------------
 
 query($node, q{UPDATE local SET office = 'Rome'});
 refreshed('other values');
 query($node, q{ALTER TABLE team ALTER office TYPE varchar(5)});
 my ($state, $message) = refresh($node, 'team');
-is($state, '22001', 'a type that is too short for older values');
-like($message, qr/DETAIL:  In column "office" of public\.team_history\..*HINT: .*character varying\(5\)/s, '... in words');
-is(last_entry($node, 'team', 'outcome, sqlstate'), 'failed|22001', '... is recorded');
-is(query($node, q{SELECT DISTINCT office FROM team_history ORDER BY 1}), "London\nRome", '... and cuts none of them');
+is($state, '22001', 'a type that is too short for older values is an error');
+like($message, qr/DETAIL:  In column "office" of public\.team_history\..*HINT: .*character varying\(5\)/s, '... with an error message');
+is(last_entry($node, 'team', 'outcome, sqlstate'), 'failed|22001', '... which is logged');
+is(query($node, q{SELECT DISTINCT office FROM team_history ORDER BY 1}), "London\nRome", '... and truncates no value');
 ($state, $message) = query_error($node, q{SELECT * FROM hibob_roster.as_of(NULL::team, now())});
-is($state, '55000', '... nor does as_of()');
+is($state, '55000', '... as_of() fails, too');
 query($node, q{ALTER TABLE team ALTER office TYPE int USING id});
 ($state, $message) = refresh($node, 'team');
-is($state, '22P02', 'a type that older values do not fit');
-like($message, qr/DETAIL:  In column "office" of public\.team_history\..*HINT: .*integer/s, '... in words');
+is($state, '22P02', 'a type that older values cannot be converted to is an error');
+like($message, qr/DETAIL:  In column "office" of public\.team_history\..*HINT: .*integer/s, '... with an error message');
 query($node, q{ALTER TABLE team ALTER office TYPE varchar(10) COLLATE "C" USING NULL});
-refreshed('a type that they fit');
-is(query($node, q{SELECT DISTINCT office FROM team_history ORDER BY 1}), "London\nRome", '... keeps them all');
+refreshed('a type that they can be converted to');
+is(query($node, q{SELECT DISTINCT office FROM team_history ORDER BY 1}), "London\nRome", '... keeps all values');
 is(query($node, q{SELECT attcollation::regcollation FROM pg_attribute WHERE attrelid = 'team_history'::regclass
-	AND attname = 'office'}), '"C"', '... and has the collation');
+	AND attname = 'office'}), '"C"', '... and the history gets the collation');
 
-# --- settings of the session ----------------------------------------------------------
+# --- settings of the session -------------------------------------------------
 
-# The same text of a date, whatever the session writes.
+# The text of a date is the same with every DateStyle.
 query($node, q{ALTER TABLE team ALTER since TYPE text});
 refreshed('a column of text for a date');
 my $versions = query($node, 'SELECT count(*) FROM team_history');
 foreach my $settings ("DateStyle = 'German'", "DateStyle = 'SQL, MDY'")
 {
 	is((query_error($node, "SET $settings; CALL hibob_roster.refresh('team')"))[0], '', "with $settings");
-	is(last_entry($node, 'team', 'outcome, changed'), 'success|0', '... nothing has changed');
+	is(last_entry($node, 'team', 'outcome, changed'), 'success|0', '... changes no row');
 }
-is(query($node, 'SELECT count(*) FROM team_history'), $versions, '... nor in the history');
-# A time zone's abbreviation that PostgreSQL takes for another one.
+is(query($node, 'SELECT count(*) FROM team_history'), $versions, '... and adds no version');
+# A time zone's abbreviation that PostgreSQL reads as another time zone.
 query($node, q{ALTER TABLE team DROP note});
 refreshed('a column that is dropped');
 query($node, q{UPDATE local SET office = 'Oslo' WHERE id = 3; UPDATE local SET note = 'third' WHERE id = 4});
@@ -105,15 +104,15 @@ is((query_error($node, q{SET DateStyle = 'SQL, DMY'; SET TimeZone = 'Asia/Shangh
 	CALL hibob_roster.refresh('team')}))[0], '', '... and the column is added again');
 is(query($node, q{SELECT count(*) FILTER (WHERE id = 3), count(*) FILTER (WHERE id = 4)
 	FROM team_history WHERE change = 'changed' AND (office = 'Oslo' OR note = 'third')}), '1|1',
-	'... with one version of what has changed meanwhile');
+	'... with one version of each row that changed meanwhile');
 # Backslashes in the functions' own strings.
 query($node, q{ALTER TABLE team ALTER grade TYPE text});
 my ($out, $err) = session($node, q{SET standard_conforming_strings = off; CALL hibob_roster.refresh('team')});
-is($err, '', 'without standard_conforming_strings');
+is($err, '', 'a refresh does not depend on standard_conforming_strings');
 
-# --- keep_history ------------------------------------------------------------------------
+# --- keep_history ------------------------------------------------------------
 
-# Older by 40 days.
+# Make the history 40 days older.
 query($node, q{UPDATE local SET office = 'Bonn'});
 refreshed('another change');
 query($node, q{UPDATE team_history SET valid_from = valid_from - interval '40 days';
@@ -122,23 +121,23 @@ query($node, q{UPDATE team_history SET valid_from = valid_from - interval '40 da
 		filled_until = filled_until - interval '40 days' WHERE mirror = 'team'::regclass;
 	CREATE TABLE moment AS SELECT min(valid_to) - interval '1 microsecond' AS at FROM team_history});
 my $as_of = q{SELECT count(*) FROM hibob_roster.as_of(NULL::team, (SELECT at FROM moment))};
-is(query($node, $as_of), 9, 'a time of the past');
+is(query($node, $as_of), 9, 'as_of() a month ago');
 query($node, q{UPDATE hibob_roster.mirrors SET keep_history = '50 days' WHERE mirror = 'team'::regclass});
 refreshed('keep_history of 50 days');
-is(query($node, $as_of), 9, '... is still there');
+is(query($node, $as_of), 9, '... still has the rows');
 query($node, q{UPDATE hibob_roster.mirrors SET keep_history = '30 days' WHERE mirror = 'team'::regclass});
 refreshed('keep_history of 30 days');
-is((query_error($node, $as_of))[0], '22023', '... is deleted');
+is((query_error($node, $as_of))[0], '22023', '... deletes the versions');
 foreach my $keep ("'50 days'", 'NULL')
 {
 	query($node, qq{UPDATE hibob_roster.mirrors SET keep_history = $keep WHERE mirror = 'team'::regclass});
-	is((query_error($node, $as_of))[0], '22023', "... and stays deleted with $keep");
+	is((query_error($node, $as_of))[0], '22023', "... as_of() still fails with keep_history = $keep");
 	is((query_error($node, q{SELECT * FROM hibob_roster.changes('team', (SELECT at FROM moment))}))[0],
-		'22023', '... also in changes()');
+		'22023', '... and so does changes()');
 }
 refreshed('keep_history for ever');
 is(query($node, q{SELECT count(*) FROM hibob_roster.as_of(NULL::team, (SELECT history_since
-	FROM hibob_roster.mirrors WHERE mirror = 'team'::regclass))}), 9, 'as_of() from when the history is complete');
+	FROM hibob_roster.mirrors WHERE mirror = 'team'::regclass))}), 9, 'as_of() works from history_since on');
 
 $node->stop;
 done_testing();

@@ -1,5 +1,5 @@
-# pg_dump, pg_upgrade and what is restored: the configuration, the history and
-# the log of hibob_roster, after which refreshes go on as before.
+# pg_dump and pg_upgrade keep the configuration, the history and the log of
+# hibob_roster.  Refreshes continue in the restored database.
 
 use strict;
 use warnings;
@@ -37,7 +37,7 @@ refresh($node);
 tell($sim, 'config', { token => 'regenerated' });
 refresh($node, 'hr.roster');
 tell($sim, 'reset');
-# Renamed after the last refresh: the configuration has to know it.
+# Renamed after the last refresh: the dump must have the new name.
 query($node, 'ALTER TABLE hr.roster_history RENAME TO roster_versions');
 
 my $FACTS = q{
@@ -62,8 +62,8 @@ sub facts
 	return [ split /\n/, $server->safe_psql($database, $FACTS) ];
 }
 
-# Refreshes go on: nothing is new but what HiBob has changed since.
-sub goes_on
+# A refresh changes only what has changed in HiBob since the dump.
+sub continues
 {
 	my ($server, $database, $name) = @_;
 
@@ -75,16 +75,16 @@ sub goes_on
 		SELECT change, column_name, new_value FROM hibob_roster.changes('hr.roster',
 			now() - interval '1 second') WHERE new_value = 'Venus';
 		SELECT DISTINCT status FROM hibob_roster.health}),
-		"success|0|1|0|0\nchanged|site|Venus\nhealthy", "$name: refreshes go on");
+		"success|0|1|0|0\nchanged|site|Venus\nhealthy", "$name: a refresh writes only what has changed");
 	is($server->safe_psql($database, q{SELECT hibob_roster.drop_mirror('hr.roster');
-		SELECT hibob_roster.create_roster('bob')}), "\nhr.roster", '... mirrors can be dropped and made');
+		SELECT hibob_roster.create_roster('bob')}), "\nhr.roster", '... mirrors can be dropped and created');
 	tell($sim, 'reset');
 	return;
 }
 
 my $before = facts($node, 'postgres');
 cmp_ok(scalar @$before, '>', 200, 'facts to compare');
-like(join("\n", @$before), qr/hr\.roster\|failing/, '... with a failure');
+like(join("\n", @$before), qr/hr\.roster\|failing/, '... including a failure');
 
 foreach my $format ('plain', 'custom', 'directory')
 {
@@ -99,14 +99,14 @@ foreach my $format ('plain', 'custom', 'directory')
 			'-d', $node->connstr($database), '-f', "$dump.$format" ]
 		: [ 'pg_restore', '-e', ($format eq 'directory' ? ('-j', 3) : ()),
 			'-d', $node->connstr($database), "$dump.$format" ], "$format: restored");
-	is_deeply(facts($node, $database), $before, '... with the same in it');
-	goes_on($node, $database, $format);
+	is_deeply(facts($node, $database), $before, '... with the same contents');
+	continues($node, $database, $format);
 }
 my @configuration = slurp_file("$dump.plain") =~ /^COPY hibob_roster\..*? FROM stdin;\n(.*?)^\\\.$/gms;
 is(scalar @configuration, 3, 'three tables of configuration are dumped');
 unlike("@configuration", qr/^\s*\d+\t/m, '... without a row of a table that was dropped');
 
-# Sources that were renamed, and one that is not there any more.
+# A source that was renamed, and one that was dropped.
 query($node, q{ALTER FOREIGN TABLE "A schema".work_history RENAME TO jobs;
 	DROP FOREIGN TABLE hr.people CASCADE});
 $node->safe_psql('postgres', 'CREATE DATABASE renamed');
@@ -115,20 +115,20 @@ $node->command_ok([ 'pg_dump', '-f', "$dump.renamed", '-d', $node->connstr('post
 $node->command_ok([ 'psql', '-XqAt', '-v', 'ON_ERROR_STOP=1', '-o', "$dump.out",
 		'-d', $node->connstr('renamed'), '-f', "$dump.renamed" ], '... and restored');
 is($node->safe_psql('renamed', q{SELECT source, source_name FROM hibob_roster.mirrors ORDER BY mirror::text}),
-	qq{"A schema".jobs|"A schema".work_history\n-|hr.people}, '... without the number of the source');
-is(($node->psql('renamed', q{CALL hibob_roster.refresh()}))[0], 3, '... its refresh fails');
+	qq{"A schema".jobs|"A schema".work_history\n-|hr.people}, '... without the OID of the dropped source');
+is(($node->psql('renamed', q{CALL hibob_roster.refresh()}))[0], 3, '... whose mirror cannot be refreshed');
 is($node->safe_psql('renamed', q{SELECT status FROM hibob_roster.health ORDER BY mirror::text}),
-	"healthy\nfailing", '... the other does not');
+	"healthy\nfailing", '... while the other mirror is');
 $node->safe_psql('renamed', q{IMPORT FOREIGN SCHEMA hibob LIMIT TO (people) FROM SERVER bob INTO hr;
 	CALL hibob_roster.refresh()});
 is($node->safe_psql('renamed', q{SELECT DISTINCT status FROM hibob_roster.health}), 'healthy',
-	'... and a new source is found');
+	'... a new source of that name is used');
 hide($sim, 7);
 tell($sim, 'config', { overrides => { 3 => { 'work.site' => 'Mars' } } });
 query($node, q{IMPORT FOREIGN SCHEMA hibob LIMIT TO (people) FROM SERVER bob INTO hr;
 	CALL hibob_roster.refresh()});
 
-# --- pg_upgrade ------------------------------------------------------------------------
+# --- pg_upgrade --------------------------------------------------------------
 
 # From this version to itself: what matters is that OIDs are kept.
 SKIP:
@@ -148,8 +148,8 @@ SKIP:
 			'-P', $upgraded->port ], 'pg_upgrade');
 	chdir $ENV{TESTDIR} or die $!;
 	$upgraded->start;
-	is_deeply(facts($upgraded, 'postgres'), $before, '... everything is there');
-	goes_on($upgraded, 'postgres', 'upgraded');
+	is_deeply(facts($upgraded, 'postgres'), $before, '... keeps all contents');
+	continues($upgraded, 'postgres', 'upgraded');
 	$upgraded->stop;
 }
 

@@ -1,5 +1,5 @@
-# The guards of hibob_roster: what a refresh refuses, and what it accepts.  Each
-# case starts from a good refresh, changes what HiBob returns, and refreshes.
+# The guards of hibob_roster: which refreshes they refuse, and which they accept.
+# Each case starts from a good refresh, changes HiBob's response, and refreshes.
 
 use strict;
 use warnings;
@@ -20,7 +20,7 @@ query($node, q{CREATE SCHEMA hr;
 			'site', 'manager_id', 'status', 'start_date', 'termination_date',
 			'employee_number', 't_shirt_size'])});
 
-# Everything that a refused refresh must leave alone, with the rows' versions.
+# Everything that a refused refresh must not change, with the rows' xmin.
 my $CONTENT = q{SELECT md5(string_agg(r::text || xmin, ',' ORDER BY id)) FROM hr.roster r;
 	SELECT count(*), md5(string_agg(h::text || xmin, ',' ORDER BY id, valid_from))
 	  FROM hr.roster_history h};
@@ -33,7 +33,7 @@ sub overrides
 	return { overrides => { map { $_ => { $field => $value } } @numbers } };
 }
 
-# What HiBob returns, the outcome, and what the message has to say.
+# HiBob's response, the outcome, and a pattern for the message.
 my @cases = (
 	[ 'nothing has changed', {}, 'success' ],
 	[ '19 percent of the rows are gone', { hidden_employees => [ first(19) ] },
@@ -61,7 +61,7 @@ my @cases = (
 	[ '15 rows are gone, and 10 of 85 values',
 		{ hidden_employees => [ first(15) ],
 			%{ overrides('work.site', undef, 16 .. 25) } }, 'success' ],
-	[ '15 rows are gone, and 18 of 85 values: 21 percent of those who stay',
+	[ '15 rows are gone, and 18 of 85 values: 21 percent of the rows that stay',
 		{ hidden_employees => [ first(15) ],
 			%{ overrides('work.site', undef, 16 .. 33) } }, 'refused',
 		qr/\b18 of 85 values \(21.18 %\) of column "site"/ ],
@@ -91,14 +91,14 @@ sub check
 		message => last_entry($node, $mirror, 'message') };
 	return if $expected eq 'success';
 	is($state, '55000', '... with an error');
-	like($message, $pattern, '... that names the numbers');
+	like($message, $pattern, '... that has the numbers');
 	like($message, qr/HINT: .*CALL hibob_roster\.refresh\('\Q$mirror\E', force => true\)/,
-		'... and how to accept');
-	like(last_entry($node, $mirror, 'message'), $pattern, '... in the log, too');
-	is(query($node, $CONTENT), $before, '... and nothing was written');
+		'... and a hint how to accept it');
+	like(last_entry($node, $mirror, 'message'), $pattern, '... which the log has, too');
+	is(query($node, $CONTENT), $before, '... nothing was written');
 	is(query($node, "SELECT status, last_success < last_attempt,
 		message ~ 'refused', hint ~ 'force' FROM hibob_roster.health
-		WHERE mirror = '$mirror'::regclass"), 'refused|t|t|t', '... health');
+		WHERE mirror = '$mirror'::regclass"), 'refused|t|t|t', '... and health shows it');
 	return;
 }
 
@@ -111,7 +111,7 @@ foreach my $case (@cases)
 	check($name, 'hr.roster', $expected, $pattern);
 }
 
-# A manager with all reports, and theirs, gone.
+# A manager leaves with all direct and indirect reports.
 start_anew();
 my ($manager, $reports) = split /\|/, query($node, q{
 	WITH RECURSIVE below AS (
@@ -121,17 +121,17 @@ my ($manager, $reports) = split /\|/, query($node, q{
 	SELECT top, string_agg(r.employee_number::text, ',')
 	  FROM below JOIN hr.roster r USING (id)
 	 GROUP BY top ORDER BY count(*) DESC LIMIT 1});
-cmp_ok(scalar(split /,/, $reports), '>', 20, 'a manager of many');
+cmp_ok(scalar(split /,/, $reports), '>', 20, 'a manager has more than 20 reports');
 hide($sim, split /,/, $reports);
 check('a manager and everybody below are gone', 'hr.roster', 'refused',
 	qr/rows .* would be removed/);
 
-# The service user may see the employed only: former employees and those yet to
-# start are one in six of this company, which a limit below that notices.
+# The service user has access only to current employees.  One in six people of
+# this company has left or not started, which is more than this limit.
 query($node, 'UPDATE hibob_roster.mirrors SET max_removed_percent = 10');
 start_anew();
 tell($sim, 'config', { audience => 'employed' });
-check('only the employed are accessible, with a limit of 10 percent',
+check('only current employees are accessible, with a limit of 10 percent',
 	'hr.roster', 'refused', qr/\b\d\d of 100 rows .*limit is 10 %/);
 query($node, 'UPDATE hibob_roster.mirrors SET max_removed_percent = 20');
 
@@ -149,8 +149,8 @@ is(outcome($node, 'hr.roster', 1),
 	'success 0 added 0 changed 30 removed 0 returned', 'force accepts that');
 is(query($node, 'SELECT count(*) FROM hr.roster'), '70', '... 70 rows are left');
 is(query($node, q{SELECT status FROM hibob_roster.health}), 'healthy',
-	'... and all is well');
-# The next refresh is measured against this one, and guarded again.
+	'... and health shows it');
+# The guards compare the next refresh with this one.
 is(outcome($node, 'hr.roster'), 'success 0 added 0 changed 0 removed 0 returned',
 	'the next refresh needs no force');
 hide($sim, first(45));
@@ -159,7 +159,7 @@ check('15 of the 70 that are left', 'hr.roster', 'refused',
 hide($sim, first(44));
 check('14 of 70', 'hr.roster', 'success');
 
-# --- limits of one's own -----------------------------------------------------
+# --- other limits ------------------------------------------------------------
 
 start_anew();
 query($node, q{UPDATE hibob_roster.mirrors SET max_removed_percent = 0,
@@ -202,7 +202,7 @@ check('they have sites again', 'hr.small', 'success');
 tell($sim, 'config', { hidden_employees => [ first(6) ] });
 check('6 of 6 people leave', 'hr.small', 'refused', qr/6 of 6 rows/);
 
-# --- manual changes of the mirror ----------------------------------------------
+# --- manual changes of the mirror --------------------------------------------
 
 tell($sim, 'reset');
 query($node, q{UPDATE hibob_roster.mirrors SET max_removed_percent = 20,
@@ -213,9 +213,9 @@ query($node, q{DELETE FROM hr.roster WHERE employee_number <= 50});
 check('half of the rows were deleted by hand', 'hr.roster', 'success');
 is(query($node, q{SELECT count(*) FROM hr.roster}), 100, '... they are back');
 is(query($node, 'SELECT count(*), max(valid_from) FROM hr.roster_history'),
-	$history, '... and in the history they never left');
+	$history, '... and the history has no new versions');
 query($node, q{UPDATE hr.roster SET site = NULL});
-check('a column was emptied by hand', 'hr.roster', 'success');
+check('a column was set to null by hand', 'hr.roster', 'success');
 
 report('roster_guards', [ 'what HiBob returns', 'outcome', 'message' ], @table);
 $node->stop;

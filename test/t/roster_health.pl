@@ -1,4 +1,4 @@
-# hibob_roster.health and hibob_roster.refresh_log, and the schedule.
+# hibob_roster.health and hibob_roster.refresh_log, and schedules of refreshes.
 
 use strict;
 use warnings;
@@ -12,7 +12,7 @@ use Test::More;
 my ($node, $sim) = roster_cluster('roster_health', employees => 40);
 my $has_cron = -e `pg_config --pkglibdir` =~ s/\n//r . '/pg_cron.so';
 
-# --- health ------------------------------------------------------------------------
+# --- health ------------------------------------------------------------------
 
 sub health
 {
@@ -21,85 +21,85 @@ sub health
 }
 
 query($node, q{SELECT hibob_roster.create_roster('bob')});
-is(health('mirror, status, last_success = last_attempt, rows, message, hint'), 'hr.roster|healthy|t|40||', 'healthy');
+is(health('mirror, status, last_success = last_attempt, rows, message, hint'), 'hr.roster|healthy|t|40||', 'a new roster is healthy');
 is(query($node, q{SELECT string_agg(attname || ' ' || atttypid::regtype, ', ' ORDER BY attnum) FROM pg_attribute
 	WHERE attrelid = 'hibob_roster.health'::regclass AND attnum > 0}),
 	'mirror regclass, status text, last_success timestamp with time zone, last_attempt timestamp with time zone, '
-	  . 'rows bigint, message text, hint text', '... its columns');
+	  . 'rows bigint, message text, hint text', '... health has these columns');
 is(query($node, q{SELECT string_agg(attname, ', ' ORDER BY attnum) FROM pg_attribute
 	WHERE attrelid = 'hibob_roster.refresh_log'::regclass AND attnum > 0}), 'mirror, started_at, finished_at, outcome, '
-	  . 'rows, added, changed, removed, returned, sqlstate, message, hint', '... and those of the log');
+	  . 'rows, added, changed, removed, returned, sqlstate, message, hint', '... and the log these');
 is(last_entry($node, 'hr.roster', 'outcome, rows, added, changed, removed, returned, sqlstate, message, hint'),
-	'success|40|40|0|0|0|||', 'the first entry of the log');
+	'success|40|40|0|0|0|||', 'the log has an entry of the first refresh');
 
 tell($sim, 'config', { token => 'regenerated' });
 my ($state, $message) = refresh($node, 'hr.roster');
 is($state, '28000', 'a refresh that fails');
-is(health('status, last_success < last_attempt, rows'), 'failing|t|40', 'failing');
+is(health('status, last_success < last_attempt, rows'), 'failing|t|40', '... health is failing');
 my ($text) = $message =~ /ERROR:  28000: (.*)/;
 my ($hint) = $message =~ /HINT:  (.*)/;
 is(health('message'), $text, '... with its message');
 is(health('hint'), $hint, '... and its hint');
 is(last_entry($node, 'hr.roster', 'outcome, rows, sqlstate, message, started_at < finished_at'),
-	"failed||28000|$text|t", '... as the log has it');
+	"failed||28000|$text|t", '... the log has the same');
 unlike($text . $hint, qr/\Q$TOKEN\E/, '... without the token');
 
 tell($sim, 'reset');
 hide($sim, 1 .. 20);
 refresh($node, 'hr.roster');
-is(health(q{status, rows, message ~ '20 of 40 rows', hint ~ 'force'}), 'refused|40|t|t', 'refused');
+is(health(q{status, rows, message ~ '20 of 40 rows', hint ~ 'force'}), 'refused|40|t|t', 'a refused refresh: health is refused');
 refresh($node, 'hr.roster', 1);
-is(health('status, rows, message, hint'), 'healthy|20||', 'healthy again');
+is(health('status, rows, message, hint'), 'healthy|20||', '... and healthy after an accepted one');
 query($node, q{UPDATE hibob_roster.refresh_log SET started_at = started_at - interval '27 hours',
 	finished_at = finished_at - interval '27 hours'});
-is(health(q{status, message, hint ~ 'schedule'}), 'late|the last refresh is older than 26:00:00|t', 'late');
+is(health(q{status, message, hint ~ 'schedule'}), 'late|the last refresh is older than 26:00:00|t', 'an old refresh: health is late');
 query($node, q{UPDATE hibob_roster.mirrors SET max_age = '2 days'});
-is(health('status'), 'healthy', '... unless it may be older');
+is(health('status'), 'healthy', '... unless max_age allows it');
 query($node, q{CREATE TEMP TABLE entry AS TABLE hibob_roster.refresh_log;
 	INSERT INTO hibob_roster.refresh_log SELECT mirror, started_at + '1 year', finished_at + '1 year', outcome, rows
 	  FROM entry WHERE outcome = 'success' LIMIT 1});
-is(health(q{status, last_attempt < now()}), 'healthy|t', '... and an entry of the future does not count');
+is(health(q{status, last_attempt < now()}), 'healthy|t', '... and an entry in the future does not count');
 tell($sim, 'config', { token => 'regenerated' });
 refresh($node, 'hr.roster');
-is(health('status'), 'failing', '... or it would hide a failure');
+is(health('status'), 'failing', '... else it would hide a failure');
 tell($sim, 'reset');
 query($node, q{DELETE FROM hibob_roster.refresh_log WHERE finished_at > now()});
 refresh($node, 'hr.roster', 1);
 query($node, q{UPDATE hibob_roster.mirrors SET max_age = '1 second'; UPDATE hibob_roster.refresh_log
 	SET finished_at = finished_at - interval '2 seconds'});
-is(health('status'), 'late', '... or not at all');
+is(health('status'), 'late', 'max_age is exceeded: health is late');
 refresh($node, 'hr.roster');
-is(health('status'), 'healthy', '... until it is refreshed');
+is(health('status'), 'healthy', '... until the next refresh');
 query($node, q{UPDATE hibob_roster.mirrors SET max_age = '26 hours'; DELETE FROM hibob_roster.refresh_log});
-is(health(q{status, last_success IS NULL, rows IS NULL, hint ~ 'refresh'}), 'never refreshed|t|t|t', 'never refreshed');
+is(health(q{status, last_success IS NULL, rows IS NULL, hint ~ 'refresh'}), 'never refreshed|t|t|t', 'without a log: health is never refreshed');
 tell($sim, 'config', { token => 'regenerated' });
 refresh($node, 'hr.roster');
-is(health('status, last_success IS NULL'), 'failing|t', '... and then failing');
+is(health('status, last_success IS NULL'), 'failing|t', '... and failing after a failure');
 tell($sim, 'reset');
 
-# An age that cannot be subtracted from a time would break the view for all.
+# The view would fail for all mirrors if an age could not be subtracted from a time.
 foreach my $age ('max_age', 'keep_history')
 {
 	is((query_error($node, "UPDATE hibob_roster.mirrors SET $age = '100000 years'"))[0], '23514',
-		"a $age of 100,000 years");
+		"a $age of 100,000 years is an error");
 }
 
-# --- the schedule --------------------------------------------------------------------
+# --- the schedule ------------------------------------------------------------
 
 ($state, $message) = query_error($node, q{SELECT hibob_roster.schedule('15 4 * * *')});
-is($state, '0A000', 'schedule() without pg_cron');
+is($state, '0A000', 'schedule() without pg_cron is an error');
 like($message, qr/HINT: .*CREATE EXTENSION pg_cron.*systemd-run .*--on-calendar='\*-\*-\* 04:15:00' psql -X -d postgres -c 'CALL hibob_roster\.refresh\(\)'/,
 	'... the hint has a systemd timer');
 like((query_error($node, q{SELECT hibob_roster.schedule('@daily')}))[1], qr/--on-calendar='\*-\*-\* 04:15:00'/,
 	'... for any schedule');
-is((query_error($node, 'SELECT hibob_roster.unschedule()'))[0], '0A000', 'unschedule() without pg_cron');
+is((query_error($node, 'SELECT hibob_roster.unschedule()'))[0], '0A000', 'unschedule() without pg_cron is an error');
 
-# What the timer runs: psql, whose exit status systemd looks at.
+# The timer runs psql, and systemd checks its exit status.
 my @psql = ('psql', '-X', '-d', $node->connstr('postgres'), '-c', 'CALL hibob_roster.refresh()');
-$node->command_ok(\@psql, 'the timer\'s command');
+$node->command_ok(\@psql, 'the timer\'s command succeeds');
 is(health('status'), 'healthy', '... refreshes');
 tell($sim, 'config', { token => 'regenerated' });
-$node->command_fails_like(\@psql, qr/ERROR:.*credentials.*HINT: /s, '... and fails with the refresh');
+$node->command_fails_like(\@psql, qr/ERROR:.*credentials.*HINT: /s, '... and fails when the refresh fails');
 tell($sim, 'reset');
 
 SKIP:
@@ -112,12 +112,12 @@ SKIP:
 	query($node, q{CREATE EXTENSION pg_cron; CREATE ROLE hr_admin; GRANT USAGE ON SCHEMA cron TO hr_admin});
 	like(query($node, q{SELECT hibob_roster.schedule('15 4 * * *')}), qr/^\d+$/, 'schedule() with pg_cron');
 	is(query($node, q{SELECT jobname, schedule, command, username FROM cron.job}),
-		'hibob_roster|15 4 * * *|CALL hibob_roster.refresh()|' . query($node, 'SELECT current_user'), '... a job');
+		'hibob_roster|15 4 * * *|CALL hibob_roster.refresh()|' . query($node, 'SELECT current_user'), '... creates a job');
 	query($node, q{SELECT hibob_roster.schedule('30 5 * * *')});
-	is(query($node, q{SELECT count(*), min(schedule) FROM cron.job}), '1|30 5 * * *', '... once');
+	is(query($node, q{SELECT count(*), min(schedule) FROM cron.job}), '1|30 5 * * *', '... a second call replaces it');
 	is(query($node, q{SET ROLE hr_admin; SELECT hibob_roster.schedule('0 1 * * *') > 0; SELECT hibob_roster.unschedule();
-		SELECT hibob_roster.unschedule()}), "t\nt\nf", '... and one of another role');
-	isnt((query_error($node, q{SELECT hibob_roster.schedule('whenever')}))[0], '', 'a schedule that is none');
+		SELECT hibob_roster.unschedule()}), "t\nt\nf", '... and another role has its own job');
+	isnt((query_error($node, q{SELECT hibob_roster.schedule('whenever')}))[0], '', 'an invalid schedule is an error');
 
 	# pg_cron runs a job of this schedule once, as soon as the server has started.
 	query($node, q{DELETE FROM hibob_roster.refresh_log});
@@ -125,7 +125,7 @@ SKIP:
 	$node->restart;
 	ok($node->poll_query_until('postgres', q{SELECT count(*) = 1 FROM cron.job_run_details
 		WHERE end_time IS NOT NULL}), 'pg_cron runs it');
-	is(query($node, q{SELECT status FROM cron.job_run_details}), 'succeeded', '... with success');
+	is(query($node, q{SELECT status FROM cron.job_run_details}), 'succeeded', '... which succeeds');
 	is(health('status, rows'), 'healthy|40', '... health shows it');
 	tell($sim, 'config', { token => 'regenerated' });
 	$node->restart;

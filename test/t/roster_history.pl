@@ -1,6 +1,6 @@
-# The history of hibob_roster.  A company changes at random over 100 refreshes;
-# after each of them the roster is put aside, and at the end as_of() and
-# changes() have to say the same as these snapshots.
+# The history of hibob_roster.  A company changes at random between 100
+# refreshes, and the test saves a snapshot of the roster after each.  At the end,
+# as_of() and changes() must agree with the snapshots.
 
 use strict;
 use warnings;
@@ -27,9 +27,9 @@ query($node, q{CREATE SCHEMA hr;
 			'work_phone', 'languages', 'laptop_price', 'remote_worker'],
 		max_removed_percent => NULL, max_emptied_percent => NULL)});
 
-# The roster of now: what as_of() has to say of any moment from now to the next
-# refresh.
-sub put_aside
+# Saves the current roster, which as_of() must return for any moment until the
+# next refresh.
+sub save_snapshot
 {
 	my ($no) = @_;
 	query($node, qq{INSERT INTO snapshot
@@ -42,7 +42,7 @@ sub put_aside
 	return;
 }
 
-# --- a company that changes ----------------------------------------------------
+# --- a company that changes --------------------------------------------------
 
 my %COLUMN = ('work.site' => [ 'Mars', 'Venus', undef, '', 'Zürich' ],
 	'root.fullName' => [ "O'Brien", 'Null', "\x{5B97}", "a\"b\\c" ],
@@ -76,7 +76,7 @@ sub change_company
 		my $number = 1 + int rand $EMPLOYEES;
 		delete $hidden{$number} or $hidden{$number} = 1;
 	}
-	# Now and then everybody has gone, or comes back.
+	# Sometimes everybody leaves, or comes back.
 	%hidden = map { $_ => 1 } 1 .. $EMPLOYEES if rand() < 0.02;
 	%hidden = () if rand() < 0.05;
 	tell($sim, 'config', { overrides => \%overrides,
@@ -84,7 +84,7 @@ sub change_company
 	return;
 }
 
-# Columns come and go, and come back.
+# Columns are added, dropped, and added again.
 my %ALTER = (
 	15 => 'ADD COLUMN job_title text',
 	30 => 'DROP COLUMN site',
@@ -101,14 +101,14 @@ my %BY_HAND = (
 my $errors = 0;
 my %total = map { $_ => 0 } qw(added changed removed returned);
 
-put_aside(0);
+save_snapshot(0);
 foreach my $no (1 .. $REFRESHES)
 {
 	change_company();
 	query($node, "ALTER TABLE hr.roster $ALTER{$no}") if $ALTER{$no};
 	query($node, $BY_HAND{$no}) if $BY_HAND{$no};
 	$errors++ if (refresh($node, 'hr.roster'))[0];
-	put_aside($no);
+	save_snapshot($no);
 }
 is($errors, 0, "$REFRESHES refreshes");
 is(query($node, q{SELECT count(*) FROM hr.roster r LEFT JOIN hr.people p USING (id)
@@ -116,12 +116,12 @@ is(query($node, q{SELECT count(*) FROM hr.roster r LEFT JOIN hr.people p USING (
 		r.laptop_price, r.site, r.job_title, r.status, r.work_phone)
 		IS DISTINCT FROM (p.email, p.full_name, p.manager_id, p.employee_number::text,
 		p.languages, p.laptop_price, p.site, p.job_title, p.status, p.work_phone)}),
-	'0', 'the roster is what HiBob has');
+	'0', 'the roster equals the people in HiBob');
 
-# --- as_of ------------------------------------------------------------------------
+# --- as_of -------------------------------------------------------------------
 
-# A snapshot as the roster of now would have it: columns that it did not have
-# then are null, and those that it has no more are left out.
+# The number of rows that differ between as_of() and a snapshot.  Columns that
+# were added later are null in the snapshot, and dropped columns are left out.
 query($node, q{
 	CREATE FUNCTION differences(moment int, later boolean) RETURNS bigint
 	LANGUAGE plpgsql AS $$
@@ -154,13 +154,13 @@ is(query($node, "SELECT sum(differences(n, false)) FROM generate_series(0, $REFR
 is(query($node, "SELECT sum(differences(n, true)) FROM generate_series(0, $REFRESHES) n"),
 	'0', '... until the next refresh');
 is(query($node, q{SELECT count(*) FROM hibob_roster.as_of(NULL::hr.roster, '2020-01-01')}),
-	'0', 'before the first refresh nothing was known');
+	'0', 'as_of() before the first refresh returns no rows');
 cmp_ok(query($node, "SELECT count(DISTINCT md5(row::text)) FROM snapshot"), '>', 300,
 	'... of snapshots that differ');
 
-# --- changes ------------------------------------------------------------------------
+# --- changes -----------------------------------------------------------------
 
-# What changed between two snapshots, in columns that both have.
+# The changes between two snapshots, in columns that both have.
 query($node, q{
 	CREATE VIEW expected AS
 	SELECT b.no, CASE WHEN p.id IS NULL THEN 'in' WHEN n.id IS NULL THEN 'out'
@@ -195,32 +195,32 @@ query($node, q{
 	  FROM expected;
 	UPDATE wanted SET old_value = replace(old_value, ', ', ','),
 		new_value = replace(new_value, ', ', ',') WHERE column_name = 'languages';
-	-- Rows that were changed by hand are not what HiBob changed.
+	-- Leave out the refreshes after changes by hand.
 	DELETE FROM wanted WHERE no IN (20, 40, 70);
 	DELETE FROM got WHERE no IN (20, 40, 70)});
 my $missing = query($node, q{SELECT * FROM wanted EXCEPT SELECT * FROM got ORDER BY 1, 3, 4 LIMIT 5});
 my $surplus = query($node, q{SELECT * FROM got EXCEPT SELECT * FROM wanted ORDER BY 1, 3, 4 LIMIT 5});
-is($missing, '', 'changes() has every change between two snapshots');
+is($missing, '', 'changes() returns every change between two snapshots');
 is($surplus, '', '... and no other');
 cmp_ok(query($node, 'SELECT count(*) FROM wanted'), '>', 1000, '... of many');
 is(query($node, q{SELECT count(*) FROM hibob_roster.changes('hr.roster', now()::timestamptz)}),
 	'0', 'nothing has changed since now');
 
-# --- what the history is --------------------------------------------------------------
+# --- consistency of the history ----------------------------------------------
 
 is(query($node, q{SELECT count(*) FROM hr.roster_history h WHERE valid_to IS NULL
 	AND NOT EXISTS (SELECT FROM hr.roster r WHERE r.id = h.id)}), '0',
-	'who has a current version is in the roster');
+	'everybody with a current version is in the roster');
 is(query($node, q{SELECT count(*) FROM hr.roster r WHERE (SELECT count(*)
 	FROM hr.roster_history h WHERE h.id = r.id AND valid_to IS NULL) <> 1}), '0',
-	'... and who is there has one');
+	'... and everybody in the roster has one current version');
 is(query($node, q{SELECT count(*) FROM (SELECT change, lag(change) OVER w AS before,
 		valid_from, lag(valid_to) OVER w AS ended
 		FROM hr.roster_history WINDOW w AS (PARTITION BY id ORDER BY valid_from)) v
 	WHERE NOT CASE change WHEN 'added' THEN before IS NULL
 		WHEN 'returned' THEN before = 'removed'
 		ELSE before IN ('added', 'changed', 'returned') AND ended = valid_from END}),
-	'0', 'versions follow each other');
+	'0', 'each version continues the one before');
 is(query($node, q{SELECT count(*) FROM hr.roster_history
 	WHERE (change = 'removed') <> (valid_from IS NOT DISTINCT FROM valid_to)}), '0',
 	'only removed versions begin and end at the same time');
@@ -234,9 +234,9 @@ is(query($node, q{SELECT sum(removed), sum(returned) FROM hibob_roster.refresh_l
 	, query($node, q{SELECT count(*) FILTER (WHERE change = 'removed')
 		+ 1, -- the row that was inserted by hand
 		count(*) FILTER (WHERE change = 'returned') FROM hr.roster_history}),
-	'the log has the same counts');
+	'the log has the same counts as the history');
 
-# --- switched off, and on again ----------------------------------------------------------
+# --- history disabled and enabled again --------------------------------------
 
 query($node, q{CREATE TABLE company (id text, site text);
 	INSERT INTO company SELECT i, 'here' FROM generate_series(1, 10) i;
@@ -247,18 +247,18 @@ query($node, q{CREATE TABLE company (id text, site text);
 is((refresh($node, 'company_mirror'))[0], '', 'a refresh without history');
 query($node, q{UPDATE hibob_roster.mirrors SET history = 'company_mirror_history' WHERE mirror = 'company_mirror'::regclass;
 	UPDATE company SET site = 'there' WHERE id = '3'});
-is((refresh($node, 'company_mirror'))[0], '', '... and with it');
+is((refresh($node, 'company_mirror'))[0], '', '... and one with history again');
 is(query($node, q{SELECT id, change, valid_to IS NULL FROM company_mirror_history
 	WHERE valid_from = (SELECT max(valid_from) FROM company_mirror_history) ORDER BY id::int}),
-	"1|removed|f\n2|changed|t\n3|changed|t\n11|added|t", '... which has what happened in between');
+	"1|removed|f\n2|changed|t\n3|changed|t\n11|added|t", '... adds the changes of both');
 is(query($node, q{SELECT count(*) FROM (TABLE company_mirror EXCEPT ALL
-	SELECT * FROM hibob_roster.as_of(NULL::company_mirror, now())) d}), '0', '... and all rows of now');
+	SELECT * FROM hibob_roster.as_of(NULL::company_mirror, now())) d}), '0', '... and the history has all current rows');
 my $written = query($node, 'SELECT count(*) FROM company_mirror_history');
-is((refresh($node, 'company_mirror'))[0], '', '... once');
-is(query($node, 'SELECT count(*) FROM company_mirror_history'), $written, '... only');
+is((refresh($node, 'company_mirror'))[0], '', '... another refresh');
+is(query($node, 'SELECT count(*) FROM company_mirror_history'), $written, '... adds nothing');
 query($node, q{SELECT hibob_roster.drop_mirror('company_mirror')});
 
-# Numbers that are the same text with fewer digits.
+# Numbers that differ only in their last digits.
 query($node, q{CREATE TABLE numbers (id text, x float8); INSERT INTO numbers VALUES ('1', 0.1);
 	CREATE VIEW numbers_view AS TABLE numbers; SELECT hibob_roster.create_mirror('numbers_view', 'numbers_mirror');
 	UPDATE numbers SET x = 0.1000000001});
@@ -268,7 +268,7 @@ is(query($node, q{SET extra_float_digits = -5; SELECT old_value, new_value
 	'0.1|0.1000000001', 'changes() shows all digits');
 query($node, q{SELECT hibob_roster.drop_mirror('numbers_mirror')});
 
-# --- keep_history and forget -------------------------------------------------------------
+# --- keep_history and forget -------------------------------------------------
 
 my $id = query($node, q{SELECT id FROM hr.roster_history GROUP BY id
 	ORDER BY count(*) DESC LIMIT 1});
@@ -279,44 +279,44 @@ is(query($node, "SELECT hibob_roster.forget('hr.roster', '$id')"), $versions,
 is(query($node, "SELECT count(*) FROM hr.roster_history WHERE id = '$id'"), 0, '... all of them');
 is(query($node, 'SELECT count(*) FROM hr.roster_history'), $all - $versions, '... and no other');
 is(query($node, "SELECT hibob_roster.forget(mirror => 'hr.roster', key => 'nobody')"), '0',
-	'... by the names of the arguments');
-is(query($node, "SELECT hibob_roster.forget('hr.roster', 'nobody')"), '0', '... nothing for an unknown key');
+	'... accepts named arguments');
+is(query($node, "SELECT hibob_roster.forget('hr.roster', 'nobody')"), '0', '... and erases nothing for an unknown key');
 is((query_error($node, "SELECT hibob_roster.forget('hr.roster', NULL)"))[0], '22023',
-	'... of null, an error');
+	'... rejects null');
 is((query_error($node, "SELECT hibob_roster.forget('hr.roster', '1', '2')"))[0], '22023',
-	'... of more than the key, too');
+	'... rejects more values than the key has');
 tell($sim, 'config', { overrides => {}, hidden_employees => [] });
 is((refresh($node, 'hr.roster'))[0], '', 'the next refresh');
 is(query($node, "SELECT count(*) <= 1 FROM hr.roster_history WHERE id = '$id'"), 't',
-	'... starts anew');
+	'... starts a new history of this person');
 
 query($node, q{UPDATE hibob_roster.mirrors SET keep_history = '1 hour'});
 my $closed = query($node, 'SELECT count(*) FROM hr.roster_history WHERE valid_to IS NOT NULL');
 is((refresh($node, 'hr.roster'))[0], '', 'keep_history: an hour');
 is(query($node, 'SELECT count(*) FROM hr.roster_history WHERE valid_to IS NOT NULL'),
-	$closed, '... deletes nothing younger');
+	$closed, '... deletes no newer versions');
 query($node, q{UPDATE hr.roster_history SET valid_from = valid_from - interval '59 minutes 50 seconds',
 	valid_to = valid_to - interval '59 minutes 50 seconds' WHERE valid_to IS NOT NULL});
 ok($node->poll_query_until('postgres', q{SELECT now() - interval '1 hour'
 	> max(valid_to) FROM hr.roster_history}), 'an hour later');
 is((refresh($node, 'hr.roster'))[0], '', '... a refresh');
 is(query($node, 'SELECT count(*) FILTER (WHERE valid_to IS NOT NULL) FROM hr.roster_history'),
-	0, '... deletes versions that ended before');
+	0, '... deletes versions that ended before that');
 is(query($node, 'SELECT count(*) FROM hr.roster_history'),
 	query($node, q{SELECT count(*) FROM hr.roster}) - query($node, qq{SELECT count(*)
 		FROM hr.roster WHERE id = '$id' AND NOT EXISTS (SELECT FROM hr.roster_history
 		WHERE id = '$id')}), '... and keeps the current ones');
 is(query($node, q{SELECT count(*) FROM hibob_roster.as_of(NULL::hr.roster, now())}),
-	query($node, 'SELECT count(*) FROM hr.roster_history'), 'as_of() now');
+	query($node, 'SELECT count(*) FROM hr.roster_history'), 'as_of() still works for the current time');
 my ($state, $message) = query_error($node,
 	q{SELECT * FROM hibob_roster.as_of(NULL::hr.roster, now() - interval '2 hours')});
-is($state, '22023', 'as_of() of a time whose history is gone is an error');
+is($state, '22023', 'as_of() of a time whose history was deleted is an error');
 like($message, qr/history of hr\.roster before .* has been deleted.*HINT: .*roster_history/s,
-	'... in words');
+	'... with an error message');
 is((query_error($node, q{SELECT * FROM hibob_roster.changes('hr.roster',
-	now() - interval '2 hours')}))[0], '22023', '... and changes()');
+	now() - interval '2 hours')}))[0], '22023', '... and so is changes()');
 
-# --- mistakes --------------------------------------------------------------------------------
+# --- errors ------------------------------------------------------------------
 
 query($node, q{SELECT hibob_roster.create_mirror('hr.people', 'plain', columns => '{site}',
 	history => false); CREATE TABLE local (id text)});
@@ -332,7 +332,7 @@ foreach my $sql (q{SELECT * FROM hibob_roster.as_of(NULL::hr.plain, now())},
 	like($message, qr/HINT: /, '... with a hint');
 }
 is((query_error($node, q{SELECT hibob_roster.forget('hr.plain', '1')}))[0], '55000',
-	'forget() without a history');
+	'forget() of a mirror without history is an error');
 
 report('roster_history', [ 'refreshes', 'as_of', 'changes', sort keys %total ],
 	{ refreshes => $REFRESHES, as_of => 'equal', changes =>

@@ -1,6 +1,6 @@
-# hibob_roster.create_licence_report(): whose a licence is, and the views on
-# top.  (The figures of the demo's data are looked at by the recipes' test,
-# which counts them from HiBob's JSON.)
+# hibob_roster.create_licence_report(): the owner of a licence, and the views
+# that use it.  (The recipes' test checks the figures of the demo's data against
+# HiBob's JSON.)
 
 use strict;
 use warnings;
@@ -18,7 +18,7 @@ my ($id2, $id3, $id4, $id5, $id6, $id7, $id40, $id41, $id42) = map { employee_id
 
 sub day { my ($days) = @_; return query($node, "SELECT DATE '$today' + $days"); }
 
-# Everybody works here and has an address by number, but for what is said.
+# Everybody is employed and has an address with their number, except below.
 my %config = (today => $today, overrides => {
 	map { $_ => { 'root.email' => "p$_\@example.com", 'internal.status' => 'Active',
 		'work.startDate' => day(-500), 'internal.terminationDate' => undef,
@@ -71,25 +71,25 @@ query($node, qq{INSERT INTO hr.account_alias VALUES
 	(' Jane\@private.example', '$id5', 'no address in HiBob'), ('CI-bot', NULL, 'builds'),
 	('unknown-bot', NULL, NULL), ('wrong\@private.example', '1', 'a typing error')});
 
-# --- whose it is ----------------------------------------------------------------------
+# --- the owner of a licence --------------------------------------------------
 
 my $OWNER = q{SELECT employee_id, matched_by, match_problem FROM hr.licence_owner WHERE no = };
 my @owners = (
-	[ 'by address', employee_id(10), 'email' ],
-	[ 'whatever the case and the space around', employee_id(11), 'email' ],
+	[ 'matched by address', employee_id(10), 'email' ],
+	[ 'ignores case and surrounding space', employee_id(11), 'email' ],
 	[ '... in HiBob, too', $id2, 'email' ],
-	[ 'an address that two have matches neither', '', '', '2 people have this address' ],
-	[ 'an empty address', '', '' ],
-	[ 'no address', '', '' ],
-	[ 'who has left', $id7, 'email' ],
-	[ 'by a former address', $id40, 'former email' ],
-	[ 'by the present one', $id40, 'email' ],
-	[ 'who disappeared', $id41, 'former email' ],
-	[ 'an address that another one has now', employee_id(43), 'email' ],
-	[ 'by an alias', $id5, 'alias' ],
+	[ 'an address of two people matches neither', '', '', '2 people have this address' ],
+	[ 'an empty address matches nobody', '', '' ],
+	[ 'a null address matches nobody', '', '' ],
+	[ 'matches a person who has left', $id7, 'email' ],
+	[ 'matched by a former address', $id40, 'former email' ],
+	[ '... and by the current one', $id40, 'email' ],
+	[ 'matches a person who disappeared', $id41, 'former email' ],
+	[ 'a reused address matches its current owner', employee_id(43), 'email' ],
+	[ 'matched by an alias', $id5, 'alias' ],
 	[ 'an alias without an employee, with a note', '', 'alias' ],
 	[ 'an alias without an employee and note', '', 'alias' ],
-	[ 'unknown', '', '' ],
+	[ 'an unknown address matches nobody', '', '' ],
 	[ 'an alias of an unknown employee', '', 'alias', 'the employee of the alias is unknown' ],
 );
 foreach my $no (1 .. @owners)
@@ -97,36 +97,36 @@ foreach my $no (1 .. @owners)
 	my ($name, $id, $by, $problem) = @{ $owners[ $no - 1 ] };
 	is(query($node, $OWNER . $no), join('|', $id, $by, $problem // ''), $name);
 }
-is(query($node, 'SELECT count(*), count(DISTINCT no) FROM hr.licence_owner'), '19|19', 'each licence once');
+is(query($node, 'SELECT count(*), count(DISTINCT no) FROM hr.licence_owner'), '19|19', 'the view has each licence once');
 is(query($node, q{SELECT licence_department, o.department = r.department, o.full_name = r.full_name,
 		o.manager_name = r.manager_name, o.site = r.site, licence_status IS NULL, o.status, has_left, on_leave, not_started
 	FROM hr.licence_owner o JOIN hr.roster r ON r.id = o.employee_id WHERE no = 1}),
-	'as the app has it|t|t|t|t|t|Active|f|f|f', 'columns of the table, of the employee, and of the status');
+	'as the app has it|t|t|t|t|t|Active|f|f|f', 'it has the columns of the table, of the employee and of the status');
 query($node, qq{INSERT INTO hr.account_alias VALUES ('twice\@example.com', '$id3', 'she said so')});
 is(query($node, $OWNER . 4), "$id3|alias|", 'an alias decides between two');
 is((query_error($node, q{INSERT INTO hr.account_alias VALUES ('ci-BOT ', NULL, 'again')}))[0], '23505',
 	'an account has one alias');
 
-# --- the views ---------------------------------------------------------------------------
+# --- the views ---------------------------------------------------------------
 
 is(query($node, q{SELECT no, left_how, full_name IS NOT NULL FROM hr.licence_of_leaver ORDER BY no}),
-	"7|terminated|t\n10|disappeared|t", 'licences of those who left, and who disappeared');
+	"7|terminated|t\n10|disappeared|t", 'licence_of_leaver has people who left or disappeared');
 is(query($node, q{SELECT no FROM hr.licence_without_employee ORDER BY no}) =~ s/\n/ /gr, '5 6 14 15 16',
-	'licences without an employee, except the noted bot');
+	'licence_without_employee has all others except the bot with a note');
 is(query($node, q{SELECT no FROM hr.licence_unused ORDER BY no}) =~ s/\n/ /gr, '18 19',
-	'licences that were not used for 90 days');
+	'licence_unused has licences that were not used for 90 days');
 is(query($node, q{SELECT counted_by, sum(licences), sum(cost) FROM hr.licence_cost GROUP BY 1 ORDER BY 1}),
 	join("\n", map { "$_|19|180" } 'cost centre', 'department', 'manager', 'site', 'total'),
-	'each way to count counts all licences');
+	'licence_cost counts all licences by each criterion');
 is(query($node, q{SELECT people, licences, cost, name FROM hr.licence_cost WHERE counted_by = 'total'}),
-	'12|19|180|', '... the total');
+	'12|19|180|', '... in total');
 is(query($node, q{SELECT licences, cost FROM hr.licence_cost WHERE name = '(no employee)' GROUP BY 1, 2}),
-	'6|19', '... and the licences without an employee');
+	'6|19', '... without an employee');
 is(query($node, q{SELECT count(*) FROM hr.licence_cost WHERE counted_by = 'department' AND name <> '(no employee)'}),
 	query($node, q{SELECT count(DISTINCT coalesce(department, '')) FROM hr.licence_owner WHERE employee_id IS NOT NULL}),
 	'... by department');
 
-# Who starts lacks what most have: of the company, and of the department.
+# Joiners lack the apps that most of the company, or of their department, use.
 $people->{60}{'work.startDate'} = day(5);
 $people->{60}{'internal.status'} = 'Inactive';
 $people->{61}{'work.startDate'} = day(-5);
@@ -142,47 +142,47 @@ query($node, q{TRUNCATE licence; INSERT INTO licence (app, account)
 		AND employee_number NOT IN (60, 61, 62, 63)});
 is(query($node, q{SELECT r.employee_number, app, usual_in FROM hr.joiner_without_app j
 	JOIN hr.roster r ON r.id = j.employee_id WHERE app = 'Mail' ORDER BY 1}), "60|Mail|company\n61|Mail|company",
-	'joiners lack what the company has');
+	'joiner_without_app has the apps that the company uses');
 is(query($node, q{SELECT r.employee_number, app, usual_in FROM hr.joiner_without_app j
 	JOIN hr.roster r ON r.id = j.employee_id WHERE app <> 'Mail' AND r.employee_number = 60}), '60|Git|department',
-	'... and what the department has');
+	'... and those that the department uses');
 
-# --- again, in other ways -------------------------------------------------------------------
+# --- created again, with other arguments -------------------------------------
 
 query($node, q{CREATE ROLE reader; GRANT USAGE ON SCHEMA hr TO reader;
 	GRANT SELECT ON hr.licence_owner, hr.licence_of_leaver TO reader});
 is((query_error($node, q{SELECT hibob_roster.create_licence_report('licence', 'account', 'app', 'monthly_cost', 'last_used')}))[0],
-	'', 'the report is made again');
-is(query($node, q{SET ROLE reader; SELECT count(*) > 0 FROM hr.licence_of_leaver}), 't', '... with its privileges');
+	'', 'a second call replaces the report');
+is(query($node, q{SET ROLE reader; SELECT count(*) > 0 FROM hr.licence_of_leaver}), 't', '... keeps its privileges');
 is(query($node, 'SELECT count(*) FROM hr.account_alias'), 5, '... and the aliases');
 my ($out, $err) = session($node, q{SELECT hibob_roster.create_licence_report('licence', 'account', 'app')});
-like($err, qr/NOTICE: .*licence_unused stays empty without "last_used"/, 'without cost and last_used');
+like($err, qr/NOTICE: .*licence_unused stays empty without "last_used"/, 'a report without cost and last_used');
 is(query($node, q{SELECT count(*), sum(cost) FROM hr.licence_cost WHERE counted_by = 'total';
-	SELECT count(*) FROM hr.licence_unused}), "1|\n0", '... nothing is made up');
+	SELECT count(*) FROM hr.licence_unused}), "1|\n0", '... has no cost and no unused licences');
 query($node, q{CREATE TABLE "Other licences" ("The app" text, "e-mail" text, email text, cost money, "used at" timestamptz);
 	INSERT INTO "Other licences" VALUES ('%s', 'p10@example.com', 'x', 12, now()), ('%s', 'p11@example.com', 'x', 12, NULL)});
 is((query_error($node, q{SELECT hibob_roster.create_licence_report('"Other licences"', account => 'e-mail', app => 'The app',
-	cost => 'cost', last_used => 'used at')}))[0], '', 'another table, with other names');
+	cost => 'cost', last_used => 'used at')}))[0], '', 'a report on another table with other column names');
 is(query($node, q{SELECT "The app", "e-mail", licence_email, email, cost::numeric FROM hr.licence_owner ORDER BY 2}),
-	"%s|p10\@example.com|x|p10\@example.com|12.00\n%s|p11\@example.com|x|p11\@example.com|12.00", '... as it is');
+	"%s|p10\@example.com|x|p10\@example.com|12.00\n%s|p11\@example.com|x|p11\@example.com|12.00", '... returns its values unchanged');
 is(query($node, q{SELECT cost::numeric FROM hr.licence_cost WHERE counted_by = 'total'; SELECT count(*) FROM hr.licence_unused}),
-	"24.00\n1", '... with cost and use');
+	"24.00\n1", '... with cost and last_used');
 query($node, 'CREATE VIEW mine AS SELECT * FROM hr.licence_owner');
 is((query_error($node, q{SELECT hibob_roster.create_licence_report('licence', 'account', 'app')}))[0], '2BP01',
-	'a view of the user depends on other columns');
+	'a user\'s view that depends on other columns is an error');
 query($node, 'DROP VIEW mine');
 query($node, q{CREATE TABLE by_email (email text, app text);
 	INSERT INTO by_email VALUES ('p10@example.com', 'Mail')});
 is((query_error($node, q{SELECT hibob_roster.create_licence_report('by_email', 'email', 'app')}))[0], '',
-	'an account column called email');
+	'a report whose account column is named email');
 is(query($node, q{SELECT licence_email, email, matched_by FROM hr.licence_owner}),
-	'p10@example.com|p10@example.com|email', '... is not mistaken for the employee\'s');
+	'p10@example.com|p10@example.com|email', '... keeps it apart from the employee\'s email');
 
-# A column that the report does not read may have another type.
+# The type of a column that the report does not read may change.
 query($node, 'ALTER TABLE hr.roster ALTER work_phone TYPE varchar');
-is((refresh($node, 'hr.roster'))[0], '', 'another type for a column that the report does not read');
+is((refresh($node, 'hr.roster'))[0], '', 'a column that the report does not read gets another type');
 
-my @mistakes = (
+my @errors = (
 	[ q{'licence', 'acount', 'app'}, '42703', qr/licence has no column "acount".*HINT:  Its columns are: no, app, account/s ],
 	[ q{'licence', 'account', 'app', 'price'}, '42703', qr/no column "price"/ ],
 	[ q{'licence', NULL, 'app'}, '22004', qr/must not be null/ ],
@@ -191,20 +191,20 @@ my @mistakes = (
 	[ q{'passing', 'account', 'app'}, '0A000', qr/temporary.*HINT: /s ],
 	[ q{'licence', 'account', 'app', last_used => 'app'}, '42883', qr/operator/ ],
 );
-foreach my $mistake (@mistakes)
+foreach my $case (@errors)
 {
-	my ($sql, $expected, $pattern) = @$mistake;
+	my ($sql, $expected, $pattern) = @$case;
 	my ($state, $message) = query_error($node, "CREATE TEMP TABLE passing (account text, app text);
 		SELECT hibob_roster.create_licence_report($sql)");
 
 	is($state, $expected, "create_licence_report($sql)");
-	like($message, $pattern, '... in words');
+	like($message, $pattern, '... with an error message');
 }
 query($node, q{UPDATE hibob_roster.mirrors SET history = NULL});
 is((query_error($node, q{SELECT hibob_roster.create_licence_report('licence', 'account', 'app')}))[0], '55000',
-	'a roster without a history');
+	'a roster without a history is an error');
 
-# --- where the lower case of "I" is not "i" ------------------------------------------------------
+# --- where the lower case of "I" is not "i" ----------------------------------
 
 SKIP: {
 	skip 'PostgreSQL without ICU', 1 unless check_pg_config('#define USE_ICU 1');
@@ -226,7 +226,7 @@ SKIP: {
 	is($node->safe_psql('turkish', q{SELECT lower('I') <> 'i', account, matched_by, has_left
 		FROM hr.licence_owner ORDER BY lower(account COLLATE "C")}),
 		"t|ines\@example.com|email|f\nt|P11\@EXAMPLE.COM|email|t\nt|SKIP\@EXAMPLE.COM|alias|",
-		'a Turkish database');
+		'addresses and statuses match in a Turkish database');
 }
 
 $node->stop;

@@ -1,5 +1,5 @@
 # hibob_roster.create_mirror() and drop_mirror(): tables of every kind, names
-# that need quotes, several servers, and mistakes.
+# that need quotes, several servers, and errors.
 
 use strict;
 use warnings;
@@ -17,7 +17,7 @@ query($node, q{CREATE SCHEMA hr;
 	IMPORT FOREIGN SCHEMA hibob FROM SERVER bob INTO hr
 		OPTIONS (custom_tables 'true', reports 'true')});
 
-# --- every resource with a key ----------------------------------------------------
+# --- every resource with a key -----------------------------------------------
 
 # Keys that do not follow from the columns "id" and "employee_id".
 my %key = (named_lists => 'list,id');
@@ -49,27 +49,27 @@ foreach my $table (@tables)
 		query($node, qq{SELECT attname, atttypid::regtype FROM pg_attribute
 		WHERE attrelid = 'hr."$table"'::regclass AND attnum > 0 ORDER BY attnum}),
 		'... with its columns');
-	is((refresh($node, 'hr.m'))[0], '', '... refreshed');
-	is(last_entry($node, 'hr.m', 'added + changed + removed'), 0, '... without a change');
+	is((refresh($node, 'hr.m'))[0], '', '... a refresh succeeds');
+	is(last_entry($node, 'hr.m', 'added + changed + removed'), 0, '... and changes nothing');
 	query($node, q{SELECT hibob_roster.drop_mirror('hr.m')});
 }
 is(query($node, q{SELECT to_regclass('hr.m') IS NULL AND to_regclass('hr.m_history') IS NULL
 	AND NOT EXISTS (TABLE hibob_roster.mirrors) AND NOT EXISTS (TABLE hibob_roster.mirror_columns)
-	AND NOT EXISTS (TABLE hibob_roster.refresh_log)}), 't', 'of a dropped mirror nothing is left');
+	AND NOT EXISTS (TABLE hibob_roster.refresh_log)}), 't', 'drop_mirror() leaves nothing');
 
-# Reports and time off by a key that the user names.
+# Reports and time off with a key that the user specifies.
 is(query($node, q{SELECT hibob_roster.create_mirror('hr.headcount', 'r', ARRAY['id'])}),
-	'hr.r', 'a report') or diag(query($node, q{SELECT string_agg(attname, ',')
+	'hr.r', 'a report is mirrored') or diag(query($node, q{SELECT string_agg(attname, ',')
 	FROM pg_attribute WHERE attrelid = 'hr.headcount'::regclass AND attnum > 0}));
 is(differences($node, 'TABLE hr.r', 'TABLE hr.headcount'), '', '... every row');
 query($node, q{CREATE VIEW hr.absence AS SELECT * FROM hr.time_off
 	WHERE end_date >= '2026-11-01' AND start_date <= '2026-12-31' AND "date" IS NULL;
 	SELECT hibob_roster.create_mirror('hr.absence', 'a', ARRAY['request_id'])});
-is(differences($node, 'TABLE hr.a', 'TABLE hr.absence'), '', 'a view with the range that is needed');
+is(differences($node, 'TABLE hr.a', 'TABLE hr.absence'), '', 'a view with the required range is mirrored');
 is((query_error($node, q{SELECT hibob_roster.create_mirror('hr.time_off', 't',
-	ARRAY['request_id'])}))[0], 'HV00L', 'without a range it is an error of hibob_fdw');
+	ARRAY['request_id'])}))[0], 'HV00L', 'without a range, the error of hibob_fdw is raised');
 
-# --- what is made ------------------------------------------------------------------
+# --- the tables that create_mirror() creates ---------------------------------
 
 query($node, q{SELECT hibob_fdw_comment_columns('hr');
 	COMMENT ON COLUMN hr.people.site IS 'where it''s "at"';
@@ -78,7 +78,7 @@ query($node, q{SELECT hibob_fdw_comment_columns('hr');
 		ALTER status SET NOT NULL});
 is(query($node, q{SELECT hibob_roster.create_mirror('hr.people',
 	columns => ARRAY['status', 'email', 'site', 'manager_id'])}), 'hr.people_mirror',
-	'a name by default');
+	'the default name of a mirror');
 is(query($node, q{SELECT attname, atttypid::regtype, attnotnull,
 		col_description(attrelid, attnum) FROM pg_attribute
 	WHERE attrelid = 'hr.people_mirror'::regclass AND attnum > 0 ORDER BY attnum}),
@@ -86,13 +86,13 @@ is(query($node, q{SELECT attname, atttypid::regtype, attnotnull,
 		col_description(attrelid, attnum) FROM pg_attribute
 	WHERE attrelid = 'hr.people'::regclass AND attname IN
 		('id', 'status', 'email', 'site', 'manager_id') ORDER BY attnum}),
-	'types, NOT NULL and comments of the source, and its key');
+	'a mirror has types, NOT NULL and comments of the source, and its key');
 is(query($node, q{SELECT pg_get_indexdef(indexrelid) FROM pg_index
 	WHERE indrelid = 'hr.people_mirror'::regclass ORDER BY 1}),
 	'CREATE INDEX people_mirror_lower_idx ON hr.people_mirror USING btree (lower(email))
 CREATE INDEX people_mirror_manager_id_idx ON hr.people_mirror USING btree (manager_id)
 CREATE INDEX people_mirror_status_idx ON hr.people_mirror USING btree (status)
-CREATE UNIQUE INDEX people_mirror_pkey ON hr.people_mirror USING btree (id)', 'indexes');
+CREATE UNIQUE INDEX people_mirror_pkey ON hr.people_mirror USING btree (id)', '... and indexes');
 is(query($node, q{SELECT attname, format_type(atttypid, atttypmod), attnotnull
 	FROM pg_attribute WHERE attrelid = 'hr.people_mirror_history'::regclass AND attnum > 0
 	ORDER BY attnum}), 'id|text|t
@@ -102,10 +102,10 @@ manager_id|text|f
 status|text|f
 valid_from|timestamp with time zone|t
 valid_to|timestamp with time zone|f
-change|text|t', 'the history');
+change|text|t', 'the columns of the history');
 is(query($node, q{SELECT max_removed_percent, max_emptied_percent, max_age, keep_history
 	FROM hibob_roster.mirrors WHERE mirror = 'hr.people_mirror'::regclass}),
-	'20|20|26:00:00|', 'the defaults');
+	'20|20|26:00:00|', 'the default settings');
 my $arguments = query($node, q{SELECT proname, pg_get_function_arguments(oid),
 	pg_get_function_result(oid) FROM pg_proc WHERE pronamespace = 'hibob_roster'::regnamespace
 	AND proname IN ('create_mirror', 'drop_mirror', 'refresh', 'create_roster',
@@ -116,9 +116,9 @@ create_roster|server name, schema name DEFAULT 'hr'::name, names text DEFAULT 'l
 drop_mirror|mirror regclass|void
 refresh|IN mirror regclass DEFAULT NULL::regclass, IN force boolean DEFAULT false|
 schedule|cron text|bigint
-unschedule||boolean}, 'arguments, defaults and results');
+unschedule||boolean}, 'the functions\' arguments, defaults and results');
 
-# --- names -------------------------------------------------------------------------
+# --- names -------------------------------------------------------------------
 
 my $long = 'n' x 55;
 query($node, q{CREATE SCHEMA "We""ird ö"; CREATE SCHEMA other;
@@ -133,19 +133,19 @@ foreach my $name ('other.plain', 'UnQuoted', '"We""ird ö"."A ""mirror"" %s"', "
 
 	my $expected = $name eq 'UnQuoted' ? '"We""ird ö".unquoted' : $name;
 	is($mirror, $expected, "a mirror $name");
-	is((refresh($node, $mirror))[0], '', '... is refreshed');
+	is((refresh($node, $mirror))[0], '', '... a refresh succeeds');
 	hide($sim, 3);
-	is((refresh($node, $mirror))[0], '', '... with a change');
+	is((refresh($node, $mirror))[0], '', '... also with a change');
 	is(query($node, qq{SELECT count(*), count(DISTINCT column_name), min(change)
 		FROM hibob_roster.changes('$mirror', now() - interval '1 hour') WHERE change = 'removed'}),
 		'3|3|removed', '... changes() shows it');
 	is(query($node, qq{SELECT count(*) FROM hibob_roster.as_of(NULL::$mirror, now())}), 39,
-		'... and as_of');
+		'... and so does as_of()');
 	hide($sim);
 	query($node, qq{SELECT hibob_roster.drop_mirror('$mirror')});
 }
 
-# Columns that are called like something in the statement of a refresh.
+# Columns named like an alias in the statement of a refresh.
 my @inner = qw(no kind mirror key name present is_repeated c1 m s d h v moment go filled emptied count columns change
 	valid_from valid_to old new since until at value closed opened);
 query($node, 'CREATE TABLE inner_names (id text, ' . join(', ', map { qq{"$_" text} } @inner) . ');'
@@ -164,9 +164,9 @@ is(query($node, q{SELECT string_agg(column_name || ' ' || new_value, ', ' ORDER 
 	FROM hibob_roster.changes('inner_mirror', now() - interval '1 hour') WHERE change = 'changed'}),
 	'key k, kind l', '... with its changes');
 query($node, q{UPDATE inner_names SET no = NULL});
-my ($refused, $words) = refresh($node, 'inner_mirror');
-is($refused, '55000', '... and its guards');
-like($words, qr/16 of 16 values \(100 %\) of column "no"/, '... in words');
+my ($refused, $why) = refresh($node, 'inner_mirror');
+is($refused, '55000', '... the guards work');
+like($why, qr/16 of 16 values \(100 %\) of column "no"/, '... with an error message');
 
 # As many columns as a mirror with history may have.
 query($node, q{SELECT format('CREATE TABLE wide (id text, %s)', string_agg('c' || i || ' text', ', '))
@@ -174,9 +174,9 @@ query($node, q{SELECT format('CREATE TABLE wide (id text, %s)', string_agg('c' |
 	INSERT INTO wide (id) SELECT i FROM generate_series(1, 8) i; CREATE VIEW wide_view AS TABLE wide;
 	SELECT hibob_roster.create_mirror('wide_view', 'wide_mirror');
 	UPDATE wide SET c1596 = 'x' WHERE id = '1'});
-is(outcome($node, 'wide_mirror'), 'success 0 added 1 changed 0 removed 0 returned', '1597 columns');
+is(outcome($node, 'wide_mirror'), 'success 0 added 1 changed 0 removed 0 returned', 'a mirror may have 1597 columns');
 
-# --- several servers, and accounts in one table ---------------------------------------
+# --- several servers, and several accounts in one table ----------------------
 
 my $other = start_simulator(employees => 7);
 add_bob($node, $other, 'other_bob');
@@ -198,12 +198,12 @@ query($node, q{SELECT hibob_roster.create_mirror('hr.all_people', 'everybody',
 is(query($node, 'SELECT company, count(*) FROM hr.everybody GROUP BY 1 ORDER BY 1'),
 	"a|40\nb|7", 'a mirror of several accounts');
 
-# --- mistakes -------------------------------------------------------------------------
+# --- errors ------------------------------------------------------------------
 
 query($node, q{CREATE TABLE local (id text); CREATE FOREIGN TABLE hr.history_names
 	(id text NOT NULL, valid_from text OPTIONS (field 'work.site'))
 	SERVER bob OPTIONS (resource 'people')});
-my @mistakes = (
+my @errors = (
 	[ q{NULL}, '22004', qr/must not be null/ ],
 	[ q{'local'}, '42809', qr/is not a foreign table of hibob_fdw.*HINT: /s ],
 	[ q{'hr.people', 'a.b.c'}, '42602', qr/"a\.b\.c" is not the name.*HINT: /s ],
@@ -227,39 +227,39 @@ my @mistakes = (
 	[ q{'hr.people', 'm', max_age => '0'}, '23514', qr/max_age/ ],
 	[ q{'hr.people', 'm', keep_history => '-1 day'}, '23514', qr/keep_history/ ],
 );
-foreach my $mistake (@mistakes)
+foreach my $case (@errors)
 {
-	my ($sql, $expected, $pattern) = @$mistake;
+	my ($sql, $expected, $pattern) = @$case;
 	my ($state, $message) = query_error($node, "SELECT hibob_roster.create_mirror($sql)");
 
 	is($state, $expected, "create_mirror($sql)");
-	like($message, $pattern, '... in words');
+	like($message, $pattern, '... with an error message');
 }
 is((query_error($node, q{SET plpgsql.extra_errors = 'all';
 	SELECT hibob_roster.create_mirror('hr.people', 'm', columns => '{emial,naem}')}))[0], '42703',
-	'several columns that there are not');
+	'several columns that do not exist');
 is(query($node, q{SELECT to_regclass('hr.m') IS NULL AND to_regclass('hr.m_history') IS NULL}),
-	't', '... after which nothing is left');
+	't', '... errors leave no tables');
 is(query($node, q{SELECT hibob_roster.create_mirror('hr.history_names', 'm', history => false)}),
-	'hr.m', 'without history every name will do');
+	'hr.m', 'without history every column name is allowed');
 is((query_error($node, q{ALTER TABLE hr.people_mirror ADD COLUMN change text;
 	ALTER FOREIGN TABLE hr.people ADD COLUMN change text OPTIONS (field 'work.site');
 	CALL hibob_roster.refresh('hr.people_mirror')}))[0], '42701',
-	'a column that the history needs is added later');
-is((query_error($node, q{SELECT hibob_roster.drop_mirror('local')}))[0], '42704', 'drop_mirror: none');
+	'a column with a name that the history needs is added later');
+is((query_error($node, q{SELECT hibob_roster.drop_mirror('local')}))[0], '42704', 'drop_mirror() of a table that is not a mirror');
 query($node, q{CREATE VIEW reader AS SELECT * FROM hr.m});
 my ($state, $message) = query_error($node, q{SELECT hibob_roster.drop_mirror('hr.m')});
-is($state, '2BP01', 'drop_mirror: a view of somebody else depends on it');
+is($state, '2BP01', 'drop_mirror() of a mirror on which a view depends');
 is(query($node, q{SELECT count(*) FROM hibob_roster.mirrors WHERE mirror = 'hr.m'::regclass}),
-	1, '... and the mirror is still there');
-is((refresh($node, 'hr.m'))[0], '', '... and works');
+	1, '... keeps the mirror');
+is((refresh($node, 'hr.m'))[0], '', '... which can be refreshed');
 
-# Without history, a table that is called so is left alone.
+# drop_mirror() of a mirror without history keeps a table "…_history".
 query($node, q{CREATE TABLE other.plain_history (a int);
 	SELECT hibob_roster.create_mirror('other.people', 'plain', history => false);
 	SELECT hibob_roster.drop_mirror('other.plain')});
 is(query($node, q{SELECT to_regclass('other.plain_history')}), 'other.plain_history',
-	'a table of the name of a history is left alone');
+	'drop_mirror() keeps a table that is not the mirror\'s history');
 
 # A source without rows.
 query($node, q{CREATE VIEW hr.no_people AS SELECT id FROM hr.people WHERE false});
@@ -271,11 +271,11 @@ query($node, q{SELECT hibob_roster.drop_mirror('hr.empty')});
 # A table that is dropped without drop_mirror().
 query($node, q{DROP TABLE hr.m CASCADE});
 is(query($node, q{SELECT count(*) FROM hibob_roster.health WHERE mirror::text ~ '^\d'}), 0,
-	'of a table that was dropped there is no health');
+	'health does not have a table that was dropped');
 is(query($node, q{SELECT hibob_roster.create_mirror('hr.history_names', 'm', history => false)}),
-	'hr.m', '... and it can be made again');
+	'hr.m', '... a mirror of that name can be created again');
 is(query($node, q{SELECT count(*) FROM hibob_roster.mirrors m WHERE NOT EXISTS
-	(SELECT FROM pg_class WHERE oid = m.mirror)}), 0, '... what was left of it is gone');
+	(SELECT FROM pg_class WHERE oid = m.mirror)}), 0, '... which removes the configuration of the dropped table');
 
 $node->stop;
 done_testing();

@@ -22,7 +22,7 @@ query($node, q{SELECT hibob_roster.create_mirror('hr.people', 'roster',
 		columns => ARRAY['id', 'full_name', 'email', 'site', 'employee_number',
 			'languages', 'laptop_price', 'time_in_role'])});
 
-# --- requests ------------------------------------------------------------------
+# --- requests ----------------------------------------------------------------
 
 sub requested_fields
 {
@@ -38,15 +38,15 @@ my $fields = join ' ', sort qw(root.id root.fullName root.email work.site
 	work.custom.field_1700000000014);
 is(requested_fields(), $fields, 'create_mirror() requests the columns of the mirror');
 is((refresh($node, 'hr.roster'))[0], '', 'a refresh');
-is(requested_fields(), $fields, '... of the same columns');
+is(requested_fields(), $fields, '... requests the same columns');
 query($node, q{ALTER TABLE hr.roster ADD COLUMN job_title text,
 	DROP COLUMN laptop_price});
-is((refresh($node, 'hr.roster'))[0], '', 'with one more and one less');
+is((refresh($node, 'hr.roster'))[0], '', 'a refresh with one column added and one dropped');
 is(requested_fields(), join(' ', sort grep({ !/8068$/ } split / /, $fields), 'work.title'),
-	'... the columns of now');
-is(query($node, q{SELECT count(job_title) > 50 FROM hr.roster}), 't', '... filled');
+	'... requests the current columns');
+is(query($node, q{SELECT count(job_title) > 50 FROM hr.roster}), 't', '... and fills the new one');
 
-# --- what is written -------------------------------------------------------------
+# --- the rows that are written -----------------------------------------------
 
 my $ROWS = 'SELECT employee_number, xmin, ctid FROM hr.roster ORDER BY 1';
 my ($id1, $id2, $id5) = map { employee_id($_) } 1, 2, 5;
@@ -57,7 +57,7 @@ sub rows_by_number
 	  split /\n/, query($node, $ROWS);
 }
 
-# The numbers of employees whose rows are other versions now.
+# The numbers of the employees whose rows have been written since.
 sub written
 {
 	my ($before) = @_;
@@ -74,48 +74,48 @@ my $catalog = query($node, q{SELECT pg_stat_force_next_flush();
 	SELECT sum(n_tup_ins + n_tup_upd + n_tup_del) FROM pg_stat_sys_tables
 	 WHERE schemaname = 'pg_catalog'}) =~ s/^\n//r;
 is(outcome($node, 'hr.roster'), 'success 0 added 0 changed 0 removed 0 returned',
-	'nothing has changed');
-is(written(\%before), '', '... nothing is written');
+	'a refresh without changes');
+is(written(\%before), '', '... writes nothing');
 is(query($node, q{SELECT pg_stat_force_next_flush();
 	SELECT sum(n_tup_ins + n_tup_upd + n_tup_del) FROM pg_stat_sys_tables
-	 WHERE schemaname = 'pg_catalog'}) =~ s/^\n//r, $catalog, '... no catalog, either');
+	 WHERE schemaname = 'pg_catalog'}) =~ s/^\n//r, $catalog, '... nor a catalog');
 
 tell($sim, 'config', { overrides => { 7 => { 'work.site' => 'Mars' },
 			8 => { 'work.site' => undef },
 			9 => { 'work.custom.field_1700000000002' => undef } },
 		hidden_employees => [ 20, 21 ] });
 is(outcome($node, 'hr.roster'), 'success 0 added 3 changed 2 removed 0 returned',
-	'three people change, two go');
+	'three people change, two leave');
 is(written(\%before), '7 8 9 20 21', '... and only they are written');
 is(query($node, 'SELECT site FROM hr.roster WHERE employee_number = 7'), 'Mars',
-	'... as HiBob has it');
+	'... with the values from HiBob');
 %before = rows_by_number();
 tell($sim, 'config', { overrides => {}, hidden_employees => [] });
 is(outcome($node, 'hr.roster'), 'success 0 added 3 changed 0 removed 2 returned',
-	'they change back, and come back');
+	'they change back, and the two return');
 is(written(\%before), '7 8 9 20 21', '... and only they are written');
 is(query($node, q{SELECT change FROM hr.roster_history JOIN hr.people USING (id)
 	WHERE people.employee_number = 20 ORDER BY valid_from}),
 	"added\nremoved\nreturned", '... the history has every version');
 is(query($node, q{SELECT count(*) FROM hr.roster_history WHERE valid_to IS NULL}),
-	60, '... and each person is in it once, now');
+	60, '... and one current version of each person');
 tell($sim, 'config', { employees => 62 });
 like(outcome($node, 'hr.roster'), qr/^success 2 added \d+ changed 0 removed 0 returned$/,
-	'two join');
+	'two people join');
 tell($sim, 'reset');
 hide($sim, 61, 62);
 outcome($node, 'hr.roster');
 
-# A table without history, whose columns are all its key.
+# A mirror without history whose only column is the key.
 query($node, q{SELECT hibob_roster.create_mirror('hr.people', 'ids', ARRAY['id'],
 	ARRAY['id'], history => false)});
 hide($sim, 3);
 is(outcome($node, 'hr.ids'), 'success 0 added 0 changed 1 removed 0 returned',
-	'a mirror that is all key and no history');
+	'a mirror with only a key and without history');
 hide($sim);
 is(outcome($node, 'hr.ids'), 'success 1 added 0 changed 0 removed 0 returned',
 	'... a returning row counts as added');
-is(query($node, q{SELECT to_regclass('hr.ids_history') IS NULL}), 't', '... no table');
+is(query($node, q{SELECT to_regclass('hr.ids_history') IS NULL}), 't', '... and there is no history table');
 query($node, q{SELECT hibob_roster.drop_mirror('hr.ids')});
 outcome($node, 'hr.roster');
 
@@ -123,11 +123,11 @@ outcome($node, 'hr.roster');
 query($node, q{UPDATE hr.roster SET site = 'Nowhere' WHERE employee_number = 30;
 	INSERT INTO hr.roster (id, full_name) VALUES ('0', 'Nobody')});
 is(outcome($node, 'hr.roster'), 'success 0 added 1 changed 1 removed 0 returned',
-	'changes by hand are undone');
+	'a refresh undoes manual changes');
 is(query($node, q{SELECT count(*) FROM hr.roster_history
 	WHERE id = '0' OR site = 'Nowhere'}), 0, '... and leave no trace in the history');
 
-# Triggers and constraints of the owner.
+# Triggers of the owner.
 query($node, q{
 	CREATE TABLE off_boarding (id text, email text);
 	CREATE FUNCTION off_board() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -145,18 +145,18 @@ is(query($node, 'SELECT email FROM off_boarding'), 'olden.days25@example.com',
 hide($sim);
 outcome($node, 'hr.roster');
 
-# --- notification -----------------------------------------------------------------
+# --- notifications -----------------------------------------------------------
 
 tell($sim, 'config', { overrides => { 7 => { 'work.site' => 'Mars' } } });
 my ($out, $err) = session($node, q{LISTEN hibob_roster;
 	CALL hibob_roster.refresh('hr.roster'); SELECT 1});
 my @payloads = $out =~ /Asynchronous notification "hibob_roster" with payload "(.*?)" received/g;
-is(scalar @payloads, 1, 'one notification for a refresh');
+is(scalar @payloads, 1, 'a refresh sends one notification');
 is_deeply(decode_json($payloads[0]), { mirror => 'hr.roster', rows => 60, added => 0,
 		changed => 1, removed => 0, returned => 0 }, '... with the counts');
 tell($sim, 'reset');
 
-# --- keys that are none -------------------------------------------------------------
+# --- duplicate and null keys -------------------------------------------------
 
 my $response = decode_json(hibob($sim, '/people/search',
 	{ fields => [ split / /, $fields ], showInactive => JSON::PP::true }));
@@ -177,36 +177,36 @@ sub bad_response
 	my ($state, $message) = refresh($node, 'hr.roster');
 
 	is($state, $expected, "$name: $expected");
-	like($message, $pattern, '... in words');
-	like($message, qr/HINT: /, '... with a hint');
+	like($message, $pattern, '... with an error message');
+	like($message, qr/HINT: /, '... and a hint');
 	is(query($node, "$ROWS; SELECT count(*) FROM hr.roster_history"), $content,
-		'... and nothing is written');
+		'... writes nothing');
 	is(last_entry($node, 'hr.roster', 'outcome, sqlstate'), "failed|$expected",
-		'... but a line of the log');
+		'... except an entry of the log');
 	return;
 }
 
 outcome($node, 'hr.roster');
 respond_with(@employees, $employees[4]);
-bad_response('an employee comes twice', '23505',
+bad_response('a response with an employee twice', '23505',
 	qr/several rows with the same key: \(id\) = \($id5\)/);
 my $other = { %{ $employees[4] }, '/root/fullName' => { value => 'Another' },
 	fullName => 'Another' };
 respond_with(@employees, $other);
-bad_response('an employee comes twice, as another', '23505', qr/\($id5\)/);
+bad_response('an employee twice, with other values', '23505', qr/\($id5\)/);
 respond_with(@employees, ({ '/root/id' => { value => '1' }, id => '1' }) x 2);
-bad_response('a new employee comes twice', '23505', qr/\(id\) = \(1\)/);
+bad_response('a new employee twice', '23505', qr/\(id\) = \(1\)/);
 respond_with(@employees[ 0 .. 55 ], @employees[ 0 .. 1 ]);
-bad_response('two come twice, while others go', '23505',
+bad_response('two employees twice, and others missing', '23505',
 	qr/\($id1\), \($id2\)|\($id2\), \($id1\)/);
 my %nameless = %{ $employees[0] };
 delete @nameless{ 'id', '/root/id' };
 respond_with(@employees[ 1 .. $#employees ], { %nameless, '/root/id' => { value => undef } });
 bad_response('an employee without an id', '23502', qr/1 rows with a null key \(id\)/);
 respond_with(@employees, ({ '/root/id' => { value => undef } }) x 2);
-bad_response('two of them, without anything', '23502', qr/2 rows with a null key/);
+bad_response('two employees with no values at all', '23502', qr/2 rows with a null key/);
 
-# --- failures -----------------------------------------------------------------------
+# --- failures ----------------------------------------------------------------
 
 my $people = query($node, 'SELECT * FROM hr.roster ORDER BY id');
 tell($sim, 'fault', { endpoint => '/people/search', times => undef,
@@ -217,12 +217,12 @@ tell($sim, 'fault', { endpoint => '/people/search', times => undef, reset => 500
 bad_response('a lost connection', '08006', qr/./);
 tell($sim, 'reset');
 tell($sim, 'config', { token => 'regenerated' });
-bad_response('another token', '28000', qr/HINT: .*token/);
+bad_response('an invalid token', '28000', qr/HINT: .*token/);
 tell($sim, 'reset');
 query($node, q{ALTER SERVER bob OPTIONS (ADD max_rate_limit_wait '0')});
 tell($sim, 'fault', { endpoint => '/people/search', times => undef,
 		rate_limited => { reset_in => 30 } });
-bad_response('a full rate limit', '53400', qr/HINT: /);
+bad_response('an exhausted rate limit', '53400', qr/HINT: /);
 query($node, q{ALTER SERVER bob OPTIONS (DROP max_rate_limit_wait)});
 tell($sim, 'reset');
 query($node, q{ALTER TABLE hr.roster ALTER site TYPE date USING NULL::date});
@@ -230,7 +230,7 @@ my ($state, $message) = refresh($node, 'hr.roster');
 is($state, '22007', 'a value that does not fit its column');
 is(last_entry($node, 'hr.roster', 'outcome, sqlstate'), 'failed|22007', '... is logged');
 query($node, q{ALTER TABLE hr.roster ALTER site TYPE text USING NULL});
-unlike($message, qr/WITH source/, '... without the statement');
+unlike($message, qr/WITH source/, '... and the error does not have the statement');
 query($node, q{CREATE FOREIGN TABLE hr.misfit (id text NOT NULL, email text)
 	SERVER bob OPTIONS (resource 'people');
 	SELECT hibob_roster.create_mirror('hr.misfit', 'fit');
@@ -238,11 +238,11 @@ query($node, q{CREATE FOREIGN TABLE hr.misfit (id text NOT NULL, email text)
 ($state, $message) = refresh($node, 'hr.fit');
 is($state, '22P02', 'a value that does not fit the source');
 like($message, qr/DETAIL:  In column "email" of foreign table "misfit", field "root.email", employee $id1\./,
-	'... of which column and employee');
+	'... names the column and the employee');
 query($node, q{SELECT hibob_roster.drop_mirror('hr.fit')});
 outcome($node, 'hr.roster', 1);
 
-# A constraint that HiBob's values violate: the error does not have the row.
+# HiBob's values violate a constraint: the error does not contain the row.
 query($node, q{ALTER TABLE hr.roster ADD CHECK (site <> 'Mars') NOT VALID, ALTER site SET NOT NULL});
 tell($sim, 'config', { overrides => { 7 => { 'work.site' => 'Mars' } } });
 ($state, $message) = refresh($node, 'hr.roster');
@@ -250,18 +250,18 @@ is($state, '23514', 'a constraint that is violated');
 tell($sim, 'config', { overrides => { 7 => { 'work.site' => undef } } });
 my ($null_state, $null_message) = refresh($node, 'hr.roster');
 is($null_state, '23502', '... NOT NULL');
-unlike($message . $null_message, qr/Failing row|lena\.gone/i, '... without the row');
+unlike($message . $null_message, qr/Failing row|lena\.gone/i, '... the errors do not contain the row');
 like($message, qr/HINT: .*constraint of mirror hr\.roster/, '... with a hint');
 query($node, q{ALTER TABLE hr.roster DROP CONSTRAINT roster_site_check, ALTER site DROP NOT NULL});
 tell($sim, 'reset');
 outcome($node, 'hr.roster');
 
-# An assertion in a trigger is not among the errors that OTHERS means.
+# WHEN OTHERS does not catch a failed assertion, for example in a trigger.
 query($node, q{CREATE FUNCTION assert_failure() RETURNS trigger LANGUAGE plpgsql AS
 	$$ BEGIN ASSERT false, 'never'; END $$;
 	UPDATE hr.roster SET site = 'x';
 	CREATE TRIGGER never BEFORE UPDATE ON hr.roster FOR EACH ROW EXECUTE FUNCTION assert_failure()});
-is((refresh($node, 'hr.roster'))[0], 'P0004', 'an assertion');
+is((refresh($node, 'hr.roster'))[0], 'P0004', 'a failed assertion');
 is(last_entry($node, 'hr.roster', 'outcome, sqlstate, message'), 'failed|P0004|never', '... is logged');
 query($node, 'DROP FUNCTION assert_failure CASCADE');
 outcome($node, 'hr.roster');
@@ -278,14 +278,14 @@ query($node, 'DROP TABLE laptop');
 tell($sim, 'reset');
 outcome($node, 'hr.roster');
 
-# What cannot be refreshed as it is.
+# A mirror that its owner cannot refresh.
 query($node, q{CREATE ROLE another; ALTER TABLE hr.roster_history OWNER TO another});
 is((refresh($node, 'hr.roster'))[0], '42501', 'a history of another owner');
 is(last_entry($node, 'hr.roster', 'outcome, sqlstate'), 'failed|42501', '... is logged');
 query($node, q{ALTER TABLE hr.roster_history OWNER TO CURRENT_USER; DROP ROLE another});
 outcome($node, 'hr.roster');
 
-# Cancelled.
+# Cancelled statements.
 tell($sim, 'fault', { endpoint => '/people/search', stall => { seconds => 60, after => 2000 } });
 my ($took);
 ($took, $out, $err) = HibobTest::cancel_after($node, 1, q{CALL hibob_roster.refresh()});
@@ -298,30 +298,30 @@ is((query_error($node, q{SET statement_timeout = '1s'; CALL hibob_roster.refresh
 	'57014', 'statement_timeout');
 tell($sim, 'reset');
 
-# Where nothing can be written.
+# Transactions that cannot write.
 requests($sim);
 is((query_error($node, 'SET default_transaction_read_only = on; CALL hibob_roster.refresh()'))[0], '25006',
 	'a read-only transaction');
 is(scalar(requests($sim)), 0, '... reads nothing');
 
-# Killed: the session cannot write to the log any more.
+# A terminated session can no longer write to the log.
 tell($sim, 'fault', { endpoint => '/people/search', stall => { seconds => 60, after => 2000 } });
 my $lines = query($node, 'SELECT count(*) FROM hibob_roster.refresh_log');
 my $victim = IPC::Run::start([ 'psql', '-XAtq', '-d',
 		$node->connstr('postgres') . ' application_name=victim',
 		'-c', 'CALL hibob_roster.refresh()' ], '<', \undef, '>', \$out, '2>', \$err);
 ok($node->poll_query_until('postgres', q{SELECT count(*) = 1 FROM pg_stat_activity
-	WHERE application_name = 'victim' AND wait_event_type = 'Extension'}), 'one waits for HiBob');
+	WHERE application_name = 'victim' AND wait_event_type = 'Extension'}), 'a session waits for HiBob');
 query($node, q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 	WHERE application_name = 'victim'});
 $victim->finish;
-is(query($node, 'SELECT count(*) FROM hibob_roster.refresh_log'), $lines, 'killed');
+is(query($node, 'SELECT count(*) FROM hibob_roster.refresh_log'), $lines, '... which is terminated, without an entry in the log');
 tell($sim, 'reset');
-is((refresh($node, 'hr.roster'))[0], '', '... the next one is as ever');
+is((refresh($node, 'hr.roster'))[0], '', '... the next refresh succeeds');
 is(query($node, 'SELECT * FROM hr.roster ORDER BY id'), $people,
-	'after all of this the mirror is what it was');
+	'these failures have not changed the mirror');
 
-# --- two at once -----------------------------------------------------------------------
+# --- concurrent refreshes ----------------------------------------------------
 
 tell($sim, 'fault', { endpoint => '/people/search', stall => { seconds => 3 } });
 requests($sim);
@@ -329,22 +329,22 @@ my $first = IPC::Run::start([ 'psql', '-XAtq', '-d',
 		$node->connstr('postgres') . ' application_name=first',
 		'-c', q{CALL hibob_roster.refresh('hr.roster')} ], '<', \undef, '>', \$out, '2>', \$err);
 ok($node->poll_query_until('postgres', q{SELECT count(*) = 1 FROM pg_stat_activity
-	WHERE application_name = 'first' AND wait_event_type = 'Extension'}), 'one refreshes');
+	WHERE application_name = 'first' AND wait_event_type = 'Extension'}), 'a session refreshes a mirror');
 is((query_error($node, q{SET lock_timeout = '100ms';
-	CALL hibob_roster.refresh('hr.roster')}))[0], '55P03', '... another one waits');
+	CALL hibob_roster.refresh('hr.roster')}))[0], '55P03', '... another refresh waits');
 is(query($node, q{SELECT count(*) FROM hr.roster}), 60, '... readers do not');
 tell($sim, 'config', { overrides => { 7 => { 'work.site' => 'Mars' } } });
-is((refresh($node, 'hr.roster'))[0], '', '... until the first has ended');
+is((refresh($node, 'hr.roster'))[0], '', '... until the first ends');
 $first->finish;
 is($err, '', '... which succeeds, too');
 is(query($node, q{SELECT site FROM hr.roster WHERE employee_number = 7}), 'Mars',
-	'... and sees what HiBob has then');
+	'... and the second writes newer values');
 is(query($node, q{SELECT count(*) FROM hr.roster_history WHERE valid_to IS NULL}), 60,
 	'... with one current version of each person');
 tell($sim, 'reset');
 outcome($node, 'hr.roster');
 
-# --- transactions ------------------------------------------------------------------------
+# --- transactions ------------------------------------------------------------
 
 query($node, q{SELECT hibob_roster.create_mirror('hr.named_lists', 'list')});
 query($node, q{CREATE FUNCTION refresh_in_function() RETURNS void LANGUAGE plpgsql AS
@@ -353,21 +353,21 @@ query($node, q{CREATE FUNCTION refresh_in_function() RETURNS void LANGUAGE plpgs
 	$$ BEGIN CALL hibob_roster.refresh('hr.roster'); END $$});
 my $CALL = q{CALL hibob_roster.refresh('hr.roster')};
 
-# How many lines the log gets by a refresh that works, and by one that fails.
+# A refresh that succeeds is logged.  One that fails has $recorded entries.
 sub in_transaction
 {
 	my ($name, $statements, $recorded) = @_;
 	my $count = q{SELECT count(*) FROM hibob_roster.refresh_log};
 	my $before = query($node, $count);
 
-	is((query_error($node, $statements))[0], '', "$name: works");
+	is((query_error($node, $statements))[0], '', "$name: a refresh succeeds");
 	is(query($node, $count), $before + 1, '... and is logged');
 	tell($sim, 'config', { token => 'regenerated' });
 	my ($failed, $why) = query_error($node, $statements);
-	is($failed, '28000', '... fails with its own error');
+	is($failed, '28000', '... one that fails has its own error');
 	like($why, qr/HINT: .*token/, '... and hint');
 	is(query($node, $count), $before + 1 + $recorded,
-		$recorded ? '... which is logged' : '... whose record is lost');
+		$recorded ? '... and is logged' : '... and is not logged');
 	tell($sim, 'reset');
 	return;
 }
@@ -377,7 +377,7 @@ in_transaction('in a DO block', "DO \$\$ BEGIN $CALL; END \$\$", 1);
 in_transaction('in a procedure', 'CALL refresh_in_procedure()', 1);
 in_transaction('in a function', 'SELECT refresh_in_function()', 0);
 in_transaction('in a transaction block', "BEGIN; $CALL; COMMIT", 0);
-in_transaction('behind a savepoint', "BEGIN; SAVEPOINT a; $CALL; COMMIT", 0);
+in_transaction('after a savepoint', "BEGIN; SAVEPOINT a; $CALL; COMMIT", 0);
 in_transaction('in a DO block in a transaction', "BEGIN; DO \$\$ BEGIN $CALL; END \$\$; COMMIT", 0);
 in_transaction('in a serializable transaction',
 	"BEGIN ISOLATION LEVEL SERIALIZABLE; $CALL; COMMIT", 0);
@@ -393,22 +393,22 @@ in_transaction('in a procedure that committed before',
 	"DO \$\$ BEGIN PERFORM 1; COMMIT; $CALL; COMMIT; END \$\$", 1);
 tell($sim, 'config', { token => 'regenerated' });
 is((query_error($node, "DO \$\$ BEGIN $CALL; EXCEPTION WHEN OTHERS THEN
-	IF SQLSTATE <> '28000' THEN RAISE; END IF; END \$\$"))[0], '', 'a handler gets the error of the refresh');
+	IF SQLSTATE <> '28000' THEN RAISE; END IF; END \$\$"))[0], '', 'an exception handler gets the error of the refresh');
 tell($sim, 'reset');
 # Several statements in one message are one transaction.
 in_transaction('among several statements', "SELECT 1\\; $CALL\\; SELECT 2", 0);
 
-# A transaction block keeps what else it did.
+# A refresh does not commit the transaction block that it runs in.
 is(query($node, q{BEGIN; CREATE TABLE kept (a int); CALL hibob_roster.refresh();
 	ROLLBACK; SELECT to_regclass('kept') IS NULL}), 't',
 	'a transaction block can be rolled back');
 my $row = query($node, $ROWS);
 tell($sim, 'config', { overrides => { 7 => { 'work.site' => 'Mars' } } });
 query($node, "BEGIN; $CALL; ROLLBACK");
-is(query($node, $ROWS), $row, '... with the refresh');
+is(query($node, $ROWS), $row, '... and the refresh with it');
 tell($sim, 'reset');
 
-# --- all of them ---------------------------------------------------------------------------
+# --- refresh() of all mirrors ------------------------------------------------
 
 # The first fails, the second is refused, and the last one is refreshed.
 query($node, q{SELECT hibob_roster.create_mirror('hr.people', 'all_a', columns => ARRAY['site']);
@@ -418,29 +418,29 @@ query($node, q{SELECT hibob_roster.create_mirror('hr.people', 'all_a', columns =
 	UPDATE hibob_roster.mirrors SET max_removed_percent = 50 WHERE mirror <> 'hr.all_b'::regclass});
 hide($sim, 1 .. 10);
 ($state, $message) = refresh($node);
-is($state, '42703', 'of all mirrors, the first fails');
+is($state, '42703', 'a refresh of all mirrors has the error of the first that fails');
 like($message, qr/has no column "nonsense".*DETAIL:  Also failed: hr\.all_b: refresh of hr\.all_b refused/s,
-	'... the second is refused');
+	'... names the second, which is refused');
 is(query($node, q{SELECT mirror, status FROM hibob_roster.health ORDER BY mirror::text}),
 	"hr.all_a|failing\nhr.all_b|refused\nhr.list|healthy\nhr.roster|healthy",
-	'... the others are refreshed');
-is(query($node, 'SELECT count(*) FROM hr.roster'), 50, '... and that is committed');
+	'... and refreshes the others');
+is(query($node, 'SELECT count(*) FROM hr.roster'), 50, '... with a commit');
 is((query_error($node, 'BEGIN; CALL hibob_roster.refresh(); COMMIT'))[0], '42703',
-	'in a transaction block, too');
-is((refresh($node, undef, 1))[0], '42703', 'force does not help the first');
-is(query($node, 'SELECT count(*) FROM hr.all_b'), 50, '... but the second');
+	'... the same error in a transaction block');
+is((refresh($node, undef, 1))[0], '42703', 'with force, the first still fails');
+is(query($node, 'SELECT count(*) FROM hr.all_b'), 50, '... and the second is refreshed');
 query($node, q{ALTER TABLE hr.all_a DROP COLUMN nonsense});
-is((refresh($node))[0], '', 'all of them');
+is((refresh($node))[0], '', 'all mirrors are refreshed');
 tell($sim, 'fault', { endpoint => '/people/search', stall => { seconds => 60, after => 200 } });
 is((query_error($node, q{SET statement_timeout = '1s'; CALL hibob_roster.refresh()}))[0],
-	'57014', 'a cancel ends them all');
+	'57014', 'a cancelled refresh of all mirrors ends');
 is(query($node, q{SELECT mirror, status FROM hibob_roster.health ORDER BY mirror::text LIMIT 2}),
-	"hr.all_a|failing\nhr.all_b|healthy", '... at the first');
+	"hr.all_a|failing\nhr.all_b|healthy", '... at the first mirror');
 
-# --- mistakes --------------------------------------------------------------------------------
+# --- errors ------------------------------------------------------------------
 
 tell($sim, 'reset');
-my @mistakes = (
+my @errors = (
 	[ q{CALL hibob_roster.refresh('hr.people')}, '42704', qr/hr\.people is not a mirror/ ],
 	[ q{CALL hibob_roster.refresh('hr.nothing')}, '42P01', qr/does not exist/ ],
 	[ q{ALTER TABLE hr.all_a ADD COLUMN n int GENERATED ALWAYS AS (1) STORED;
@@ -459,13 +459,13 @@ my @mistakes = (
 		CALL hibob_roster.refresh('hr.all_b')}, '42P01',
 		qr/source hr\.people of mirror hr\.all_b does not exist.*HINT: .*drop_mirror/s ],
 );
-foreach my $mistake (@mistakes)
+foreach my $case (@errors)
 {
-	my ($sql, $expected, $pattern) = @$mistake;
+	my ($sql, $expected, $pattern) = @$case;
 
 	($state, $message) = query_error($node, $sql);
 	is($state, $expected, $sql =~ s/\s+/ /gr);
-	like($message, $pattern, '... in words');
+	like($message, $pattern, '... with an error message');
 }
 query($node, q{IMPORT FOREIGN SCHEMA hibob LIMIT TO (people) FROM SERVER bob INTO hr});
 is((refresh($node, 'hr.all_b'))[0], '', 'a source that is created again is found');
@@ -474,7 +474,7 @@ query($node, q{ALTER FOREIGN TABLE hr.people RENAME TO persons;
 	ALTER TABLE hr."All b" SET SCHEMA "New"});
 is((refresh($node, '"New"."All b"'))[0], '', 'source and mirror can be renamed and moved');
 is(query($node, q{SELECT source_name FROM hibob_roster.mirrors
-	WHERE mirror = '"New"."All b"'::regclass}), 'hr.persons', '... which is noted');
+	WHERE mirror = '"New"."All b"'::regclass}), 'hr.persons', '... and the configuration has the new name');
 
 $node->stop;
 done_testing();

@@ -1,6 +1,5 @@
-# Who may do what with hibob_roster: an ordinary role with its own mirrors, one
-# that only reads, another one with mirrors of its own, a monitor, and one who
-# prepares traps.
+# The rights of hibob_roster: an ordinary role with its own mirrors, one that
+# only reads, another with mirrors of its own, a monitor, and an attacker.
 
 use strict;
 use warnings;
@@ -15,24 +14,24 @@ use Test::More;
 my $sim = start_simulator(employees => 60);
 my $node = bare_cluster('roster_rights');
 
-# As a role with these statements before.
+# Runs statements as a role.
 sub as { my ($role, $sql) = @_; return query($node, "SET ROLE $role; $sql"); }
 sub error_as { my ($role, $sql) = @_; return query_error($node, "SET ROLE $role; $sql"); }
 
-# --- installed by an ordinary role -------------------------------------------------
+# --- installed by an ordinary role -------------------------------------------
 
 $node->safe_psql('postgres', q{CREATE ROLE owner_of_db; CREATE DATABASE theirs OWNER owner_of_db});
 $node->safe_psql('theirs', 'CREATE EXTENSION hibob_fdw');
 is($node->safe_psql('theirs', q{SET ROLE owner_of_db; CREATE EXTENSION hibob_roster CASCADE;
 	SELECT extowner::regrole FROM pg_extension WHERE extname = 'hibob_roster'}),
-	'owner_of_db', 'the owner of a database installs hibob_roster where hibob_fdw is');
+	'owner_of_db', 'the owner of a database installs hibob_roster if hibob_fdw is installed');
 my ($status, $out, $err) = $node->psql('postgres',
 	'SET ROLE owner_of_db; CREATE EXTENSION hibob_roster CASCADE');
 like($err, qr/permission denied/, '... but not hibob_fdw');
 is($node->safe_psql('theirs', q{SELECT extname FROM pg_extension WHERE extname ~ 'hibob' ORDER BY 1}),
-	"hibob_fdw\nhibob_roster", '... both are there');
+	"hibob_fdw\nhibob_roster", '... the database has both extensions');
 
-# --- roles -------------------------------------------------------------------------
+# --- roles -------------------------------------------------------------------
 
 query($node, qq{
 	CREATE EXTENSION hibob_roster CASCADE;
@@ -59,11 +58,11 @@ is(as('hr_admin', q{SELECT count(*) FROM hibob_roster.as_of(NULL::hr.roster, now
 	SELECT hibob_roster.create_licence_report('licence', 'account', 'app', 'monthly_cost')}),
 	"60\nt\n", '... and its history');
 is(as('hr_member', 'SELECT mirror, status FROM hibob_roster.health'), 'hr.roster|healthy',
-	'a member of the owner sees it, too');
-is((error_as('hr_member', q{CALL hibob_roster.refresh()}))[0], '', '... and refreshes it');
+	'a member of the owner role sees the health, too');
+is((error_as('hr_member', q{CALL hibob_roster.refresh()}))[0], '', '... and refreshes the roster');
 is(as('hr_admin', 'SELECT count(*) FROM hibob_roster.refresh_log'), 3, '... which is logged');
 
-# --- other roles --------------------------------------------------------------------
+# --- other roles -------------------------------------------------------------
 
 foreach my $role ('clerk', 'stranger')
 {
@@ -88,24 +87,24 @@ foreach my $role ('clerk', 'stranger')
 	is((error_as($role, q{INSERT INTO hibob_roster.mirrors SELECT c.oid, c.oid, 'x', '{id}', NULL,
 		1, 1, '1 day' FROM pg_class c WHERE relname = 'roster' AND relkind = 'r'}))[0], '42501',
 		'... and configures no mirror of others');
-	is((error_as($role, 'SELECT hibob_roster.drop_orphans()'))[0], '', 'orphans may be dropped');
+	is((error_as($role, 'SELECT hibob_roster.drop_orphans()'))[0], '', '... and may call drop_orphans()');
 	is((error_as($role, q{SELECT * FROM hibob_roster.as_of(NULL::hr.roster, now())}))[0], '42501',
-		'... no history');
+		'... but does not read the history');
 }
-is(as('hr_admin', q{SELECT max_age FROM hibob_roster.mirrors}), '26:00:00', 'nothing was changed');
+is(as('hr_admin', q{SELECT max_age FROM hibob_roster.mirrors}), '26:00:00', 'these calls have changed nothing');
 is((error_as('stranger', q{SELECT hibob_roster.create_mirror('hr.people', 'public.mine')}))[0],
 	'42501', 'another role cannot mirror what it cannot read');
 is((error_as('stranger', q{SELECT hibob_roster.create_roster('bob')}))[0], '42501',
 	'... nor use the schema of another');
 is(as('stranger', q{SELECT hibob_roster.create_roster('bob', 'mine')}), 'mine.roster',
-	'it has a roster of its own');
-is(as('stranger', 'SELECT mirror FROM hibob_roster.health'), 'mine.roster', '... and sees that');
+	'it creates a roster of its own');
+is(as('stranger', 'SELECT mirror FROM hibob_roster.health'), 'mine.roster', '... and sees the health of that');
 is((error_as('clerk', q{SELECT hibob_roster.create_roster('bob', 'clerks')}))[0], '42501',
-	'a role without USAGE on the server has none');
+	'a role without USAGE on the server cannot create a roster');
 is((error_as('hr_admin', q{SELECT hibob_roster.create_licence_report('licence', 'account', 'app',
-	schema => 'mine')}))[0], '42501', 'no licence report on the roster of another');
+	schema => 'mine')}))[0], '42501', 'no role can create a licence report on the roster of another');
 
-# --- reading ---------------------------------------------------------------------------
+# --- reading -----------------------------------------------------------------
 
 query($node, q{GRANT USAGE ON SCHEMA hr TO clerk});
 foreach my $view (qw(org_chart roster_status licence_owner licence_of_leaver
@@ -115,15 +114,15 @@ foreach my $view (qw(org_chart roster_status licence_owner licence_of_leaver
 	query($node, "GRANT SELECT ON hr.$view TO clerk");
 	is((error_as('clerk', "SELECT * FROM hr.$view"))[0], '', '... until it is granted');
 }
-is((error_as('clerk', 'SELECT id FROM hr.people'))[0], '42501', '... and still not people');
+is((error_as('clerk', 'SELECT id FROM hr.people'))[0], '42501', '... but not people');
 is((error_as('clerk', 'SELECT id FROM hr.roster'))[0], '42501', '... nor the roster');
 query($node, q{GRANT SELECT ON hr.roster_history TO clerk});
 is(as('clerk', q{SELECT count(*) FROM hibob_roster.as_of(NULL::hr.roster, now());
 	SELECT count(DISTINCT key) FROM hibob_roster.changes('hr.roster', '-infinity')}),
-	"60\n60", 'who may read the history may use as_of() and changes()');
+	"60\n60", 'a role that may read the history may use as_of() and changes()');
 is(as('clerk', 'TABLE hibob_roster.mirrors'), '', '... and sees no configuration');
 
-# --- the monitor -------------------------------------------------------------------------
+# --- the monitor -------------------------------------------------------------
 
 is(as('monitor', 'SELECT mirror, status, rows FROM hibob_roster.health ORDER BY mirror::text'),
 	"hr.roster|healthy|60\nmine.roster|healthy|60", 'a monitor sees the health of all');
@@ -134,13 +133,13 @@ foreach my $sql (q{CALL hibob_roster.refresh('hr.roster')}, q{SELECT id FROM hr.
 {
 	is((error_as('monitor', $sql))[0], '42501', "... and may not: $sql");
 }
-is((error_as('monitor', q{DELETE FROM hibob_roster.refresh_log}))[0], '', '... nor delete');
-is(query($node, 'SELECT count(*) FROM hibob_roster.refresh_log'), 4, '... any of it');
+is((error_as('monitor', q{DELETE FROM hibob_roster.refresh_log}))[0], '', '... and deletes');
+is(query($node, 'SELECT count(*) FROM hibob_roster.refresh_log'), 4, '... no entries of the log');
 
-# --- traps ---------------------------------------------------------------------------------
+# --- attacks -----------------------------------------------------------------
 
-# A superuser's refresh of everything leaves the mirrors of others alone, where
-# a trigger would run with a superuser's rights.
+# A superuser's refresh() does not refresh the mirrors of others, whose triggers
+# would run with the superuser's rights.
 as('stranger', q{CREATE FUNCTION mine.trap() RETURNS trigger LANGUAGE plpgsql AS $$
 	BEGIN
 		CREATE TABLE IF NOT EXISTS mine.trapped AS SELECT current_user AS who;
@@ -150,11 +149,11 @@ as('stranger', q{CREATE FUNCTION mine.trap() RETURNS trigger LANGUAGE plpgsql AS
 		EXECUTE FUNCTION mine.trap()});
 tell($sim, 'config', { hidden_employees => [3] });
 is((refresh($node))[0], '', 'a superuser refreshes its own mirrors');
-is(query($node, q{SELECT count(*) FROM hibob_roster.refresh_log}), 4, '... of which there are none');
-is(query($node, q{SELECT to_regclass('mine.trapped') IS NULL}), 't', '... no trap was run');
+is(query($node, q{SELECT count(*) FROM hibob_roster.refresh_log}), 4, '... and not those of others');
+is(query($node, q{SELECT to_regclass('mine.trapped') IS NULL}), 't', '... whose triggers do not run');
 my ($refused, $why) = refresh($node, 'mine.roster');
-is($refused, '42501', '... nor the mirror of another role when it is named');
-like($why, qr/HINT: .*SET ROLE stranger/, '... in words');
+is($refused, '42501', 'a superuser cannot refresh the mirror of another role by name, either');
+like($why, qr/HINT: .*SET ROLE stranger/, '... with an error message');
 is((error_as('stranger', 'CALL hibob_roster.refresh()'))[0], '', 'the owner refreshes it');
 is(query($node, 'SELECT who FROM mine.trapped'), 'stranger', '... with its own rights');
 
@@ -195,19 +194,19 @@ foreach my $sql (q{CALL hibob_roster.refresh()}, q{CALL hibob_roster.refresh('hr
 	q{SELECT hibob_roster.drop_mirror('hr.again')})
 {
 	is((error_as('hr_admin', "SET search_path = evil, pg_catalog; $sql"))[1], '',
-		"with a search_path that leads astray: $sql");
+		"ignores the objects of the search_path: $sql");
 }
 tell($sim, 'config', { token => 'regenerated' });
 my ($state, $message) = error_as('hr_admin', 'SET search_path = evil, pg_catalog; CALL hibob_roster.refresh()');
 is($state, '28000', '... also when it fails');
 tell($sim, 'reset');
 
-# The mirror given away: its new owner owns the configuration, too.
+# The new owner of a mirror owns its configuration, too.
 query($node, q{ALTER TABLE hr.roster OWNER TO stranger; ALTER TABLE hr.roster_history OWNER TO stranger;
 	GRANT USAGE ON SCHEMA hr TO stranger; GRANT SELECT ON hr.people TO stranger});
 is((error_as('hr_admin', q{CALL hibob_roster.refresh('hr.roster')}))[0], '42501',
-	'a mirror that was given away');
-is((error_as('stranger', q{CALL hibob_roster.refresh('hr.roster')}))[0], '', '... is the new owner\'s');
+	'the former owner of a mirror cannot refresh it');
+is((error_as('stranger', q{CALL hibob_roster.refresh('hr.roster')}))[0], '', '... but the new owner can');
 
 # A configuration that points to the table of another role.
 query($node, q{CREATE TABLE treasure (LIKE hr.roster_history)});
@@ -223,16 +222,16 @@ is((error_as('stranger', q{CALL hibob_roster.refresh('hr.roster')}))[0], '42501'
 	'a policy that would hide rows from the refresh is an error');
 as('stranger', q{ALTER TABLE hr.roster NO FORCE ROW LEVEL SECURITY});
 is((error_as('stranger', q{CALL hibob_roster.refresh('hr.roster')}))[0], '',
-	'... one that does not count for the owner is none');
+	'... unless it does not apply to the owner');
 
-# --- nothing but the function that has to be has its owner's rights -----------------------------
+# --- properties of the functions ---------------------------------------------
 
 is(query($node, q{SELECT proname FROM pg_proc WHERE pronamespace = 'hibob_roster'::regnamespace
-	AND prosecdef}), 'drop_orphans', 'one function with the rights of its owner');
+	AND prosecdef}), 'drop_orphans', 'only one function has the rights of its owner');
 is(query($node, q{SELECT proname FROM pg_proc p JOIN pg_language l ON l.oid = prolang
 	WHERE pronamespace = 'hibob_roster'::regnamespace AND prosqlbody IS NULL
 	  AND NOT coalesce(proconfig @> '{"search_path=pg_catalog, pg_temp"}', false)}), 'refresh',
-	'one procedure without a search_path');
+	'only one procedure does not set search_path');
 
 $node->stop;
 done_testing();

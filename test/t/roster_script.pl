@@ -1,6 +1,6 @@
-# hibob_roster's script, as PostgreSQL's "Security Considerations for
-# Extensions" wants it, and its versions: ALTER EXTENSION … UPDATE makes of an
-# older one what CREATE EXTENSION makes at once, and keeps what users have.
+# hibob_roster's script follows "Security Considerations for Extensions" in
+# PostgreSQL's documentation.  ALTER EXTENSION … UPDATE of each older version
+# results in the same objects as CREATE EXTENSION, and keeps the users' data.
 
 use strict;
 use warnings;
@@ -15,7 +15,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-# --- what it says -----------------------------------------------------------------
+# --- contents of the script --------------------------------------------------
 
 my @scripts = glob 'hibob_roster--*.sql';
 cmp_ok(scalar @scripts, '>', 0, 'there is a script');
@@ -23,18 +23,18 @@ foreach my $file (@scripts)
 {
 	my $script = slurp_file($file);
 
-	like($script, qr/^\\echo Use "CREATE EXTENSION hibob_roster.*\\quit$/m, "$file is not for psql");
+	like($script, qr/^\\echo Use "CREATE EXTENSION hibob_roster.*\\quit$/m, "$file cannot be run by psql");
 	unlike($script =~ s/--[^\n]*//gr =~ s/\$(\w*)\$.*?\$\1\$//gsr,
-		qr/OR\s+REPLACE|IF\s+NOT\s+EXISTS|IF\s+EXISTS/i, '... nothing that may have been there already');
-	unlike($script, qr/[^\x00-\x7f]/, '... in ASCII, for databases of any encoding');
+		qr/OR\s+REPLACE|IF\s+NOT\s+EXISTS|IF\s+EXISTS/i, '... and does not replace existing objects');
+	unlike($script, qr/[^\x00-\x7f]/, '... is in ASCII, for databases of any encoding');
 	is(scalar(grep { length > 80 } split /\n/, $script =~ s/^CREATE (?:INDEX|UNIQUE).*$//gmr), 0,
-		'... in lines of 80 characters');
+		'... and has lines of at most 80 characters');
 }
 my $control = slurp_file('hibob_roster.control');
 like($control, qr/^\Q$_\E$/m, $_) foreach "requires = 'hibob_fdw'", "schema = 'pg_catalog'",
 	'relocatable = false', 'superuser = false', 'trusted = false';
 
-# --- where somebody has been before -------------------------------------------------
+# --- objects that exist before -----------------------------------------------
 
 my $node = bare_cluster('roster_script');
 query($node, q{CREATE ROLE mallory; GRANT CREATE ON DATABASE postgres TO mallory;
@@ -42,14 +42,14 @@ query($node, q{CREATE ROLE mallory; GRANT CREATE ON DATABASE postgres TO mallory
 query($node, q{SET ROLE mallory; CREATE SCHEMA hibob_roster});
 is((query_error($node, 'CREATE EXTENSION hibob_roster'))[0], '42P06', 'a schema of another role is not used');
 query($node, 'DROP SCHEMA hibob_roster');
-is((query_error($node, 'CREATE EXTENSION hibob_roster SCHEMA public'))[0], '0A000', 'it has a schema of its own');
-is((query_error($node, 'CREATE EXTENSION hibob_roster'))[0], '', '... that it creates');
-is((query_error($node, 'ALTER EXTENSION hibob_roster SET SCHEMA public'))[0], '0A000', 'it cannot be moved');
+is((query_error($node, 'CREATE EXTENSION hibob_roster SCHEMA public'))[0], '0A000', 'the extension cannot be created in another schema');
+is((query_error($node, 'CREATE EXTENSION hibob_roster'))[0], '', '... it creates its own');
+is((query_error($node, 'ALTER EXTENSION hibob_roster SET SCHEMA public'))[0], '0A000', 'its schema cannot be changed');
 query($node, 'DROP EXTENSION hibob_roster');
-is(query($node, q{SELECT to_regnamespace('hibob_roster') IS NULL}), 't', 'dropped, it leaves nothing');
+is(query($node, q{SELECT to_regnamespace('hibob_roster') IS NULL}), 't', 'DROP EXTENSION leaves nothing');
 query($node, 'CREATE EXTENSION hibob_roster; DROP EXTENSION hibob_fdw CASCADE');
 is(query($node, q{SELECT count(*) FROM pg_extension WHERE extname = 'hibob_roster'}), 0,
-	'it goes with hibob_fdw');
+	'DROP EXTENSION hibob_fdw CASCADE drops it, too');
 
 # A role that may create objects in the schema of hibob_fdw has operators there
 # for arguments to which pg_catalog's operators fit only after a conversion.
@@ -89,9 +89,9 @@ query($node, 'SET search_path = pg_catalog, shared;
 is(query($node, $FOREIGN), '1|rule _RETURN on view careless', '... which the check finds');
 $node->stop;
 
-# --- an installation of our own ---------------------------------------------------------
+# --- an installation of our own ----------------------------------------------
 
-# A copy of the server would run without the command that is to stand before it.
+# A copy of the server would run without the prefix command.
 if ($ENV{HIBOB_SERVER_PREFIX})
 {
 	done_testing();
@@ -123,7 +123,7 @@ $node->init;
 $node->start;
 my $sim = start_simulator(employees => 40);
 
-# Everything that the extension's objects are.
+# The definitions of all objects of the extension.
 my $CATALOG = q{
 	SELECT concat_ws(E'\n', pg_describe_object(classid, objid, 0),
 		CASE classid WHEN 'pg_proc'::regclass THEN (SELECT CASE WHEN prokind IN ('f', 'p')
@@ -184,7 +184,7 @@ append_to_file("$extensions/hibob_roster--$version--998.sql", $update);
 append_to_file("$extensions/hibob_roster--$version--998x.sql", $update =~ s/COMMENT.*?;//r);
 my $next = catalog(q{CREATE EXTENSION hibob_roster VERSION '998' CASCADE});
 isnt(catalog("CREATE EXTENSION hibob_roster CASCADE; ALTER EXTENSION hibob_roster UPDATE TO '998x'"), $next,
-	'what an update forgets is seen');
+	'the comparison notices an incomplete update script');
 is(catalog(qq{CREATE EXTENSION hibob_roster CASCADE;
 	CREATE SERVER bob FOREIGN DATA WRAPPER hibob_fdw OPTIONS (base_url '$sim/v1');
 	CREATE USER MAPPING FOR CURRENT_USER SERVER bob
@@ -194,17 +194,17 @@ is(catalog(qq{CREATE EXTENSION hibob_roster CASCADE;
 	ALTER EXTENSION hibob_roster UPDATE TO '998'}), $next, 'an update in a database with a roster');
 is($node->safe_psql($database, q{CALL hibob_roster.refresh(); SELECT hibob_roster.mirror_count();
 	SELECT count(*), min(outcome) FROM hibob_roster.refresh_log; SELECT status, rows FROM hibob_roster.health}),
-	"1\n3|success\nhealthy|40", '... which keeps its mirrors and log');
+	"1\n3|success\nhealthy|40", '... keeps its mirrors and log');
 
-# Dumped, and restored into the next version.
+# A dump that is restored into the next version.
 $node->safe_psql($database, q{UPDATE hibob_roster.mirrors SET max_age = '3 days'});
 my $dump = PostgreSQL::Test::Utils::tempdir . '/dump';
-$node->command_ok([ 'pg_dump', '-f', $dump, '-d', $node->connstr('versions_' . ($databases)) ], 'dumped');
+$node->command_ok([ 'pg_dump', '-f', $dump, '-d', $node->connstr('versions_' . ($databases)) ], 'a database is dumped');
 $node->safe_psql('postgres', 'CREATE DATABASE restored');
 $node->safe_psql('restored', q{CREATE EXTENSION hibob_roster VERSION '998' CASCADE});
-$node->command_ok([ 'psql', '-Xq', '-o', "$dump.out", '-d', $node->connstr('restored'), '-f', $dump ], '... restored');
+$node->command_ok([ 'psql', '-Xq', '-o', "$dump.out", '-d', $node->connstr('restored'), '-f', $dump ], '... and restored into the next version');
 is($node->safe_psql('restored', q{CALL hibob_roster.refresh(); SELECT status, rows FROM hibob_roster.health;
-	SELECT max_age FROM hibob_roster.mirrors}), "healthy|40\n3 days", '... it works');
+	SELECT max_age FROM hibob_roster.mirrors}), "healthy|40\n3 days", '... where refreshes continue');
 $node->stop;
 
 done_testing();
