@@ -43,7 +43,7 @@ def search_entries(simulator, request):
 
 
 def _item(entry, settings):
-    """An entry in the form that the settings want."""
+    """An entry in the form that the settings specify."""
     if settings.items_form == "values":
         return entry
     return {"objectType": "attendanceEntry",

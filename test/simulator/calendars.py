@@ -1,7 +1,7 @@
 """Holiday calendars: which one an employee has, and the events in them.
 
-A site has a calendar, but for the last one; one employee in five has another
-one by employment.
+Every site except the last has a calendar.  One employee in five has a different
+one from the employment.
 """
 
 import re

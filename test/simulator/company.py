@@ -142,7 +142,7 @@ class Employee:
         return self.original_start_day - 6700 - draw(self.number, _BIRTH, 13000)
 
     def day(self, days):
-        """The date so many days from today, as in JSON; None for None."""
+        """The date this number of days from today, as in JSON; None for None."""
         if days is None:
             return None
         return date.fromordinal(self.company.today_ordinal + days).isoformat()
@@ -265,7 +265,7 @@ class Company:
         return found[0] if found else None
 
     def all_by_email(self, email, ignore_case=True):
-        """The employees with an e-mail address: nothing keeps two from having one."""
+        """The employees with an e-mail address, which several may share."""
         numbers = {*self._overridden.get(email, ()), _number_in(email)}
         found = (self._with_email(number, email, ignore_case)
                  for number in sorted(numbers))

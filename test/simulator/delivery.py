@@ -16,7 +16,7 @@ NO_BODY = (204, 304)
 
 
 class Broken(Exception):
-    """The connection is not usable any more; `reset` tells how to close it."""
+    """The connection is no longer usable; `reset` says how to close it."""
 
     def __init__(self, reset=False):
         super().__init__()

@@ -22,7 +22,7 @@ _AWAY = salt("away")
 
 
 def facts(*ids):
-    """A function from an employee to the present values of some fields."""
+    """A function from an employee to the current values of some fields."""
     getters = [getter(FIELDS[id]) for id in ids]
 
     def values(e):
@@ -49,7 +49,7 @@ def entry(e, day, end=None, current=True, reason=None, sequence=0):
 
 
 def _author(e):
-    """One of the first employees changes all records."""
+    """The author of an employee's records: one of the first employees."""
     return e.company.known(1 + draw(e.number, _AUTHOR, min(8, e.company.size)))
 
 
@@ -300,7 +300,7 @@ _TOWNS = (("London", "United Kingdom", None), ("Berlin", "Germany", None),
 
 
 def addresses(e):
-    """Where somebody lived since when; two in five have a row."""
+    """The addresses of an employee by date; two in five employees have a row."""
     if draw(e.number, _HOME, 5) > 1:
         return []
     days = [e.start_day, *past_days(e, _HOME + 1, 1)]

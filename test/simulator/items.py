@@ -1,7 +1,7 @@
-"""Searches of 2026: the body says fields, filters, limit and cursor.
+"""Searches of 2026: the body has fields, filters, limit and cursor.
 
 {"fields": [ids], "filters": [{"fieldId", "operator", "values"}], "limit": n,
-"cursor": "…"}, all of it at the top of the body; the answer is {"items": […],
+"cursor": "…"}, all at the top of the body; the response is {"items": […],
 "response_metadata": {"next_cursor"}}, and an item has its values by field id:
 {"/skill/id": 7, "/skill/name": "SQL"}.
 """
@@ -16,8 +16,8 @@ MAX_FIELDS = 50
 class ItemSearch:
     """A checked body of a search for items.
 
-    `fields` are all field ids, `usual` those that an answer has where the body
-    names none (None: it has to), `filterable` is {field id: operators}.
+    `fields` are all field ids, `usual` those of a response if the body names none
+    (None: it must name some), `filterable` is {field id: operators}.
     """
 
     def __init__(self, text, fields, usual=None, filterable=None, usual_limit=50,
@@ -79,7 +79,7 @@ def items_response(page, following, settings):
 
 
 def reader_of(make, fields, usual=None):
-    """The handler of a search for what `make(company, settings)` lists."""
+    """The handler of a search among the items of `make(company, settings)`."""
     def read(simulator, request):
         settings = simulator.settings
         search = ItemSearch(request.body, fields, usual)

@@ -4,7 +4,8 @@ import math
 import threading
 import time
 
-USUAL = 50      # an endpoint with a limit of its own has it beside this only
+USUAL = 50      # endpoints use their own limits only if rate_limit is this
+
 
 class RateLimiter:
     """Counts requests; a window starts with the first request in it."""

@@ -22,7 +22,7 @@ class Tree:
         for path, leaf in paths:
             parts = path.split(".")
             if any(".".join(parts[:n]) in whole for n in range(1, len(parts))):
-                continue        # part of an object that is there as a whole
+                continue        # part of an object that is present as a whole
             if len(parts) == 1:
                 self.entries.append((json.dumps(path) + ":", leaf))
             else:

@@ -17,7 +17,7 @@ from delivery import Broken, Delivery
 from messages import Request
 from recorder import parsed
 
-TICK = 0.02     # how often a waiting connection looks whether it should go on
+TICK = 0.02     # seconds between checks whether a connection must still wait
 
 
 class Server(socketserver.ThreadingTCPServer):

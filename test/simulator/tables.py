@@ -103,7 +103,7 @@ def read_all(simulator, request, table, make, plain=False):
 
 
 def with_header(response, table, settings):
-    """The response, with the header that columns are restricted where it is due."""
+    """The response, with the header for restricted columns if there are any."""
     if (settings.restricted_columns.get(table)
             and settings.restricted_form != "absent"):
         response.headers["X-Has-Restricted-Columns"] = "true"
@@ -149,7 +149,7 @@ def _known(ids, settings, company):
 
 
 def _unnamed(settings, company):
-    """Errors for employees who are not accessible, though nobody named them."""
+    """Errors for inaccessible employees that the request does not name."""
     if not settings.refuse_unnamed:
         return []
     return _known([company.employee(number).id

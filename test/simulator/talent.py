@@ -1,7 +1,7 @@
 """Modules that not every account has: goals, skills, employers, hiring.
 
-Of candidates, applications, employers and skills the field ids are known; of
-goals nobody has published any, so a goal here has two of its own.
+The field ids of candidates, applications, employers and skills are known.  Those
+of goals are not published, so a goal here has two invented ones.
 """
 
 from draws import draw, salt

@@ -24,7 +24,7 @@ _COUNT, _START, _LENGTH, _KIND, _TYPE, _STATE = map(salt, (
     "request type", "request state"))
 _KINDS = ("days", "days", "days", "days", "days", "hours", "portionOnRange",
           "hoursOnRange")
-# (type, policy) of the further requests.
+# (type, policy) of the additional requests.
 LATER = (("differentDayDurations", "Holiday"),
          ("specificHoursDayDurations", "Sick"),
          ("differentSpecificHoursDayDurations", "Holiday"),
@@ -136,7 +136,7 @@ def absences(e):
 
 
 def _later(e):
-    """The further request of some, of a type of 2026; today is among its days."""
+    """The additional request that some employees have; it covers today."""
     if not (_FIRST_LATER <= e.number <= _LAST_LATER and e.active):
         return []
     kind, policy = LATER[(e.number - _FIRST_LATER) % len(LATER)]

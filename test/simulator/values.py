@@ -125,7 +125,7 @@ def _on_leave(days):
 
 
 def _colleague(subject):
-    """A small number, for people who serve many others."""
+    """One of the first employees, for roles in which a few people serve many."""
     subject = salt(subject)
     return lambda e: e.company.employee(
         1 + draw(e.number, subject, min(20, e.company.size))).id
