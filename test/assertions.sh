@@ -60,7 +60,7 @@ run_tests() {
     local log=$LOGS/check-$VERSION$SYSTEM_KIND.log with=$1 passed failed
     shift
     say "$with:"
-    # Without a restart no test goes on after a crash.
+    # Without a restart, a crash ends the test.
     in_system "$VERSION" --bind "$SOURCE" /src /usr/bin/env \
         "HIBOB_PG_VERSION=$VERSION" HIBOB_OPTIONAL=no HIBOB_TEST_SLOWNESS=10 \
         HIBOB_TEST_LIMIT=7200 "HIBOB_ROWS_ONLY=${HIBOB_ROWS_ONLY:-}" \

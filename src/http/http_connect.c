@@ -410,8 +410,7 @@ http_connect_reset(HttpChannel *channel)
 /*
  * libcurl calls this when it knows an address and has sent nothing to it, so
  * that no name server can lead it to an address that is not allowed.  A
- * refused socket makes libcurl go on with the next address, or end the
- * request.
+ * refused socket makes libcurl try the next address, or end the request.
  */
 curl_socket_t
 http_on_open_socket(void *arg, curlsocktype purpose,

@@ -57,7 +57,7 @@ http_window_compact(HttpChannel *channel)
 	channel->end = length;
 }
 
-/* Makes room for so many bytes at the end of the window. */
+/* Makes room for a number of bytes at the end of the window. */
 static bool
 window_reserve(HttpChannel *channel, size_t bytes)
 {

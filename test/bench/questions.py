@@ -59,7 +59,7 @@ def drain_requests(simulator):
 
 
 def seconds_of(requests):
-    """How long so many requests of one endpoint take because of the limit."""
+    """The time that requests of one endpoint take because of the rate limit."""
     return max(requests - 1, 0) // PER_MINUTE * 60
 
 

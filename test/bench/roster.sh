@@ -1,5 +1,5 @@
 #!/bin/bash
-# Measures hibob_roster: a refresh of so many employees when nothing has
+# Measures hibob_roster: a refresh of many employees when nothing has
 # changed, when one in a hundred has, and the first fill, beside the plain scan
 # of the foreign table; the WAL that it writes, and its memory.  Needs Debian
 # and, the first time, root.

@@ -5,16 +5,16 @@
 # the block.  Blocks without an output print command tags only.  An error that a
 # page shows in an output is expected.
 #
-# Of shell commands those run that do not change the machine: test/simulator/tell,
-# psql -c, and echo into the file with the token.  The rest has been done: database
-# and simulator are there, and the configuration is that of the page.  What a unit
-# of systemd starts runs, too.
+# The shell commands that do not change the machine run: test/simulator/tell,
+# psql -c, and echo into the file with the token.  The results of the others exist:
+# the database, the simulator, and the configuration of the page.  The command of
+# a unit of systemd runs, too.
 #
 # HTML comments directly before a block:
 #
 #   <!-- varies: dates times -->   these parts of the output differ each time
 #   <!-- fails: 42501 -->          the last error has this SQLSTATE
-#   <!-- requests: 1 -->           the block makes so many requests
+#   <!-- requests: 1 -->           the block makes this number of requests
 #   <!-- requests acme_uk: 1 -->   ... to this server
 #   <!-- counted: leavers = SQL -->   lib/RecipeCounts.pm, which reads HiBob's JSON
 #                                  itself, counts what this query finds

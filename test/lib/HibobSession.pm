@@ -48,7 +48,7 @@ sub send
 sub mark { return "--end of $_[1]--" }
 
 # The output and the errors of the next statements that were sent.  If they do
-# not end within so many seconds, or if psql ends, the third value is "hung" or
+# not end within $seconds, or if psql ends, the third value is "hung" or
 # "gone".
 sub receive
 {

@@ -15,7 +15,7 @@ my ($url, $today, $sql);
 
 sub sql { return $sql->(@_) }
 
-# The date so many days from today.
+# The date this number of days from today.
 sub day
 {
 	return sql("SELECT DATE '$today' + $_[0]");

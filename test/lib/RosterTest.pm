@@ -68,7 +68,7 @@ sub outcome
 		returned || ' returned')});
 }
 
-# These employees, by number, are not accessible any more; others are.
+# Makes these employees, by number, inaccessible, and all others accessible.
 sub hide
 {
 	my ($sim, @numbers) = @_;

@@ -10,7 +10,7 @@
 #   start_simulator [ARGUMENT...]   sets HIBOB_SIM_URL, HIBOB_SIM_BASE
 #   start_cluster [NAME=VALUE...]   with these settings; sets PGHOST etc.
 #   run COMMAND...        runs a command as the server's user, and waits for it
-#   become_worker         lets a subshell call run while the script goes on; the
+#   become_worker         lets a subshell call run while the script continues; the
 #                         script adds its process ID to WORKERS
 #
 # Packages and the installed extension stay.  Everything else is removed when the
@@ -32,7 +32,7 @@ OPTIONAL_NODE_MODULES=()
 
 WORK=           # the temporary directory
 NO_CLUSTER=     # a configuration that exists while packages are installed
-STEP=           # running process groups: the present step,
+STEP=           # running process groups: the current step,
 WORKERS=()      # subshells with steps of their own,
 SIMULATOR=      # the simulator,
 CLUSTER=        # and the process that runs the cluster

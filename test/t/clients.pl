@@ -207,12 +207,12 @@ sub psql_cancelled
 	my ($state, $took) = ($1, 1000 * (time - $began));
 	select(undef, undef, undef, 0.2);
 	$out = '';
-	$in = "SELECT 'goes on ' || count(*) FROM hr.people;\n";
-	$psql->pump until $out =~ /^goes on (\d+)/m;
+	$in = "SELECT 'continues ' || count(*) FROM hr.people;\n";
+	$psql->pump until $out =~ /^continues (\d+)/m;
 	my $count = $1;
 	$in = "\\q\n";
 	$psql->finish;
-	return ([ 'cancelled', $state, int $took ], [ 'goes on', $count ]);
+	return ([ 'cancelled', $state, int $took ], [ 'continues', $count ]);
 }
 
 # The same steps as in the programs, with psql's own means.
@@ -253,7 +253,7 @@ sub psql_facts
 		  . "SELECT count(*) FROM locked.people;\n"
 		  . "SELECT count(*) FROM hr.people;");
 	push @facts, [ 'error', $err =~ /ERROR:  (\w+):/, $err =~ /HINT:  (.*)/ ],
-	  [ 'goes on', $out =~ /(\d+)/ ];
+	  [ 'continues', $out =~ /(\d+)/ ];
 	($out) = psql("\\set FETCH_COUNT 50\n"
 		  . "SELECT id, work_phone FROM hr.people;\n"
 		  . "BEGIN; DECLARE c CURSOR FOR SELECT id, work_phone FROM hr.people;\n"
@@ -488,7 +488,7 @@ sub check_client
 	like($error->[1],
 		qr/Copy the new token .* ALTER USER MAPPING FOR analyst SERVER locked/,
 		"$name: ... the hint");
-	is_deeply([ facts_of('goes on', @facts) ], [ [500], [500] ],
+	is_deeply([ facts_of('continues', @facts) ], [ [500], [500] ],
 		"$name: ... the connection continues");
 	is(scalar(grep { $_->{credentials} eq 'wrong' } @requests), 1,
 		"$name: ... are sent once");

@@ -29,8 +29,8 @@ query($node, q{
 	CREATE FOREIGN TABLE two.cached (id text, email text) SERVER two
 		OPTIONS (resource 'people', cache_ttl '1h')});
 
-# Waits until the simulator has so many open connections, and returns how many
-# it has.
+# Waits until the simulator has the expected number of open connections, and
+# returns the number.
 sub open_connections
 {
 	my ($expected) = @_;
@@ -222,7 +222,7 @@ my $secure = start_simulator(certificate('IP:127.0.0.1'));
 add_server($node, 'plain', $sim);
 add_server($node, 'tls', $secure, "ca_file '${\authority()}'");
 
-# How many connections so many lookups of a person use, and how many they find.
+# The numbers of connections that lookups of a person use, and of people found.
 sub connections
 {
 	my ($server, $url, $count) = @_;

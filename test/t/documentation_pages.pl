@@ -9,7 +9,7 @@
 #   <!-- output: /regex/ -->    the output or the errors of psql match this
 #   <!-- not output: /regex/ -->
 #   <!-- fails: 42501 -->       only the last statement fails, with this SQLSTATE
-#   <!-- requests: 1 -->        the block makes so many requests
+#   <!-- requests: 1 -->        the block makes this number of requests
 #   <!-- requests: 1 /people/search -->          ... all of them of this endpoint
 #
 # or what the test does before it:

@@ -30,7 +30,8 @@ sub add_servers
 	return;
 }
 
-# Waits until the simulator has so many connections, and returns how many it has.
+# Waits until the simulator has the expected number of connections, and returns
+# the number.
 sub open_connections
 {
 	my ($expected) = @_;

@@ -134,7 +134,7 @@ foreach my $state (@states)
 		my ($status, $out) = check_postgres();
 
 		is($status, $name eq 'healthy' ? 0 : 2, "check_postgres: $name");
-		like($out, $name eq 'healthy' ? qr/ OK: / : qr/ CRITICAL: /, '... in words');
+		like($out, $name eq 'healthy' ? qr/ OK: / : qr/ CRITICAL: /, '... and says so in its output');
 	}
 	is(scalar requests($sim), 0, '... without a request to HiBob');
 }

@@ -146,8 +146,8 @@ foreach my $url ('https://api.hibob.com@127.0.0.1', 'https://a:b@api.hibob.com',
 }
 is(scalar requests($secure), 0, 'none of them was requested');
 
-# The owner of the server decides, not the user of the session, and the present
-# state at each request, also for a session with an open connection.
+# The owner of the server decides, not the user of the session.  The owner and
+# allowed_hosts are checked at each request, also on an open connection.
 query($node, "ALTER SERVER own OPTIONS (SET base_url '$plain/v1')");
 my %as_it_is = (
 	'a superuser is the owner' => 'ALTER SERVER own OWNER TO CURRENT_USER',

@@ -34,7 +34,7 @@ sub start
 	return;
 }
 
-# After so many requests, these employees are hidden.
+# Hides these employees after a number of requests.
 sub change
 {
 	my ($skip, @hidden) = @_;

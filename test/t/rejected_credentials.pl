@@ -157,7 +157,7 @@ foreach my $header ([ 'Retry-After', { retry_after => 3599 } ],
 		'... and ALTER USER MAPPING lets a request through');
 }
 
-# That is for one request only, as long as it has no better response.
+# ALTER lets only one request through if that is rejected again.
 begin(0);
 tell($sim, 'fault', { endpoint => '*', times => undef,
 		rate_limited => { reset_in => 100 } });

@@ -72,11 +72,11 @@ $output{functions} = psql(q{SELECT * FROM hibob_fdw_version();
 	SELECT * FROM pg_settings; SELECT * FROM pg_cursors;
 	SELECT * FROM hibob_fdw_statistics; SELECT * FROM hibob_fdw_cluster_statistics;
 	SELECT * FROM pg_prepared_statements; SELECT * FROM pg_foreign_server});
-$output{'mistakes in a mapping'} = psql(qq{
+$output{'errors in a mapping'} = psql(qq{
 	ALTER USER MAPPING FOR CURRENT_USER SERVER bob OPTIONS (SET token E'x\\n');
 	ALTER USER MAPPING FOR CURRENT_USER SERVER bob OPTIONS (DROP token);
 	DROP SERVER bob; DROP EXTENSION hibob_fdw;});
-like($output{'mistakes in a mapping'}, qr/HV024.*HV00J.*2BP01.*2BP01/s,
+like($output{'errors in a mapping'}, qr/HV024.*HV00J.*2BP01.*2BP01/s,
 	'errors of ALTER USER MAPPING and DROP');
 
 tell($sim, 'fault', { endpoint => '*', stall => { seconds => 5 } });

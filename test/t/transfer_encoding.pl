@@ -44,7 +44,7 @@ my %RESPONSE = (
 	report => [ 'text/csv', $csv ],
 	people => [ 'application/json', $json ]);
 
-# The body in gzip, up to a flush after so many bytes, or up to its end.
+# The body in gzip, up to a flush after a number of bytes, or up to its end.
 sub flushed
 {
 	my ($text, $bytes) = @_;
