@@ -32,8 +32,8 @@ GRANT USAGE ON SCHEMA hibob_roster TO PUBLIC;
 -- a time.  The name of the source is kept, too, to find a source that was
 -- created again. "written_history" is the history that the last refresh wrote;
 -- another table, or a history that was switched off meanwhile, lacks later
--- changes.  keep_history has deleted versions from before "history_since",
--- whatever it is now.
+-- changes.  keep_history has deleted versions from before "history_since", even
+-- if it was raised later.
 CREATE TABLE hibob_roster.mirrors (
     mirror regclass PRIMARY KEY,
     source regclass NOT NULL,
@@ -129,9 +129,10 @@ GRANT SELECT, INSERT, UPDATE, DELETE
     ON hibob_roster.mirrors, hibob_roster.mirror_columns TO PUBLIC;
 GRANT SELECT, INSERT, DELETE ON hibob_roster.refresh_log TO PUBLIC;
 
--- For a reader of a history who does not own the mirror.  The history has to be
--- a table, and its own columns of the system's types: a view, or a cast from
--- another type, would run functions of the owner with the rights of the reader.
+-- For readers of a history that do not own the mirror.  The history must be a
+-- table, and its own columns must have the types of pg_catalog: a view, or a
+-- cast from another type, would run functions of the owner with the rights of
+-- the reader.
 CREATE VIEW hibob_roster.readable_histories WITH (security_barrier) AS
 SELECT m.mirror, m.history, m.key_columns, m.history_since
   FROM hibob_roster.mirrors m JOIN pg_catalog.pg_class c ON c.oid = m.history
@@ -269,7 +270,7 @@ BEGIN
     RETURN m;
 END $$;
 
--- The same of a mirror whose tables the caller may write and drop.
+-- The same for a mirror whose tables the caller may write and drop.
 CREATE FUNCTION hibob_roster.own_mirror(mirror regclass)
 RETURNS hibob_roster.mirrors LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
@@ -423,11 +424,11 @@ $$;
 
 -- The columns of a mirror, which a refresh reads and writes.  "expression"
 -- reads one of the source s, and is null if the source lacks it.  A cast to a
--- string type has no length, since it would cut: a value that is too long is an
--- error when it is written.  "differs" compares s with the mirror m by =, for
--- types whose equal values are identical; rows of one key need not compare it.
--- A new column that the mirror had before, and lost, was known until
--- "known_until".  "history_type" is null if the history lacks the column.
+-- string type has no length, because a cast would truncate: a value that is too
+-- long is an error when it is written.  "differs" compares s with the mirror m
+-- by =, for types whose equal values are identical; rows of one key need not
+-- compare it.  A new column that the mirror had before, and lost, was known
+-- until "known_until".  "history_type" is null if the history lacks the column.
 CREATE TYPE hibob_roster.refreshed_column AS (no integer, name name,
     type_name text, collation_name text, computed boolean, cut boolean,
     history_type text, is_key boolean, is_new boolean, known_until timestamptz,
@@ -580,8 +581,8 @@ BEGIN
     END LOOP;
 END $$;
 
--- The cast is to the type without its length: a value that is too long is an
--- error then, and not cut.
+-- The cast uses the type without its length: a value that is too long then is
+-- an error instead of being truncated.
 CREATE FUNCTION hibob_roster.alter_history_type(history regclass,
     c hibob_roster.refreshed_column)
 RETURNS void LANGUAGE plpgsql
@@ -594,8 +595,8 @@ EXCEPTION WHEN data_exception OR cannot_coerce THEN
     PERFORM hibob_roster.raise_error(SQLSTATE, SQLERRM,
         format('In column "%s" of %s.', c.name, history),
         format('The history follows the types of the mirror, and has values '
-            'that do not fit the type %s. Give the column of the mirror a type '
-            'that they fit.', c.type_name));
+            'that do not fit the type %s. Change the column of the mirror to a '
+            'type that they fit.', c.type_name));
 END $$;
 
 CREATE FUNCTION hibob_roster.reserved_column(column_name name, mirror regclass)
@@ -1067,7 +1068,7 @@ SELECT 'removed', false, %3$s FROM %4$s h
     RETURN removed;
 END $$;
 
--- Deletes the versions that ended before that time.
+-- Deletes the versions that ended before a time.
 CREATE FUNCTION hibob_roster.delete_history(m hibob_roster.mirrors,
     before timestamptz)
 RETURNS void LANGUAGE plpgsql
@@ -1084,8 +1085,8 @@ BEGIN
 END $$;
 
 -- Refreshes a mirror in the caller's transaction, and logs it.  A refresh that
--- the guards refuse has written nothing; its entry is returned, not logged.  A
--- column of text has the same text of other values in every session.
+-- the guards refuse has written nothing; its entry is returned, not
+-- logged.  The settings make casts to text write the same in every session.
 CREATE FUNCTION hibob_roster.refresh_mirror(mirror regclass, force boolean)
 RETURNS hibob_roster.refresh_log LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -1579,7 +1580,7 @@ IS 'drops a mirror with its history, log and the views made on it';
 -- ---------------------------------------------------------------------------
 
 -- The history that the caller may read.  It is incomplete before "since" if
--- keep_history deleted versions of that time.
+-- keep_history has deleted versions of that time.
 CREATE FUNCTION hibob_roster.history_of(mirror regclass, since timestamptz)
 RETURNS hibob_roster.readable_histories LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
@@ -1593,8 +1594,8 @@ BEGIN
                         coalesce(mirror::text, 'null'), current_user
             USING ERRCODE = 'undefined_object',
                   HINT = 'The history is a table, named like the mirror with '
-                         '"_history", and needs the privilege SELECT and its '
-                         'columns valid_from, valid_to and change.';
+                         '"_history". Its columns valid_from, valid_to and '
+                         'change and the privilege SELECT are needed.';
     ELSIF since < h.history_since THEN
         RAISE EXCEPTION 'the history of % before % has been deleted', mirror,
                         h.history_since
@@ -1618,7 +1619,7 @@ DECLARE
           JOIN hibob_roster.columns_of(h.history) k USING (name)
          WHERE (c.type, c.typmod) <> (k.type, k.typmod) LIMIT 1);
 BEGIN
-    -- A cast could cut the value, or run a function of the owner of the type.
+    -- A cast could truncate the value, or run a function of the type's owner.
     IF altered IS NOT NULL THEN
         RAISE EXCEPTION 'column "%" of mirror % and of its history have '
                         'different types', altered, relation
@@ -2138,9 +2139,9 @@ BEGIN
     RETURN column_name;
 END $$;
 
--- An expression of the value that equal accounts have in common.  Where the
--- lower case of "I" is not "i", as in Turkish, it is that in an address all the
--- same.
+-- An expression whose value is the same for equal accounts.  The first lower()
+-- converts "I" to "i", also in a locale such as Turkish in which the lower case
+-- of "I" is another letter.
 CREATE FUNCTION hibob_roster.account_key(account text)
 RETURNS text LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp AS $$

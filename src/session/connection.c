@@ -342,7 +342,8 @@ read_token_file(const MappingOptions *mapping, char *line,
 /*
  * Only superusers and the log get the name of the file and the defect, because
  * other roles must not learn which files exist.  A function with the privileges
- * of a superuser may run in a session of another role, so both count.
+ * of a superuser may run in a session of another role, so the role of the
+ * session must be a superuser, too.
  */
 static void
 report_token_file(const Connection *connection, const char *defect)

@@ -16,7 +16,7 @@
 
 /*
  * As with the private keys of PostgreSQL, the group may read a file of root.
- * Kubernetes and systemd provide secrets to processes of other users so.
+ * Kubernetes and systemd provide secrets to other users in this way.
  */
 static bool
 is_private(const struct stat *status)
@@ -44,8 +44,8 @@ check_file(int file)
 }
 
 /*
- * Reads up to the end of the file or of the buffer; false, with errno, if not.
- * The size of the file may change meanwhile, so only what is read counts.
+ * Reads to the end of the file or of the buffer.  Returns false, with errno, on
+ * failure.  It does not examine the size of the file, which may change.
  */
 static bool
 read_file(int file, char *buffer, size_t size, size_t *length)
@@ -65,8 +65,8 @@ read_file(int file, char *buffer, size_t size, size_t *length)
 }
 
 /*
- * The defect of a first line, or NULL.  HiBob would only reject a token with a
- * character that an editor has added and that nobody sees.
+ * The defect of a first line, or NULL.  An editor may add invisible characters,
+ * and HiBob would reject the token without naming the cause.
  */
 static char *
 line_defect(const char *line, size_t length)

@@ -14,8 +14,8 @@ my $dir = PostgreSQL::Test::Utils::tempdir;
 my $COUNT = 'SELECT count(*) FROM bob.people';
 my $sim = start_simulator(employees => 20);
 
-# Only root can create files of root.  For the server, a file with the sticky bit is
-# one.
+# Only root can create files of root.  This library makes files with the sticky
+# bit look like files of root to the server.
 append_to_file("$dir/root.c", <<'C');
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -232,7 +232,7 @@ foreach my $sql (sort keys %seen)
 like(slurp_file($node->logfile), qr/could not use token file "\Q$dir\E\/others".*\n.*permissions/,
 	'the log shows it');
 
-# A function that runs as a superuser shows the role no more.
+# A function that runs as a superuser shows the role nothing more.
 query($node, qq{
 	DROP USER MAPPING FOR CURRENT_USER SERVER bob;
 	CREATE USER MAPPING FOR CURRENT_USER SERVER bob
