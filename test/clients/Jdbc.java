@@ -132,7 +132,7 @@ public class Jdbc {
     }
 
     private static void goesOn(Statement statement) throws SQLException {
-        tell("goes on",
+        tell("continues",
             single(statement, "SELECT count(*) FROM hr.people"));
     }
 

@@ -41,7 +41,7 @@ async def prepared(connection):
 
 
 async def goes_on(connection):
-    tell("goes on", await connection.fetchval("SELECT count(*) FROM hr.people"))
+    tell("continues", await connection.fetchval("SELECT count(*) FROM hr.people"))
 
 
 # A cancelled task cancels its query, whose error is not passed on: it is that of

@@ -63,7 +63,7 @@ async function prepared(client) {
 
 async function goesOn(client) {
   const result = await client.query('SELECT count(*) FROM hr.people');
-  tell('goes on', result.rows[0].count);
+  tell('continues', result.rows[0].count);
 }
 
 async function cancelled(client) {

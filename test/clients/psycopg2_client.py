@@ -39,7 +39,7 @@ def prepared(cursor):
 
 def goes_on(cursor):
     cursor.execute("SELECT count(*) FROM hr.people")
-    tell("goes on", cursor.fetchone()[0])
+    tell("continues", cursor.fetchone()[0])
 
 
 def cancelled(cursor):

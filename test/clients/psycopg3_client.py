@@ -44,7 +44,7 @@ def prepared(connection):
 
 
 def goes_on(connection):
-    tell("goes on", connection.execute(
+    tell("continues", connection.execute(
         "SELECT count(*) FROM hr.people").fetchone()[0])
 
 
