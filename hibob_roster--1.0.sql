@@ -428,7 +428,8 @@ $$;
 -- long is an error when it is written.  "differs" compares s with the mirror m
 -- by =, for types whose equal values are identical; rows of one key need not
 -- compare it.  A new column that the mirror had before, and lost, was known
--- until "known_until".  "history_type" is null if the history lacks the column.
+-- until "known_until".  "history_type" includes the collation; it is empty if
+-- the history lacks the column.
 CREATE TYPE hibob_roster.refreshed_column AS (no integer, name name,
     type_name text, collation_name text, computed boolean, cut boolean,
     history_type text, is_key boolean, is_new boolean, known_until timestamptz,
@@ -441,7 +442,8 @@ SET search_path = pg_catalog, pg_temp AS $$
            CASE WHEN (s.type, s.typmod) <> (c.type, c.typmod)
                   OR (h.type, h.typmod) <> (c.type, c.typmod)
                 THEN hibob_roster.cuts(c.type, c.typmod) ELSE false END,
-           h.type_name, c.name::text = ANY (m.key_columns),
+           concat_ws(' COLLATE ', h.type_name, h.collation_name),
+           c.name::text = ANY (m.key_columns),
            f.is_filled IS NOT TRUE, f.known_until,
            CASE WHEN c.collation_name IS NOT NULL THEN NULL
                 WHEN c.type = 'numeric'::regtype
@@ -563,6 +565,7 @@ RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     c hibob_roster.refreshed_column;
+    type text;
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_class WHERE oid = m.history) THEN
         RAISE EXCEPTION 'the history table of mirror % does not exist', m.mirror
@@ -572,11 +575,12 @@ BEGIN
                       '%L::regclass.', m.mirror);
     END IF;
     FOREACH c IN ARRAY columns LOOP
-        IF c.history_type IS NULL THEN
+        type := concat_ws(' COLLATE ', c.type_name, c.collation_name);
+        IF c.history_type = '' THEN
             EXECUTE format('ALTER TABLE %s ADD COLUMN %I %s', m.history, c.name,
-                concat_ws(' COLLATE ', c.type_name, c.collation_name));
-        ELSIF c.history_type <> c.type_name THEN
-            PERFORM hibob_roster.alter_history_type(m.history, c);
+                           type);
+        ELSIF c.history_type <> type THEN
+            PERFORM hibob_roster.alter_history_type(m.history, c, type);
         END IF;
     END LOOP;
 END $$;
@@ -584,13 +588,12 @@ END $$;
 -- The cast uses the type without its length: a value that is too long then is
 -- an error instead of being truncated.
 CREATE FUNCTION hibob_roster.alter_history_type(history regclass,
-    c hibob_roster.refreshed_column)
+    c hibob_roster.refreshed_column, type text)
 RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     EXECUTE format('ALTER TABLE %s ALTER COLUMN %I TYPE %s USING %2$I::%4$s',
-        history, c.name, concat_ws(' COLLATE ', c.type_name, c.collation_name),
-        c.bare_type_name);
+        history, c.name, type, c.bare_type_name);
 EXCEPTION WHEN data_exception OR cannot_coerce THEN
     PERFORM hibob_roster.raise_error(SQLSTATE, SQLERRM,
         format('In column "%s" of %s.', c.name, history),
@@ -1644,15 +1647,17 @@ END $$;
 COMMENT ON FUNCTION hibob_roster.as_of(anyelement, timestamptz)
 IS 'the rows of a mirror as they were at that time';
 
--- An expression for a column's value as text.  A cast from a user-defined type
--- could run a function of its owner.
+-- An expression for a column's value as text, with a collation for which only
+-- identical values are equal.  A cast from a user-defined type could run a
+-- function of its owner.
 CREATE FUNCTION hibob_roster.as_text(value text, type oid)
 RETURNS text LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE WHEN t.typnamespace = 'pg_catalog'::regnamespace
-                THEN format('%s::text', value)
+                THEN format('%s::text COLLATE "C"', value)
                 ELSE format('CASE WHEN num_nonnulls(%1$s) = 1 '
-                            'THEN format(''%%s'', %1$s) END', value) END
+                            'THEN format(''%%s'', %1$s) COLLATE "C" END', value)
+           END
       FROM pg_type t WHERE t.oid = type
 $$;
 

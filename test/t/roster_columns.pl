@@ -82,6 +82,32 @@ is(query($node, q{SELECT DISTINCT office FROM team_history ORDER BY 1}), "London
 is(query($node, q{SELECT attcollation::regcollation FROM pg_attribute WHERE attrelid = 'team_history'::regclass
 	AND attname = 'office'}), '"C"', '... and the history gets the collation');
 
+# --- collations --------------------------------------------------------------
+
+SKIP: {
+	skip 'PostgreSQL without ICU', 1 unless check_pg_config('#define USE_ICU 1');
+	query($node, q{CREATE COLLATION either_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+		CREATE TABLE words (id text COLLATE either_case, word text COLLATE either_case, other text COLLATE "C");
+		INSERT INTO words VALUES ('a', 'b', 'c'), ('x', 'y', 'z');
+		CREATE VIEW words_view AS TABLE words;
+		SELECT hibob_roster.create_mirror('words_view', 'word_mirror', '{id}');
+		UPDATE words SET word = 'B', other = 'C' WHERE id = 'a'});
+	is((refresh($node, 'word_mirror'))[0], '', 'a refresh with a collation that ignores case');
+	is(query($node, q{SELECT column_name, old_value, new_value
+		FROM hibob_roster.changes('word_mirror', '-infinity') WHERE change = 'changed'}),
+		"word|b|B\nother|c|C", '... and changes() reports a change of case');
+	# Two keys that are equal with the old collation, but not with the new one.
+	query($node, q{ALTER TABLE word_mirror ALTER id TYPE text COLLATE "C"; DROP VIEW words_view;
+		CREATE VIEW words_view AS SELECT id COLLATE "C" AS id, word, other FROM words
+		UNION ALL VALUES ('A', 'b', 'c')});
+	is((refresh($node, 'word_mirror'))[0], '', 'a refresh after the key got another collation');
+	query($node, q{UPDATE words SET id = 'gone' WHERE id = 'a'});
+	is((refresh($node, 'word_mirror'))[0], '', 'a refresh after one of the two keys was removed');
+	is(query($node, q{SELECT id, change FROM word_mirror_history WHERE id COLLATE "C" IN ('a', 'A')
+		AND (valid_to IS NULL OR change = 'removed') ORDER BY id COLLATE "C"}), "A|added\na|removed",
+		'... closes the version of this key only');
+}
+
 # --- settings of the session -------------------------------------------------
 
 # The text of a date is the same with every DateStyle.
