@@ -157,6 +157,7 @@ SELECT count(*), count(day), min(clock_in_time) FROM attendance
    AND day >= '2026-11-20' AND day <= '2026-11-24';
 \! "$HIBOB_TELL" reset
 SELECT count(*) FROM attendance WHERE day >= '2026-11-20';
+SELECT count(*) FROM attendance WHERE day >= '2026-11-20' AND day < '9999-12-31';
 
 -- Tasks, jobs, budgets.
 SELECT status, count(*), count(DISTINCT employee_id) AS employees, min(id)

@@ -35,6 +35,7 @@
 #include "fdw/plan_tree.h"
 #include "fdw/scan.h"
 #include "foreign/foreign.h"
+#include "miscadmin.h"
 #include "nodes/execnodes.h"
 #include "nodes/pg_list.h"
 #include "options/options.h"
@@ -49,6 +50,15 @@
  * timers: it is woken at this interval, in ms.
  */
 #define WAKE_INTERVAL 25
+
+/* A complete run whose rows are kept for another one with the same values. */
+typedef struct EarlierRun
+{
+	RequestFilter filter;
+	MemoryContext context;		/* of the filter's values */
+	CacheReader rows;
+	Size		memory;
+} EarlierRun;
 
 typedef struct HibobFdwScanState
 {
@@ -87,6 +97,8 @@ typedef struct HibobFdwScanState
 	TupleTableSlot *materialized_slot;
 	TupleTableSlot *fetched_slot;
 	uint64		cache_hits;
+	List	   *earlier;		/* of EarlierRun, the oldest first */
+	Size		earlier_memory;
 
 	GeneratedColumns *generated;	/* NULL: none are needed */
 } HibobFdwScanState;
@@ -263,9 +275,19 @@ static void
 release_scan(void *arg)
 {
 	HibobFdwScanState *scan = arg;
+	ListCell   *lc;
 
 	scans = list_delete_ptr(scans, scan);
 	cache_close(&scan->materialized);
+	foreach(lc, scan->earlier)
+		cache_close(&((EarlierRun *) lfirst(lc))->rows);
+}
+
+static MemoryContext
+create_run_context(MemoryContext parent)
+{
+	return AllocSetContextCreate(parent, "hibob_fdw scan run",
+								 ALLOCSET_SMALL_SIZES);
 }
 
 /*
@@ -285,8 +307,7 @@ create_scan(EState *estate)
 
 	scan->context = context;
 	scan->estate = estate;
-	scan->run_context = AllocSetContextCreate(context, "hibob_fdw scan run",
-											  ALLOCSET_DEFAULT_SIZES);
+	scan->run_context = create_run_context(context);
 	callback->func = release_scan;
 	callback->arg = scan;
 	MemoryContextRegisterResetCallback(context, callback);
@@ -444,6 +465,32 @@ check_day(const HibobFdwScanState *scan)
 					 resource->example, scan->query.map->table)));
 }
 
+/* An earlier run with the same values, or NULL. */
+static EarlierRun *
+find_earlier(const HibobFdwScanState *scan)
+{
+	ListCell   *lc;
+
+	foreach(lc, scan->earlier)
+		if (conditions_equal(&scan->filter,
+							 &((EarlierRun *) lfirst(lc))->filter))
+			return lfirst(lc);
+	return NULL;
+}
+
+/* Starts a run with the rows of an earlier one. */
+static bool
+start_from_earlier(HibobFdwScanState *scan)
+{
+	EarlierRun *run = find_earlier(scan);
+
+	if (run == NULL)
+		return false;
+	cache_share(&scan->materialized, &run->rows);
+	scan->cache_hits++;
+	return true;
+}
+
 /* Starts a run with the result of another scan of the statement. */
 static bool
 start_from_other(HibobFdwScanState *scan)
@@ -553,7 +600,7 @@ start_run(HibobFdwScanState *scan, ExprContext *econtext)
 	{
 		check_bounds(scan);
 		check_day(scan);
-		if (!start_from_other(scan))
+		if (!start_from_earlier(scan) && !start_from_other(scan))
 			start_from_cache(scan);
 	}
 	scan->started = true;
@@ -609,6 +656,59 @@ hibobIterateForeignScan(ForeignScanState *node)
 		generated_compute(scan->generated, row);
 }
 
+/* Frees the rows of the oldest runs until others fit into work_mem. */
+static bool
+make_room(HibobFdwScanState *scan, Size memory)
+{
+	Size		limit = (Size) work_mem * 1024;
+
+	while (scan->earlier != NIL && scan->earlier_memory + memory > limit)
+	{
+		EarlierRun *run = linitial(scan->earlier);
+
+		scan->earlier = list_delete_first(scan->earlier);
+		scan->earlier_memory -= run->memory;
+		cache_close(&run->rows);
+		MemoryContextDelete(run->context);
+		pfree(run);
+	}
+	return memory <= limit;
+}
+
+/*
+ * Keeps the rows of a complete run: a nested loop or a correlated subquery may
+ * have the same values again.  The run's memory, with the filter, is kept, too.
+ */
+static void
+keep_run(HibobFdwScanState *scan)
+{
+	MemoryContext old;
+	MemoryContext context;
+	EarlierRun *run;
+	Size		memory;
+
+	if (scan->materialized.entry == NULL ||
+		(scan->result != NULL && !remote_result_is_finished(scan->result)) ||
+		!conditions_vary(&scan->conditions, scan->scope) ||
+		find_earlier(scan) != NULL)
+		return;
+	memory = cache_memory(&scan->materialized) +
+		MemoryContextMemAllocated(scan->run_context, true);
+	if (!make_room(scan, memory))
+		return;
+	old = MemoryContextSwitchTo(scan->context);
+	context = create_run_context(scan->context);
+	run = palloc0(sizeof(EarlierRun));
+	scan->earlier = lappend(scan->earlier, run);
+	scan->earlier_memory += memory;
+	run->filter = scan->filter;
+	run->context = scan->run_context;
+	run->memory = memory;
+	cache_share(&run->rows, &scan->materialized);
+	scan->run_context = context;
+	MemoryContextSwitchTo(old);
+}
+
 /* Ends a run. */
 static void
 reset_run(HibobFdwScanState *scan)
@@ -651,6 +751,7 @@ hibobReScanForeignScan(ForeignScanState *node)
 			cache_rewind(&scan->materialized);
 		return;
 	}
+	keep_run(scan);
 	reset_run(scan);
 	scan->materialize = true;
 }

@@ -19,6 +19,9 @@
 #include "utils/fmgrprotos.h"
 #include "utils/timestamp.h"
 
+/* The most ranges of days of one query; a request is made for each. */
+#define MAX_RANGES 1000
+
 /* ------------------------------------------------------------------------
  * Fields
  * ------------------------------------------------------------------------
@@ -383,9 +386,25 @@ set_uppers(Request *request, const RequestFilter *filter, TimestampTz lower,
 	}
 }
 
+/* A bound such as 9999-12-31 would use up the rate limit for hours. */
+static void
+check_number_of_ranges(const RowMap *map, int days, int nranges)
+{
+	if (nranges <= MAX_RANGES)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+			 errmsg("the range of time for foreign table \"%s\" is too long",
+					map->table),
+			 errdetail("It takes %d requests of %d days each, and the limit is %d.",
+					   nranges, days, MAX_RANGES),
+			 errhint("Use bounds that are closer together.")));
+}
+
 /* Sets disjoint ranges of days: a request's range includes both of its ends. */
 static void
-set_day_ranges(Request *request, const RequestFilter *filter)
+set_day_ranges(Request *request, const RowMap *map,
+			   const RequestFilter *filter)
 {
 	int			days = request->resource->max_days;
 	DateADT		first = day_of(clamp_time(filter->lower));
@@ -395,6 +414,7 @@ set_day_ranges(Request *request, const RequestFilter *filter)
 	request->upper_name = filter->upper_filter->upper;
 	request->bounds_place = filter->lower_filter->place;
 	request->nranges = Max((last - first) / days + 1, 1);
+	check_number_of_ranges(map, days, request->nranges);
 	request->lowers = palloc0(request->nranges * sizeof(char *));
 	request->uppers = palloc0(request->nranges * sizeof(char *));
 	for (int i = 0; i < request->nranges; i++)
@@ -417,7 +437,7 @@ to_milliseconds(TimestampTz time)
 
 /* HiBob's times have milliseconds, so the bounds are rounded outwards. */
 static void
-set_ranges(Request *request, const RequestFilter *filter)
+set_ranges(Request *request, const RowMap *map, const RequestFilter *filter)
 {
 	TimestampTz lower = to_milliseconds(clamp_time(filter->lower));
 	TimestampTz upper = clamp_time(filter->upper);
@@ -426,7 +446,7 @@ set_ranges(Request *request, const RequestFilter *filter)
 	if (request->resource->max_days > 0 && filter->has_lower &&
 		filter->has_upper)
 	{
-		set_day_ranges(request, filter);
+		set_day_ranges(request, map, filter);
 		return;
 	}
 	if (filter->has_upper &&
@@ -509,7 +529,7 @@ request_create(const RowMap *map, const TableOptions *options,
 	if (filter->filter != NULL)
 		set_batches(request, filter);
 	set_arguments(request, filter);
-	set_ranges(request, filter);
+	set_ranges(request, map, filter);
 	set_day(request, filter);
 	set_supplied_bounds(request, filter);
 	if (resource->paging != PAGING_NONE)

@@ -508,3 +508,9 @@ cache_close(CacheReader *reader)
 	entry->readers--;
 	free_if_unused(entry);
 }
+
+Size
+cache_memory(const CacheReader *reader)
+{
+	return MemoryContextMemAllocated(reader->entry->context, true);
+}

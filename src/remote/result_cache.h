@@ -76,4 +76,7 @@ extern bool cache_has_more(const CacheReader *reader);
 /* Does nothing for a reader that is not open.  Never raises an error. */
 extern void cache_close(CacheReader *reader);
 
+/* The memory that the rows take; that of a file does not count. */
+extern Size cache_memory(const CacheReader *reader);
+
 #endif							/* HIBOB_REMOTE_RESULT_CACHE_H */

@@ -32,7 +32,7 @@ foreach my $account ([ 'bob', $sim ], [ 'big', $big ])
 			OPTIONS (service_user_id 'SERVICE-5772', token '$TOKEN');
 		CREATE SCHEMA $name;
 		IMPORT FOREIGN SCHEMA hibob LIMIT TO (people, work_history, salaries,
-			payments, training, time_off, time_off_changes, named_lists)
+			payments, training, time_off, time_off_changes, out_today, named_lists)
 			FROM SERVER $name INTO $name OPTIONS (custom_fields 'false');
 	});
 }
@@ -63,6 +63,8 @@ query($node, q{
 	  FROM generate_series(1, 1000) n UNION SELECT email FROM people;
 	CREATE TABLE public.calendar AS SELECT day::date
 	  FROM generate_series('2026-10-01', '2026-12-30', interval '1 day') day;
+	CREATE TABLE public.few_days AS SELECT date '2026-11-01' + n % 3 AS day
+	  FROM generate_series(1, 30) n;
 	CREATE TABLE public.sparse AS SELECT n AS number,
 		CASE WHEN n <= 20 THEN p.id END AS person
 	  FROM (SELECT *, row_number() OVER (ORDER BY id) AS n FROM people) p
@@ -241,6 +243,10 @@ my @queries = (
 	[ 1, q{SELECT v.day, t.employee_id FROM (VALUES (date '2026-11-02'), ('2026-11-09')) v (day)
 		JOIN time_off t ON t.start_date <= v.day + 6 AND t.end_date >= v.day} ],
 	[ 1, q{SELECT * FROM time_off_changes WHERE since >= '2026-10-01'} ],
+	[ 3, q{SELECT day, (SELECT count(*) FROM out_today o WHERE o.today = day) FROM few_days} ],
+	[ 3, q{SELECT day, o.employee_id FROM few_days JOIN out_today o ON o.today = day} ],
+	[ 3, q{SELECT day, x.* FROM few_days, LATERAL (SELECT count(*) FROM out_today o
+		WHERE o.today = day) x} ],
 
 	'Sessions with a cache',
 	[ 1, 'SELECT * FROM cached LIMIT 1000; SELECT count(*) FROM cached', ],
