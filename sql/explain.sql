@@ -23,10 +23,11 @@ INSERT INTO licence VALUES ('a', '3332883884017713275', 'x@example.com');
 ANALYZE licence;
 
 -- The lines about requests and parameters.
-CREATE FUNCTION requests(query text) RETURNS SETOF text LANGUAGE sql
+CREATE FUNCTION requests(query text, options text DEFAULT 'VERBOSE')
+RETURNS SETOF text LANGUAGE sql
 AS $$
 	SELECT regexp_replace(trim(line), '"(\$\d+|\(InitPlan \d+\)\.col1)"', '"InitPlan"')
-	  FROM explain(query, 'VERBOSE') AS line
+	  FROM explain(query, options) AS line
 	 WHERE line ~ 'HiBob (Request|Local)|Filter:'
 $$;
 
@@ -87,6 +88,27 @@ SELECT requests($$MERGE INTO licence l USING (SELECT 'a' AS app) n ON n.app = l.
 	WHERE p.id = l.person)$$);
 SELECT requests($$SELECT (SELECT p.email FROM people p WHERE p.id = l.person) FROM licence l
 	WHERE app = (SELECT max(p.email) FROM people p WHERE p.id = '1' OR p.id = l.person)$$);
+-- After the query ran, too, values of other tables are not shown: HiBob may have
+-- sent them, and the server may log the plan.
+CREATE FOREIGN TABLE absence (employee_id text, policy_type text, as_of date, balance numeric)
+	SERVER bob OPTIONS (resource 'time_off_balances');
+SELECT requests($$SELECT b.full_name FROM people a, LATERAL (SELECT * FROM people b
+	WHERE b.email = a.email OFFSET 0) b WHERE a.id = '3332883884017713312'$$,
+	'ANALYZE, VERBOSE');
+SELECT requests($$SELECT b.full_name FROM people a, LATERAL (SELECT * FROM people b
+	WHERE b.id = a.manager_id OFFSET 0) b WHERE a.email = 'robert.backslash2@example.com'$$,
+	'ANALYZE, VERBOSE');
+SELECT requests($$SELECT FROM people a, LATERAL (SELECT FROM work_history w
+	WHERE w.employee_id = a.manager_id OFFSET 0) w WHERE a.id = '3332883884017713312'$$,
+	'ANALYZE, VERBOSE');
+SELECT requests($$SELECT b.balance FROM people a, LATERAL (SELECT * FROM absence b
+	WHERE b.employee_id = a.id AND b.policy_type = 'Holiday' AND b.as_of = '2026-11-01'
+	OFFSET 0) b WHERE a.id = '3332883884017713312'$$, 'ANALYZE, VERBOSE');
+SELECT requests($$SELECT b.balance FROM people a, LATERAL (SELECT * FROM absence b
+	WHERE b.employee_id = '3332883884017713312' AND b.policy_type = left(a.status, 0) || 'Holiday'
+	AND b.as_of = date '2026-11-01' + length(a.status) OFFSET 0) b
+	WHERE a.id = '3332883884017713312'$$, 'ANALYZE, VERBOSE');
+DROP FOREIGN TABLE absence;
 -- In WITH CHECK OPTION, in a policy.
 CREATE VIEW employees AS SELECT app, person FROM licence l
 	WHERE EXISTS (SELECT FROM people p WHERE p.id = l.person) WITH CHECK OPTION;

@@ -165,6 +165,15 @@ add_values(RequestFilter *filter, const ResourceFilter *entry, List *values)
 {
 	filter->filter = entry;
 	filter->values = values;
+	filter->is_preview = false;
+}
+
+static void
+preview_values(RequestFilter *filter, const ResourceFilter *entry,
+			   const char *expression)
+{
+	add_values(filter, entry, list_make1(pstrdup(expression)));
+	filter->is_preview = true;
 }
 
 static void
@@ -401,7 +410,9 @@ evaluate(const RemoteConditions *conditions, ConditionScope scope,
 						   econtext->ecxt_param_list_info != NULL))
 			evaluate_clause(conditions, i, econtext, &filter);
 		else if (entry->role == FILTER_VALUES)
-			add_values(&filter, entry, list_make1(pstrdup(unknown)));
+			preview_values(&filter, entry, unknown);
+		else if (entry->role == FILTER_DAY)
+			filter.hides_day = true;
 	}
 	if (filter.has_lower && filter.has_upper && filter.lower > filter.upper)
 		normalize_range(&filter);
@@ -421,6 +432,55 @@ conditions_preview(const RemoteConditions *conditions, ConditionScope scope,
 				   ExprContext *econtext, const char *unknown)
 {
 	return evaluate(conditions, scope, econtext, unknown);
+}
+
+/* Hides the value of one condition. */
+static void
+hide_clause(const RemoteConditions *conditions, int index,
+			const char *unknown, RequestFilter *filter)
+{
+	const ResourceFilter *entry = conditions_entry(conditions, index);
+
+	switch (entry->role)
+	{
+		case FILTER_VALUES:
+			if (filter->filter == entry && filter->values != NIL)
+				preview_values(filter, entry, unknown);
+			break;
+		case FILTER_STATUS:
+			break;
+		case FILTER_ARGUMENT:
+			filter->argument_filter = NULL;
+			filter->arguments = NIL;
+			break;
+		case FILTER_DAY:
+			filter->has_day = false;
+			filter->hides_day = true;
+			break;
+		default:
+			filter->has_lower = false;
+			filter->has_upper = false;
+			break;
+	}
+}
+
+bool
+conditions_hide(const RemoteConditions *conditions, ConditionScope scope,
+				const char *unknown, RequestFilter *filter)
+{
+	bool		hidden = false;
+
+	for (int i = 0; i < list_length(conditions->values); i++)
+	{
+		ExprState  *value = list_nth(conditions->values, i);
+
+		if (!conditions_include(conditions, i, scope) ||
+			value_is_known(value->expr, true))
+			continue;
+		hide_clause(conditions, i, unknown, filter);
+		hidden = true;
+	}
+	return hidden;
 }
 
 static bool

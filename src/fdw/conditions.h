@@ -44,6 +44,15 @@ extern RequestFilter conditions_preview(const RemoteConditions *conditions,
 										ExprContext *econtext,
 										const char *unknown);
 
+/*
+ * Hides, in evaluated conditions, the values that depend on the running query,
+ * because HiBob may have sent them.  "unknown" stands for them.  Returns
+ * whether there are any.
+ */
+extern bool conditions_hide(const RemoteConditions *conditions,
+							ConditionScope scope, const char *unknown,
+							RequestFilter *filter);
+
 /* Whether a condition is in a scope. */
 extern bool conditions_include(const RemoteConditions *conditions, int index,
 							   ConditionScope scope);

@@ -899,6 +899,26 @@ known_filter(ForeignScanState *node, const char *unknown)
 						   node->ss.ps.ps_ExprContext, unknown);
 }
 
+/*
+ * Hides the values of a run in its call.  If they determine the endpoint, they
+ * are in the path and not in the body.
+ */
+static void
+hide_values(HibobFdwScanState *scan, const char *unknown, RequestCall *call)
+{
+	RequestFilter filter = scan->filter;
+	RequestCall other;
+
+	if (!conditions_hide(&scan->conditions, scan->scope, unknown, &filter))
+		return;
+	if (!request_next(remote_query_requests(&scan->query, &filter), &other))
+		call->path = call->body = NULL;
+	else if (strcmp(other.endpoint, call->endpoint) == 0)
+		*call = other;
+	else
+		call->path = NULL;
+}
+
 bool
 scan_first_call(ForeignScanState *node, const char *unknown, RequestCall *call)
 {
@@ -911,7 +931,11 @@ scan_first_call(ForeignScanState *node, const char *unknown, RequestCall *call)
 		(resource_needs_values(scan->options->resource) &&
 		 filter.filter == NULL))
 		return false;
-	return request_next(remote_query_requests(&scan->query, &filter), call);
+	if (!request_next(remote_query_requests(&scan->query, &filter), call))
+		return false;
+	if (scan->running)
+		hide_values(scan, unknown, call);
+	return true;
 }
 
 bool

@@ -186,19 +186,25 @@ set_values(Request *request, const ResourceFilter *filter, const List *values)
 	request->nothing |= request->nvalues == 0;
 }
 
-/* Sets the values, in their order, and the origin of each. */
+static char **
+utf8_texts(const List *texts)
+{
+	char	  **result = palloc(sizeof(char *) * Max(list_length(texts), 1));
+
+	for (int i = 0; i < list_length(texts); i++)
+		result[i] = to_utf8(list_nth(texts, i));
+	return result;
+}
+
+/* Sets the values, in their order, and the origin of each, if it has one. */
 static void
-set_expanded_values(Request *request, const RequestFilter *filter)
+set_unchecked_values(Request *request, const RequestFilter *filter)
 {
 	int			n = list_length(filter->values);
 
-	request->values = palloc(sizeof(char *) * Max(n, 1));
-	request->origins = palloc(sizeof(char *) * Max(n, 1));
-	for (int i = 0; i < n; i++)
-	{
-		request->values[i] = to_utf8(list_nth(filter->values, i));
-		request->origins[i] = to_utf8(list_nth(filter->origins, i));
-	}
+	request->values = utf8_texts(filter->values);
+	if (filter->origins != NIL)
+		request->origins = utf8_texts(filter->origins);
 	request->nvalues = n;
 	request->nothing |= n == 0;
 }
@@ -233,8 +239,8 @@ set_batches(Request *request, const RequestFilter *filter)
 	request->derived_values = filter->derived_values;
 	request->batch_size = filter->batch_size > 0 ? filter->batch_size :
 		values_per_request(request->resource, filter->filter);
-	if (filter->origins != NIL)
-		set_expanded_values(request, filter);
+	if (filter->origins != NIL || filter->is_preview)
+		set_unchecked_values(request, filter);
 	else
 		set_values(request, filter->filter, filter->values);
 }
@@ -481,7 +487,7 @@ set_day(Request *request, const RequestFilter *filter)
 
 	if (filter->has_day)
 		request->day = date_text(day_of(filter->day));
-	else if (request->resource->needs_day)
+	else if (request->resource->needs_day && !filter->hides_day)
 		request->day = pnstrdup(time_text(GetCurrentTimestamp(), 0), 10);
 	if (request->day != NULL)
 		request->day_name = day->parameter;

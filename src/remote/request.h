@@ -36,11 +36,13 @@ typedef struct RequestFilter
 	List	   *arguments;		/* its values, of char *, as above */
 	bool		has_day;		/* of FILTER_DAY */
 	TimestampTz day;
+	bool		hides_day;		/* there is one that EXPLAIN does not show */
 	List	   *origins;		/* for each of the values that the resource's
 								 * "expand" gave, the value that it is from */
 	int			batch_size;		/* values a request; 0: HiBob's recommendation */
 	int64		limit;			/* the expected number of rows that are needed; 0:
 								 * all */
+	bool		is_preview;		/* the values are expressions, for EXPLAIN */
 	bool		found_values;	/* the values come from HiBob, */
 	bool		derived_values; /* or, of lists, from other tables of the query:
 								 * an unknown one is no error */

@@ -95,6 +95,19 @@ tell($sim, 'reset');
 $waiting->quit;
 query($node, q{ALTER SERVER bob OPTIONS (SET read_timeout '300ms')});
 
+# A plan in the log shows no value of one scan that another one sent to HiBob.
+psql(q{ALTER SERVER bob OPTIONS (ADD fdw_startup_cost '1', ADD fdw_tuple_cost '10');
+	SET auto_explain.log_min_duration = 0; SET auto_explain.log_analyze = on;
+	SET auto_explain.log_verbose = on; SET auto_explain.log_level = 'log';
+	SET enable_hashjoin = off; SET enable_mergejoin = off;
+	SELECT count(b.id) FROM (SELECT email FROM bob.people WHERE email LIKE 'robert.%') a,
+		LATERAL (SELECT id FROM bob.people b WHERE b.email = a.email OFFSET 0) b;
+	SELECT count(id) FROM bob.people b WHERE email = ANY (ARRAY(SELECT min(email)
+		FROM bob.people WHERE email LIKE 'robert.%'));
+	SELECT count(id) FROM bob.people b WHERE id = (SELECT id
+		FROM bob.people WHERE email LIKE 'robert.%' LIMIT 1);
+	ALTER SERVER bob OPTIONS (DROP fdw_startup_cost, DROP fdw_tuple_cost)});
+
 is(join(', ', grep { contains_token($output{$_}) } sort keys %output), '',
 	'no output of a session contains the token');
 ok(contains_token("x $TOKEN y") && contains_token('Basic U0VSVklDRS01NzcyOnMzY3JldC1jYW5hcnktdG9rZW4='),
@@ -104,6 +117,7 @@ ok(contains_token("x $TOKEN y") && contains_token('Basic U0VSVklDRS01NzcyOnMzY3J
 my $log = slurp_file($node->logfile);
 cmp_ok(length $log, '>', 30000, 'the log has level debug5');
 like($log, qr/could not receive/, '... and the errors of these tests');
+like($log, qr/HiBob Request: .*"values":\[/, '... and plans with requests');
 foreach my $value ('robert.backslash2@', 'Okafor', '3332883884017713312')
 {
 	is(index(query($node, 'SELECT string_agg(expected::text, $$ $$)
