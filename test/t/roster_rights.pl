@@ -224,6 +224,17 @@ as('stranger', q{ALTER TABLE hr.roster NO FORCE ROW LEVEL SECURITY});
 is((error_as('stranger', q{CALL hibob_roster.refresh('hr.roster')}))[0], '',
 	'... unless it does not apply to the owner');
 
+# --- privileges of owners only ------------------------------------------------
+
+my $configuration = 'hibob_roster.mirrors, hibob_roster.mirror_columns, hibob_roster.refresh_log';
+query($node, "REVOKE INSERT, UPDATE, DELETE ON $configuration FROM PUBLIC;
+	GRANT INSERT, UPDATE, DELETE ON hibob_roster.mirrors, hibob_roster.mirror_columns TO stranger;
+	GRANT INSERT, DELETE ON hibob_roster.refresh_log TO stranger");
+is((error_as('clerk', "BEGIN; LOCK TABLE $configuration IN ACCESS EXCLUSIVE MODE"))[0], '42501',
+	'a role without privileges cannot lock the configuration');
+is((error_as('stranger', q{CALL hibob_roster.refresh('hr.roster')}))[0], '', '... and owners with privileges can refresh');
+is(as('monitor', 'SELECT count(*) > 0 FROM hibob_roster.health'), 't', '... a monitor reads health');
+
 # --- properties of the functions ---------------------------------------------
 
 is(query($node, q{SELECT proname FROM pg_proc WHERE pronamespace = 'hibob_roster'::regnamespace
