@@ -65,8 +65,8 @@ CREATE TABLE hibob_roster.mirror_columns (
 
 CREATE TABLE hibob_roster.refresh_log (
     mirror regclass NOT NULL,
-    started_at timestamptz NOT NULL,
-    finished_at timestamptz NOT NULL,
+    started_at timestamptz NOT NULL CHECK (isfinite(started_at)),
+    finished_at timestamptz NOT NULL CHECK (isfinite(finished_at)),
     outcome text NOT NULL CHECK (outcome IN ('success', 'failed', 'refused')),
     rows bigint,
     added bigint,

@@ -84,6 +84,11 @@ foreach my $age ('max_age', 'keep_history')
 		"a $age of 100,000 years is an error");
 }
 
+# A monitor subtracts the time of the last success from now.
+is((query_error($node, q{INSERT INTO hibob_roster.refresh_log (mirror, started_at, finished_at, outcome)
+	VALUES ('hr.roster', '-infinity', '-infinity', 'success')}))[0], '23514',
+	'an infinite time in the log is an error');
+
 # --- the schedule ------------------------------------------------------------
 
 ($state, $message) = query_error($node, q{SELECT hibob_roster.schedule('15 4 * * *')});
