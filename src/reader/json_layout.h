@@ -1,6 +1,7 @@
 /*
  * json_layout.h
- *		The bytes between the values of rows, learned from earlier rows. *
+ *		The bytes between the values of rows, learned from earlier rows.
+ *
  * Private to the JSON reader.  The rows of a response repeat their keys in the
  * same order, so most bytes between two values have been read before.  The
  * effect of bytes on a reader depends only on its place: the same bytes at the

@@ -347,10 +347,12 @@ read_next(JsonReader *reader, const char *p, const char *end)
 }
 
 /*
- * Reading stops at the current token. * The bytes that have to be kept exceed
- * the limit as soon as max_row of them were read without an end.  Bytes after
- * those do not matter, so that the result does not depend on the size of the
- * window, and everything that was found in them is discarded.
+ * Reading stops at the current token.
+ *
+ * The bytes that must be kept exceed the limit as soon as max_row of them were
+ * read without an end.  Bytes after those do not matter, so that the result does
+ * not depend on the size of the window, and everything found in them is
+ * discarded.
  */
 static JsonResult
 stop_reading(JsonReader *reader)

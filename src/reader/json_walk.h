@@ -1,6 +1,7 @@
 /*
  * json_walk.h
- *		Iterates over the parts of a JSON value. *
+ *		Iterates over the parts of a JSON value.
+ *
  * The value is valid JSON: the reader of rows has checked it, so that the same
  * rules hold for all JSON.  A value and its parts are slices of one window.
  *

@@ -1,6 +1,7 @@
 /*
  * request.c
- *		Makes HTTP requests from the columns and conditions of a scan. *
+ *		Makes HTTP requests from the columns and conditions of a scan.
+ *
  * A sequence of requests has three dimensions: the values, a limited number of
  * which one request can name; the arguments, one in each request; and the range
  * of time, of which one request can span a limited number of months or days.

@@ -1,6 +1,7 @@
 /*
  * response_metadata.c
- *		The metadata around the rows of a response. *
+ *		The metadata around the rows of a response.
+ *
  * Source: HiBob's specification and existing clients.  Most endpoints call the
  * cursor of the next page "next_cursor"; the specification of the bulk tables
  * says "cursor".  Employees that the request names and that HiBob does not show

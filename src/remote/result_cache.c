@@ -1,6 +1,7 @@
 /*
  * result_cache.c
- *		Materialized rows of a result, for a statement or for some time. *
+ *		Materialized rows of a result, for a statement or for some time.
+ *
  * Rows are minimal tuples in the order in which they were added, one after the
  * other, without padding: in a buffer up to work_mem, then in a temporary file.
  * If there is a file, it has the first rows, and the buffer has the others.  A

@@ -1,6 +1,7 @@
 /*
  * row.c
- *		Converts the values of a row to datums. *
+ *		Converts the values of a row to datums.
+ *
  * HiBob sends a field in up to three places of an employee (see "Response,
  * machine mode" and "APPEND" in its people contract):
  *

@@ -1,6 +1,7 @@
 /*
  * row.h
- *		Converts the values of a row to datums. *
+ *		Converts the values of a row to datums.
+ *
  * A RowMap has, for each column that a query needs, the field of the resource,
  * the places in a row where the field's value may be, and the conversion to the
  * column's type.  Knows nothing of requests.

@@ -1,6 +1,7 @@
 /*
  * connection.c
- *		The state that a session keeps for a user mapping. *
+ *		The state that a session keeps for a user mapping.
+ *
  * A Connection lies in a memory context of its own below CacheMemoryContext.
  * It is replaced, not changed, when its server or mapping is altered: it leaves
  * the list of connections with the next request for one, and is freed when its
