@@ -1266,8 +1266,8 @@ BEGIN
         error_detail := NULL;
         BEGIN
             entry := hibob_roster.refresh_mirror(target, force);
-            -- COMMIT would check deferred constraints where no failure of it
-            -- could be recorded.
+            -- A failure of a deferred constraint could not be recorded
+            -- after COMMIT.
             IF may_commit THEN
                 SET CONSTRAINTS ALL IMMEDIATE;
             END IF;

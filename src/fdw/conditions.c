@@ -238,8 +238,8 @@ has_infinity(const Resource *resource, const ResourceFilter *entry)
 
 /*
  * Narrows the range of time by a comparison.  Times have microseconds, so
- * "above" means from the next microsecond on.  No time is past infinity, and
- * few fields are infinite.
+ * "above" means from the next microsecond on.  Infinity is the latest time,
+ * and few fields can have it.
  */
 static void
 add_bound(const RemoteConditions *conditions, RequestFilter *filter,
@@ -324,7 +324,7 @@ evaluate_clause(const RemoteConditions *conditions, int index,
  * Handles a range whose upper bound is below the lower one.  On one field it
  * is empty.  On two fields, such as the start and the end of an absence, it
  * selects the rows that last from the upper bound to the lower one.  They last
- * on each day between these, so a range of one day has them.
+ * on each day between these, so requesting one day is enough.
  */
 static void
 normalize_range(RequestFilter *filter)

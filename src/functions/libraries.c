@@ -56,8 +56,8 @@ is_listed(List *names, const char *name)
 /*
  * The list is like "libcurl/7.88.1 OpenSSL/3.0.17 zlib/1.2.13 libpsl/0.21.2
  * (+libidn2/2.3.3)".  Parentheses are around TLS libraries that libcurl does
- * not use at present, and libraries of a library, which may come twice.  What
- * libssh is built with follows its version: "libssh/0.10.6/openssl/zlib".
+ * not use at present, and libraries of a library, which may come twice.  The
+ * libraries of libssh follow its version: "libssh/0.10.6/openssl/zlib".
  */
 static void
 put_curl_libraries(ReturnSetInfo *result)

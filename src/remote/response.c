@@ -73,7 +73,7 @@ struct Response
 	size_t		text_length;
 };
 
-/* An exchange that nobody reads any more does not count as in progress. */
+/* An exchange without a reader does not count as in progress. */
 static void
 stop_callback(void *arg)
 {

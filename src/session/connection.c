@@ -540,8 +540,7 @@ read_definition(Oid userid, Oid serverid)
 
 /*
  * Servers with the same host share it, in all databases: HiBob blocks an
- * address whatever the paths of its requests are, and however the URL is
- * written.
+ * address for all paths, and for all spellings of the URL.
  */
 static Limiter *
 create_address_limiter(const char *base_url)

@@ -47,7 +47,7 @@ typedef struct LimiterKey
 typedef struct LimiterState
 {
 	bool		known;			/* a response described the limit */
-	bool		expired;		/* the window has ended, without news since */
+	bool		expired;		/* the window has ended, no response since */
 	bool		verified;		/* there was a response */
 	int			limit;			/* -1 unknown */
 	int			remaining;		/* -1 unknown */

@@ -67,8 +67,8 @@ sub check_one_session
 	return;
 }
 
-# Whatever a cancelled request was for, it does not count as one in progress, which
-# would reduce what is left.
+# A cancelled request of any kind does not count as in progress, which would
+# reduce the number of requests that are left.
 sub check_cancelled
 {
 	my ($node) = @_;
@@ -94,7 +94,7 @@ sub check_cancelled
 	# Fewer are left than the session has counted.
 	tell($sim, 'config', { rate_limit => 20 });
 	is(($session->run("SELECT rate_limit_remaining FROM hibob_fdw_status('bob');"))[0],
-		19, '... cancelled requests are not in progress any more');
+		19, '... cancelled requests are no longer in progress');
 	$session->finish;
 	return;
 }
