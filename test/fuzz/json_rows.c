@@ -163,7 +163,7 @@ next_place(const Place *place, const RefValue *step)
 }
 
 static bool
-is_on_the_way(const Place *place)
+is_on_path(const Place *place)
 {
 	return place->is_row || place->key_leads || place->element_leads;
 }
@@ -319,7 +319,7 @@ walk_value(Walk *walk, const Place *place, const RefValue *value, bool *led_on)
 	}
 	if (kind == JSON_NULL && place->element_leads && place->in_element)
 		*led_on = true;
-	else if (!walk->in_row && is_on_the_way(place))
+	else if (!walk->in_row && is_on_path(place))
 		return misshapen(walk, value->slice.start - (kind == JSON_STRING));
 	if (!walk_container(walk, place, value, &none))
 		return false;

@@ -1,8 +1,8 @@
 # A reader who follows pages of the documentation: a cluster, a simulator of HiBob,
 # and one psql for each role of a page, into which the page's blocks are typed.
 #
-# A block may not fail, and what psql prints has to be what the page shows below
-# the block.  Blocks without an output print command tags only.  An error that a
+# A block must not fail, and the output of psql must be the output that the page
+# shows below the block.  Blocks without an output print command tags only.  An error that a
 # page shows in an output is expected.
 #
 # The shell commands that do not change the machine run: test/simulator/tell,

@@ -1,5 +1,5 @@
-# The faults of the fault table: what the simulator does to a response, and what
-# the outcome of the query has to be.
+# The faults of the fault table: how the simulator changes a response, and the
+# expected outcome of the query.
 package FaultList;
 
 use strict;

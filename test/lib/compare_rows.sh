@@ -1,12 +1,12 @@
 #!/bin/bash
-# Compares the output of a regression test with what is expected, without what
-# depends on cached results and learned row counts: lines about requests, costs,
-# and the number of lines and the width of a result.
+# Compares the output of a regression test with the expected output.  It ignores
+# what depends on cached results and learned row counts: lines about requests,
+# costs, and the number of lines and the width of a result.
 #
 #   test/lib/compare_rows.sh EXPECTED RESULT
 #
 # A server with debug_discard_caches drops cached results and learned row counts
-# all the time, so that a query makes more requests, but returns the same rows.
+# all the time.  A query then makes more requests, but returns the same rows.
 set -euo pipefail
 
 rows() {

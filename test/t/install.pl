@@ -1,5 +1,5 @@
-# make: builds and installs as PGXS does, prints what is missing, and "clean" and
-# "uninstall" leave nothing.
+# make builds and installs as PGXS does, and reports missing requirements.  "clean"
+# and "uninstall" leave nothing.
 
 use strict;
 use warnings;

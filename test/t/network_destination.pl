@@ -44,7 +44,7 @@ sub set_addresses
 
 append_to_file("$home/.netrc", "default login nobody password wrong\n");
 append_to_file("$home/.curlrc", "insecure\nlocation\nproxy = 127.0.0.1:1\n");
-# OpenSSL accepts old versions of TLS, so that hibob_fdw has to refuse them.
+# OpenSSL accepts old versions of TLS here, and hibob_fdw must refuse them.
 append_to_file("$dir/openssl.cnf", q{openssl_conf = all
 [all]
 ssl_conf = ssl
@@ -386,7 +386,7 @@ is((requests($plain))[0]{credentials}, 'right',
 	'the credentials are those of the user mapping, not of .netrc');
 ok(!-e "$dir/keys", 'TLS keys are not written to SSLKEYLOGFILE');
 
-# A redirect to this machine, so that no other rule prevents it.
+# A redirect to this machine, which no other rule prevents.
 my $elsewhere = start_simulator();
 foreach my $status (301, 302, 303, 307, 308)
 {

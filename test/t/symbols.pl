@@ -1,4 +1,4 @@
-# Symbols: the library exports only what PostgreSQL looks up, so that no other
+# Symbols: the library exports only the symbols that PostgreSQL looks up.  No other
 # extension can replace one of its functions.
 
 use strict;

@@ -982,7 +982,7 @@ static const Case outside_limits[] = {
 	{"a wanted string as large as allowed", "r[]>b", "a",
 		"{\"b\":\"0123456789abcdefgh\",\"r\":[]}",
 	"end . : \"0123456789abcdefgh\""},
-	{"a large container in one on the way", "r[]>b.c", "a",
+	{"a large container in one on the path", "r[]>b.c", "a",
 		"{\"b\":{\"d\":[1,2,3,4,5,6,7,8,9,10],\"c\":[2]},\"r\":[]}",
 	"end . : A[2]"},
 	{"wanted in what may be a row, too large", "v[]|>b", "a",
