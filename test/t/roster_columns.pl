@@ -60,6 +60,11 @@ refreshed('a value that was changed manually to that of the source, and is not i
 query($node, q{INSERT INTO local VALUES (9, 'London', 9, '2026-02-01', 'none')});
 refreshed('... the row returns');
 
+query($node, q{ALTER TABLE team ADD UNIQUE (grade) DEFERRABLE;
+	UPDATE local SET grade = 3 - grade WHERE grade IN (1, 2)});
+refreshed('a refresh that swaps two unique values');
+query($node, q{ALTER TABLE team DROP CONSTRAINT team_grade_key});
+
 # --- types -------------------------------------------------------------------
 
 query($node, q{UPDATE local SET office = 'Rome'});
