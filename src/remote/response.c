@@ -315,6 +315,27 @@ error_response(const Response *response)
 	return error;
 }
 
+/* A response for a message: without the token, should it repeat that. */
+static ErrorResponse
+without_token(const Response *response, const ErrorResponse *error)
+{
+	const Connection *connection = response->acquired->connection;
+	ErrorResponse copy = *error;
+	char	   *body = palloc(error->length + 1);
+
+	memcpy(body, error->body, error->length);
+	connection_hide_token(connection, body, error->length);
+	copy.body = body;
+	if (error->content_type != NULL)
+	{
+		char	   *type = pstrdup(error->content_type);
+
+		connection_hide_token(connection, type, strlen(type));
+		copy.content_type = type;
+	}
+	return copy;
+}
+
 static void
 raise_defect(Response *response, const JsonDefect *defect)
 {
@@ -323,6 +344,7 @@ raise_defect(Response *response, const JsonDefect *defect)
 
 	stats_note_error(response->stats, "a response that cannot be read");
 	http_channel_force_reconnect(response->acquired->channel);
+	error = without_token(response, &error);
 	error_body(response->subject, &error, defect, &progress);
 }
 
@@ -357,11 +379,12 @@ raise_failure(const Response *response, HttpFailure failure, const char *text)
 static void
 raise_status(const Response *response, const ErrorResponse *error)
 {
+	ErrorResponse shown = without_token(response, error);
 	char		words[STATS_ERROR_SIZE];
 
 	snprintf(words, sizeof(words), "status %d", error->status);
 	stats_note_error(response->stats, words);
-	error_status(response->subject, error, response->call.object_name);
+	error_status(response->subject, &shown, response->call.object_name);
 }
 
 static void
@@ -765,6 +788,7 @@ static ResponseResult
 finish_response(Response *response)
 {
 	const char *defect = NULL;
+	ListCell   *lc;
 
 	response->text = NULL;
 	if (response->reader.json != NULL)
@@ -777,6 +801,9 @@ finish_response(Response *response)
 	}
 	if (defect != NULL)
 		raise_shape(response, defect);
+	foreach(lc, response->summary->denials)
+		connection_hide_token(response->acquired->connection, lfirst(lc),
+							  strlen(lfirst(lc)));
 	if (response->rows > 0)
 		result_add_nulls(response->summary, &response->nulls,
 						 response->metadata.names_hidden);

@@ -19,6 +19,7 @@
 #include "access/htup_details.h"
 #include "access/xact.h"
 #include "commands/defrem.h"
+#include "common/base64.h"
 #include "common/cryptohash.h"
 #include "common/sha2.h"
 #include "foreign/foreign.h"
@@ -39,6 +40,9 @@
 /* The most idle channels: of a connection, and of the session. */
 #define MAX_IDLE_PER_CONNECTION 4
 #define MAX_IDLE 20
+
+/* A shorter token is not found in texts; HiBob's are longer. */
+#define MIN_HIDDEN 8
 
 /* How often a definition that is being altered is read again. */
 #define MAX_READS 5
@@ -897,6 +901,35 @@ bool
 connection_lacks(const Connection *connection, int flag)
 {
 	return (connection->lacks & flag) != 0;
+}
+
+/* Overwrites each occurrence of a secret in a text. */
+static void
+hide(char *text, size_t length, const char *secret, size_t secret_length)
+{
+	if (secret_length < MIN_HIDDEN)
+		return;
+	for (size_t i = 0; i + secret_length <= length; i++)
+		if (memcmp(text + i, secret, secret_length) == 0)
+			memset(text + i, '*', secret_length);
+}
+
+void
+connection_hide_token(const Connection *connection, char *text, size_t length)
+{
+	char	   *pair = psprintf("%s:%s", connection->service_user_id,
+								connection->token);
+	int			size = pg_b64_enc_len((int) strlen(pair));
+	char	   *encoded = palloc0(size + 1);
+	int			n = pg_b64_encode((const void *) pair, (int) strlen(pair),
+								  encoded, size);
+
+	hide(text, length, connection->token, strlen(connection->token));
+	hide(text, length, encoded, Max(n, 0));
+	wipe(pair);
+	wipe(encoded);
+	pfree(pair);
+	pfree(encoded);
 }
 
 const char *

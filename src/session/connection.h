@@ -137,6 +137,13 @@ extern bool connection_note_lack(Connection *connection, int flag);
 extern bool connection_lacks(const Connection *connection, int flag);
 
 /*
+ * Overwrites the token in a text, also as in the header Authorization: HiBob or
+ * a gateway may repeat it in a message.
+ */
+extern void connection_hide_token(const Connection *connection, char *text,
+								  size_t length);
+
+/*
  * Which option of a role's user mapping the token comes from: "token" or
  * "token_file".  Raises an error if there is no mapping.
  */

@@ -41,13 +41,19 @@ $output{"EXPLAIN $_"} = psql(
 	"EXPLAIN (VERBOSE, FORMAT $_) $ALL; EXPLAIN (ANALYZE, VERBOSE, FORMAT $_) $ALL")
   foreach 'text', 'json', 'xml', 'yaml';
 
+my $HEADER = 'U0VSVklDRS01NzcyOnMzY3JldC1jYW5hcnktdG9rZW4=';
 my @faults = (
 	{ status => 400, body => '' }, { status => 401, body => '' },
 	{ status => 403, body => '' }, { status => 404, body => '' },
 	{ status => 500, body => '' }, { html => \1 }, { body => 'oops' },
 	{ redirect => 'http://127.0.0.1:1/' }, { rate_limited => { reset_in => 3000 } },
 	{ reset => 'before_headers' }, { reset => 30000 }, { gzip => 'corrupt' },
-	{ stall => { seconds => 5 } });
+	{ stall => { seconds => 5 } },
+	# HiBob or a gateway repeats the token, or the header that it is in.
+	map { my $echo = $_;
+		{ status => 400, json => { error => "no permission for $echo" } },
+		  { status => 502, body => "$echo is unknown" }, { body => "$echo: oops" },
+		  { body => 'oops', content_type => "text/$echo" } } $TOKEN, $HEADER);
 foreach my $fault (@faults)
 {
 	my $name = join ' ', map { ref $fault->{$_} ? $_ : "$_ $fault->{$_}" }
