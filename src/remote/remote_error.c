@@ -92,7 +92,7 @@ hibob_message(const ErrorResponse *error)
 	char	   *key;
 	char	   *text = NULL;
 
-	if (error == NULL || error->length == 0)
+	if (error->length == 0)
 		return NULL;
 	shape.max_row = error->length;
 	reader = json_reader_create(&shape, palloc0);
@@ -125,7 +125,7 @@ error_rejected(const ErrorSubject *subject, const ErrorResponse *error)
 {
 	const char *server = connection_server_name(subject->connection);
 	const char *user = connection_user_name(subject->connection);
-	char	   *message = hibob_message(error);
+	char	   *message = error == NULL ? NULL : hibob_message(error);
 
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
