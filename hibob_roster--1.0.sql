@@ -482,7 +482,7 @@ CREATE FUNCTION hibob_roster.differ(columns hibob_roster.refreshed_column[],
     new_too boolean)
 RETURNS text LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp AS $$
-    SELECT concat_ws(' OR ',
+    SELECT concat_ws(' OR ', 'false',
         string_agg(differs, ' OR ' ORDER BY no),
         'ROW(' || string_agg(format('s.c%s', no), ', ' ORDER BY no)
                       FILTER (WHERE differs IS NULL)

@@ -65,6 +65,12 @@ query($node, q{ALTER TABLE team ADD UNIQUE (grade) DEFERRABLE;
 refreshed('a refresh that swaps two unique values');
 query($node, q{ALTER TABLE team DROP CONSTRAINT team_grade_key});
 
+query($node, q{DELETE FROM hibob_roster.mirror_columns WHERE mirror = 'team'::regclass;
+	UPDATE local SET grade = 70 WHERE id = 7});
+refreshed('a refresh for which all columns are new');
+refreshed('... and the next one');
+is(last_entry($node, 'team', 'outcome, changed'), 'success|0', '... changes nothing');
+
 # --- types -------------------------------------------------------------------
 
 query($node, q{UPDATE local SET office = 'Rome'});
