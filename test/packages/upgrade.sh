@@ -2,7 +2,7 @@
 # Runs inside an empty Debian system: PostgreSQL $1 of the release $3 with the
 # package in /old, then pg_upgrade to PostgreSQL $2 of this release with the
 # package in /new; and a dump of the older server, restored in the newer one.
-# Servers, mappings, foreign tables, views and their rows, and the mirrors with
+# With "dump" as $4 there is only a dump, by the older pg_dump.  Servers, mappings, foreign tables, views and their rows, and the mirrors with
 # their configuration, history and log have to be the same; the simulator at
 # HIBOB_SIM_URL runs outside.
 set -euo pipefail
@@ -10,6 +10,7 @@ export DEBIAN_FRONTEND=noninteractive
 old=$1
 new=$2
 release=$3
+method=${4:-pg_upgrade}
 directory=/var/tmp/upgrade
 database=hr
 
@@ -59,6 +60,13 @@ SELECT status FROM hibob_fdw_status('bob');
 END
 }
 
+restore_dump() {
+    as_server "/usr/lib/postgresql/$new/bin/createdb" -h "$directory" -p 5499 \
+        restored
+    as_server "/usr/lib/postgresql/$new/bin/pg_restore" -h "$directory" -p 5499 \
+        -e -d restored dump
+}
+
 mkdir -p /etc/postgresql-common
 echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf
 export UCF_FORCE_CONFFOLD=1
@@ -106,32 +114,36 @@ END
 if ask "$old" -c 'CALL hibob_roster.refresh()' 2>/dev/null; then exit 1; fi
 ask "$old" -c 'ALTER TABLE hr.roster DROP COLUMN nonsense'
 facts "$old" >before
-as_server "/usr/lib/postgresql/$new/bin/pg_dump" -h "$directory" -p 5499 -Fc \
+dumper=$new
+databases=(hr restored)
+[ "$method" != dump ] || { dumper=$old; databases=(restored); }
+as_server "/usr/lib/postgresql/$dumper/bin/pg_dump" -h "$directory" -p 5499 -Fc \
     -f dump hr
 server "$old" stop
-as_server "/usr/lib/postgresql/$new/bin/pg_upgrade" \
-    -b "/usr/lib/postgresql/$old/bin" -B "/usr/lib/postgresql/$new/bin" \
-    -d "$directory/$old" -D "$directory/$new" -s "$directory" >pg_upgrade.log || {
-    tail -n 20 pg_upgrade.log
-    grep -h -A 60 error: "$new"/pg_upgrade_output.d/*/log/*.log
-    exit 1
-}
+if [ "$method" = pg_upgrade ]; then
+    as_server "/usr/lib/postgresql/$new/bin/pg_upgrade" \
+        -b "/usr/lib/postgresql/$old/bin" -B "/usr/lib/postgresql/$new/bin" \
+        -d "$directory/$old" -D "$directory/$new" -s "$directory" >pg_upgrade.log || {
+        tail -n 20 pg_upgrade.log
+        grep -h -A 60 error: "$new"/pg_upgrade_output.d/*/log/*.log
+        exit 1
+    }
+fi
 server "$new" start
-facts "$new" >after
-as_server "/usr/lib/postgresql/$new/bin/createdb" -h "$directory" -p 5499 restored
-as_server "/usr/lib/postgresql/$new/bin/pg_restore" -h "$directory" -p 5499 -e \
-    -d restored dump
-database=restored
-facts "$new" >after.restored
-# Both databases work.
-for database in hr restored; do
+for database in "${databases[@]}"; do
+    [ "$database" != restored ] || restore_dump
+    facts "$new" >"after.$database"
+done
+# The databases work.
+for database in "${databases[@]}"; do
     ask "$new" -c 'REFRESH MATERIALIZED VIEW hr.kept' \
         -c 'ALTER EXTENSION hibob_fdw UPDATE' -c 'ALTER EXTENSION hibob_roster UPDATE' \
         -c 'CALL hibob_roster.refresh()' \
         -c "SELECT '$database', status, rows FROM hibob_roster.health"
 done
 server "$new" stop
-diff before after
-diff before after.restored
-[ "$(wc -l <after)" -ge 20 ]
-cut -c 1-100 after
+for database in "${databases[@]}"; do
+    diff before "after.$database"
+done
+[ "$(wc -l <before)" -ge 20 ]
+cut -c 1-100 before
