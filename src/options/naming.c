@@ -211,6 +211,17 @@ naming_to_server(const char *text)
 	return convert_encoding(text, PG_UTF8, encoding);
 }
 
+char *
+naming_to_utf8(const char *text)
+{
+	int			encoding = GetDatabaseEncoding();
+
+	if (encoding != PG_UTF8 && encoding != PG_SQL_ASCII)
+		return convert_encoding(text, encoding, PG_UTF8);
+	return pg_verify_mbstr(PG_UTF8, text, (int) strlen(text), true) ?
+		pstrdup(text) : NULL;
+}
+
 /* The encoding of names.  SQL_ASCII has none, and HiBob sends UTF-8. */
 static int
 names_encoding(void)

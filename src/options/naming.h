@@ -38,6 +38,9 @@ extern char *naming_choose(Naming *naming, const char *display,
  */
 extern char *naming_to_server(const char *text);
 
+/* A text of the database in UTF-8; NULL if UTF-8 lacks one of its characters. */
+extern char *naming_to_utf8(const char *text);
+
 /* Chooses and reserves a name with an ending appended. */
 extern char *naming_derive(Naming *naming, const char *name,
 						   const char *ending);

@@ -12,6 +12,7 @@
 
 #include "http/url.h"
 #include "mb/pg_wchar.h"
+#include "options/naming.h"
 #include "options/text_list.h"
 #include "pgtime.h"
 #include "remote/request_text.h"
@@ -133,18 +134,6 @@ compare_values(const void *a, const void *b)
 	return strcmp(*(char *const *) a, *(char *const *) b);
 }
 
-/* Converts a value to UTF-8; in SQL_ASCII, checks that it is UTF-8. */
-static char *
-to_utf8(char *value)
-{
-	int			length = (int) strlen(value);
-	char	   *result = pg_server_to_any(value, length, PG_UTF8);
-
-	if (GetDatabaseEncoding() == PG_SQL_ASCII)
-		pg_verify_mbstr(PG_UTF8, result, (int) strlen(result), false);
-	return result;
-}
-
 static bool
 is_id(const char *value)
 {
@@ -170,8 +159,13 @@ sort_values(const ResourceFilter *filter, const List *values, int *number)
 	int			distinct = 0;
 
 	foreach(lc, values)
-		if (is_possible_value(filter, lfirst(lc)))
-			sorted[n++] = to_utf8(lfirst(lc));
+	{
+		char	   *value = is_possible_value(filter, lfirst(lc)) ?
+			naming_to_utf8(lfirst(lc)) : NULL;
+
+		if (value != NULL)
+			sorted[n++] = value;
+	}
 	qsort(sorted, n, sizeof(char *), compare_values);
 	for (int i = 0; i < n; i++)
 		if (i == 0 || strcmp(sorted[i], sorted[distinct - 1]) != 0)
@@ -193,7 +187,11 @@ utf8_texts(const List *texts)
 	char	  **result = palloc(sizeof(char *) * Max(list_length(texts), 1));
 
 	for (int i = 0; i < list_length(texts); i++)
-		result[i] = to_utf8(list_nth(texts, i));
+	{
+		char	   *text = list_nth(texts, i);
+
+		result[i] = pg_server_to_any(text, (int) strlen(text), PG_UTF8);
+	}
 	return result;
 }
 

@@ -47,4 +47,29 @@ is((requests($sim))[0]->{body}{filters}[0]{values}[0], "m\x{fc}ller",
 like($err, qr/ERROR:  22P05:/, 'SQLSTATE untranslatable_character');
 like($err, qr/CONTEXT:.*column "full_name"/, '... with the column');
 
+# Bytes that are no UTF-8 are no value of HiBob, whatever the plan is.
+$node->safe_psql('postgres', q{CREATE DATABASE bytes ENCODING 'SQL_ASCII'
+	LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0});
+$node->safe_psql('bytes', qq{
+	CREATE EXTENSION hibob_fdw;
+	CREATE SERVER bob FOREIGN DATA WRAPPER hibob_fdw
+		OPTIONS (base_url '$sim/v1');
+	CREATE USER MAPPING FOR CURRENT_USER SERVER bob
+		OPTIONS (service_user_id 'SERVICE-5772', token '$TOKEN');
+	CREATE FOREIGN TABLE people (id text, email text) SERVER bob OPTIONS (resource 'people');
+	CREATE TABLE account AS SELECT E'\\xff\\xfe' AS email
+		UNION ALL SELECT 'Siobhan.O''Brien6\@Example.COM'});
+foreach my $set ('', 'SET enable_hashjoin = off; SET enable_mergejoin = off;')
+{
+	is($node->safe_psql('bytes', "$set SELECT count(*), count(id)
+			FROM account LEFT JOIN people USING (email)"), '2|1', "a join: $set");
+}
+is($node->safe_psql('bytes', q{SELECT count(*) FROM people
+		WHERE email = ANY (ARRAY(SELECT email FROM account))}), '1', 'a list');
+is($node->safe_psql('bytes', q{SELECT count(*) FROM people WHERE email = E'\xff'}),
+	'0', 'a condition');
+isnt(($node->psql('bytes',
+			q{EXPLAIN (VERBOSE) SELECT FROM people WHERE email = E'\xff'}))[0], 2,
+	'... and its EXPLAIN');
+
 done_testing();
