@@ -90,6 +90,10 @@ ALTER FOREIGN TABLE out_today OPTIONS (ADD include_pending 'true');
 SELECT explain($$SELECT employee_id FROM out_today WHERE today = '2026-11-20'$$);
 SELECT today, count(*) FROM out_today WHERE today = '2026-11-20' GROUP BY 1;
 SELECT count(*) FROM out_today WHERE last_day < '2026-11-24';
+SELECT day, EXISTS (SELECT FROM out_today o WHERE o.today = day) AS out,
+	(SELECT count(*) > 0 FROM out_today o WHERE o.today = day) AS expected
+  FROM (SELECT date '2026-11-02' + n % 3 FROM generate_series(1, 300) n) d (day)
+ GROUP BY day, out, expected ORDER BY day;
 SELECT change_type, first_day, last_day, end_date FROM time_off_changes
  WHERE since >= '2026-10-01' AND last_day = 'infinity' ORDER BY request_id LIMIT 2;
 

@@ -710,10 +710,25 @@ add_minmax_bounds(PlannerInfo *root, RelOptInfo *rel, Oid relid,
 		fpinfo->clauses = list_difference_ptr(fpinfo->clauses, bounds);
 }
 
+/*
+ * Whether the query is an EXISTS that the planner wants to run once, for a hash
+ * table: its comparisons with the outer query have become its output.  Only
+ * there, columns have no names.
+ */
+static bool
+is_hashed_exists(const PlannerInfo *root)
+{
+	const TargetEntry *entry = root->parse->targetList == NIL ? NULL :
+		linitial_node(TargetEntry, root->parse->targetList);
+
+	return root->parent_root != NULL && entry != NULL && !entry->resjunk &&
+		entry->resname == NULL;
+}
+
 /* Whether a condition of the query or a join has the column of FILTER_DAY. */
 static bool
-compares_day(const RelOptInfo *rel, Oid relid, const Resource *resource,
-			 const List *join_clauses)
+compares_day(const PlannerInfo *root, const RelOptInfo *rel, Oid relid,
+			 const Resource *resource, const List *join_clauses)
 {
 	List	   *clauses = list_concat_copy(rel->baserestrictinfo,
 										   rel->joininfo);
@@ -726,6 +741,8 @@ compares_day(const RelOptInfo *rel, Oid relid, const Resource *resource,
 	foreach(lc, clauses)
 		pull_varattnos((Node *) lfirst_node(RestrictInfo, lc)->clause,
 					   rel->relid, &used);
+	if (is_hashed_exists(root))
+		pull_varattnos((Node *) rel->reltarget->exprs, rel->relid, &used);
 	for (int attnum = 1; attnum <= rel->max_attr; attnum++)
 	{
 		int			filter;
@@ -747,7 +764,7 @@ hibobGetForeignPaths(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 
 	if (fpinfo->resource->nfilters > 0)
 		clauses = restricting_join_clauses(root, rel, relid);
-	fpinfo->day_is_compared = compares_day(rel, relid, fpinfo->resource,
+	fpinfo->day_is_compared = compares_day(root, rel, relid, fpinfo->resource,
 										   clauses);
 	if (!has_bounds(fpinfo, fpinfo->clauses, true))
 		add_minmax_bounds(root, rel, relid, clauses);
