@@ -196,13 +196,21 @@ compare("WITH d AS MATERIALIZED (SELECT day FROM calendar WHERE day < '2026-10-0
 
 # A foreign table that has one more day each time it is read, also as a partition
 # and in a view: each day has its absences.
-my $file = PostgreSQL::Test::Utils::tempdir . '/days';
+my $dir = PostgreSQL::Test::Utils::tempdir;
+my $file = "$dir/days";
+# Two scans may start the program at the same time.
+append_to_file("$dir/grow", <<"END");
+exec 9>"$file.lock"
+flock 9
+date -d "2026-10-01 \$((\$(wc -l <"$file") * 7)) days" +%F >>"$file"
+cat "$file"
+END
 query($node, qq{CREATE EXTENSION file_fdw;
 	CREATE SERVER files FOREIGN DATA WRAPPER file_fdw;
 	CREATE TABLE days (day date) PARTITION BY RANGE (day);
 	CREATE FOREIGN TABLE growing PARTITION OF days
 		FOR VALUES FROM ('2026-01-01') TO ('2027-01-01') SERVER files
-		OPTIONS (program 'date -d "2026-10-01 \$((\$(wc -l < $file) * 7)) days" +%F >> $file; cat $file');
+		OPTIONS (program 'sh $dir/grow');
 	CREATE VIEW grown AS SELECT day FROM growing GROUP BY day});
 foreach my $table ('growing', 'days', 'grown', '(SELECT day FROM days OFFSET 0)',
 	'(SELECT day FROM calendar UNION SELECT day FROM growing)')
