@@ -4,7 +4,8 @@
 #
 #   test/check.sh                      all tests
 #   test/check.sh sql t/people unit    the tests whose names contain one of
-#                                      these words, built with gcc
+#                                      these words, built with gcc; a word
+#                                      that no name contains is a failure
 #   test/check.sh sql/people           the regression test of that name
 #   test/check.sh --packages           only installs the packages
 #
@@ -43,14 +44,19 @@ LIMIT=${HIBOB_TEST_LIMIT:-300}
 # How many TAP files run at the same time.
 JOBS=${HIBOB_TEST_JOBS:-$(nproc)}
 
+declare -A UNKNOWN=()   # names in ONLY that no test has had so far
+for name in "${ONLY[@]}"; do UNKNOWN[$name]=yes; done
+
 # Whether a test with this name runs.
 selected() {
-    local part
+    local part status=1
     [ ${#ONLY[@]} != 0 ] || return 0
     for part in "${ONLY[@]}"; do
-        [[ $1 != *"$part"* ]] || return 0
+        [[ $1 == *"$part"* ]] || continue
+        unset "UNKNOWN[$part]"
+        status=0
     done
-    return 1
+    return "$status"
 }
 
 # Adds to the totals and prints a line.  A step without results is a failure.
@@ -382,6 +388,8 @@ finish_tap_file() {
 }
 
 summary() {
+    local name
+    for name in "${!UNKNOWN[@]}"; do tally "no test has the name $name" 0 1; done
     say "$PASSED passed, $FAILED failed"
     [ "$FAILED" = 0 ]
 }
