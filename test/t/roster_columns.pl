@@ -144,8 +144,13 @@ is(query($node, q{SELECT count(*) FILTER (WHERE id = 3), count(*) FILTER (WHERE 
 	'... with one version of each row that changed meanwhile');
 # Backslashes in the functions' own strings.
 query($node, q{ALTER TABLE team ALTER grade TYPE text});
-my ($out, $err) = session($node, q{SET standard_conforming_strings = off; CALL hibob_roster.refresh('team')});
-is($err, '', 'a refresh does not depend on standard_conforming_strings');
+SKIP:
+{
+	skip 'PostgreSQL 19 has standard strings only', 1 if $node->pg_version >= 19;
+	my ($out, $err) = session($node, q{SET standard_conforming_strings = off; CALL hibob_roster.refresh('team')});
+
+	is($err, '', 'a refresh does not depend on standard_conforming_strings');
+}
 
 # --- keep_history ------------------------------------------------------------
 
