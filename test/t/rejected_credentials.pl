@@ -189,7 +189,8 @@ is_deeply([ states(($waiting->receive(20))[1]) ], ['57014'], '... until a cancel
 $waiting->finish;
 
 # Windows of three seconds: no wait is longer than the window, a second for
-# rounding and a quarter for the spread.
+# rounding and a quarter for the spread.  A busy machine may add a second, which
+# is less than another window.
 my $longest = 0;
 foreach my $phase (1 .. 4)
 {
@@ -200,7 +201,7 @@ foreach my $phase (1 .. 4)
 	  =~ /HiBob Rate Limit Wait: (\d+) ms/;
 	$longest = max($longest, $wait // 'inf');
 }
-cmp_ok($longest, '<=', 3000 + 1250 + 100,
+cmp_ok($longest, '<=', 3000 + 1250 + 1000 * $SLOWNESS,
 	"a wait is hardly longer than a window: $longest ms");
 query($node, q{ALTER SERVER bob OPTIONS (ADD max_rate_limit_wait '0')});
 
@@ -210,37 +211,36 @@ query($node, q{ALTER SERVER bob OPTIONS (ADD max_rate_limit_wait '0')});
 # the monotonic clock.
 append_to_file("$dir/clock.c", <<'C');
 #define _GNU_SOURCE
-#include <dlfcn.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <time.h>
+#include <unistd.h>
+/* A sanitizer's malloc() calls this, so nothing here may allocate memory. */
 static long
 shift(const char *name)
 {
 	const char *dir = getenv("HIBOB_TEST_CLOCK");
 	char path[1024];
-	long seconds = 0;
-	FILE *file;
+	char text[32] = "";
+	int file;
 
 	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	file = fopen(path, "r");
-	if (file != NULL)
+	file = open(path, O_RDONLY);
+	if (file >= 0)
 	{
-		if (fscanf(file, "%ld", &seconds) != 1)
-			seconds = 0;
-		fclose(file);
+		if (read(file, text, sizeof(text) - 1) < 0)
+			text[0] = 0;
+		close(file);
 	}
-	return seconds;
+	return atol(text);
 }
 int
 clock_gettime(clockid_t clock, struct timespec *result)
 {
-	static int (*real) (clockid_t, struct timespec *);
-
-	if (real == NULL)
-		real = dlsym(RTLD_NEXT, "clock_gettime");
-	if (real(clock, result) != 0)
+	if (syscall(SYS_clock_gettime, clock, result) != 0)
 		return -1;
 	if (clock == CLOCK_MONOTONIC)
 		result->tv_sec += shift("passed");
@@ -270,8 +270,7 @@ time(time_t *result)
 	return now.tv_sec;
 }
 C
-system_or_bail('gcc', '-shared', '-fPIC', '-o', "$dir/clock.so", "$dir/clock.c",
-	'-ldl');
+system_or_bail('gcc', '-shared', '-fPIC', '-o', "$dir/clock.so", "$dir/clock.c");
 
 # Seconds by which the clock is set, and that pass.
 sub set_clock
