@@ -656,13 +656,18 @@ hibobIterateForeignScan(ForeignScanState *node)
 		generated_compute(scan->generated, row);
 }
 
-/* Frees the rows of the oldest runs until others fit into work_mem. */
+/*
+ * Frees the rows of the oldest runs until others fit into work_mem.  Frees none
+ * and returns false if these alone do not fit.
+ */
 static bool
 make_room(HibobFdwScanState *scan, Size memory)
 {
 	Size		limit = (Size) work_mem * 1024;
 
-	while (scan->earlier != NIL && scan->earlier_memory + memory > limit)
+	if (memory > limit)
+		return false;
+	while (scan->earlier_memory + memory > limit)
 	{
 		EarlierRun *run = linitial(scan->earlier);
 
@@ -672,7 +677,7 @@ make_room(HibobFdwScanState *scan, Size memory)
 		MemoryContextDelete(run->context);
 		pfree(run);
 	}
-	return memory <= limit;
+	return true;
 }
 
 /*
