@@ -269,9 +269,7 @@ collation_of_names(void)
 static bool
 is_name(const char *name)
 {
-	int			encoding = names_encoding();
-	const char *text = encoding == PG_UTF8 ? name :
-		convert_encoding(name, encoding, PG_UTF8);
+	const char *text = naming_to_utf8(name);
 
 	return text != NULL && strcmp(join_words(text), text) == 0;
 }
