@@ -2,9 +2,9 @@
 # Runs inside an empty Debian system: PostgreSQL $1 of the release $3 with the
 # package in /old, then pg_upgrade to PostgreSQL $2 of this release with the
 # package in /new; and a dump of the older server, restored in the newer one.
-# With "dump" as $4 there is only a dump, by the older pg_dump.  Servers, mappings, foreign tables, views and their rows, and the mirrors with
-# their configuration, history and log have to be the same; the simulator at
-# HIBOB_SIM_URL runs outside.
+# With "dump" as $4 there is only a dump, by the older pg_dump.  Servers, mappings,
+# foreign tables, views and their rows, and the mirrors with their configuration,
+# history and log have to be the same; the simulator at HIBOB_SIM_URL runs outside.
 set -euo pipefail
 export DEBIAN_FRONTEND=noninteractive
 old=$1
