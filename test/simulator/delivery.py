@@ -10,6 +10,8 @@ import random
 import zlib
 from http.client import responses as REASONS
 
+from faults import needs_length, with_positions
+
 BUFFERED = 65536
 FOREVER = 3600      # seconds, or until the reset
 NO_BODY = (204, 304)
@@ -57,6 +59,8 @@ class Delivery:
             self.link.send(self.fault["raw"].encode("latin-1"))
             raise Broken()
         blocks, length = self._blocks()
+        if length is not None:
+            self.fault = with_positions(self.fault, length)
         framing = self._framing(length)
         self.record["status"] = self.response.status
         head = self._head(framing, length)
@@ -78,7 +82,8 @@ class Delivery:
         if self.gzip and self.response.status not in NO_BODY:
             blocks = _compressed(blocks)
             self.response.headers["Content-Encoding"] = "gzip"
-        whole = whole or self._framing(None) == "length"
+        whole = (whole or self._framing(None) == "length"
+                 or needs_length(self.fault))
         limit = float("inf") if whole else BUFFERED
         held, size = [], 0
         for block in blocks:

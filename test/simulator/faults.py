@@ -27,7 +27,11 @@ KEYS = {
     "config",
 }
 FRAMINGS = ("length", "chunked", "close")
+RESETS = ("before_read", "before_headers")    # or a position in the body
 HEAD_ENDS = ("stall", "reset", "close")
+# The keys with a position in the body, which may depend on its length.
+POSITIONS = (("reset", None), ("stall", "after"), ("truncate", "after"),
+             ("claim", None))
 _RATE_HEADERS = ("X-RateLimit-Limit", "X-RateLimit-Remaining",
                  "X-RateLimit-Reset")
 
@@ -98,6 +102,37 @@ class Faults:
 
 def _below_base(path):
     return path.removeprefix("/v1")
+
+
+# -- positions in the body ----------------------------------------------------------
+
+def needs_length(keys):
+    """Whether a position of this fault depends on the length of the body."""
+    return any(isinstance(value, str) or value < 0
+               for *_, value in _positions(keys))
+
+
+def with_positions(keys, length):
+    """The keys of a fault, with all positions as bytes of a body of this length."""
+    keys = dict(keys)
+    for key, part, value in _positions(keys):
+        place = _place(value, length)
+        keys[key] = {**keys[key], part: place} if part else place
+    return keys
+
+
+def _positions(keys):
+    """(key, key within its object or None, value) of each position."""
+    for key, part in POSITIONS:
+        value = keys.get(key, {}).get(part) if part else keys.get(key)
+        if value is not None and (part or value not in RESETS):
+            yield key, part, value
+
+
+def _place(value, length):
+    if isinstance(value, str):
+        return {"middle": length // 2, "end": length}[value]
+    return value if value >= 0 else max(0, length + value)
 
 
 # -- responses ----------------------------------------------------------------------
@@ -191,10 +226,6 @@ def _check(keys):
                          + ", ".join(sorted(KEYS)))
     _check_count(keys, "skip", 0)
     _check_count(keys, "times", 1)
-    _check_count(keys, "claim", 0)
-    if not (_is_count(reset := keys.get("reset", 0))
-            or reset in ("before_read", "before_headers")):
-        raise ValueError("reset is before_read, before_headers or a number of bytes")
     if keys.get("framing", "length") not in FRAMINGS:
         raise ValueError("framing is one of " + ", ".join(FRAMINGS))
     if keys.get("gzip", "good") not in ("good", "corrupt", "truncated", "twice"):
@@ -203,6 +234,9 @@ def _check(keys):
                for text, times in keys.get("parts", [])):
         raise ValueError("parts is a list of [text, times]")
     _check_objects(keys)
+    for key, _, value in _positions(keys):
+        if not (_is_integer(value) or value in ("middle", "end")):
+            raise ValueError(f"{key} needs a number of bytes, middle or end")
     if keys.get("head", {}).get("then", "close") not in HEAD_ENDS:
         raise ValueError("then is one of " + ", ".join(HEAD_ENDS))
     changed(Settings(), keys.get("config", {}))
@@ -236,4 +270,8 @@ def _check_count(keys, key, default):
 
 
 def _is_count(value):
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    return _is_integer(value) and value >= 0
+
+
+def _is_integer(value):
+    return isinstance(value, int) and not isinstance(value, bool)

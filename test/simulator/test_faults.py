@@ -181,6 +181,18 @@ class Faults(SimulatorCase):
         with self.assertRaises(http.client.IncompleteRead):
             self.call("POST", "/v1/people/search", {})
 
+    def test_positions_that_depend_on_the_length(self):
+        whole = len(self.call("POST", "/v1/people/search", {}).body)
+        for place, sent in ((-1, whole - 1), ("middle", whole // 2),
+                            ("end", whole), (-9**9, 0)):
+            for keys in ({"reset": place}, {"truncate": {"after": place}},
+                         {"truncate": {"after": place, "framing": "length"}}):
+                self.fault(**keys)
+                drain(self.raw())
+                self.assertEqual(self.requests()[-1]["bytes"], sent, keys)
+            self.fault(claim=place, framing="length")
+            self.assertIn(b"Content-Length: %d\r\n" % sent, self.raw().recv(65536))
+
     def test_other_than_http(self):
         self.fault(raw="SSH-2.0-x\r\n")
         self.assertEqual(drain(self.raw()), (b"SSH-2.0-x\r\n", False))
@@ -276,7 +288,8 @@ class Faults(SimulatorCase):
     def test_unknown_keys(self):
         for keys in ({"bogus": 1}, {"stall": 3}, {"times": "x"}, {"reset": "never"},
                      {"drip": {"ms": 1}}, {"gzip": True}, {"parts": [[1, 1]]},
-                     {"claim": "x"}, {"head": {"after": 1, "then": "x"}},
+                     {"claim": "x"}, {"reset": True}, {"stall": {"seconds": 1,
+                     "after": "before_read"}}, {"head": {"after": 1, "then": "x"}},
                      {"head": {}}):
             answer = self.call("POST", "/_sim/fault", keys, auth=None)
             self.assertEqual(answer.status, 400, keys)
