@@ -10,7 +10,6 @@
  */
 #include "postgres.h"
 
-#include "foreign/foreign.h"
 #include "mb/pg_wchar.h"
 #include "reader/json_walk.h"
 #include "remote/fetch.h"
@@ -138,29 +137,51 @@ append_filter(StringInfo key, const RequestFilter *filter)
 }
 
 /*
- * The user mapping, the table, the conditions, and the settings for dates and
- * times.  A column with the whole row depends on which fields were requested.
- * The table's options are not in the key, since altering them invalidates its
+ * What rows depend on besides their query: the credentials, which are those of
+ * one user mapping, and the settings for dates and times.
+ */
+static char *
+key_prefix(uint64 credentials_version)
+{
+	return psprintf(UINT64_FORMAT " %s %s %s\n", credentials_version,
+					GetConfigOption("TimeZone", false, false),
+					GetConfigOption("DateStyle", false, false),
+					GetConfigOption("IntervalStyle", false, false));
+}
+
+/*
+ * A column with the whole row depends on which fields were requested.  The
+ * table's options are not in the key, since altering them invalidates its
  * entries.
  */
 const char *
 remote_query_key(const RemoteQuery *query, const RequestFilter *filter)
 {
-	UserMapping *mapping = GetUserMapping(query->userid,
-										  query->serverid);
+	uint64		version = connection_current_credentials(query->userid,
+														 query->serverid);
 	StringInfoData key;
 
 	initStringInfo(&key);
-	appendStringInfo(&key, "%u %u %s %s %s", mapping->umid, query->relid,
-					 GetConfigOption("TimeZone", false, false),
-					 GetConfigOption("DateStyle", false, false),
-					 GetConfigOption("IntervalStyle", false, false));
+	appendStringInfo(&key, "%s%u", key_prefix(version), query->relid);
 	append_filter(&key, filter);
 	if (row_map_has_whole_row(query->map))
 		for (int i = 0; i < query->map->ncolumns; i++)
 			appendStringInfo(&key, " %d",
 							 query->map->columns[i].attnum);
 	return key.data;
+}
+
+/*
+ * Whether the key of a result is still right.  While the rows were read, the
+ * credentials or the settings may have changed.
+ */
+static bool
+key_is_current(const RemoteResult *result)
+{
+	const Connection *connection = result->subject.connection;
+	const char *prefix = key_prefix(connection_credentials_version(connection));
+
+	return strncmp(result->cache_key, prefix, strlen(prefix)) == 0;
 }
 
 /* A scalar as a C string in the database's encoding. */
@@ -547,6 +568,7 @@ static void
 finish(RemoteResult *result)
 {
 	const RemoteQuery *query = &result->query;
+	bool		cache = result->cache_key != NULL && key_is_current(result);
 
 	result->finished = true;
 	connection_release(&result->acquired);
@@ -560,7 +582,7 @@ finish(RemoteResult *result)
 	if (!is_limited(&result->filter) &&
 		!is_limited_to_active(&result->filter, query->options))
 		stats_note_rows(query->relid, (double) result->summary.rows);
-	if (result->cache_key != NULL)
+	if (cache)
 		cache_publish(&result->materialized, result->cache_key,
 					  remote_query_columns(query),
 					  query->options->cache_ttl, !is_limited(&result->filter));

@@ -85,7 +85,7 @@ struct Connection
 	 */
 	char	   *service_user_id;
 	char	   *token;
-	uint64		credentials_version;
+	uint64		credentials_version;	/* of "last_version" */
 	uint32		row_versions[4];	/* identify the mapping and its version */
 	int			lacks;			/* flags of connection_note_lack() */
 	uint8		account[LIMITER_ACCOUNT_SIZE];
@@ -109,6 +109,9 @@ static int	nidle = 0;			/* channels of all of them */
 
 /* How often a server or a user mapping was altered. */
 static uint64 invalidations = 0;
+
+/* The last version of any credentials in this session. */
+static uint64 last_version = 0;
 
 /* ------------------------------------------------------------------------
  * The list of connections
@@ -332,16 +335,21 @@ static char *
 read_token_file(const MappingOptions *mapping, char *line,
 				const char **service_user_id, const char **token)
 {
+	const char *option = mapping->service_user_id;
 	char	   *defect = token_file_read(mapping->token_file, line);
 
-	*service_user_id = mapping->service_user_id;
-	*token = line;
-	if (defect != NULL || mapping->service_user_id != NULL)
+	if (defect == NULL)
+		defect = token_file_split(line, service_user_id, token);
+	if (defect != NULL)
 		return defect;
-	*service_user_id = line;
-	*token = token_file_split(line);
-	return *token != NULL ? NULL :
-		pstrdup("Its first line has no service user id before the token, and the user mapping has no option service_user_id.");
+	if (*service_user_id == NULL && option == NULL)
+		return pstrdup("Its first line has no service user id before the token, and the user mapping has no option service_user_id.");
+	if (*service_user_id != NULL && option != NULL &&
+		strcmp(*service_user_id, option) != 0)
+		return pstrdup("The service user id in its first line differs from option service_user_id of the user mapping.");
+	if (option != NULL)
+		*service_user_id = option;
+	return NULL;
 }
 
 /*
@@ -366,7 +374,7 @@ report_token_file(const Connection *connection, const char *defect)
 					connection->user_name, connection->server_name),
 			 may_know ? errdetail("The file is \"%s\". %s", path, defect) : 0,
 			 may_know ?
-			 errhint("Option token_file names a regular file of at most %d bytes with the token in its first line, which only the operating system user of the server can access (mode 0600 or less; 0640 or less if root owns it).",
+			 errhint("Option token_file names a regular file of at most %d bytes with the token, or the service user id, a colon and the token, in its first line, which only the operating system user of the server can access (mode 0600 or less; 0640 or less if root owns it).",
 					 TOKEN_FILE_MAX) :
 			 errhint("Ask a superuser to correct the file that option token_file of the user mapping names. See the server log for details.")));
 }
@@ -429,8 +437,10 @@ replace_credentials(Connection *connection, const char *service_user_id,
 	compute_identities(connection, service_user_id, token, account,
 					   credentials);
 	/* Nothing fails from here on. */
+	if (strcmp(connection->service_user_id, service_user_id) != 0)
+		connection->lacks = 0;	/* it may belong to another account */
 	store_credentials(connection, service_user_id, token);
-	connection->credentials_version++;
+	connection->credentials_version = ++last_version;
 	memcpy(connection->account, account, LIMITER_ACCOUNT_SIZE);
 	limiter_set_account(connection->credentials_limiter, credentials);
 	foreach(lc, connection->limiters)
@@ -591,6 +601,7 @@ load_definition(Connection *connection, const ForeignServer *server,
 	connection->row_versions[3] = row_version(FOREIGNSERVEROID,
 											  server->serverid);
 	load_credentials(connection);
+	connection->credentials_version = ++last_version;
 	compute_identities(connection, connection->service_user_id,
 					   connection->token, connection->account, credentials);
 	connection->credentials_limiter = limiter_create(credentials, "");
@@ -643,6 +654,44 @@ find_connection(Oid umid)
 	return NULL;
 }
 
+/*
+ * The connection of a role's user mapping as it is defined now.  It may be freed
+ * by the next call unless a channel of it is acquired.
+ */
+static Connection *
+current_connection(Oid userid, Oid serverid)
+{
+	Definition	definition = read_definition(userid, serverid);
+	Connection *connection;
+	HttpReach	reach;
+
+	/* Checked each time: the setting and the owner's role can change. */
+	reach = allowed_hosts_reach(definition.server);
+	detach_stale();
+	connection = find_connection(definition.mapping->umid);
+	if (connection == NULL)
+		connection = create_connection(&definition);
+	wipe_options(definition.mapping);
+	if (connection->reload)
+		reload_credentials(connection);
+	if (reach != connection->settings.reach)
+	{
+		close_all_idle(connection);
+		connection->settings.reach = reach;
+	}
+	return connection;
+}
+
+uint64
+connection_current_credentials(Oid userid, Oid serverid)
+{
+	Connection *connection = current_connection(userid, serverid);
+
+	(void) connection_renew_credentials(connection,
+										connection->credentials_version);
+	return connection->credentials_version;
+}
+
 /* ------------------------------------------------------------------------
  * Channels
  * ------------------------------------------------------------------------
@@ -692,25 +741,8 @@ acquire_channel(Connection *connection, bool optional,
 void
 connection_acquire(Oid userid, Oid serverid, AcquiredChannel *acquired)
 {
-	Definition	definition = read_definition(userid, serverid);
-	Connection *connection;
-	HttpReach	reach;
-
-	/* Checked each time: the setting and the owner's role can change. */
-	reach = allowed_hosts_reach(definition.server);
-	detach_stale();
-	connection = find_connection(definition.mapping->umid);
-	if (connection == NULL)
-		connection = create_connection(&definition);
-	wipe_options(definition.mapping);
-	if (connection->reload)
-		reload_credentials(connection);
-	if (reach != connection->settings.reach)
-	{
-		close_all_idle(connection);
-		connection->settings.reach = reach;
-	}
-	(void) acquire_channel(connection, false, acquired);
+	(void) acquire_channel(current_connection(userid, serverid), false,
+						   acquired);
 }
 
 bool

@@ -77,7 +77,7 @@ extern Limiter *connection_limiter(Connection *connection,
 
 /*
  * Credentials that come from a file can change while the connection is in use;
- * then they get another version.
+ * then they get another version.  A version is that of one connection only.
  *
  * connection_renew_credentials() reads the file again.  True if the credentials
  * are no longer of that version.  A file that cannot be used changes nothing.
@@ -85,6 +85,13 @@ extern Limiter *connection_limiter(Connection *connection,
 extern uint64 connection_credentials_version(const Connection *connection);
 extern bool connection_renew_credentials(Connection *connection,
 										 uint64 version);
+
+/*
+ * The version of the credentials of a role's user mapping, after their file was
+ * read again.  Raises an error if a channel could not be acquired for lack of a
+ * mapping, of an allowed address or of a token file.
+ */
+extern uint64 connection_current_credentials(Oid userid, Oid serverid);
 
 /* HiBob rejected the credentials of a version: see limiter_note_rejected(). */
 extern void connection_note_rejected(Connection *connection, uint64 version);

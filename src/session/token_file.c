@@ -129,12 +129,21 @@ token_file_read(const char *path, char *line)
 }
 
 char *
-token_file_split(char *line)
+token_file_split(char *line, const char **service_user_id,
+				 const char **token)
 {
 	char	   *colon = strchr(line, ':');
 
-	if (colon == NULL || colon == line || colon[1] == '\0')
+	*service_user_id = NULL;
+	*token = line;
+	if (colon == NULL)
 		return NULL;
+	if (colon == line)
+		return pstrdup("Its first line has no service user id before the colon.");
+	if (colon[1] == '\0')
+		return pstrdup("Its first line has no token after the colon.");
 	*colon = '\0';
-	return colon + 1;
+	*service_user_id = line;
+	*token = colon + 1;
+	return NULL;
 }

@@ -19,9 +19,10 @@
 extern char *token_file_read(const char *path, char *line);
 
 /*
- * Splits such a line "id:token".  Returns the token, or NULL with the line
- * unchanged if the id or the token is missing.
+ * Splits such a line, which is a token, or the id of a service user, a colon and
+ * the token.  The id is NULL if the line has none.  Returns a defect likewise.
  */
-extern char *token_file_split(char *line);
+extern char *token_file_split(char *line, const char **service_user_id,
+							  const char **token);
 
 #endif							/* HIBOB_SESSION_TOKEN_FILE_H */

@@ -106,6 +106,12 @@ tell($sim, 'fault', { stall => { seconds => 1.2, after => 5000 } });
 check('... nor is a slow result cached for longer',
 	"$brief${brief}SELECT pg_sleep(0.9);\n$brief", "300\n300\n\n300", 2);
 
+# Rows of two settings are not cached.
+check('a setting that changes while the rows are read',
+	"SET timezone = 'UTC'; BEGIN; DECLARE c CURSOR FOR SELECT id FROM kept;\n"
+	  . "FETCH 0 FROM c; MOVE 1 FROM c; SET timezone = 'Asia/Tokyo'; MOVE ALL FROM c; COMMIT;\n"
+	  . "SET timezone = 'UTC'; SELECT count(id) FROM kept;\n" x 2, "300\n300", 2);
+
 # An incomplete or failed result is not cached.
 check('LIMIT', "SELECT count(*) FROM (SELECT id FROM kept LIMIT 2) x;\n" x 2,
 	"2\n2", 2);

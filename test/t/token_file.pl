@@ -97,6 +97,8 @@ foreach my $case ([ 'without a line break', $TOKEN ],
 }
 map_file(write_file('both', "SERVICE-5772:$TOKEN\n"), '');
 is(query($node, $COUNT), 20, 'the id of the service user in the file');
+map_file("$dir/both");
+is(query($node, $COUNT), 20, '... and in the user mapping');
 
 # --- bad files, which are an error ------------------------------------------------
 
@@ -118,6 +120,12 @@ my @bad = (
 	[ 'of root, writable by the group', write_file('root_w', $TOKEN, 01660), 'permissions' ],
 	[ 'of root, executable by the group', write_file('root_x', $TOKEN, 01650), 'permissions' ],
 	[ 'of root, readable by others', write_file('root_o', $TOKEN, 01444), 'permissions' ],
+	[ 'of another service user than the option', write_file('id', "SERVICE-57:$TOKEN\n"),
+		'service user id in its first line differs from option service_user_id' ],
+	[ 'without an id before the colon', write_file('colon', ":$TOKEN\n"),
+		'no service user id before the colon' ],
+	[ 'without a token after the colon', write_file('colon_end', "SERVICE-5772:\n"),
+		'no token after the colon' ],
 	[ 'below a file', "$dir/token/", 'could not be opened: Not a directory' ],
 	[ 'a directory', $dir, 'not a regular file' ],
 	[ 'a device', '/dev/zero', 'not a regular file' ],
@@ -151,7 +159,7 @@ map_file(write_file('no_id', "$TOKEN\n"), '');
 like((query_error($node, $COUNT))[1], qr/HV00J:.*no service user id/s,
 	'a file without the id of the service user');
 map_file(write_file('no_token', "SERVICE-5772:\n"), '');
-like((query_error($node, $COUNT))[1], qr/HV00J:.*no service user id/s,
+like((query_error($node, $COUNT))[1], qr/HV00J:.*no token after the colon/s,
 	'... or without the token');
 is(scalar requests($sim), 0, 'none of them makes a request');
 HibobTest::report('token_file', [qw(file state detail)], @table);
@@ -384,6 +392,62 @@ like($psql->{stderr}, qr/rejected the credentials/, 'a missing file');
 is(scalar requests($sim), 0, '... without a request');
 $psql->quit;
 is((query_error($node, $COUNT))[0], 'HV00J', '... a new session reports it');
+
+# --- cached results --------------------------------------------------------------
+
+# Results of a service user are not used for another one.
+query($node, q{CREATE FOREIGN TABLE bob.kept (id text, email text) SERVER bob
+	OPTIONS (resource 'people', cache_ttl '1h');
+	CREATE FOREIGN TABLE bob.training_kept (employee_id text, id bigint)
+	SERVER bob OPTIONS (resource 'training', cache_ttl '1h')});
+sub service_user
+{
+	my ($id, %config) = @_;
+
+	rename write_file('new', "$id:token-of-$id\n"), "$dir/kept";
+	tell($sim, 'config', { user => $id, token => "token-of-$id", %config });
+	return;
+}
+sub statuses { return join ' ', map { $_->{status} } requests($sim) }
+
+service_user('SERVICE-1');
+map_file("$dir/kept", '');
+my $KEPT = 'SELECT count(*) FROM bob.kept';
+$psql = $node->background_psql('postgres', on_error_stop => 0);
+statuses();
+is($psql->query($KEPT), 20, 'a result of a service user');
+is($psql->query($KEPT), 20, '... is cached');
+is(statuses(), '200', '... one request');
+service_user('SERVICE-2', hidden_employees => [ 1, 2, 3 ]);
+is($psql->query($KEPT), 17, 'another service user in the file has its own result');
+is($psql->query($KEPT), 17, '... which is cached');
+is(statuses(), '200', '... one request, with the new credentials');
+unlink "$dir/kept";
+is($psql->query($KEPT), 17, '... also if the file is missing');
+is(statuses(), '', '... no request');
+service_user('SERVICE-1', hidden_employees => []);
+is($psql->query($KEPT), 20, 'the first service user again');
+is(statuses(), '200', '... one request');
+
+# The file changes between the requests of a result, which is not cached then.
+my $TRAINING_KEPT = q{SELECT employee_id IS NULL FROM bob.training_kept
+	WHERE employee_id = ANY ((SELECT array_agg((3332883884017713238 + 37 * n)::text)
+	    FROM generate_series(1, 20) AS n)::text[])};
+my $rows = $psql->query($TRAINING) && $psql->query("SELECT count(*) FROM ($TRAINING_KEPT) x");
+ok($rows > 1, 'a result of several requests');
+$psql->query(q{SELECT hibob_fdw_disconnect('bob')});
+$psql->query("BEGIN; DECLARE c CURSOR FOR $TRAINING_KEPT; MOVE 1 FROM c");
+rename write_file('new', "SERVICE-1:another-token\n"), "$dir/kept";
+tell($sim, 'config', { token => 'another-token' });
+$psql->query('MOVE ALL FROM c; COMMIT');
+like(statuses(), qr/200.*401.*200/, '... with credentials that change meanwhile');
+foreach my $n (20, 0)
+{
+	is($psql->query("SELECT count(*) FROM ($TRAINING_KEPT) x"), $rows, '... the query again');
+	is(scalar(my @statuses = split / /, statuses()), $n, "... $n requests");
+}
+$psql->quit;
+tell($sim, 'reset');
 
 # --- dumps --------------------------------------------------------------------
 
