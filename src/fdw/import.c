@@ -89,6 +89,50 @@ find_column_type(const char *type)
 }
 
 /* ------------------------------------------------------------------------
+ * Texts of HiBob
+ * ------------------------------------------------------------------------
+ */
+
+/*
+ * A text of HiBob for a message.  Question marks replace control characters and
+ * characters that the database's encoding lacks.
+ */
+static char *
+printable(const char *text)
+{
+	char	   *result = naming_to_server(text);
+
+	if (result == NULL)
+	{
+		result = pstrdup(text);
+		for (char *c = result; *c != '\0'; c++)
+			if (IS_HIGHBIT_SET(*c))
+				*c = '?';
+	}
+	for (char *c = result; *c != '\0'; c++)
+		if ((unsigned char) *c < ' ' || *c == 0x7f)
+			*c = '?';
+	return result;
+}
+
+/*
+ * Warns if the display name of a field, report or table is not text: then the
+ * name in the database is made from the id.
+ */
+static void
+check_display_name(const ImportState *import, const char *name, const char *id)
+{
+	if (import->options->by_id ||
+		pg_verify_mbstr(PG_UTF8, name, (int) strlen(name), true))
+		return;
+	ereport(WARNING,
+			(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+			 errmsg("ignoring the display name of \"%s\"", printable(id)),
+			 errdetail("The name contains \\u0000 or is not valid UTF-8."),
+			 errhint("Change the name in HiBob.")));
+}
+
+/* ------------------------------------------------------------------------
  * Columns
  * ------------------------------------------------------------------------
  */
@@ -208,7 +252,7 @@ compare_columns(const void *a, const void *b)
 }
 
 static void
-name_columns(TableBuilder *table, List *columns)
+name_columns(const ImportState *import, TableBuilder *table, List *columns)
 {
 	int			n = list_length(columns);
 	MetadataColumn **sorted = palloc(sizeof(MetadataColumn *) * Max(n, 1));
@@ -220,6 +264,7 @@ name_columns(TableBuilder *table, List *columns)
 	{
 		const MetadataField *metadata = sorted[i]->metadata;
 
+		check_display_name(import, metadata->name, metadata->id);
 		sorted[i]->name = naming_choose(table->naming, metadata->name,
 										metadata->category, metadata->id);
 		if (strcmp(metadata->type, "currency") == 0)
@@ -229,11 +274,12 @@ name_columns(TableBuilder *table, List *columns)
 }
 
 static void
-add_metadata_columns(TableBuilder *table, List *columns)
+add_metadata_columns(const ImportState *import, TableBuilder *table,
+					 List *columns)
 {
 	ListCell   *lc;
 
-	name_columns(table, columns);
+	name_columns(import, table, columns);
 	foreach(lc, columns)
 	{
 		MetadataColumn *column = lfirst(lc);
@@ -247,32 +293,10 @@ add_metadata_columns(TableBuilder *table, List *columns)
 	}
 }
 
-/*
+/* ------------------------------------------------------------------------
  * Skipped objects
  * ------------------------------------------------------------------------
  */
-
-/*
- * A text of HiBob for a message.  Question marks replace control characters and
- * characters that the database's encoding lacks.
- */
-static char *
-printable(const char *text)
-{
-	char	   *result = naming_to_server(text);
-
-	if (result == NULL)
-	{
-		result = pstrdup(text);
-		for (char *c = result; *c != '\0'; c++)
-			if (IS_HIGHBIT_SET(*c))
-				*c = '?';
-	}
-	for (char *c = result; *c != '\0'; c++)
-		if ((unsigned char) *c < ' ' || *c == 0x7f)
-			*c = '?';
-	return result;
-}
 
 /*
  * Converts an id or label to the value of an option.  NULL if it cannot be one:
@@ -428,7 +452,7 @@ add_people_fields(ImportState *import, TableBuilder *table)
 		if (column != NULL && !is_resource_column(table->resource, column))
 			columns = lappend(columns, column);
 	}
-	add_metadata_columns(table, columns);
+	add_metadata_columns(import, table, columns);
 }
 
 /* Adds the custom columns of one of HiBob's own tables. */
@@ -454,7 +478,7 @@ add_custom_columns(ImportState *import, TableBuilder *table)
 		if (column != NULL)
 			columns = lappend(columns, column);
 	}
-	add_metadata_columns(table, columns);
+	add_metadata_columns(import, table, columns);
 }
 
 /* ------------------------------------------------------------------------
@@ -562,6 +586,7 @@ import_custom_table(ImportState *import, const MetadataTable *metadata,
 
 	if (id == NULL)
 		return;
+	check_display_name(import, metadata->name, metadata->id);
 	begin_table(&table, name, resource, import->options->by_id);
 	add_resource_columns(&table, true);
 	foreach(lc, metadata->columns)
@@ -572,7 +597,7 @@ import_custom_table(ImportState *import, const MetadataTable *metadata,
 		if (column != NULL)
 			columns = lappend(columns, column);
 	}
-	add_metadata_columns(&table, columns);
+	add_metadata_columns(import, &table, columns);
 	end_table(import, &table, id);
 }
 
@@ -703,6 +728,7 @@ import_report(ImportState *import, const MetadataReport *report,
 
 	if (id == NULL || !read_labels(&header))
 		return;
+	check_display_name(import, report->name, report->id);
 	begin_table(&table, name, resource, false);
 	foreach(lc, header.labels)
 	{

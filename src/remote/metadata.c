@@ -8,7 +8,6 @@
  */
 #include "postgres.h"
 
-#include "compat.h"
 #include "miscadmin.h"
 #include "reader/json_walk.h"
 #include "remote/metadata.h"
@@ -128,17 +127,35 @@ whole_row_column(void)
  * ------------------------------------------------------------------------
  */
 
-/* Makes an entry of a list from a row; NULL if it has no id. */
-typedef void *(*MetadataReader) (const JsonSlice *row, const char *window);
+/*
+ * Makes an entry of a list from a row; NULL if it has no id.  Adds the parts of
+ * the entry that were omitted, since they have no id, to "skipped".
+ */
+typedef void *(*MetadataReader) (const JsonSlice *row, const char *window,
+								 int *skipped);
 
-hibob_noreturn static void
-bad_metadata(const char *resource)
+/*
+ * Entries without an id, which nothing could read, are skipped with a warning.
+ * If no entry of the list has one, the structure of the metadata has changed.
+ */
+static void
+check_skipped(int skipped, const List *entries, const char *resource)
 {
-	ereport(ERROR,
-			(errcode(ERRCODE_FDW_ERROR),
-			 errmsg("the metadata of HiBob does not have the expected structure"),
-			 errdetail("An entry of \"%s\" has no id.", resource)));
-	pg_unreachable();
+	if (skipped == 0)
+		return;
+	if (entries == NIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_ERROR),
+				 errmsg("the metadata of HiBob does not have the expected structure"),
+				 errdetail("No entry of \"%s\" has an id.", resource)));
+	ereport(WARNING,
+			(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+			 errmsg_plural("skipping %d entry of the metadata of HiBob",
+						   "skipping %d entries of the metadata of HiBob",
+						   skipped, skipped),
+			 errdetail_plural("An entry of \"%s\" has no id.",
+							  "Entries of \"%s\" have no id.", skipped,
+							  resource)));
 }
 
 /* A copy of a text; NULL if the row does not have it. */
@@ -160,7 +177,7 @@ copy_name(const JsonSlice *row, const char *window)
 }
 
 static void *
-read_field(const JsonSlice *row, const char *window)
+read_field(const JsonSlice *row, const char *window, int *skipped)
 {
 	MetadataField *field = palloc0(sizeof(MetadataField));
 	JsonSlice	type_data = json_walk_member(window, row, "typeData");
@@ -178,7 +195,7 @@ read_field(const JsonSlice *row, const char *window)
 }
 
 static void *
-read_table(const JsonSlice *row, const char *window)
+read_table(const JsonSlice *row, const char *window, int *skipped)
 {
 	MetadataTable *table = palloc0(sizeof(MetadataTable));
 	JsonSlice	columns = json_walk_member(window, row, "columns");
@@ -186,20 +203,23 @@ read_table(const JsonSlice *row, const char *window)
 	size_t		offset = 0;
 
 	table->id = copy_text(row, window, "id");
+	if (table->id == NULL)
+		return NULL;
 	table->name = copy_name(row, window);
 	while (json_walk_next(window, &columns, &offset, NULL, &part))
 	{
-		MetadataField *column = read_field(&part, window);
+		MetadataField *column = read_field(&part, window, skipped);
 
-		if (column == NULL)
-			return NULL;
-		table->columns = lappend(table->columns, column);
+		if (column != NULL)
+			table->columns = lappend(table->columns, column);
+		else
+			(*skipped)++;
 	}
-	return table->id != NULL ? table : NULL;
+	return table;
 }
 
 static void *
-read_report(const JsonSlice *row, const char *window)
+read_report(const JsonSlice *row, const char *window, int *skipped)
 {
 	MetadataReport *report = palloc0(sizeof(MetadataReport));
 
@@ -227,6 +247,7 @@ read_all(Oid serverid, const char *resource, MetadataReader reader)
 	MemoryContext caller = CurrentMemoryContext;
 	MetadataFetch *fetch = open_fetch(serverid, resource, resource, NULL);
 	size_t		total = 0;
+	int			skipped = 0;
 	List	   *entries = NIL;
 
 	fetch->map.columns = whole_row_column();
@@ -241,12 +262,14 @@ read_all(Oid serverid, const char *resource, MetadataReader reader)
 		CHECK_FOR_INTERRUPTS();
 		count_bytes(&total, row, resource);
 		MemoryContextSwitchTo(caller);
-		entry = reader(row, record->window);
-		if (entry == NULL)
-			bad_metadata(resource);
-		entries = lappend(entries, entry);
+		entry = reader(row, record->window, &skipped);
+		if (entry != NULL)
+			entries = lappend(entries, entry);
+		else
+			skipped++;
 		MemoryContextSwitchTo(fetch->context);
 	}
+	check_skipped(skipped, entries, resource);
 	close_fetch(fetch, caller);
 	return entries;
 }

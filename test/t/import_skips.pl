@@ -98,6 +98,8 @@ is($out, join("\n", 'fine|{field=work.custom.field_1}',
 	'work_custom_field_4|{field=work.custom.field_4}',
 	'work_custom_field_5|{field=work.custom.field_5}'),
 	'a display name that is not UTF-8, or has \u0000, is not used');
+is_deeply([ $err =~ /WARNING:  HV024: ignoring the display name of "(.*)"\nDETAIL:  The name contains \\u0000 or is not valid UTF-8\./g ],
+	[ map { "work.custom.field_$_" } 2, 4, 5 ], '... with a warning') or diag($err);
 
 # A scan reads the created columns, as one key and by slash keys.
 foreach my $form (
@@ -123,24 +125,40 @@ is($out, "t\nFine; HiBob field work.custom.field_1 (category Work), text\n"
 	'a comment without a name that is not UTF-8') or diag($err);
 tell($sim, 'reset');
 
+# Entries without an id are skipped; a list without any id is an error.
+psql($db, 'CREATE SCHEMA hr2');
+my $MORE = $IMPORT =~ s/INTO hr/INTO hr2/r;
+body('/company/people/fields', fields(['work.custom.field_1', 'Fine'])
+	  =~ s/\[/[{"name":"No id","type":"text"},{"id":null,"name":"Null"},/r);
+($out, $err) = psql($db, sprintf($MORE, 'people', q{custom_fields 'true'}) . q{SELECT max(attname::text) FROM pg_attribute
+	WHERE attrelid = 'hr2.people'::regclass AND attfdwoptions::text LIKE '%.custom.%'});
+is($out, 'fine', 'fields without an id are skipped') or diag($err);
+like($err, qr/WARNING:  HV024: skipping 2 entries of the metadata of HiBob\nDETAIL:  Entries of "fields" have no id\./,
+	'... with a warning');
+psql($db, 'DROP SCHEMA hr2 CASCADE');
+tell($sim, 'reset');
+
 # --- custom tables and reports ---------------------------------------------------
 
 body('/people/custom-tables/metadata', qq({"tables":[
 	{"id":"good","name":"Good","columns":[{"id":"c1","name":"One"},{"id":"*","name":"Star"},{"id":"c2\xff","name":"Two"}]},
 	{"id":"","name":"Empty"},{"id":"..","name":"Parent"},{"id":"a\xffb","name":"Bytes"},
 	{"id":"fine","name":"B\xffd name"},{"id":"n\\u0000l","name":"Zero"},
+	{"name":"No id","columns":[]},{"id":"more","name":"More","columns":[{"name":"No id"},{"id":"c1","name":"One"}]},
 	{"name":"last","id":"first","id":99999999999999999999}]}));
 ($out, $err) = psql($db, q{IMPORT FOREIGN SCHEMA hibob EXCEPT (people) FROM SERVER bob INTO hr
 		OPTIONS (custom_tables 'true', custom_fields 'false');
 	SELECT relname, ftoptions FROM pg_class JOIN pg_foreign_table ON ftrelid = oid
 	 WHERE ftoptions::text LIKE '%table_id%' ORDER BY 1});
 is($out, join("\n", map { "$_->[0]|{resource=custom_table,table_id=$_->[1]}" }
-		['fine', 'fine'], ['good', 'good'], ['last', '99999999999999999999']),
+		['fine', 'fine'], ['good', 'good'], ['last', '99999999999999999999'], ['more', 'more']),
 	'custom tables with odd ids') or diag($err);
 is(scalar(() = $err =~ /WARNING:  HV024: skipping foreign table "(empty|parent|bytes|zero)"/g), 4,
 	'... are skipped') or diag($err);
 is(scalar(() = $err =~ /skipping field ".*" of foreign table "good"/g), 2,
 	'... and columns of them');
+like($err, qr/skipping 2 entries of the metadata of HiBob/, '... and those without an id');
+like($err, qr/ignoring the display name of "fine"/, '... and the name of a table');
 psql($db, 'DROP SCHEMA hr CASCADE; CREATE SCHEMA hr');
 tell($sim, 'reset');
 
