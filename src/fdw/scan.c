@@ -83,6 +83,7 @@ typedef struct HibobFdwScanState
 
 	/* The current run. */
 	bool		running;
+	bool		from_earlier;	/* its rows are those of one in "earlier" */
 	RequestFilter filter;		/* with this run's values */
 	RemoteResult *result;		/* NULL: only materialized rows, if any */
 
@@ -465,30 +466,24 @@ check_day(const HibobFdwScanState *scan)
 					 resource->example, scan->query.map->table)));
 }
 
-/* An earlier run with the same values, or NULL. */
-static EarlierRun *
-find_earlier(const HibobFdwScanState *scan)
+/* Starts a run with the rows of an earlier one with the same values. */
+static bool
+start_from_earlier(HibobFdwScanState *scan)
 {
 	ListCell   *lc;
 
 	foreach(lc, scan->earlier)
-		if (conditions_equal(&scan->filter,
-							 &((EarlierRun *) lfirst(lc))->filter))
-			return lfirst(lc);
-	return NULL;
-}
+	{
+		EarlierRun *run = lfirst(lc);
 
-/* Starts a run with the rows of an earlier one. */
-static bool
-start_from_earlier(HibobFdwScanState *scan)
-{
-	EarlierRun *run = find_earlier(scan);
-
-	if (run == NULL)
-		return false;
-	cache_share(&scan->materialized, &run->rows);
-	scan->cache_hits++;
-	return true;
+		if (!conditions_equal(&scan->filter, &run->filter))
+			continue;
+		cache_share(&scan->materialized, &run->rows);
+		scan->from_earlier = true;
+		scan->cache_hits++;
+		return true;
+	}
+	return false;
 }
 
 /* Starts a run with the result of another scan of the statement. */
@@ -695,7 +690,7 @@ keep_run(HibobFdwScanState *scan)
 	if (scan->materialized.entry == NULL ||
 		(scan->result != NULL && !remote_result_is_finished(scan->result)) ||
 		!conditions_vary(&scan->conditions, scan->scope) ||
-		find_earlier(scan) != NULL)
+		scan->from_earlier)
 		return;
 	memory = cache_memory(&scan->materialized) +
 		MemoryContextMemAllocated(scan->run_context, true);
@@ -725,6 +720,7 @@ reset_run(HibobFdwScanState *scan)
 		remote_result_detach(scan->result);
 	scan->result = NULL;
 	scan->running = false;
+	scan->from_earlier = false;
 	scan->waiting = false;
 	MemoryContextReset(scan->run_context);
 }

@@ -11,8 +11,8 @@
 #include "postgres.h"
 
 #include "functions/status.h"
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "options/naming.h"
 #include "options/text_list.h"
 #include "portability/instr_time.h"
 #include "remote/response.h"
@@ -85,12 +85,6 @@ has_field(const RowMap *map, const char *field)
 	return false;
 }
 
-static const char *
-field_to_utf8(const char *field)
-{
-	return pg_server_to_any(field, (int) strlen(field), PG_UTF8);
-}
-
 /*
  * Chooses the status, the termination date, the first field of each other
  * category, and the caller's fields, as many as a request can name.
@@ -115,9 +109,10 @@ choose_fields(Probe *probe)
 	}
 	foreach(lc, probe->fields)
 	{
-		const char *field = field_to_utf8(lfirst(lc));
+		const char *field = naming_to_utf8(lfirst(lc));
 
-		if (map->ncolumns < RESOURCE_MAX_FIELDS && !has_field(map, field))
+		if (field != NULL && map->ncolumns < RESOURCE_MAX_FIELDS &&
+			!has_field(map, field))
 			add_column(map, field);
 	}
 }
@@ -230,7 +225,21 @@ unreadable_categories(const Probe *probe)
 	return unreadable;
 }
 
-/* Fields of the caller that were requested and that no row had. */
+/* Whether a field in UTF-8 was requested and no row had it. */
+static bool
+is_hidden(const Probe *probe, const char *field)
+{
+	for (int i = 0; i < probe->map.ncolumns; i++)
+		if (strcmp(probe->map.columns[i].field, field) == 0)
+			return !response_has_field(probe->response,
+									   &probe->map.columns[i]);
+	return false;
+}
+
+/*
+ * Fields of the caller that no row had.  HiBob has none that UTF-8 cannot
+ * represent.
+ */
 static List *
 hidden_fields(const Probe *probe)
 {
@@ -239,16 +248,10 @@ hidden_fields(const Probe *probe)
 
 	foreach(lc, probe->fields)
 	{
-		const char *field = field_to_utf8(lfirst(lc));
+		const char *field = naming_to_utf8(lfirst(lc));
 
-		for (int i = 0; i < probe->map.ncolumns; i++)
-		{
-			const RowColumn *column = &probe->map.columns[i];
-
-			if (strcmp(column->field, field) == 0 &&
-				!response_has_field(probe->response, column))
-				hidden = lappend(hidden, lfirst(lc));
-		}
+		if (field == NULL || is_hidden(probe, field))
+			hidden = lappend(hidden, lfirst(lc));
 	}
 	return hidden;
 }
