@@ -422,18 +422,42 @@ SET search_path = pg_catalog, pg_temp AS $$
                       AND in_domain AND typmod <> -1) FROM part
 $$;
 
+-- The operator by which an index, such as that of a primary key, compares
+-- values.  Under the name = there may be only that of another type, as text's
+-- for citext.
+CREATE FUNCTION hibob_roster.equality(type oid)
+RETURNS text LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $$
+    WITH RECURSIVE base AS (
+        SELECT type
+        UNION ALL
+        SELECT t.typbasetype FROM base b JOIN pg_type t ON t.oid = b.type
+         WHERE t.typtype = 'd'
+    )
+    SELECT coalesce(min(format('OPERATOR(%I.%s)', n.nspname, o.oprname)), '=')
+      FROM base b
+      JOIN pg_opclass c ON c.opcintype = b.type AND c.opcdefault
+      JOIN pg_am m ON m.oid = c.opcmethod AND m.amname = 'btree'
+      JOIN pg_amop a ON a.amopfamily = c.opcfamily AND a.amopstrategy = 3
+                    AND a.amoplefttype = b.type AND a.amoprighttype = b.type
+      JOIN pg_operator o ON o.oid = a.amopopr
+      JOIN pg_namespace n ON n.oid = o.oprnamespace
+$$;
+
 -- The columns of a mirror, which a refresh reads and writes.  "expression"
 -- reads one of the source s, and is null if the source lacks it.  A cast to a
 -- string type has no length, because a cast would truncate: a value that is too
 -- long is an error when it is written.  "differs" compares s with the mirror m
 -- by =, for types whose equal values are identical; rows of one key need not
--- compare it.  A new column that the mirror had before, and lost, was known
+-- compare it.  A key column has a position in the key, and the operator
+-- "equality".  A new column that the mirror had before, and lost, was known
 -- until "known_until".  "history_type" includes the collation; it is empty if
 -- the history lacks the column.
 CREATE TYPE hibob_roster.refreshed_column AS (no integer, name name,
     type_name text, collation_name text, computed boolean, cut boolean,
-    history_type text, is_key boolean, is_new boolean, known_until timestamptz,
-    differs text, expression text, bare_type_name text);
+    history_type text, key_no integer, equality text, is_new boolean,
+    known_until timestamptz, differs text, expression text,
+    bare_type_name text);
 
 CREATE FUNCTION hibob_roster.refreshed_columns(m hibob_roster.mirrors)
 RETURNS SETOF hibob_roster.refreshed_column LANGUAGE sql STABLE
@@ -443,7 +467,8 @@ SET search_path = pg_catalog, pg_temp AS $$
                   OR (h.type, h.typmod) <> (c.type, c.typmod)
                 THEN hibob_roster.cuts(c.type, c.typmod) ELSE false END,
            concat_ws(' COLLATE ', h.type_name, h.collation_name),
-           c.name::text = ANY (m.key_columns),
+           k.key_no, CASE WHEN k.key_no > 0
+                          THEN hibob_roster.equality(c.type) END,
            f.is_filled IS NOT TRUE, f.known_until,
            CASE WHEN c.collation_name IS NOT NULL THEN NULL
                 WHEN c.type = 'numeric'::regtype
@@ -452,7 +477,7 @@ SET search_path = pg_catalog, pg_temp AS $$
                 WHEN c.type = ANY ('{boolean,smallint,integer,bigint,text,'
                     'varchar,name,uuid,date,timestamp,timestamptz,text[]}'
                     ::regtype[])
-                THEN CASE WHEN c.name::text = ANY (m.key_columns) THEN 'false'
+                THEN CASE WHEN k.key_no > 0 THEN 'false'
                      ELSE format('s.c%s IS DISTINCT FROM m.%I', c.no, c.name)
                      END END,
            CASE WHEN s.name IS NOT NULL THEN concat_ws(' COLLATE ', CASE
@@ -466,6 +491,8 @@ SET search_path = pg_catalog, pg_temp AS $$
                     THEN coalesce(c.collation_name, '"default"') END) END,
            format_type(c.type, -1)
       FROM hibob_roster.columns_of(m.mirror) c
+     CROSS JOIN LATERAL (
+            SELECT array_position(m.key_columns, c.name::text) AS key_no) k
       LEFT JOIN hibob_roster.columns_of(m.source) s ON s.name = c.name
       LEFT JOIN hibob_roster.columns_of(m.history) h ON h.name = c.name
       LEFT JOIN (SELECT f.column_name, max(f.filled_until) AS known_until,
@@ -525,7 +552,7 @@ BEGIN
             AND c.name IN ('valid_from', 'valid_to', 'change') THEN
             PERFORM hibob_roster.reserved_column(c.name, m.mirror);
         END IF;
-        keys := keys + c.is_key::integer;
+        keys := keys + num_nonnulls(c.key_no);
     END LOOP;
     IF keys < cardinality(m.key_columns) THEN
         RAISE EXCEPTION 'mirror % lacks a column of its key (%)', m.mirror,
@@ -645,14 +672,14 @@ DECLARE
 BEGIN
     SELECT string_agg(format('%s AS c%s', expression, no), ', ' ORDER BY no)
                AS source_list,
-           string_agg(CASE WHEN is_key
+           string_agg(CASE WHEN key_no > 0
                THEN format('coalesce(s.c%s, m.%I)', no, name)
                ELSE format('s.c%s', no) END, ', ' ORDER BY no) AS diff_list,
-           string_agg(format('lag(s.c%s) OVER w IS NOT DISTINCT FROM s.c%1$s',
-               no), ' AND ') FILTER (WHERE is_key) AS repeated_key,
-           string_agg(format('s.c%s = m.%I', no, name), ' AND ')
-               FILTER (WHERE is_key) AS same_key,
-           min(format('m.%I', name)) FILTER (WHERE is_key) AS m_key
+           string_agg(format('lag(s.c%s) OVER w %s s.c%1$s', no, equality),
+               ' AND ') FILTER (WHERE key_no > 0) AS repeated_key,
+           string_agg(format('s.c%s %s m.%I', no, equality, name), ' AND ')
+               FILTER (WHERE key_no > 0) AS same_key,
+           min(format('m.%I', name)) FILTER (WHERE key_no > 0) AS m_key
       INTO p
       FROM unnest(columns);
     RETURN format($query$
@@ -674,8 +701,8 @@ END $$;
 CREATE FUNCTION hibob_roster.key_list(columns hibob_roster.refreshed_column[])
 RETURNS text LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp AS $$
-    SELECT string_agg(format('c%s', no), ', ' ORDER BY no)
-      FROM unnest(columns) WHERE is_key
+    SELECT string_agg(format('c%s', no), ', ' ORDER BY key_no)
+      FROM unnest(columns) WHERE key_no > 0
 $$;
 
 -- Returns all rows of a cursor, however often it is called.
@@ -825,7 +852,7 @@ SELECT string_agg(format('%%s of %%s values (%%s %%%%) of column "%%s" would '
             item, m.mirror, hibob_roster.same_key(columns, 'm'),
             coalesce(string_agg(format('CASE WHEN m.%I IS NOT NULL AND d.c%s '
                 'IS NULL THEN %2$s END', name, no), ', ')
-                FILTER (WHERE NOT is_key), 'NULL::integer'),
+                FILTER (WHERE key_no IS NULL), 'NULL::integer'),
             string_agg(format('count(m.%I)', name), ', ' ORDER BY no))
         FROM unnest(columns))
        INTO reasons USING columns, m.max_emptied_percent;
@@ -837,8 +864,9 @@ CREATE FUNCTION hibob_roster.same_key(
     columns hibob_roster.refreshed_column[], other text)
 RETURNS text LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp AS $$
-    SELECT string_agg(format('%s.%I = d.c%s', other, name, no), ' AND ')
-      FROM unnest(columns) WHERE is_key
+    SELECT string_agg(format('%s.%I %s d.c%s', other, name, equality, no),
+                      ' AND ')
+      FROM unnest(columns) WHERE key_no > 0
 $$;
 
 CREATE FUNCTION hibob_roster.percent(part bigint, whole bigint)
@@ -907,7 +935,7 @@ BEGIN
     SELECT string_agg(quote_ident(name), ', ' ORDER BY no) AS names,
            string_agg(format('h.%I', name), ', ' ORDER BY no) AS h_row,
            string_agg(format('d.c%s', no), ', ' ORDER BY no) AS d_row,
-           min(format('h.%I', name)) FILTER (WHERE is_key) AS h_key,
+           min(format('h.%I', name)) FILTER (WHERE key_no > 0) AS h_key,
            string_agg(format('%I = d.c%s', name, no), ', ')
                FILTER (WHERE is_new) AS new_values,
            format('ROW(%s)::record *<> ROW(%s)::record',
@@ -1062,8 +1090,8 @@ SELECT 'removed', false, %3$s FROM %4$s h
    AND NOT EXISTS (SELECT FROM %2$s m WHERE %5$s)$query$,
             string_agg(format('m.%I', name), ', ' ORDER BY no), m.mirror,
             string_agg(format('h.%I', name), ', ' ORDER BY no), m.history,
-            string_agg(format('m.%I = h.%1$I', name), ' AND ')
-                FILTER (WHERE is_key))
+            string_agg(format('m.%I %s h.%1$I', name, equality), ' AND ')
+                FILTER (WHERE key_no > 0))
         FROM unnest(columns)) USING moment;
     removed := hibob_roster.write_history(m, columns,
         hibob_roster.diff_item(columns, diff, NULL), moment);
@@ -1692,8 +1720,10 @@ BEGIN
         (SELECT string_agg(format('c.%I', k), ', ' ORDER BY n)
            FROM unnest(h.key_columns) WITH ORDINALITY t (k, n)),
         h.history,
-        (SELECT string_agg(format('p.%I = c.%1$I', k), ' AND ')
-           FROM unnest(h.key_columns) k),
+        (SELECT string_agg(format('p.%I %s c.%1$I', k.name,
+                                  hibob_roster.equality(k.type)), ' AND ')
+           FROM hibob_roster.columns_of(h.history) k
+          WHERE k.name = ANY (h.key_columns)),
         (SELECT string_agg(format($values$(%1$s, %2$L, CASE c.change
                 WHEN 'removed' THEN %3$s ELSE %4$s END,
                 CASE WHEN c.change <> 'removed' THEN %3$s END)$values$,
@@ -1730,8 +1760,9 @@ BEGIN
                          'columns, or for several leading ones.';
     END IF;
     EXECUTE format('DELETE FROM %s WHERE %s', m.history,
-        (SELECT string_agg(format('%I = ($1)[%s]::%s', c.name, n,
-                                  format_type(c.type, -1)), ' AND ')
+        (SELECT string_agg(format('%I %s ($1)[%s]::%s', c.name,
+                    hibob_roster.equality(c.type), n, format_type(c.type, -1)),
+                    ' AND ')
            FROM unnest(m.key_columns[:cardinality(key)])
                 WITH ORDINALITY t (k, n)
            JOIN hibob_roster.columns_of(m.history) c ON c.name = k))

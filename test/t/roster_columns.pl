@@ -71,6 +71,31 @@ refreshed('a refresh for which all columns are new');
 refreshed('... and the next one');
 is(last_entry($node, 'team', 'outcome, changed'), 'success|0', '... changes nothing');
 
+# Keys of a type that has operators of its own, in a schema of its own.
+query($node, q{CREATE SCHEMA types; CREATE EXTENSION citext SCHEMA types; CREATE DOMAIN address AS types.citext;
+	CREATE TABLE accounts (no int, email address, name text, PRIMARY KEY (no, email));
+	INSERT INTO accounts VALUES (1, 'a@b', 'A'), (1, 'c@d', 'C'), (1, 'e@f', 'E'), (2, 'a@b', 'A');
+	CREATE VIEW account_source AS TABLE accounts;
+	SELECT hibob_roster.create_mirror('account_source', 'account_mirror', '{email,no}');
+	UPDATE accounts SET email = 'A@b' WHERE email = 'a@b' AND no = 1;
+	UPDATE accounts SET email = 'C@D', name = 'D' WHERE email = 'c@d'});
+is(outcome($node, 'account_mirror'), 'success 0 added 2 changed 0 removed 0 returned',
+	'keys of which only the case changes are changed rows');
+is(query($node, q{TABLE account_mirror ORDER BY no, email}), "1|A\@b|A\n1|C\@D|D\n1|e\@f|E\n2|a\@b|A", '... which are written');
+is(query($node, q{SELECT key, column_name, old_value, new_value FROM hibob_roster.changes('account_mirror', '-infinity')
+	WHERE change = 'changed'}), "A\@b, 1|email|a\@b|A\@b\nC\@D, 1|email|c\@d|C\@D\nC\@D, 1|name|C|D", '... and in the history');
+is(outcome($node, 'account_mirror'), 'success 0 added 0 changed 0 removed 0 returned', '... once');
+query($node, q{DELETE FROM account_mirror WHERE no = 2; UPDATE hibob_roster.mirrors SET written_history = NULL
+	WHERE mirror = 'account_mirror'::regclass; UPDATE account_mirror SET email = 'E@F' WHERE email = 'e@f';
+	UPDATE accounts SET email = 'E@F' WHERE email = 'e@f'});
+is(outcome($node, 'account_mirror'), 'success 1 added 0 changed 0 removed 0 returned', '... also those that were written manually');
+is(query($node, q{SELECT email, change FROM account_mirror_history WHERE lower(email) = 'e@f' ORDER BY valid_from}), "e\@f|added\nE\@F|changed",
+	'... which the history gets from the mirror');
+is(query($node, q{SELECT hibob_roster.forget('account_mirror', 'a@B', '1')}), 2, '... and forget() erases both forms');
+query($node, q{ALTER TABLE accounts DROP CONSTRAINT accounts_pkey; INSERT INTO accounts VALUES (1, 'A@B')});
+like((refresh($node, 'account_mirror'))[1], qr/several rows with the same key: \(email, no\) = \(A\@B, 1\)/i,
+	'... two keys that differ only in case are a duplicate');
+
 # --- types -------------------------------------------------------------------
 
 query($node, q{UPDATE local SET office = 'Rome'});
