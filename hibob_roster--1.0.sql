@@ -621,12 +621,13 @@ SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     EXECUTE format('ALTER TABLE %s ALTER COLUMN %I TYPE %s USING %2$I::%4$s',
         history, c.name, type, c.bare_type_name);
-EXCEPTION WHEN data_exception OR cannot_coerce THEN
-    PERFORM hibob_roster.raise_error(SQLSTATE, SQLERRM,
-        format('In column "%s" of %s.', c.name, history),
-        format('The history follows the types of the mirror, and has values '
-            'that do not fit the type %s. Change the column of the mirror to a '
-            'type that they fit.', c.type_name));
+EXCEPTION WHEN data_exception OR cannot_coerce
+    OR integrity_constraint_violation THEN
+    RAISE EXCEPTION USING ERRCODE = SQLSTATE, MESSAGE = SQLERRM,
+        DETAIL = format('In column "%s" of %s.', c.name, history),
+        HINT = format('The history follows the types of the mirror, and has '
+            'values that do not fit the type %s. Change the column of the '
+            'mirror to a type that they fit.', c.type_name);
 END $$;
 
 CREATE FUNCTION hibob_roster.reserved_column(column_name name, mirror regclass)
@@ -1638,6 +1639,55 @@ BEGIN
     RETURN h;
 END $$;
 
+-- The columns of a mirror whose types differ from those of its history, from
+-- ALTER TABLE until the next refresh.  Raises an error if the cast of a value
+-- could run a function of a role that the caller does not trust.
+CREATE FUNCTION hibob_roster.altered_columns(mirror regclass, history regclass)
+RETURNS text LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    altered text;
+    untrusted name;
+BEGIN
+    SELECT string_agg(DISTINCT quote_ident(c.name), ', '),
+           min(c.name) FILTER (WHERE c.type <> k.type
+               AND t.typnamespace <> 'pg_catalog'::regnamespace
+               AND NOT hibob_roster.trusts(t.typowner))
+      INTO altered, untrusted
+      FROM hibob_roster.columns_of(mirror) c
+      JOIN hibob_roster.columns_of(history) k USING (name)
+      JOIN pg_type t ON t.oid IN (c.type, k.type)
+     WHERE (c.type, c.typmod) <> (k.type, k.typmod);
+    IF untrusted IS NOT NULL THEN
+        RAISE EXCEPTION 'column "%" of mirror % and of its history have '
+                        'different types', untrusted, mirror
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                  HINT = 'The next refresh of the mirror alters the history.';
+    END IF;
+    RETURN altered;
+END $$;
+
+-- The rows of a mirror at the time $1.  A cast uses a type without its length:
+-- it would truncate a value, which is an error when it is assigned.
+CREATE FUNCTION hibob_roster.as_of_query(mirror regclass, history regclass,
+    at timestamptz)
+RETURNS text LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $$
+    SELECT format('SELECT %s FROM %s h WHERE valid_from <= $1 '
+                  'AND (valid_to > $1 OR valid_to IS NULL)',
+        string_agg(CASE WHEN k.name IS NULL OR NOT EXISTS (
+                 SELECT FROM hibob_roster.readable_columns f
+                  WHERE f.mirror = as_of_query.mirror
+                    AND f.column_name = c.name AND f.filled_since <= at
+                    AND (f.filled_until IS NULL OR f.filled_until > at))
+             THEN format('(NULL::%s).%I', mirror, c.name)
+             WHEN k.type = c.type THEN format('h.%I', c.name)
+             ELSE format('h.%I::%s', c.name, format_type(c.type, -1)) END, ', '
+             ORDER BY c.no), history)
+      FROM hibob_roster.columns_of(mirror) c
+      LEFT JOIN hibob_roster.columns_of(history) k USING (name)
+$$;
+
 CREATE FUNCTION hibob_roster.as_of(mirror anyelement, at timestamptz)
 RETURNS SETOF anyelement LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp AS $$
@@ -1645,31 +1695,23 @@ DECLARE
     relation regclass := (SELECT t.typrelid::regclass FROM pg_type t
                            WHERE t.oid = pg_typeof(mirror) AND t.typrelid <> 0);
     h hibob_roster.readable_histories := hibob_roster.history_of(relation, at);
-    altered name := (
-        SELECT c.name FROM hibob_roster.columns_of(relation) c
-          JOIN hibob_roster.columns_of(h.history) k USING (name)
-         WHERE (c.type, c.typmod) <> (k.type, k.typmod) LIMIT 1);
+    altered text := hibob_roster.altered_columns(relation, h.history);
 BEGIN
-    -- A cast could truncate the value, or run a function of the type's owner.
-    IF altered IS NOT NULL THEN
-        RAISE EXCEPTION 'column "%" of mirror % and of its history have '
-                        'different types', altered, relation
-            USING ERRCODE = 'object_not_in_prerequisite_state',
-                  HINT = 'The next refresh of the mirror alters the history.';
+    -- A variable, unlike RETURN QUERY, converts the values of altered columns.
+    FOR mirror IN EXECUTE
+        hibob_roster.as_of_query(relation, h.history, at) USING at LOOP
+        RETURN NEXT mirror;
+    END LOOP;
+EXCEPTION WHEN data_exception OR cannot_coerce
+    OR integrity_constraint_violation THEN
+    IF altered IS NULL THEN
+        RAISE;
     END IF;
-    RETURN QUERY EXECUTE format('SELECT %s FROM %s h WHERE valid_from <= $1 '
-        'AND (valid_to > $1 OR valid_to IS NULL)',
-        (SELECT string_agg(CASE WHEN k.name IS NOT NULL AND EXISTS (
-                    SELECT FROM hibob_roster.readable_columns f
-                     WHERE f.mirror = relation AND f.column_name = c.name
-                       AND f.filled_since <= at
-                       AND (f.filled_until IS NULL OR f.filled_until > at))
-                THEN format('h.%I', c.name)
-                ELSE format('(NULL::%s).%I', relation, c.name) END, ', '
-                ORDER BY c.no)
-           FROM hibob_roster.columns_of(relation) c
-           LEFT JOIN hibob_roster.columns_of(h.history) k USING (name)),
-        h.history) USING at;
+    RAISE EXCEPTION USING ERRCODE = SQLSTATE, MESSAGE = SQLERRM,
+        DETAIL = format('Since the last refresh, these columns of %s have '
+            'other types than those of its history: %s.', relation, altered),
+        HINT = 'Change the columns to types that the values of the history '
+               'fit.';
 END $$;
 
 COMMENT ON FUNCTION hibob_roster.as_of(anyelement, timestamptz)

@@ -106,8 +106,10 @@ is($state, '22001', 'a type that is too short for older values is an error');
 like($message, qr/DETAIL:  In column "office" of public\.team_history\..*HINT: .*character varying\(5\)/s, '... with an error message');
 is(last_entry($node, 'team', 'outcome, sqlstate'), 'failed|22001', '... which is logged');
 is(query($node, q{SELECT DISTINCT office FROM team_history ORDER BY 1}), "London\nRome", '... and truncates no value');
-($state, $message) = query_error($node, q{SELECT * FROM hibob_roster.as_of(NULL::team, now())});
-is($state, '55000', '... as_of() fails, too');
+is(query($node, q{SELECT DISTINCT office FROM hibob_roster.as_of(NULL::team, now())}), 'Rome', '... as_of() of a time whose values fit works');
+($state, $message) = query_error($node, q{SELECT * FROM hibob_roster.as_of(NULL::team, (SELECT max(valid_from) - interval '1 microsecond' FROM team_history))});
+is($state, '22001', '... as_of() of another time is an error, too');
+like($message, qr/DETAIL: .*columns of public\.team .*: office\..*HINT: .*types that the values/s, '... with an error message');
 query($node, q{ALTER TABLE team ALTER office TYPE int USING id});
 ($state, $message) = refresh($node, 'team');
 is($state, '22P02', 'a type that older values cannot be converted to is an error');
@@ -117,6 +119,28 @@ refreshed('a type that they can be converted to');
 is(query($node, q{SELECT DISTINCT office FROM team_history ORDER BY 1}), "London\nRome", '... keeps all values');
 is(query($node, q{SELECT attcollation::regcollation FROM pg_attribute WHERE attrelid = 'team_history'::regclass
 	AND attname = 'office'}), '"C"', '... and the history gets the collation');
+
+# as_of() converts the values as the next refresh will.
+query($node, q{CREATE DOMAIN short AS text CHECK (length(value) < 7);
+	CREATE TYPE mood AS ENUM ('good', 'bad');
+	CREATE TABLE typed (id int, unused int, n numeric, word text, flag int, list text, mood text, was mood, json json);
+	INSERT INTO typed VALUES (1, 1, 1.5, 'London', 1, '{a,b}', 'good', 'bad', '{"a":  1}');
+	CREATE VIEW typed_source AS TABLE typed; SELECT hibob_roster.create_mirror('typed_source', 'typed_mirror');
+	ALTER TABLE typed_mirror DROP unused;
+	ALTER TABLE typed_mirror ALTER n TYPE int, ALTER word TYPE varchar(6), ALTER flag TYPE boolean USING flag::boolean,
+		ALTER list TYPE varchar(1)[] USING list::varchar(1)[], ALTER mood TYPE mood USING mood::mood, ALTER was TYPE text,
+		ALTER json TYPE jsonb});
+my $AS_OF = q{SELECT * FROM hibob_roster.as_of(NULL::typed_mirror, now())};
+is(query($node, $AS_OF), '1|2|London|t|{a,b}|good|bad|{"a": 1}', 'as_of() between a change of types and the refresh');
+is((refresh($node, 'typed_mirror'))[0], '', '... which succeeds');
+is(query($node, $AS_OF), '1|2|London|t|{a,b}|good|bad|{"a": 1}', '... and after it');
+query($node, 'ALTER TABLE typed_mirror ALTER word TYPE short');
+is(query($node, "$AS_OF") =~ s/.*(London).*/$1/r, 'London', '... with the type of a domain');
+query($node, 'ALTER DOMAIN short DROP CONSTRAINT short_check; ALTER DOMAIN short ADD CHECK (length(value) < 6) NOT VALID');
+is((query_error($node, $AS_OF))[0], '23514', '... whose check fails');
+($state, $message) = refresh($node, 'typed_mirror');
+is($state, '23514', '... as the refresh does');
+like($message, qr/DETAIL:  In column "word" of public\.typed_mirror_history\..*HINT: .*short/s, '... with an error message');
 
 # --- collations --------------------------------------------------------------
 
