@@ -1431,8 +1431,6 @@ CREATE FUNCTION hibob_roster.create_table(target text, source regclass,
     key text[], columns text[])
 RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    c record;
 BEGIN
     EXECUTE format('CREATE TABLE %s (%s, PRIMARY KEY (%s))', target,
         (SELECT string_agg(concat_ws(' ', quote_ident(name), type_name,
@@ -1441,24 +1439,50 @@ BEGIN
            FROM hibob_roster.columns_of(source) WHERE name = ANY (columns)),
         (SELECT string_agg(quote_ident(k), ', ' ORDER BY n)
            FROM unnest(key) WITH ORDINALITY t (k, n)));
+    PERFORM hibob_roster.create_indexes(target, key);
+    PERFORM hibob_roster.copy_comments(source, target);
+EXCEPTION WHEN undefined_object THEN
+    RAISE EXCEPTION USING ERRCODE = SQLSTATE, MESSAGE = SQLERRM,
+        HINT = 'Values of this type, such as json, cannot be compared. Name '
+               'other columns as the key, or convert the column in a view.';
+END $$;
+
+-- Searches and joins of people use these columns.  A type that has no operators
+-- for an index, such as json, gets none.
+CREATE FUNCTION hibob_roster.create_indexes(target text, key text[])
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    c record;
+BEGIN
+    FOR c IN SELECT t.name, t.type
+               FROM hibob_roster.columns_of(target::regclass) t
+              WHERE t.name IN ('email', 'employee_id', 'manager_id', 'status')
+                AND t.name <> key[1] ORDER BY t.no LOOP
+        BEGIN
+            EXECUTE format('CREATE INDEX ON %s (%s)', target,
+                CASE WHEN c.name = 'email' AND c.type = 'text'::regtype
+                     THEN 'lower(email)' ELSE quote_ident(c.name) END);
+        EXCEPTION WHEN undefined_object THEN
+        END;
+    END LOOP;
+END $$;
+
+CREATE FUNCTION hibob_roster.copy_comments(source regclass, target text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    c record;
+BEGIN
     EXECUTE format('COMMENT ON TABLE %s IS %L', target, coalesce(
         obj_description(source, 'pg_class'), format('mirror of %s', source)));
-    FOR c IN SELECT a.attname, d.description
-               FROM pg_attribute a JOIN pg_description d
-                 ON d.classoid = 'pg_class'::regclass
-                AND d.objoid = a.attrelid AND d.objsubid = a.attnum
-              WHERE a.attrelid = source AND a.attname = ANY (columns) LOOP
-        EXECUTE format('COMMENT ON COLUMN %s.%I IS %L', target, c.attname,
+    FOR c IN SELECT t.name, d.description
+               FROM hibob_roster.columns_of(target::regclass) t
+               JOIN pg_attribute a ON a.attrelid = source AND a.attname = t.name
+               JOIN pg_description d ON d.classoid = 'pg_class'::regclass
+                AND d.objoid = a.attrelid AND d.objsubid = a.attnum LOOP
+        EXECUTE format('COMMENT ON COLUMN %s.%I IS %L', target, c.name,
                        c.description);
-    END LOOP;
-    -- Searches and joins of people use these columns.
-    FOR c IN SELECT s.name, s.type FROM hibob_roster.columns_of(source) s
-              WHERE s.name = ANY (columns) AND s.name <> key[1]
-                AND s.name IN ('email', 'employee_id', 'manager_id', 'status')
-              ORDER BY s.no LOOP
-        EXECUTE format('CREATE INDEX ON %s (%s)', target,
-            CASE WHEN c.name = 'email' AND c.type = 'text'::regtype
-                 THEN 'lower(email)' ELSE quote_ident(c.name) END);
     END LOOP;
 END $$;
 
@@ -2091,25 +2115,23 @@ BEGIN
             (SELECT string_agg(v::regclass::text, ', ')
                FROM hibob_roster.views_on(target::regclass) v)));
         EXECUTE format('CREATE VIEW %s AS %s', target, query);
+    WHEN undefined_function OR datatype_mismatch OR data_exception THEN
+        -- The error would have the whole definition.
+        RAISE EXCEPTION USING ERRCODE = SQLSTATE, MESSAGE = SQLERRM,
+            DETAIL = format('In the definition of view %s.', target),
+            HINT = 'The view reads a column whose type it cannot use, such as '
+                   'json. Change the type of the column in its table.';
     END;
     EXECUTE format('COMMENT ON VIEW %s IS %L', target,
                    'hibob_roster: ' || comment);
 END $$;
 
-CREATE FUNCTION hibob_roster.create_roster_views(schema name)
-RETURNS void LANGUAGE plpgsql
+-- Employment lasts until the end of the termination date.  A person who was
+-- rehired may keep an old termination date, which is before the start date.
+CREATE FUNCTION hibob_roster.roster_status_query(schema name)
+RETURNS text LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    has_lifecycle boolean := EXISTS (
-        SELECT FROM hibob_roster.columns_of(
-                        format('%I.roster', schema)::regclass)
-         WHERE name = 'lifecycle_status');
-BEGIN
-    -- Employment lasts until the end of the termination date.  A person who was
-    -- rehired may keep an old termination date, which is before the start date.
-    PERFORM hibob_roster.create_view(schema, 'roster_status',
-        'employment status: left, on leave, not started, leaving',
-        format($view$
+    SELECT format($view$
 SELECT id, full_name, email, status, start_date, termination_date,
        has_left,
        NOT has_left AND NOT not_started
@@ -2125,14 +2147,20 @@ SELECT id, full_name, email, status, start_date, termination_date,
          CROSS JOIN LATERAL (
                 SELECT CASE WHEN r.start_date > r.termination_date THEN NULL
                             ELSE r.termination_date END AS last_day) d) s
-$view$, schema, CASE WHEN has_lifecycle THEN 'coalesce(lower('
-               'r.lifecycle_status COLLATE "C") = ''terminated'', false)'
-               ELSE 'false' END));
-    -- Each person has one row.  People that no root reaches are in a cycle or
-    -- below one: the cycle is cut at its smallest id, which becomes a root.
-    PERFORM hibob_roster.create_view(schema, 'org_chart',
-        'all people with their managers, from the top down',
-        format($view$
+$view$, schema, CASE WHEN EXISTS (
+        SELECT FROM hibob_roster.columns_of(
+                        format('%I.roster', schema)::regclass)
+         WHERE name = 'lifecycle_status')
+        THEN 'coalesce(lower(r.lifecycle_status COLLATE "C") = ''terminated'', '
+             'false)' ELSE 'false' END)
+$$;
+
+-- Each person has one row.  People that no root reaches are in a cycle or below
+-- one: the cycle is cut at its smallest id, which becomes a root.
+CREATE FUNCTION hibob_roster.org_chart_query(schema name)
+RETURNS text LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp AS $$
+    SELECT format($view$
 WITH RECURSIVE person AS MATERIALIZED (
     SELECT r.id, r.manager_id, m.id AS manager
       FROM %1$I.roster r LEFT JOIN %1$I.roster m ON m.id = r.manager_id
@@ -2170,7 +2198,19 @@ SELECT r.id, r.full_name, r.email, r.department, r.manager_id, r.manager_name,
   FROM (SELECT id, path FROM top_down UNION ALL SELECT id, path FROM from_cut) t
   JOIN %1$I.roster r ON r.id = t.id
   LEFT JOIN cycle c ON c.id = t.id
-$view$, schema));
+$view$, schema)
+$$;
+
+CREATE FUNCTION hibob_roster.create_roster_views(schema name)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM hibob_roster.create_view(schema, 'roster_status',
+        'employment status: left, on leave, not started, leaving',
+        hibob_roster.roster_status_query(schema));
+    PERFORM hibob_roster.create_view(schema, 'org_chart',
+        'all people with their managers, from the top down',
+        hibob_roster.org_chart_query(schema));
 END $$;
 
 -- ---------------------------------------------------------------------------

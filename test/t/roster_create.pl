@@ -219,6 +219,10 @@ query($node, q{CREATE SCHEMA s1; CREATE TABLE s1.people (id text);
 	CREATE SCHEMA s2; CREATE FOREIGN TABLE s2.people (id text) SERVER bob OPTIONS (resource 'people');
 	CREATE SCHEMA s3; CREATE TABLE s3.roster (id text);
 	CREATE SCHEMA s4; CREATE VIEW s4.org_chart AS SELECT 1 AS a;
+	CREATE SCHEMA s5; IMPORT FOREIGN SCHEMA hibob LIMIT TO (people) FROM SERVER bob INTO s5;
+	ALTER FOREIGN TABLE s5.people ALTER manager_id TYPE json;
+	CREATE SCHEMA s6; IMPORT FOREIGN SCHEMA hibob LIMIT TO (people) FROM SERVER bob INTO s6;
+	ALTER FOREIGN TABLE s6.people ALTER status TYPE jsonb;
 	CREATE EXTENSION postgres_fdw; CREATE SERVER pg FOREIGN DATA WRAPPER postgres_fdw});
 my @errors = (
 	[ q{'nobody'}, '42704', qr/server "nobody" does not exist.*HINT: /s ],
@@ -227,6 +231,8 @@ my @errors = (
 	[ q{'bob', 's2'}, '42703', qr/s2\.people lacks columns.*email.*HINT: /s ],
 	[ q{'bob', 's3'}, '42704', qr/s3\.roster is not a mirror/s ],
 	[ q{'bob', 's4'}, '42P07', qr/s4\.org_chart already exists.*HINT: /s ],
+	[ q{'bob', 's5'}, '42883', qr/text = json\nDETAIL:  In the definition of view s5\.org_chart\.\nHINT: /s ],
+	[ q{'bob', 's6'}, '22P02', qr/json\nDETAIL:  In the definition of view s6\.roster_status\.\nHINT: /s ],
 );
 foreach my $case (@errors)
 {

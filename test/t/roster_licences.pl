@@ -189,7 +189,7 @@ my @errors = (
 	[ q{'licence', 'account', 'app', schema => 'nowhere'}, '42P01', qr/schema "nowhere" has no roster.*HINT: .*create_roster/s ],
 	[ q{'nothing', 'account', 'app'}, '42P01', qr/nothing/ ],
 	[ q{'passing', 'account', 'app'}, '0A000', qr/temporary.*HINT: /s ],
-	[ q{'licence', 'account', 'app', last_used => 'app'}, '42883', qr/operator/ ],
+	[ q{'licence', 'account', 'app', last_used => 'app'}, '42883', qr/operator.*DETAIL:  In the definition of view hr\.licence_unused\.\nHINT: /s ],
 );
 foreach my $case (@errors)
 {

@@ -168,6 +168,18 @@ my ($refused, $why) = refresh($node, 'inner_mirror');
 is($refused, '55000', '... the guards work');
 like($why, qr/16 of 16 values \(100 %\) of column "no"/, '... with an error message');
 
+# Types whose values cannot be compared, in columns that would have an index.
+query($node, q{CREATE TABLE uncomparable (id int, email json, status json, manager_id xml, employee_id point);
+	INSERT INTO uncomparable SELECT i, '"a@b"', '{"a":  1}', '<a/>', '(1,2)' FROM generate_series(1, 8) i;
+	CREATE VIEW uncomparable_view AS TABLE uncomparable});
+is(query($node, q{SELECT hibob_roster.create_mirror('uncomparable_view', 'json_mirror', '{id}')}), 'json_mirror',
+	'columns of types such as json');
+query($node, q{UPDATE uncomparable SET status = '{"a": 1}' WHERE id = 1; DELETE FROM uncomparable WHERE id = 2});
+is(outcome($node, 'json_mirror'), 'success 0 added 1 changed 1 removed 0 returned', '... are refreshed');
+my ($keyless, $reason) = query_error($node, q{SELECT hibob_roster.create_mirror('uncomparable_view', 'm', '{id,status}')});
+is($keyless, '42704', '... and cannot be part of the key');
+like($reason, qr/type json .*HINT:  .*other columns as the key/s, '... with an error message');
+
 # As many columns as a mirror with history may have.
 query($node, q{SELECT format('CREATE TABLE wide (id text, %s)', string_agg('c' || i || ' text', ', '))
 	FROM generate_series(1, 1596) i \gexec
