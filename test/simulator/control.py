@@ -28,6 +28,10 @@ def _reset(simulator, request):
     simulator.reset()
 
 
+def _resume(simulator, request):
+    simulator.faults.end_stalls()
+
+
 def _fault(simulator, request):
     value = json.loads(request.body)
     faults = [Fault(keys) for keys in (value if isinstance(value, list) else [value])]
@@ -67,6 +71,7 @@ def _stats(simulator, request):
 
 _HANDLERS = {
     ("POST", "reset"): _reset,
+    ("POST", "resume"): _resume,
     ("POST", "fault"): _fault,
     ("POST", "config"): _config,
     ("GET", "config"): _settings,

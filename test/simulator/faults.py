@@ -85,8 +85,15 @@ class Faults:
             self._faults.clear()
             self.generation += 1
 
-    def take(self, request):
-        """The fault that applies to a request, or None."""
+    def end_stalls(self):
+        with self._lock:
+            self.generation += 1
+
+    def take(self, request, configure):
+        """The fault that applies to a request, or None.
+
+        Its change of settings precedes the response to any later request.
+        """
         with self._lock:
             for fault in self._faults:
                 if fault.left == 0 or not fault.matches(request):
@@ -96,6 +103,8 @@ class Faults:
                     continue
                 if fault.left is not None:
                     fault.left -= 1
+                if fault.get("config"):
+                    configure(fault.get("config"))
                 return fault
         return None
 

@@ -16,6 +16,7 @@ from urllib.parse import quote
 HERE = pathlib.Path(__file__).parent
 AUTH = "Basic " + base64.b64encode(b"SERVICE-5772:s3cret-canary-token").decode()
 ID_1 = "3332883884017713275"
+TIMEOUT = 60        # seconds; a busy machine is slow
 
 
 class Answer:
@@ -59,7 +60,7 @@ class SimulatorCase(unittest.TestCase):
             body = json.dumps(body)
         with contextlib.ExitStack() as stack:
             if connection is None:
-                connection = http.client.HTTPConnection("127.0.0.1", self.port, 5)
+                connection = http.client.HTTPConnection("127.0.0.1", self.port, TIMEOUT)
                 stack.callback(connection.close)
             connection.request(method, path, body, headers)
             return Answer(connection.getresponse())
@@ -97,7 +98,7 @@ class SimulatorCase(unittest.TestCase):
 
     def raw(self, path="/v1/people/search", body=b"{}"):
         """A socket that has sent a POST."""
-        sock = socket.create_connection(("127.0.0.1", self.port), 5)
+        sock = socket.create_connection(("127.0.0.1", self.port), TIMEOUT)
         self.addCleanup(sock.close)
         sock.sendall(b"POST %b HTTP/1.1\r\nHost: x\r\nAuthorization: %b\r\n"
                      b"Content-Length: %d\r\n\r\n%b"

@@ -43,12 +43,13 @@ class Recorder:
                 "endpoint": request.endpoint,
                 "query": request.query, "headers": headers,
                 "credentials": credentials, "body": None, "status": None,
-                "bytes": 0, "done": False, "outcome": "under way"}
+                "window": None, "ended": None, "bytes": 0, "done": False, "outcome": "under way"}
             self._records.append(record)
         return record
 
     def end(self, record, outcome):
         """How it ended: complete, reset, cut off, or the client closed the connection."""
+        record["ended"] = round(time.time(), 3)
         record["done"] = True
         record["outcome"] = outcome
 
@@ -59,8 +60,6 @@ class Recorder:
             self._sequence = 0
 
     def records(self, endpoint=None, clear=False):
-        """All records, after those that are about to end have ended."""
-        self._settle(0.1)
         with self._lock:
             found = [record for record in self._records
                      if endpoint in (None, record["endpoint"])]
@@ -68,17 +67,7 @@ class Recorder:
                 self._records.clear()
         return found
 
-    def _settle(self, seconds):
-        """A client may read the records before the serving thread has finished one."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            with self._lock:
-                if all(record["done"] for record in self._records):
-                    return
-            time.sleep(0.002)
-
     def stats(self):
-        self._settle(0.1)
         with self._lock:
             records = list(self._records)
             counts = {"requests": self._sequence,

@@ -1,6 +1,8 @@
 """HTTP/1.1 on a loopback socket: a thread for each connection."""
 
 import contextlib
+import functools
+import io
 import os
 import select
 import socket
@@ -8,11 +10,13 @@ import socketserver
 import ssl
 import struct
 import sys
+import threading
 import time
 from http.server import BaseHTTPRequestHandler
 
 import api
 import control
+from activity import Activity, Incoming, wait_for_data
 from delivery import Broken, Delivery
 from messages import Request
 from recorder import parsed
@@ -31,7 +35,16 @@ class Server(socketserver.ThreadingTCPServer):
     def __init__(self, address, simulator, tls=None):
         self.simulator = simulator
         self.tls = tls
+        self.activity = Activity()
         super().__init__(address, Connection)
+
+    def process_request(self, request, client_address):
+        self.activity.begin(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request):
+        self.activity.end(request)
+        super().shutdown_request(request)
 
     def handle_error(self, request, client_address):
         """Clients that disconnect or fail in TLS are not reported."""
@@ -42,28 +55,50 @@ class Server(socketserver.ThreadingTCPServer):
 class Link:
     """The sending side of a connection, for Delivery."""
 
-    def __init__(self, sock, faults):
+    def __init__(self, sock, faults, resting):
         self._sock = sock
         self._faults = faults
+        self._resting = resting     # the context of a thread that waits
         self._held = None
 
     @contextlib.contextmanager
     def together(self, joined):
-        """Data sent within this is sent together; with `joined`, in one piece."""
-        if joined:
-            self._held = []
-        self._cork(True)
+        """Data sent within this arrives together; with `joined`, as one piece."""
+        apart = isinstance(self._sock, ssl.SSLSocket) and not joined
         try:
-            yield
-            held, self._held = self._held, None
-            self.send(b"".join(held or []))
+            if apart:
+                with self._records_together():
+                    yield
+            else:
+                self._held = []
+                yield
+                held, self._held = self._held, None
+                self.send(b"".join(held))
         finally:
             self._held = None
-            self._cork(False)
 
-    def _cork(self, on):
-        with contextlib.suppress(OSError):
-            self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, on)
+    @contextlib.contextmanager
+    def _records_together(self):
+        """Collect records of TLS from another socket in the place of this one."""
+        place, records = self._sock.fileno(), []
+        end, other_end = socket.socketpair()
+        reader = threading.Thread(target=lambda: records.extend(
+            iter(lambda: other_end.recv(65536), b"")))
+        original = os.dup(place)
+        os.dup2(end.fileno(), place)
+        reader.start()
+        try:
+            yield
+        finally:
+            os.dup2(original, place)
+            os.close(original)
+            end.close()
+            reader.join()
+            other_end.close()
+        try:
+            socket.socket.sendall(self._sock, b"".join(records))
+        except OSError:
+            raise Broken() from None
 
     def send(self, data):
         if self._held is not None:
@@ -76,15 +111,18 @@ class Link:
             raise Broken() from None
 
     def wait(self, seconds):
-        """Wait; return early if the peer disconnects or the simulator is reset."""
+        """Wait; return early if the peer disconnects or the stalls are ended."""
+        if seconds <= 0:
+            return
         end = time.monotonic() + seconds
         generation = self._faults.generation
-        while (left := end - time.monotonic()) > 0:
-            if self._faults.generation != generation:
-                return
-            if self._peer_gone():
-                raise Broken()
-            time.sleep(min(left, TICK))
+        with self._resting(lambda: self._faults.generation != generation):
+            while (left := end - time.monotonic()) > 0:
+                if self._faults.generation != generation:
+                    return
+                if self._peer_gone():
+                    raise Broken()
+                time.sleep(min(left, TICK))
 
     def _peer_gone(self):
         """Whether the peer has closed.  In TLS, close_notify is data, too."""
@@ -106,12 +144,26 @@ class Connection(BaseHTTPRequestHandler):
 
     def setup(self):
         self.simulator = self.server.simulator
+        self.activity = self.server.activity
+        self.accepted = self.request
         self.number = None
         self.broken = False
         if self.server.tls:
-            self.request = self.server.tls.wrap_socket(self.request, server_side=True)
+            self._start_tls()
         super().setup()
-        self.link = Link(self.connection, self.simulator.faults)
+        self.rfile = io.BufferedReader(
+            Incoming(self.activity, self.accepted, self.connection))
+        self.link = Link(self.connection, self.simulator.faults,
+                         functools.partial(self.activity.resting, self.accepted,
+                                           self.connection))
+
+    def _start_tls(self):
+        with self.activity.reading(self.accepted, self.accepted):
+            wait_for_data(self.accepted)
+        self.request = self.server.tls.wrap_socket(
+            self.accepted, server_side=True, do_handshake_on_connect=False)
+        with self.activity.reading(self.accepted, self.request):
+            self.request.do_handshake()
 
     def finish(self):
         if self.number is not None:
@@ -136,7 +188,9 @@ class Connection(BaseHTTPRequestHandler):
     def _serve(self):
         request = Request(self.command, self.path, self.headers, self._read_body)
         if request.path.startswith(control.PREFIX):
-            response = control.answer(self.simulator, request)
+            with self.activity.control(self.accepted, self.connection):
+                self.activity.settle()
+                response = control.answer(self.simulator, request)
             self._send(Delivery(self.link, response, None, {"bytes": 0}))
         else:
             self._serve_api(request)
@@ -150,9 +204,7 @@ class Connection(BaseHTTPRequestHandler):
         endpoint = api.find_endpoint(request)
         access = api.authorized(self.simulator.settings, request)
         record = recorder.begin(request, self.number, access)
-        fault = self.simulator.faults.take(request)
-        if fault and fault.get("config"):
-            self.simulator.configure(fault.get("config"))
+        fault = self.simulator.faults.take(request, self.simulator.configure)
         outcome = "client gone"
         try:
             if fault and fault.get("reset") == "before_read":
@@ -166,6 +218,7 @@ class Connection(BaseHTTPRequestHandler):
 
     def _answer(self, request, endpoint, fault, record):
         response = api.answer(self.simulator, request, endpoint)
+        record["window"] = response.headers.get("X-RateLimit-Reset")
         if fault:
             response = fault.change(response)
         gzip = (self.simulator.settings.gzip

@@ -207,7 +207,7 @@ class Faults(SimulatorCase):
                 self.assertEqual(received, b"HTTP/1.1 200")
         self.fault(head={"after": 12, "then": "stall"})
         sock = self.raw()
-        time.sleep(0.1)
+        self.requests()
         self.assertEqual(sock.recv(65536), b"HTTP/1.1 200")
         self.control("reset")
         self.assertEqual(sock.recv(1), b"")
@@ -220,11 +220,11 @@ class Faults(SimulatorCase):
         self.assertGreater(len(body), 100)
         self.fault(surplus="HTTP/1.1 200 OK")
         sock = self.raw("/v1/people/" + ID_1)
-        time.sleep(0.1)
+        self.requests()
         self.assertTrue(sock.recv(65536).endswith(b"}HTTP/1.1 200 OK"))
         self.fault(surplus="HTTP/1.1 200 OK", joined=True, framing="chunked")
         sock = self.raw("/v1/people/" + ID_1)
-        time.sleep(0.1)
+        self.requests()
         self.assertTrue(sock.recv(65536).endswith(b"\r\n0\r\n\r\nHTTP/1.1 200 OK"))
 
     def test_drip_and_split(self):
@@ -240,27 +240,39 @@ class Faults(SimulatorCase):
 
     def test_stalls(self):
         self.fault(stall={"seconds": 0.3})
-        self.fault(stall={"seconds": 0.3, "after": 50})
         start = time.monotonic()
         self.search("root.id")
         self.assertGreater(time.monotonic() - start, 0.3)
+        self.fault(stall={"seconds": 60, "after": 50})
         sock = self.raw("/v1/people/" + ID_1)
-        time.sleep(0.1)
+        self.requests()
         self.assertEqual(len(sock.recv(65536).partition(b"\r\n\r\n")[2]), 50)
 
     def test_stall_ends_with_reset_or_when_the_peer_goes(self):
         self.fault(stall={"seconds": 60}, times=2)
         waiting = self.raw()
         gone = self.raw()
-        time.sleep(0.1)
+        self.assertEqual([r["outcome"] for r in self.requests()], ["under way"] * 2)
         gone.close()
-        time.sleep(0.1)
         self.assertEqual({r["outcome"] for r in self.requests()},
                          {"under way", "client gone"})
         start = time.monotonic()
         threading.Timer(0.05, lambda: self.control("reset")).start()
         self.assertTrue(waiting.recv(100))
-        self.assertLess(time.monotonic() - start, 2)
+        self.assertLess(time.monotonic() - start, 40)
+
+    def test_resume(self):
+        self.fault(stall={"seconds": 60}, status=503)
+        self.fault(stall={"seconds": 60, "after": 9}, status=504, body="x" * 20)
+        stalled = [self.raw(), self.raw()]
+        self.config(hidden_employees=[1])
+        self.control("resume")
+        self.assertEqual(len(self.requests()), 2)
+        self.assertEqual({record["outcome"] for record in self.requests()},
+                         {"complete"})
+        self.assertEqual({sock.recv(65536)[9:12] for sock in stalled},
+                         {b"503", b"504"})
+        self.assertNotIn({"id": ID_1}, self.search("root.id"))
 
     def test_gzip(self):
         self.fault(gzip="good")
@@ -301,7 +313,7 @@ class Size(SimulatorCase):
     def test_streams_in_constant_memory(self):
         sock = self.raw(body=b'{"fields":["root.id","root.email"],'
                              b'"showInactive":true}')
-        end = time.monotonic() + 3
+        end = time.monotonic() + 30
         while time.monotonic() < end and not sock.recv(1 << 20).endswith(b"0\r\n\r\n"):
             pass
         status = pathlib.Path(f"/proc/{self.process.pid}/status")
