@@ -54,7 +54,7 @@ sub receive
 {
 	my ($self, $seconds) = @_;
 	my $mark = $self->mark(++$self->{received});
-	my $end = time + ($seconds // 60);
+	my $end = time + ($seconds // 180);
 	my %text;
 	my $trouble;
 

@@ -19,15 +19,20 @@ use Time::HiRes qw(sleep time);
 our @EXPORT = qw(start_simulator new_cluster tell requests add_server
   query query_error $TOKEN $SLOWNESS);
 our @EXPORT_OK = qw(bare_cluster certificate authority contains_token session
-  outcome states reset_simulator canonical_body cancel_after hibob read_pages
+  outcome states reset_simulator canonical_body stats wait_until
+  wait_for_stalled reload_settings far_from_midnight hibob read_pages
   load_pages differences employee_id quoted_ids preload_resolver closed_port
-  deaf_port silent_port one_shot_port serve report);
+  deaf_port silent_port one_shot_port serve report $PATIENCE);
 
 our $TOKEN = 's3cret-canary-token';
 
 # A factor for limits of time and memory: under a sanitizer, servers are slow and
 # large.
 our $SLOWNESS = $ENV{HIBOB_TEST_SLOWNESS} // 1;
+
+# Seconds after which something that has to happen counts as not happening, also on
+# a busy machine.
+our $PATIENCE = 120 * $SLOWNESS;
 
 # PostgreSQL::Test::Cluster copies the cluster INITDB_TEMPLATE since PostgreSQL
 # 17, which is faster than initdb.  With earlier versions this does it.
@@ -64,14 +69,27 @@ sub start_simulator
 	push @command, map { ("--$_", $options{$_}) } sort keys %options;
 	push @simulators,
 	  IPC::Run::start(\@command, '<', \undef, '>', \my $out, '2>', \my $err);
-	for (1 .. 200)
-	{
-		last if -s $ready;
-		sleep 0.05;
-	}
+	wait_until('simulator', sub {
+		die "no simulator: $err" unless $simulators[-1]->pumpable;
+		return -s $ready;
+	});
 	my $port = slurp_file($ready);
 	chomp $port;
 	return "$scheme://127.0.0.1:$port";
+}
+
+# Waits until a condition is true.
+sub wait_until
+{
+	my ($what, $condition) = @_;
+	my $end = time + $PATIENCE;
+
+	until ($condition->())
+	{
+		die "no $what" if time > $end;
+		sleep 0.02;
+	}
+	return;
 }
 
 # The file with the certificate of the tests' own certificate authority.
@@ -149,6 +167,26 @@ sub requests
 	return @{ decode_json($response->{content}) };
 }
 
+# The counts of a simulator: requests, under_way, open_connections, and others.
+sub stats
+{
+	my ($url) = @_;
+	my $response = HTTP::Tiny->new(verify_SSL => 0)->get("$url/_sim/stats");
+
+	die "stats: $response->{status}" unless $response->{success};
+	return decode_json($response->{content});
+}
+
+# Waits until this number of requests stall, one by default.
+sub wait_for_stalled
+{
+	my ($url, $number) = @_;
+
+	wait_until('stalled request',
+		sub { return stats($url)->{under_way} >= ($number // 1) });
+	return;
+}
+
 # Resets a simulator, changes these settings, and forgets the requests.
 sub reset_simulator
 {
@@ -161,7 +199,8 @@ sub reset_simulator
 }
 
 # A running cluster.  It logs everything except successful statements, because
-# one of them contains the token.
+# one of them contains the token.  Plans, statistics and open files do not change
+# at random times, as autovacuum would change them.
 my @nodes;
 
 sub bare_cluster
@@ -174,6 +213,7 @@ sub bare_cluster
 	$node->append_conf('postgresql.conf', q{
 log_min_messages = debug5
 log_statement = none
+autovacuum = off
 });
 	$node->append_conf('postgresql.conf', $conf) if defined $conf;
 	$node->start;
@@ -187,6 +227,27 @@ sub new_cluster
 
 	$node->safe_psql('postgres', 'CREATE EXTENSION hibob_fdw');
 	return $node;
+}
+
+# Makes the server read its configuration.  New sessions have it then.
+sub reload_settings
+{
+	my ($node) = @_;
+	my $before = query($node, 'SELECT clock_timestamp()');
+
+	query($node, 'SELECT pg_reload_conf()');
+	$node->poll_query_until('postgres', "SELECT pg_conf_load_time() > '$before'")
+	  or die 'no reload';
+	return;
+}
+
+# A time zone for all sessions where the date does not change for hours.
+sub far_from_midnight
+{
+	my $hours = 12 - (gmtime)[2];
+
+	$ENV{PGTZ} = sprintf '<%+03d>%+d', $hours, -$hours;
+	return;
 }
 
 # Creates a server, a user mapping for the superuser, and a schema with a table
@@ -252,45 +313,6 @@ sub outcome
 sub states
 {
 	return $_[0] =~ /ERROR:  ([0-9A-Z]{5}):/g;
-}
-
-# Runs some queries and cancels the first one after a number of seconds.  Returns
-# for how many milliseconds it continued, and the output and errors of psql.
-sub cancel_after
-{
-	my ($node, $seconds, @queries) = @_;
-	my ($out, $err) = ('', '');
-
-	query($node, q{
-		CREATE OR REPLACE FUNCTION milliseconds_to_end() RETURNS float
-		LANGUAGE plpgsql AS $$
-		DECLARE
-			started timestamptz;
-			victim int;
-		BEGIN
-			SELECT pid INTO STRICT victim FROM pg_stat_activity
-			 WHERE application_name = 'victim' AND state = 'active';
-			started := clock_timestamp();
-			PERFORM pg_cancel_backend(victim);
-			FOR i IN 1 .. 20000 LOOP
-				PERFORM pg_stat_clear_snapshot();
-				IF NOT EXISTS (SELECT FROM pg_stat_activity
-							   WHERE pid = victim AND state = 'active') THEN
-					RETURN extract(epoch FROM clock_timestamp() - started) * 1000;
-				END IF;
-				PERFORM pg_sleep(0.0005);
-			END LOOP;
-			RETURN 'infinity';
-		END $$;
-	});
-	my $session = IPC::Run::start([ 'psql', '-XAtq', '-d',
-			$node->connstr('postgres') . ' application_name=victim',
-			map { ('-c', $_) } @queries ],
-		'<', \undef, '>', \$out, '2>', \$err);
-	sleep $seconds;
-	my $took = query($node, 'SELECT milliseconds_to_end()');
-	$session->finish;
-	return ($took, $out, $err);
 }
 
 # The id of the employee with this number.

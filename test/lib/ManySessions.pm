@@ -83,7 +83,7 @@ sub run_all
 	$_->send($sql) foreach @sessions;
 	foreach my $session (@sessions)
 	{
-		my ($out, $err, $trouble) = $session->receive(60);
+		my ($out, $err, $trouble) = $session->receive;
 		push @results, { out => $out, states => [ states($err) ],
 			trouble => $trouble, took => time - $started };
 	}

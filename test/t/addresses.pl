@@ -13,8 +13,8 @@ use Time::HiRes qw(time);
 
 my $COUNT = 'SELECT count(*) FROM many.people';
 # A timeout that no query may need, and the limit for a query.
-my $TIMEOUT = 60;
-my $QUICK = 10 * $SLOWNESS;
+my $TIMEOUT = 180;
+my $QUICK = 30 * $SLOWNESS;
 
 my $dir = PostgreSQL::Test::Utils::tempdir;
 my $sim = start_simulator(certificate('DNS:many.test,IP:127.0.0.1'));
@@ -73,7 +73,13 @@ foreach my $host (@hosts)
 
 set_addresses(@deaf[ 0 .. 2 ], $good);
 query($node, "ALTER SERVER many OPTIONS (SET connect_timeout '3s')");
-is(query($node, $COUNT), '500', 'all addresses are tried within a short timeout');
+my @short;
+for (1 .. 5)		# on a busy machine, three seconds may not be enough
+{
+	push @short, (query_error($node, $COUNT))[0];
+	last if $short[-1] eq '';
+}
+is($short[-1], '', 'all addresses are tried within a short timeout');
 
 # ------------------------------------------------------------------------
 # None works
@@ -122,7 +128,7 @@ my $session = HibobSession->new($node);
 sub descriptors
 {
 	my @files = glob '/proc/' . $session->backend . '/fd/*';
-	return scalar @files;
+	return scalar grep { (readlink // '') !~ m{^/} } @files;
 }
 
 set_addresses(@deaf[ 0 .. 2 ], $good);

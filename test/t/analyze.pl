@@ -5,14 +5,13 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
-use HibobTest qw(:DEFAULT session states);
+use HibobTest qw(:DEFAULT session states reload_settings);
 use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
 my $sim = start_simulator();
 my $node = new_cluster('analyze', q{
-autovacuum = off
 autovacuum_naptime = 1s
 log_autovacuum_min_duration = 0
 });
@@ -178,7 +177,8 @@ query($node, q{
 	CREATE TABLE hr.sibling () INHERITS (hr.base);
 	ALTER TABLE hr.base SET (autovacuum_analyze_threshold = 10,
 		autovacuum_analyze_scale_factor = 0);
-	ALTER SYSTEM SET autovacuum = on; SELECT pg_reload_conf()});
+	ALTER SYSTEM SET autovacuum = on});
+reload_settings($node);
 requests($sim);
 my $before = query($node, q{SELECT autoanalyze_count FROM pg_stat_user_tables WHERE relname = 'base'});
 query($node, q{INSERT INTO hr.base SELECT 'y' || n FROM generate_series(1, 1000) n});

@@ -1,7 +1,8 @@
 # A cancel, a timeout or a shutdown takes effect within 50 ms, whatever the query
 # is waiting for or reading.  The time is measured in the server, from
 # pg_cancel_backend() until the session is no longer active.  The median has to
-# be within the limit; a single try may be late on a busy machine.
+# be within the limit; a single try may be late.  CancelTest says what applies to
+# a busy machine.
 #
 # HIBOB_TEST_TRIES is the number of tries for each phase; a larger number gives
 # meaningful percentiles.  HIBOB_TEST_REPORTS names a directory for the report,
@@ -11,11 +12,11 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
+use CancelTest;
 use HibobTest qw(:DEFAULT states preload_resolver deaf_port silent_port serve
   report);
 use HibobSession;
 use IO::Socket::INET;
-use List::Util qw(max);
 use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(sleep time);
@@ -119,8 +120,8 @@ sub create_cluster
 	}
 	foreach my $server (sort keys %url)
 	{
-		add_server($node, $server, $url{$server}, q{connect_timeout '30s',
-			read_timeout '30s', max_rate_limit_wait '10min', max_retries '10',
+		add_server($node, $server, $url{$server}, q{connect_timeout '5min',
+			read_timeout '5min', max_rate_limit_wait '10min', max_retries '10',
 			fdw_startup_cost '1', fdw_tuple_cost '10'});
 		query($node, qq{
 			CREATE FOREIGN TABLE $server.work (employee_id text, id bigint)
@@ -147,40 +148,23 @@ sub create_cluster
 		ANALYZE few;
 		CREATE MATERIALIZED VIEW roster AS SELECT id, email FROM small.people;
 		CREATE UNIQUE INDEX ON roster (id);
-		CREATE FUNCTION await_wait(victim int) RETURNS bool LANGUAGE plpgsql AS $$
+		CREATE FUNCTION await(victim int, waits bool) RETURNS bool LANGUAGE plpgsql AS $$
+		DECLARE
+			started timestamptz := clock_timestamp();
 		BEGIN
-			FOR i IN 1 .. 2000 LOOP
+			WHILE clock_timestamp() < started + interval '1 minute' LOOP
 				PERFORM pg_stat_clear_snapshot();
 				IF EXISTS (SELECT FROM pg_stat_activity WHERE pid = victim
-						AND state = 'active' AND wait_event_type = 'Extension'
-						OR pid = victim AND wait_event = 'AppendReady') THEN
+						AND state = 'active' AND (NOT waits
+							OR wait_event_type = 'Extension' OR wait_event = 'AppendReady')) THEN
 					RETURN true;
 				END IF;
 				PERFORM pg_sleep(0.002);
 			END LOOP;
 			RETURN false;
 		END $$;
-		CREATE FUNCTION milliseconds_to_end(victim int, how text) RETURNS float
-		LANGUAGE plpgsql AS $$
-		DECLARE
-			started timestamptz := clock_timestamp();
-		BEGIN
-			IF how = 'cancel' THEN
-				PERFORM pg_cancel_backend(victim);
-			ELSE
-				PERFORM pg_terminate_backend(victim);
-			END IF;
-			FOR i IN 1 .. 10000 LOOP
-				PERFORM pg_stat_clear_snapshot();
-				IF NOT EXISTS (SELECT FROM pg_stat_activity
-							   WHERE pid = victim AND state = 'active') THEN
-					RETURN extract(epoch FROM clock_timestamp() - started) * 1000;
-				END IF;
-				PERFORM pg_sleep(0.0005);
-			END LOOP;
-			RETURN 'infinity';
-		END $$;
 	});
+	create_cancel_functions($node);
 	return $node;
 }
 
@@ -202,8 +186,8 @@ sub phase
 }
 
 my $COUNT = 'SELECT count(email) FROM %s.people;';
-my %STALL = (stall => { seconds => 60 });
-my %AMID = (stall => { seconds => 60, after => 20000 });
+my %STALL = (stall => { seconds => 300 });
+my %AMID = (stall => { seconds => 300, after => 20000 });
 
 phase('resolving', sprintf($COUNT, 'resolve'));
 phase('connecting', sprintf($COUNT, 'deaf'));
@@ -271,15 +255,11 @@ sub begin
 	tell($sim, 'fault', { endpoint => '*', times => undef, %{ $phase->{fault} } })
 	  if $phase->{fault};
 	$session->send($phase->{sql});
-	if ($phase->{fast})
-	{
-		sleep 0.05 + rand 0.1;
-		return 1;
-	}
 	my $pid = $session->backend;
-	my ($waits) = $observer->run("SELECT await_wait($pid);");
-	sleep rand 0.06;
-	return $waits eq 't';
+	my $waits = $phase->{fast} ? 'false' : 'true';
+	my ($there) = $observer->run("SELECT await($pid, $waits);");
+	sleep $phase->{fast} ? 0.05 + rand 0.1 : rand 0.06;
+	return $there eq 't';
 }
 
 # One try: how long it took, and what went wrong.
@@ -289,19 +269,12 @@ sub end_query
 	my $pid = $session->backend;
 	my $there = begin($phase, $session);
 	my ($took) = $observer->run("SELECT milliseconds_to_end($pid, '$how');");
-	my ($out, $err, $trouble) = $session->receive(30);
+	my ($out, $err, $trouble) = $session->receive;
 
-	return ($took, 'it did not wait') unless $there;
+	return ($took, 'it did not begin') unless $there;
 	return ($took, "session $trouble")
 	  if defined $trouble && !($trouble eq 'gone' && $how eq 'terminate');
 	return ($took, $err =~ $WORDS{$how} ? undef : "unexpected: $out $err");
-}
-
-sub percentile
-{
-	my ($p, @sorted) = @_;
-	my $index = int($p * @sorted / 100 + 0.999999) - 1;
-	return $sorted[ $index < 0 ? 0 : $index ];
 }
 
 my @table;
@@ -310,25 +283,39 @@ sub check_phase
 {
 	my ($phase, $how) = @_;
 	my $name = "$phase->{name}, $how";
-	my (@times, @wrong);
+	my @wrong;
+	my @times = check_prompt($name,
+		tries => $how eq 'cancel' ? $TRIES : 1,
+		median => $how eq 'cancel' ? $PROMISE : $LATEST,
+		latest => $LATEST,
+		reference => sub { return reference_cancel($node, $phase->{fast}) },
+		try => sub {
+			my $session = $how eq 'cancel' ? $victim : HibobSession->new($node);
+			my ($took, $wrong) = end_query($phase, $session, $how);
 
-	foreach my $try (1 .. ($how eq 'cancel' ? $TRIES : 1))
-	{
-		my $session = $how eq 'cancel' ? $victim : HibobSession->new($node);
-		my ($took, $wrong) = end_query($phase, $session, $how);
+			push @wrong, $wrong if defined $wrong;
+			return $took;
+		});
 
-		push @times, $took;
-		push @wrong, $wrong if defined $wrong;
-	}
-	@times = sort { $a <=> $b } @times;
 	is_deeply(\@wrong, [], "$name: the right error");
-	cmp_ok(percentile(50, @times), '<=', $how eq 'cancel' ? $PROMISE : $LATEST,
-		"$name: the median is within the limit");
-	cmp_ok($times[-1], '<=', $LATEST, "$name: never later than $LATEST ms");
 	push @table, { phase => $name, tries => scalar @times, map {
 			$_->[0] => sprintf '%.1f', percentile($_->[1], @times)
 	} [ median => 50 ], [ 'p99' => 99 ], [ latest => 100 ] };
 	return;
+}
+
+# Runs a query with a statement_timeout.  Returns for how many milliseconds it
+# continued after that, and the output and errors.
+sub time_out
+{
+	my ($sql) = @_;
+	my $started = time;
+
+	$victim->send("SET statement_timeout = '150ms';\n$sql\nROLLBACK;");
+	my ($out, $err) = $victim->receive;
+	my $took = 1000 * (time - $started) - 150;
+	$victim->run('SET statement_timeout = 0;') for 1 .. 2;
+	return ($took, $out, $err);
 }
 
 my $only = $ENV{HIBOB_TEST_PHASE} // '.';
@@ -345,14 +332,18 @@ foreach my $phase (grep { $_->{name} =~ /$only/ } @phases)
 	tell($sim, 'config', $phase->{config}) if $phase->{config};
 	tell($sim, 'fault', { endpoint => '*', times => undef, %{ $phase->{fault} } })
 	  if $phase->{fault};
-	my $started = time;
-	$victim->send("SET statement_timeout = '150ms';\n$sql\nROLLBACK;\n"
-		  . 'RESET statement_timeout;');
-	($out, $err, $trouble) = $victim->receive(30);
-	my $took = time - $started;
-	is_deeply([ (states($err))[0] ], ['57014'], "$phase->{name}: statement_timeout")
-	  or diag "$out $err";
-	cmp_ok($took, '<', 0.15 + $LATEST / 1000, '... in time');
+	my @states;
+	check_prompt("$phase->{name}, statement_timeout", tries => 1,
+		median => $LATEST, latest => $LATEST,
+		reference => sub { return (time_out('SELECT pg_sleep(60);'))[0] },
+		try => sub {
+			my ($took, @output) = time_out($sql);
+
+			push @states, (states($output[1]))[0] // "@output";
+			return $took;
+		});
+	is_deeply([ grep { $_ ne '57014' } @states ], [],
+		"$phase->{name}: statement_timeout");
 }
 tell($sim, 'reset');
 check_phase($_, 'terminate')
@@ -410,7 +401,7 @@ my $started = time;
 $node->stop('fast');
 my $took = time - $started;
 note sprintf 'pg_ctl stop -m fast: %.2f s', $took;
-cmp_ok($took, '<', 5 * $SLOWNESS, 'fast shutdown');
+cmp_ok($took, '<', 45 * $SLOWNESS, 'fast shutdown');
 $_->[1]->finish foreach @sessions;
 
 $node->start;
@@ -419,7 +410,7 @@ is(scalar(left_of(0.1, @sessions)), scalar @OF_SHUTDOWN,
 	'active sessions after a restart');
 $started = time;
 $node->kill9;
-is_deeply([ left_of(5, @sessions) ], [], 'no backend survives the postmaster');
+is_deeply([ left_of(30, @sessions) ], [], 'no backend survives the postmaster');
 $took = time - $started;
 note sprintf 'all backends ended %.2f s after kill -9 of the postmaster', $took;
 $_->[1]->finish foreach @sessions;

@@ -19,7 +19,7 @@ my $sim = start_simulator();
 my $node = new_cluster('error_messages');
 
 add_server($node, 'bob', $sim,
-	q{max_retries '0', read_timeout '1s', max_rate_limit_wait '0'});
+	q{max_retries '0', read_timeout '30s', max_rate_limit_wait '0'});
 
 # The output and the errors of psql; all errors are collected.
 sub session
@@ -52,7 +52,7 @@ my @faults = (
 	[ 'too few chunks',
 		{ truncate => { after => 30000, framing => 'chunked' } }, '08006',
 		qr/after [1-9]\d* bytes and \d+ rows/ ],
-	[ 'silence', { stall => { seconds => 20, after => 30000 } }, '08006',
+	[ 'silence', { stall => { seconds => 300, after => 30000 } }, '08006',
 		qr/HINT:.*read_timeout/ ],
 	[ 'corrupt gzip', { gzip => 'corrupt' }, '08006', qr/could not receive/ ],
 	[ 'web page', { html => \1 }, 'HV000', qr{text/html.*<!DOCTYPE.*base_url}s ],
@@ -90,7 +90,9 @@ foreach my $case (@faults)
 
 	tell($sim, 'reset');
 	tell($sim, 'fault', { endpoint => '/people/search', %$fault });
-	my ($out, $err) = session("$ALL;\n$ALL;");
+	my $timeout = $fault->{stall} ? '1s' : '30s';
+	my ($out, $err) = session("ALTER SERVER bob OPTIONS (SET read_timeout '$timeout');
+		$ALL; ALTER SERVER bob OPTIONS (SET read_timeout '30s'); $ALL;");
 	is_deeply([ states($err) ], [$state], "$name: one error");
 	like($err, $words, "$name: the text");
 	is($out, $PEOPLE, "$name: the next query returns all rows");

@@ -139,7 +139,7 @@ sub connect_session
 # The session has ended, perhaps with the cluster, which starts again.
 sub reconnect
 {
-	for (1 .. 100)
+	for (1 .. 600)
 	{
 		last if $node->psql('postgres', 'SELECT 1') == 0;
 		sleep 0.1;

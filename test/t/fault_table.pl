@@ -14,16 +14,17 @@ use FindBin;
 use lib "$FindBin::Bin/../lib";
 use FaultList;
 use HibobSession;
-use HibobTest qw(:DEFAULT states preload_resolver certificate authority report);
+use HibobTest qw(:DEFAULT states preload_resolver certificate authority report
+  stats wait_until);
 use JSON::PP;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Time::HiRes qw(sleep time);
+use Time::HiRes qw(time);
 
 my $EMPLOYEES = 60;
 # Descriptors of four streams, each of which may or may not be open.
 my $MORE = 16;
-my $LIMIT = 30;		# seconds after which a query counts as hanging
+my $LIMIT = 120;		# seconds after which a query counts as hanging
 # The timeouts of the server: of faults that are silent, and of everything else,
 # which may be slow on a busy machine.
 my $SILENT = int(1500 * $SLOWNESS) . 'ms';
@@ -396,7 +397,8 @@ sub check_fault
 	}
 
 	# The next query, in the same sessions.
-	sleep($fault->{pause}) if defined $fault->{pause};
+	wait_until('end of the response', sub { return !stats(present_url())->{under_way} })
+	  if $fault->{wait};
 	begin();
 	set_server(present_url(), $retries, $PATIENT, $fault->{fresh});
 	query_all(@chosen);

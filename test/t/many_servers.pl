@@ -5,9 +5,7 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
-use HibobTest qw(:DEFAULT session states);
-use HTTP::Tiny;
-use JSON::PP;
+use HibobTest qw(:DEFAULT session states stats);
 use Test::More;
 use Time::HiRes qw(sleep);
 
@@ -37,10 +35,9 @@ sub open_connections
 	my ($expected) = @_;
 	my $open;
 
-	for (1 .. 100)
+	for (1 .. 1000)
 	{
-		$open = decode_json(
-			HTTP::Tiny->new->get("$sim/_sim/stats")->{content})->{open_connections};
+		$open = stats($sim)->{open_connections};
 		last if $open == $expected;
 		sleep 0.05;
 	}

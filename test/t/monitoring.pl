@@ -52,18 +52,23 @@ sub start_exporter
 	my @source = ('user=hr_monitor', 'host=' . $node->host, 'port=' . $node->port,
 		'dbname=postgres', 'sslmode=disable');
 
-	$port = PostgreSQL::Test::Cluster::get_free_port();
-	local $ENV{DATA_SOURCE_NAME} = "@source";
-	$exporter = IPC::Run::start([ $EXPORTER, '--log.level=warn',
-			"--web.listen-address=127.0.0.1:$port",
-			'--extend.query-path=doc/recipes/prometheus-queries.yaml' ],
-		'<', \undef, '>', \$output, '2>', \$output);
-	for (1 .. 400)
+	# Another process may have taken the port meanwhile.
+	for (1 .. 5)
 	{
-		return if HTTP::Tiny->new->get("http://127.0.0.1:$port/")->{success};
-		sleep 0.05;
+		$port = PostgreSQL::Test::Cluster::get_free_port();
+		local $ENV{DATA_SOURCE_NAME} = "@source";
+		$exporter = IPC::Run::start([ $EXPORTER, '--log.level=warn',
+				"--web.listen-address=127.0.0.1:$port",
+				'--extend.query-path=doc/recipes/prometheus-queries.yaml' ],
+			'<', \undef, '>', \$output, '2>', \$output);
+		for (1 .. 2400)
+		{
+			last unless $exporter->pumpable;
+			return if HTTP::Tiny->new->get("http://127.0.0.1:$port/")->{success};
+			sleep 0.05;
+		}
+		$exporter->kill_kill;
 	}
-	$exporter->pump_nb;
 	die "no exporter: $output";
 }
 

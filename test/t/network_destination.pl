@@ -88,7 +88,7 @@ sub make_server
 	my ($name, $url, $owner, $options) = @_;
 
 	add_server($node, $name, $url,
-		join(', ', q{max_retries '0', connect_timeout '5s'}, $options // ()));
+		join(', ', q{max_retries '0', connect_timeout '1min'}, $options // ()));
 	query($node, "ALTER SERVER $name OWNER TO $owner") if defined $owner;
 	return;
 }

@@ -6,7 +6,7 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
-use HibobTest;
+use HibobTest qw(:DEFAULT wait_until);
 use IPC::Run;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -49,8 +49,9 @@ sub set_mapping
 
 # --- the pooler -----------------------------------------------------------------
 
-my $dir = PostgreSQL::Test::Utils::tempdir;
-my $port = PostgreSQL::Test::Cluster::get_free_port();
+# A socket in a directory, since another process could take a port.
+my $dir = PostgreSQL::Test::Utils::tempdir_short;
+my $port = 6432;
 my ($output, $pooler) = ('');
 
 sub start_pooler
@@ -62,9 +63,9 @@ sub start_pooler
 	append_to_file("$dir/pgbouncer.ini", qq{[databases]
 postgres = host=$host port=$server
 [pgbouncer]
-listen_addr = 127.0.0.1
+listen_addr =
 listen_port = $port
-unix_socket_dir =
+unix_socket_dir = $dir
 auth_type = trust
 auth_file = $dir/users
 pool_mode = transaction
@@ -73,12 +74,8 @@ max_client_conn = 100
 });
 	$pooler = IPC::Run::start([ $PGBOUNCER, "$dir/pgbouncer.ini" ], '<', \undef,
 		'>', \$output, '2>', \$output);
-	for (1 .. 200)
-	{
-		return if through_pooler('SELECT 1') eq '1';
-		select undef, undef, undef, 0.05;
-	}
-	die "no pooler: $output";
+	wait_until('pooler', sub { return through_pooler('SELECT 1') eq '1' });
+	return;
 }
 
 END
@@ -99,7 +96,7 @@ sub client
 	append_to_file("$file.sql", $sql);
 	return [ "$file.out", IPC::Run::start([ 'psql', '-XAtq', '-v',
 			'VERBOSITY=verbose', '-d',
-			"host=127.0.0.1 port=$port user=app dbname=postgres" ],
+			"host=$dir port=$port user=app dbname=postgres" ],
 		'<', "$file.sql", '>', "$file.out", '2>&1') ];
 }
 
@@ -167,6 +164,16 @@ my @all = ([ 'alice', 'uk' ], [ 'alice', 'us' ], [ 'carol', 'uk' ], [ 'dave', 'u
 	[ 'dave', 'uk' ]);
 my $times = $CLIENTS * $ROUNDS;
 my %rows = ('alice uk 60' => $times, 'alice us 40' => $times, 'dave us 40' => $times);
+
+# All server connections exist.
+my @open = map { client("BEGIN; SELECT 1;\n\\! until [ -e $dir/all ]; do sleep 0.05; done\nCOMMIT;\n") }
+  1 .. $POOL;
+wait_until('pool', sub {
+	return query($node, q{SELECT count(DISTINCT pid) FROM pg_stat_activity
+		WHERE usename = 'app'}) == $POOL;
+});
+append_to_file("$dir/all", 'yes');
+finish($_) foreach @open;
 
 # --- nothing is kept ----------------------------------------------------------------
 

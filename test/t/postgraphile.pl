@@ -57,11 +57,11 @@ sub start_postgraphile
 
 	push @servers, $server;
 	$output{$schema} = $file;
-	for (1 .. 600)
+	for (1 .. 2400)
 	{
 		last if slurp_file($file) =~ /Failed to|seriously wrong|A serious error|error:/i;
 		return $url
-		  if HTTP::Tiny->new(timeout => 5)->get("$url/graphiql")->{success};
+		  if HTTP::Tiny->new(timeout => 60)->get("$url/graphiql")->{success};
 		sleep 0.05;
 	}
 	return;

@@ -11,7 +11,7 @@ use Test::More;
 my $sim = start_simulator();
 my $node = new_cluster('statements');
 
-add_server($node, 'bob', $sim, q{max_retries '0', read_timeout '1s'});
+add_server($node, 'bob', $sim, q{max_retries '0', read_timeout '5min'});
 
 # Each statement runs eight times: with five custom plans and then the generic
 # one, or with the plan that plan_cache_mode forces.
@@ -111,9 +111,9 @@ is($out, "d\n500\nd\n500\n500", 'cursors: the rows');
 
 # Closing a cursor does not wait for a stalled response.
 tell($sim, 'fault', { endpoint => '*',
-	stall => { seconds => 20, after => 20000 } });
+	stall => { seconds => 300, after => 20000 } });
 ($out, $err) = session($node, q{
-	SET statement_timeout = '900ms';
+	SET statement_timeout = '60s';
 	BEGIN;
 	DECLARE c CURSOR FOR SELECT 'c' FROM bob.people;
 	FETCH 2 FROM c;

@@ -5,7 +5,7 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
-use HibobTest;
+use HibobTest qw(:DEFAULT reload_settings);
 use Test::More;
 
 my $sim = start_simulator();
@@ -66,8 +66,8 @@ query($node, qq{
 	GRANT USAGE ON SCHEMA bob TO PUBLIC;
 	GRANT SELECT ON bob.people TO analyst;
 	SET hibob_fdw.allowed_hosts = '127.0.0.1';
-	ALTER SYSTEM SET hibob_fdw.allowed_hosts = '127.0.0.1';
-	SELECT pg_reload_conf()});
+	ALTER SYSTEM SET hibob_fdw.allowed_hosts = '127.0.0.1'});
+reload_settings($node);
 my %may_see = (
 	owner => 'token-of-all', mapped => 'token-of-mapped', analyst => '',
 	user_of_server => '', stranger => '',

@@ -23,7 +23,7 @@ my $node;
 	local $ENV{LD_PRELOAD} = preload_resolver($dir);
 	$node = new_cluster('proxy');
 }
-add_server($node, 'bob', $sim, "max_retries '0', connect_timeout '3s', ca_file '"
+add_server($node, 'bob', $sim, "max_retries '0', connect_timeout '1min', ca_file '"
 	  . authority() . "', proxy 'http://127.0.0.1:1'");
 
 sub listen_somewhere
@@ -146,6 +146,7 @@ foreach my $failure (@failures)
 }
 
 set_proxy('http://127.0.0.1:' . silent_port(\@sockets));
+query($node, "ALTER SERVER bob OPTIONS (SET connect_timeout '1s')");
 my ($state, $message) = query_error($node, $COUNT);
 is($state, 'HV00N', 'a proxy that sends nothing');
 like($message, qr/through the proxy of server "bob"/,

@@ -8,15 +8,15 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
 use HibobSession;
-use HibobTest qw(:DEFAULT session states report);
+use HibobTest qw(:DEFAULT session states report stats wait_until);
 use List::Util qw(max);
 use ManySessions;
 use Test::More;
-use Time::HiRes qw(sleep time);
+use Time::HiRes qw(time);
 
 my $SESSIONS = 50;
 my $COUNT = 'SELECT count(*) FROM bob.people;';
-my $SLACK = 2.5 * $SLOWNESS;	# seconds that a busy machine may add
+my $SLACK = 2.5 * $SLOWNESS;	# seconds
 
 my $sim = start_simulator(employees => $EMPLOYEES);
 
@@ -30,13 +30,14 @@ sub check_one_session
 
 	# Without a wait.  No request is sent before the window ends.
 	start_load($node, 0);
-	tell($sim, 'fault', { endpoint => '*', rate_limited => { reset_in => 2 } });
+	tell($sim, 'fault', { endpoint => '*', rate_limited => { reset_in => 600 } });
 	my $started = time;
 	my ($out, $err) = session($node, "$COUNT\n$COUNT");
-	cmp_ok(time - $started, '<', 1.5 * $SLOWNESS, 'max_rate_limit_wait 0: no wait');
+	cmp_ok(time - $started, '<', 100 * $SLOWNESS, 'max_rate_limit_wait 0: no wait');
 	is_deeply([ states($err) ], [ '53400', '53400' ], '... but errors');
 	like($err, qr/HINT:.*max_rate_limit_wait/, '... with a hint');
 	is(scalar requests($sim), 1, '... after one request');
+	start_load($node, 0);
 	tell($sim, 'fault', { endpoint => '*', rate_limited => { reset_in => 1 } });
 	($out, $err) = session($node, "$COUNT\nSELECT pg_sleep(3.5);\n$COUNT");
 	is_deeply([ states($err) ], ['53400'], 'one error');
@@ -61,7 +62,7 @@ sub check_one_session
 		is(query($node, $COUNT), $EMPLOYEES, "a wait because of $header");
 		is(scalar requests($sim), 2, '... and a second request');
 	}
-	tell($sim, 'fault', { endpoint => '*', rate_limited => { reset_in => 1 } });
+	tell($sim, 'fault', { endpoint => '*', rate_limited => { retry_after => 1 } });
 	like(query($node, "EXPLAIN (ANALYZE) $COUNT"),
 		qr/HiBob Rate Limit Wait: \d+ ms/, 'EXPLAIN shows the wait');
 	return;
@@ -80,15 +81,17 @@ sub check_cancelled
 				'f%s text OPTIONS (field %L)', n, 'work.custom.field_' || n), ', '))
 			FROM generate_series(1, 450) AS n);
 	END $$});
-	start_load($node, 0, rate_limit => 50, rate_window => 60);
+	start_load($node, 0, rate_limit => 50, rate_window => 600);
 	$session->run($COUNT);
 	foreach my $sql ("SELECT FROM hibob_fdw_status('bob')", 'TABLE bob.training',
 		'TABLE bob.wide', q{SELECT * FROM bob.wide WHERE id IN ('1', '2')}, $COUNT)
 	{
-		tell($sim, 'fault', { endpoint => '*', stall => { seconds => 60 } });
-		my ($out, $err) = $session->run("SET statement_timeout = 500; $sql;");
+		tell($sim, 'fault', { endpoint => '*', stall => { seconds => 300 } });
+		$session->send("$sql;");
+		wait_until('request', sub { return stats($sim)->{under_way} });
+		query($node, 'SELECT pg_cancel_backend(' . $session->backend . ')');
+		my ($out, $err) = $session->receive;
 		is_deeply([ states($err) ], ['57014'], "cancelled: $sql");
-		$session->run('SET statement_timeout = 0;');
 	}
 
 	# Fewer are left than the session has counted.
@@ -103,25 +106,13 @@ sub check_cancelled
 # Many sessions
 # ------------------------------------------------------------------------
 
-# How often a connection got status 429 twice within one window of the limit.  A
-# window begins with the first request after the previous window.
+# How often a connection got status 429 twice within one window of the limit.
 sub refused_twice
 {
-	my ($window, @requests) = @_;
-	my ($end, $n) = (0, 0);
-	my (%refused, $twice);
+	my %refused;
 
-	foreach my $request (sort { $a->{time} <=> $b->{time} } @requests)
-	{
-		if ($request->{time} >= $end)
-		{
-			$end = $request->{time} + $window;
-			$n++;
-		}
-		$twice++ if $refused{"$request->{connection} $n"};
-		$refused{"$request->{connection} $n"} = 1 if $request->{status} == 429;
-	}
-	return $twice // 0;
+	$refused{"$_->{connection} $_->{window}"}++ foreach grep { $_->{status} == 429 } @_;
+	return scalar grep { $_ > 1 } values %refused;
 }
 
 sub check_load
@@ -129,17 +120,17 @@ sub check_load
 	my ($name, $node, $shared) = @_;
 	my @sessions = map { HibobSession->new($node) } 1 .. $SESSIONS;
 
-	# Fifty requests a minute, two queries in each session, without waits.
-	start_load($node, 0, rate_limit => 50, rate_window => 60);
+	# Fifty requests, two queries in each session, without waits.
+	start_load($node, 0, rate_limit => 50, rate_window => 600);
 	my @results = run_all("$COUNT\n$COUNT", @sessions);
 	my ($served, $refused) =
-	  check_outcomes("$name: fifty a minute", 2, '53400', @results);
+	  check_outcomes("$name: fifty requests", 2, '53400', @results);
 	my @requests = requests($sim);
-	my $refusals = load_row($name, '50 sessions, 2 queries each; 50 requests a minute; no wait',
+	my $refusals = load_row($name, '50 sessions, 2 queries each; 50 requests in 10 minutes; no wait',
 		$served, $refused, max(map { $_->{took} } @results), @requests);
 	is($served, 50, '... fifty of them succeed');
-	is(refused_twice(60, @requests), 0, '... no session sends a request too early');
-	cmp_ok(max(map { $_->{took} } @results), '<', 10 * $SLOWNESS,
+	is(refused_twice(@requests), 0, '... no session sends a request too early');
+	cmp_ok(max(map { $_->{took} } @results), '<', 100 * $SLOWNESS,
 		'... all of them in time');
 	is($refusals, 0, '... and no request is refused') if $shared;
 	cmp_ok($refusals, '<=', $SESSIONS, '... and one is refused per session at most');
@@ -155,6 +146,10 @@ sub check_load
 	is(scalar requests($sim), $shared ? 0 : 1, '... which knows it from the others')
 	  if $shared;
 
+	# How long the queries take without a limit.
+	start_load($node, 0);
+	my $usual = max(map { $_->{took} } run_all($COUNT, @sessions));
+
 	# Windows of two seconds: all queries succeed for which the wait is long enough.
 	my $wait = 4;
 	start_load($node, "${wait}s", rate_limit => 20, rate_window => 2);
@@ -164,9 +159,9 @@ sub check_load
 	$refusals = load_row($name, "50 sessions, a query each; 20 requests in 2 s; wait at most $wait s",
 		$served, $refused, max(map { $_->{took} } @results), @requests);
 	cmp_ok($served, '>=', 35, '... most of them succeed');
-	cmp_ok(max(map { $_->{took} } @results), '<', $wait + $SLACK,
+	cmp_ok(max(map { $_->{took} } @results), '<', $wait + $SLACK + 3 * $usual,
 		"... no query waits longer than $wait s");
-	is(refused_twice(2, @requests), 0, '... no session sends a request too early');
+	is(refused_twice(@requests), 0, '... no session sends a request too early');
 	is($refusals, 0, '... and no request is refused') if $shared;
 	$_->finish foreach @sessions;
 	return;

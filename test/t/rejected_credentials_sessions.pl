@@ -1,6 +1,9 @@
 # Credentials that HiBob rejects: one request, for any statements, until the user
 # mapping is altered.  Tested without the library preloaded, where sessions do not
 # share what they know, and with it.
+#
+# A second request follows if there is no response within half a second, which may
+# happen on a busy machine.  Then a check is repeated.
 
 use strict;
 use warnings;
@@ -12,6 +15,7 @@ use List::Util qw(max);
 use ManySessions;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use Time::HiRes qw(time);
 
 my $SESSIONS = 50;
 my $COUNT = 'SELECT count(*) FROM bob.people;';
@@ -41,6 +45,28 @@ sub check_replaced
 	return;
 }
 
+# The numbers of requests of several runs; they end with the first run that makes
+# one request.  No run makes more than one in half a second.
+sub fewest_requests
+{
+	my ($node, $run) = @_;
+	my $fewest;
+
+	for (1 .. 5)
+	{
+		start_load($node, 0);
+		tell($sim, 'config', { token => 'regenerated' });
+		my $started = time;
+		$run->();
+		my $count = requests($sim);
+		my $most = 1 + int(2 * (time - $started));
+		cmp_ok($count, '<=', $most, '... at most one request in half a second');
+		$fewest = $count if !defined $fewest || $count < $fewest;
+		last if $fewest == 1;
+	}
+	return $fewest;
+}
+
 # There is one request, until the user mapping is altered.
 sub check_refused
 {
@@ -58,11 +84,11 @@ sub check_refused
 		my ($what, $sql, $n) = @$case;
 		my $session = HibobSession->new($node);
 
-		start_load($node, 0);
-		tell($sim, 'config', { token => 'regenerated' });
-		my ($out, $err) = $session->run($sql);
-		is_deeply([ states($err) ], [ ('28000') x $n ], "$name: $what: refused");
-		is(scalar requests($sim), 1, '... one request');
+		my ($out, $err);
+		is(fewest_requests($node, sub {
+			($out, $err) = $session->run($sql);
+			is_deeply([ states($err) ], [ ('28000') x $n ], "$name: $what: refused");
+		}), 1, '... one request');
 		($out, $err) = $session->run($sql);
 		is_deeply([ states($err) ], [ ('28000') x $n ], '... again');
 		is(scalar requests($sim), 0, '... no request');
@@ -82,16 +108,25 @@ sub check_refused
 	}
 
 	my @sessions = map { HibobSession->new($node) } 1 .. $SESSIONS;
-	start_load($node, 0);
-	tell($sim, 'config', { token => 'regenerated' });
-	my @results = run_all("$COUNT\n$COUNT\n$COUNT", @sessions);
-	my ($served, $refused) =
-	  check_outcomes("$name: many sessions", 3, '28000', @results);
-	my @requests = requests($sim);
-	load_row($name, '50 sessions, 3 queries each; the token is revoked', $served,
-		$refused, max(map { $_->{took} } @results), @requests);
-	is(scalar @requests, $shared ? 1 : $SESSIONS,
-		$shared ? '... one request' : '... one request per session');
+	my (@results, @requests);
+	my $run = sub {
+		@results = run_all("$COUNT\n$COUNT\n$COUNT", @sessions);
+		check_outcomes("$name: many sessions", 3, '28000', @results);
+	};
+	if ($shared)
+	{
+		is(fewest_requests($node, $run), 1, '... one request');
+	}
+	else
+	{
+		start_load($node, 0);
+		tell($sim, 'config', { token => 'regenerated' });
+		$run->();
+		@requests = requests($sim);
+		is(scalar @requests, $SESSIONS, '... one request per session');
+	}
+	load_row($name, '50 sessions, 3 queries each; the token is revoked', 0,
+		3 * $SESSIONS, max(map { $_->{took} } @results), @requests);
 	$_->finish foreach @sessions;
 	return;
 }

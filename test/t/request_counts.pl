@@ -3,6 +3,9 @@
 # ranges of time.  The sum over all queries may exceed the smallest possible number
 # by 5 %.
 #
+# A session sends a second request before the first response if that takes half a
+# second.  So a query is repeated if a busy machine was so slow.
+#
 # HIBOB_TEST_COUNTS=1 prints the table.
 
 use strict;
@@ -76,10 +79,6 @@ query($node, q{
 });
 requests($sim);
 requests($big);
-
-
-
-
 
 # ----------------------------------------------------------------------------
 # Queries: the smallest number of requests, and the allowed number if it is larger
@@ -259,6 +258,18 @@ my @queries = (
 			'SELECT count(*) FROM cached') ],
 );
 
+# The number of requests of a query, and whether a response was late.
+sub count_requests
+{
+	my ($name, $sql) = @_;
+	my ($status, $out, $err) = $node->psql('postgres',
+		"SET search_path = bob, public;\nBEGIN;\n$sql;\nROLLBACK;");
+	my @seen = map { requests($_) } $sim, $big;
+
+	is($status . ($err // '') =~ s/.*WARNING.*\n.*\n.*//r, '0', $name);
+	return (scalar @seen, scalar grep { $_->{ended} - $_->{time} > 0.3 } @seen);
+}
+
 my ($fewest, $made) = (0, 0);
 my $section = '';
 my @table;
@@ -274,10 +285,13 @@ foreach my $entry (@queries)
 	my ($best, $sql, $allowed) = @$entry;
 	my $name = substr($sql =~ s/\s+/ /gr, 0, 100);
 
-	my ($status, $out, $err) = $node->psql('postgres',
-		"SET search_path = bob, public;\nBEGIN;\n$sql;\nROLLBACK;");
-	is($status . ($err // '') =~ s/.*WARNING.*\n.*\n.*//r, '0', "$section: $name");
-	my $count = requests($sim) + requests($big);
+	my ($count, $late) = count_requests("$section: $name", $sql);
+
+	for (1 .. 5)
+	{
+		last if $count == ($allowed // $best) || !$late;
+		($count, $late) = count_requests("$section: $name, again", $sql);
+	}
 	$fewest += $best;
 	$made += $count;
 	push @table, sprintf('%4d of %4d  %s', $count, $best, $name);

@@ -14,7 +14,7 @@ use Time::HiRes qw(sleep time);
 my $sim = start_simulator();
 my $node = new_cluster('retries', "max_files_per_process = 100\n");
 
-add_server($node, 'bob', $sim, q{max_retries '0', read_timeout '1s'});
+add_server($node, 'bob', $sim, q{max_retries '0', read_timeout '1min'});
 
 my $ALL = 'SELECT count(*), count(email) FROM bob.people';
 my $PEOPLE = '500|496';
@@ -66,20 +66,19 @@ like(query($node, "EXPLAIN (ANALYZE) $ALL"), qr/HiBob Retries: 1\b/,
 	'EXPLAIN shows the retries');
 
 # A body that is not needed is not waited for.
-query($node, q{ALTER SERVER bob OPTIONS (SET read_timeout '20s')});
 tell($sim, 'reset');
 tell($sim, 'fault', { endpoint => '*', status => 503, body => 'x' x 9000,
-		stall => { seconds => 60, after => 10 } });
+		stall => { seconds => 300, after => 10 } });
 my $started = time;
 is(query($node, $ALL), $PEOPLE, 'status 503 with a body that stalls: all rows');
-cmp_ok(time - $started, '<', 6 * $SLOWNESS, '... without waiting for the body');
+cmp_ok(time - $started, '<', 45 * $SLOWNESS, '... without waiting for the body');
 
 # A TLS handshake that never ends, with a byte from time to time.
 my $listener = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Proto => 'tcp',
 	Listen => 10) or die "listen: $!";
 serve($listener, sub {
 	my ($client) = @_;
-	my $end = time + 20;
+	my $end = time + 120;
 
 	$client->autoflush(1);
 	print { $client } "\x16\x03\x03\x3f\xff\x02\x00\x3f\xfb";
@@ -94,7 +93,7 @@ add_server($node, 'drip', 'https://127.0.0.1:' . $listener->sockport,
 $started = time;
 is((query_error($node, 'SELECT count(*) FROM drip.people'))[0], 'HV00N',
 	'an endless TLS handshake: an error');
-cmp_ok(time - $started, '<', 5 * $SLOWNESS, '... after connect_timeout');
+cmp_ok(time - $started, '<', 60 * $SLOWNESS, '... after connect_timeout');
 
 # A cancel while connecting leaves no descriptor: there are fewer than thirty.
 my @sockets;

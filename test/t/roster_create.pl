@@ -6,11 +6,12 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
 use HibobTest;
-use HibobTest qw(session employee_id);
+use HibobTest qw(session employee_id far_from_midnight);
 use RosterTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+far_from_midnight();
 my ($node, $sim) = roster_cluster('roster_create', employees => 100);
 my $today = query($node, 'SELECT current_date');
 tell($sim, 'config', { today => $today });

@@ -65,8 +65,8 @@ is(health('status'), 'failing', '... else it would hide a failure');
 tell($sim, 'reset');
 query($node, q{DELETE FROM hibob_roster.refresh_log WHERE finished_at > now()});
 refresh($node, 'hr.roster', 1);
-query($node, q{UPDATE hibob_roster.mirrors SET max_age = '1 second'; UPDATE hibob_roster.refresh_log
-	SET finished_at = finished_at - interval '2 seconds'});
+query($node, q{UPDATE hibob_roster.mirrors SET max_age = '1 hour'; UPDATE hibob_roster.refresh_log
+	SET finished_at = finished_at - interval '2 hours'});
 is(health('status'), 'late', 'max_age is exceeded: health is late');
 refresh($node, 'hr.roster');
 is(health('status'), 'healthy', '... until the next refresh');

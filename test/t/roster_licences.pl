@@ -7,11 +7,12 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
 use HibobTest;
-use HibobTest qw(session employee_id);
+use HibobTest qw(session employee_id far_from_midnight);
 use RosterTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+far_from_midnight();
 my ($node, $sim) = roster_cluster('roster_licences', employees => 100);
 my $today = query($node, 'SELECT current_date');
 my ($id2, $id3, $id4, $id5, $id6, $id7, $id40, $id41, $id42) = map { employee_id($_) } 2 .. 7, 40 .. 42;

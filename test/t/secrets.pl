@@ -6,7 +6,7 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
-use HibobTest qw(:DEFAULT contains_token);
+use HibobTest qw(:DEFAULT contains_token reload_settings);
 use PostgreSQL::Test::Utils;
 use Test::More;
 
@@ -17,7 +17,7 @@ shared_preload_libraries = 'pg_stat_statements, auto_explain'
 });
 
 query($node, 'CREATE EXTENSION pg_stat_statements');
-add_server($node, 'bob', $sim, q{max_retries '0', read_timeout '300ms'});
+add_server($node, 'bob', $sim, q{max_retries '0', read_timeout '1min'});
 query($node, 'CREATE TABLE expected AS SELECT * FROM bob.people');
 
 # The output and the errors of psql.
@@ -48,7 +48,7 @@ my @faults = (
 	{ status => 500, body => '' }, { html => \1 }, { body => 'oops' },
 	{ redirect => 'http://127.0.0.1:1/' }, { rate_limited => { reset_in => 3000 } },
 	{ reset => 'before_headers' }, { reset => 30000 }, { gzip => 'corrupt' },
-	{ stall => { seconds => 5 } },
+	{ stall => { seconds => 300 } },
 	# HiBob or a gateway repeats the token, or the header that it is in.
 	map { my $echo = $_;
 		{ status => 400, json => { error => "no permission for $echo" } },
@@ -59,8 +59,11 @@ foreach my $fault (@faults)
 	my $name = join ' ', map { ref $fault->{$_} ? $_ : "$_ $fault->{$_}" }
 	  sort keys %$fault;
 
+	my $timeout = $fault->{stall} ? '300ms' : '1min';
+
 	tell($sim, 'reset');
 	tell($sim, 'fault', { endpoint => '*', times => undef, %$fault });
+	query($node, "ALTER SERVER bob OPTIONS (SET read_timeout '$timeout')");
 	$output{"fault $name"} = psql("$ALL; SELECT * FROM hibob_fdw_status();
 		SELECT * FROM hibob_fdw_get_connections();
 		SELECT * FROM hibob_fdw_statistics;
@@ -69,6 +72,7 @@ foreach my $fault (@faults)
 	like($output{"fault $name"}, qr/ERROR: /, "an error: $name");
 }
 tell($sim, 'reset');
+query($node, q{ALTER SERVER bob OPTIONS (SET read_timeout '1min')});
 $output{functions} = psql(q{SELECT * FROM hibob_fdw_version();
 	SELECT * FROM hibob_fdw_status(); SELECT count(*) FROM bob.people;
 	SELECT * FROM hibob_fdw_get_connections();
@@ -85,9 +89,9 @@ $output{'errors in a mapping'} = psql(qq{
 like($output{'errors in a mapping'}, qr/HV024.*HV00J.*2BP01.*2BP01/s,
 	'errors of ALTER USER MAPPING and DROP');
 
-tell($sim, 'fault', { endpoint => '*', stall => { seconds => 5 } });
+tell($sim, 'fault', { endpoint => '*', stall => { seconds => 300 } });
 my $waiting = $node->background_psql('postgres', on_error_stop => 0);
-query($node, q{ALTER SERVER bob OPTIONS (SET read_timeout '60s')});
+query($node, q{ALTER SERVER bob OPTIONS (SET read_timeout '5min')});
 $waiting->query_until(qr/begun/, "\\echo begun\n$ALL;\n");
 $node->poll_query_until('postgres', q{SELECT EXISTS (SELECT FROM pg_stat_activity
 	WHERE query LIKE '%bob.people%' AND wait_event_type = 'Extension'
@@ -99,7 +103,7 @@ like($output{pg_stat_activity}, qr/SELECT \* FROM bob\.people/,
 	'pg_stat_activity shows the waiting query');
 tell($sim, 'reset');
 $waiting->quit;
-query($node, q{ALTER SERVER bob OPTIONS (SET read_timeout '300ms')});
+query($node, q{ALTER SERVER bob OPTIONS (SET read_timeout '1min')});
 
 # A plan in the log shows no value of one scan that another one sent to HiBob.
 psql(q{ALTER SERVER bob OPTIONS (ADD fdw_startup_cost '1', ADD fdw_tuple_cost '10');
@@ -180,8 +184,8 @@ query($node, q{
 	ALTER SYSTEM SET auto_explain.log_min_duration = 0;
 	ALTER SYSTEM SET auto_explain.log_analyze = on;
 	ALTER SYSTEM SET auto_explain.log_verbose = on;
-	ALTER SYSTEM SET auto_explain.log_nested_statements = on;
-	SELECT pg_reload_conf()});
+	ALTER SYSTEM SET auto_explain.log_nested_statements = on});
+reload_settings($node);
 my $mapping = sub {
 	my ($token) = @_;
 	return "CREATE USER MAPPING FOR CURRENT_USER SERVER bob
@@ -274,14 +278,14 @@ is(where_seen('seen-token-5b', with_token('superuser'), undef,
 	'nowhere', '... with which the block of a superuser works');
 query($node, 'DROP EVENT TRIGGER nothing');
 query($node, q{
-	ALTER SYSTEM SET pg_stat_statements.track = 'all';
-	SELECT pg_reload_conf()});
+	ALTER SYSTEM SET pg_stat_statements.track = 'all'});
+reload_settings($node);
 is(where_seen('seen-token-6', with_token('any role'), 'hr_admin',
 		HIBOB_TOKEN => 'seen-token-6'),
 	'nowhere no mapping', '... not if pg_stat_statements tracks nested statements');
 query($node, q{
-	ALTER SYSTEM RESET pg_stat_statements.track;
-	SELECT pg_reload_conf()});
+	ALTER SYSTEM RESET pg_stat_statements.track});
+reload_settings($node);
 
 # The same recipe fails, because the mapping exists.
 {
@@ -303,14 +307,15 @@ query($node, q{
 	ALTER SYSTEM RESET log_transaction_sample_rate;
 	ALTER SYSTEM RESET debug_print_parse;
 	ALTER SYSTEM RESET debug_print_rewritten;
-	ALTER SYSTEM RESET debug_print_plan;
-	SELECT pg_reload_conf()});
+	ALTER SYSTEM RESET debug_print_plan});
+reload_settings($node);
 foreach my $case ([ 'seen-token-8', 'warning', 0 ], [ 'seen-token-9', 'debug2', 1 ])
 {
 	my ($token, $level, $seen) = @$case;
 
 	query($node, "DROP USER MAPPING IF EXISTS FOR hr_admin SERVER bob;
-		ALTER SYSTEM SET log_min_messages = '$level'; SELECT pg_reload_conf()");
+		ALTER SYSTEM SET log_min_messages = '$level'");
+	reload_settings($node);
 	append_to_file("$dir/$token.sql", $mapping->("'$token'") =~ s/\n/ /gr);
 	$node->command_ok([ 'pgbench', '-n', '-t', 1, '-M', 'extended', '-U',
 			'hr_admin', '-f', "$dir/$token.sql", 'postgres' ],

@@ -61,16 +61,17 @@ is(figures({ body => '[]' }, $COUNT),
 	'1|0|0|0|1|a response that cannot be read|t|', 'another shape');
 is(figures({ rate_limited => { reset_in => 60 } }, $COUNT),
 	'1|0|0|0|1|rate limit used up|t|', 'the rate limit without a wait');
-is(figures({ rate_limited => { reset_in => 1 } }, $COUNT),
+is(figures({ rate_limited => { retry_after => 1 } }, $COUNT),
 	'2|500|1|1|0|||t', 'the rate limit with a wait');
-my ($out) = after_fault({ rate_limited => { reset_in => 1 } }, "$COUNT
+my ($out) = after_fault({ rate_limited => { retry_after => 1 } }, "$COUNT
 	SELECT wait_time BETWEEN '100ms' AND '10s' FROM hibob_fdw_statistics");
 is($out, 't', '... the time of the wait');
-is(figures({ stall => { seconds => 30, after => 30000 } },
-		"SET statement_timeout = '300ms'; $COUNT RESET statement_timeout;")
+# Some rows of the response have been read when the statement is cancelled.
+my $CANCELLED = q{BEGIN; DECLARE c CURSOR FOR SELECT email FROM bob.people;
+	MOVE 1 FROM c; SET LOCAL statement_timeout = '300ms'; MOVE ALL FROM c; ROLLBACK;};
+is(figures({ stall => { seconds => 300, after => 30000 } }, $CANCELLED)
 	  =~ s/^1\|\d+\|/1|some|/r, '1|some|0|0|0|||', 'a cancel is no error');
-($out) = after_fault({ stall => { seconds => 30, after => 30000 } }, "
-	SET statement_timeout = '300ms'; $COUNT RESET statement_timeout;
+($out) = after_fault({ stall => { seconds => 300, after => 30000 } }, "$CANCELLED
 	SELECT bytes BETWEEN 1 AND 30000 FROM hibob_fdw_statistics");
 is($out, 't', '... the bytes until the cancel are counted');
 ($out) = after_fault(undef, "EXPLAIN (ANALYZE, FORMAT json) $COUNT
@@ -146,7 +147,7 @@ is((session($node, "$COUNT SET ROLE reader;
 # The wait event of a session that runs the query.
 sub wait_event
 {
-	my ($fault) = @_;
+	my ($fault, $expected) = @_;
 	my $psql = $node->background_psql('postgres', on_error_stop => 0);
 	my $pid = $psql->query('SELECT pg_backend_pid()');
 
@@ -154,7 +155,7 @@ sub wait_event
 			%$fault });
 	$psql->query_until(qr/begins/, "\\echo begins\n$COUNT\n");
 	$node->poll_query_until('postgres', "SELECT wait_event_type = 'Extension'
-		FROM pg_stat_activity WHERE pid = $pid");
+		AND wait_event = '$expected' FROM pg_stat_activity WHERE pid = $pid");
 	my $event = query($node, "SELECT wait_event, pg_cancel_backend(pid)
 		FROM pg_stat_activity WHERE pid = $pid");
 	$psql->quit;
@@ -164,11 +165,15 @@ sub wait_event
 
 # Extensions can define wait events since PostgreSQL 17.
 my $has_names = query($node, 'SHOW server_version_num') >= 170000;
-is(wait_event({ stall => { seconds => 30 } }),
-	($has_names ? 'HibobResponse' : 'Extension') . '|t', 'waiting for HiBob');
-is(wait_event({ rate_limited => { reset_in => 8 } }),
-	($has_names ? 'HibobBackoff' : 'Extension') . '|t',
-	'waiting for the rate limit');
+foreach my $case (
+	[ 'HiBob', { stall => { seconds => 300 } }, 'HibobResponse' ],
+	[ 'the rate limit', { rate_limited => { reset_in => 8 } }, 'HibobBackoff' ])
+{
+	my ($what, $fault, $event) = @$case;
+
+	$event = 'Extension' unless $has_names;
+	is(wait_event($fault, $event), "$event|t", "waiting for $what");
+}
 
 # --- the cluster, without and with the library preloaded -----------------------
 
