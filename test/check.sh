@@ -40,7 +40,7 @@ UNIT_FLAGS=
 PASSED=0
 FAILED=0
 # The limit for a single program in seconds.
-LIMIT=${HIBOB_TEST_LIMIT:-300}
+LIMIT=${HIBOB_TEST_LIMIT:-600}
 # How many TAP files run at the same time.
 JOBS=${HIBOB_TEST_JOBS:-$(nproc)}
 
@@ -286,7 +286,7 @@ regression_tests() {
     done
     [ -n "$tests" ] || return 0
     start_simulator --employees 500 --today 2026-11-24 --rate-limit 100000
-    start_cluster log_min_messages=debug5 log_statement=none \
+    start_cluster autovacuum=off log_min_messages=debug5 log_statement=none \
         logging_collector=on "log_directory=$WORK" log_filename=server.log
     run_logged "$log" timeout -k 10 "$LIMIT" make -s with_llvm=no \
         "PG_CONFIG=$PG_BIN/pg_config" "REGRESS=$tests" installcheck || status=$?

@@ -135,6 +135,7 @@ sub statements
 		($text, $state) = $self->session($who)->type($self->to_server($text));
 		$output .= $self->to_page($text);
 	}
+	$self->pause_jobs if grep { /schedule\(/ } @{ $block->{lines} };
 	$self->check_output($block, $output);
 	$self->after($block, $state);
 	return;
@@ -297,6 +298,16 @@ sub start_accounts
 	return;
 }
 
+# At its own time, no job runs: a test may run at any time.
+sub pause_jobs
+{
+	my ($self) = @_;
+
+	$self->{node}->safe_psql($self->{database},
+		'SELECT cron.alter_job(jobid, active => false) FROM cron.job');
+	return;
+}
+
 # pg_cron runs jobs with the schedule "@reboot" once, when the server starts.
 # (The version in Debian 12 does not support intervals of seconds.)
 sub run_job
@@ -304,18 +315,18 @@ sub run_job
 	my ($self, $job) = @_;
 	my $node = $self->{node};
 	my $sql = sub { $node->safe_psql($self->{database}, $_[0]) };
-	my $alter = "SELECT cron.alter_job(jobid, schedule => '%s')
+	my $alter = "SELECT cron.alter_job(jobid, schedule => '%s', active => %s)
 		FROM cron.job WHERE jobname = '$job'";
 	my $schedule = $sql->("SELECT schedule FROM cron.job WHERE jobname = '$job'");
 	my $runs = $sql->('SELECT count(*) FROM cron.job_run_details');
 
-	$sql->(sprintf $alter, '@reboot');
+	$sql->(sprintf $alter, '@reboot', 'true');
 	$self->{sessions} = {};
 	without_tokens(sub { $node->restart });
 	ok($node->poll_query_until($self->{database}, "SELECT count(*) = $runs + 1
 		FROM cron.job_run_details WHERE end_time IS NOT NULL"),
 		"pg_cron has run $job");
-	$sql->(sprintf $alter, $schedule);
+	$sql->(sprintf $alter, $schedule, 'false');
 	return;
 }
 

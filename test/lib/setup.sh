@@ -272,18 +272,12 @@ start_simulator() {
     export HIBOB_SIM_URL HIBOB_SIM_BASE=$HIBOB_SIM_URL/v1
 }
 
-free_port() {
-    /usr/bin/env python3 -c 'import socket
-with socket.create_server(("127.0.0.1", 0)) as s: print(s.getsockname()[1])'
-}
-
 # Starts a server that ends with this script, even after kill -9.
 start_cluster() {
     local ready=$WORK/cluster.ready setting settings=()
     for setting in "$@"; do settings+=(-c "$setting"); done
-    PGPORT=$(free_port)
     PGPASSWORD=$(od -An -N 16 -t x1 /dev/urandom | tr -d ' ')
-    export PGPORT PGPASSWORD PGUSER=postgres PGHOST=localhost PGDATABASE=postgres
+    export PGPASSWORD PGUSER=postgres PGHOST=localhost PGDATABASE=postgres
     setsid "${AS_SERVER[@]}" bash "$WORK/tree/test/lib/cluster.sh" "$$" "$ready" \
         "$WORK/data" "$PG_BIN" "$SERVER_BIN" "${settings[@]}" \
         >"$WORK/cluster.log" 2>&1 </dev/null &
@@ -292,12 +286,14 @@ start_cluster() {
         cat "$WORK/cluster.log" >&2
         die "the cluster did not start"
     }
+    PGPORT=$(cat "$ready")
+    export PGPORT
 }
 
 # Waits for a file that a process writes.
 wait_for() {
     local file=$1 process=$2 tries
-    for ((tries = 0; tries < 600; tries++)); do
+    for ((tries = 0; tries < 3000; tries++)); do
         [ ! -s "$file" ] || return 0
         kill -0 "$process" 2>/dev/null || return 1
         sleep 0.1

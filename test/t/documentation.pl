@@ -7,14 +7,10 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
 use DocStory;
-use HibobTest;
+use HibobTest qw(far_from_midnight);
 use Test::More;
-use Time::HiRes qw(sleep);
 
-# The date must not change during the test.
-my $second = time % 86400;
-sleep 86401 - $second if $second > 86400 - 120;
-$ENV{PGTZ} = 'UTC';
+far_from_midnight();
 foreach my $country (qw(UK FR US))
 {
 	$ENV{"HIBOB_${country}_SERVICE_USER_ID"} = 'SERVICE-5772';

@@ -24,7 +24,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
 use DocPage;
-use HibobTest;
+use HibobTest qw(:DEFAULT far_from_midnight);
 use JSON::PP;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -147,7 +147,7 @@ sub check_requests
 	return;
 }
 
-$ENV{PGTZ} = 'UTC';
+far_from_midnight();
 $node = new_cluster('recipes');
 $today = $node->safe_psql('postgres', 'SELECT current_date');
 $sim = start_simulator(today => $today, employees => 500);
