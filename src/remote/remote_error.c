@@ -120,24 +120,34 @@ errdetail_hibob(const char *message)
 	return message != NULL ? errdetail("HiBob reported: %s", message) : 0;
 }
 
+static int
+errhint_rejected(const Connection *connection)
+{
+	const char *server = connection_server_name(connection);
+	const char *user = connection_user_name(connection);
+
+	if (connection_has_bad_token_file(connection))
+		return errhint("The token was regenerated or revoked, or the service user was deleted. The file that option token_file of the user mapping names cannot be used. See the server log for details.");
+	if (connection_has_token_file(connection))
+		return errhint("The token was regenerated or revoked, or the service user was deleted. Write the current token to the file that option token_file of the user mapping names.");
+	return errhint("The token was regenerated or revoked, or the service user was deleted. Copy the new token from HiBob, then: ALTER USER MAPPING FOR %s SERVER %s OPTIONS (SET service_user_id 'SERVICE-...', SET token '...').",
+				   quote_identifier(user), quote_identifier(server));
+}
+
 void
 error_rejected(const ErrorSubject *subject, const ErrorResponse *error)
 {
-	const char *server = connection_server_name(subject->connection);
-	const char *user = connection_user_name(subject->connection);
 	char	   *message = error == NULL ? NULL : hibob_message(error);
 
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
 			 errmsg("HiBob rejected the credentials of the user mapping for user \"%s\", server \"%s\"",
-					user, server),
+					connection_user_name(subject->connection),
+					connection_server_name(subject->connection)),
 			 error == NULL ?
 			 errdetail("HiBob rejected them less than a minute ago. They are not sent again yet, because HiBob blocks addresses that repeat rejected credentials.") :
 			 errdetail_hibob(message),
-			 connection_has_token_file(subject->connection) ?
-			 errhint("The token was regenerated or revoked, or the service user was deleted. Write the current token to the file that option token_file of the user mapping names.") :
-			 errhint("The token was regenerated or revoked, or the service user was deleted. Copy the new token from HiBob, then: ALTER USER MAPPING FOR %s SERVER %s OPTIONS (SET service_user_id 'SERVICE-...', SET token '...').",
-					 quote_identifier(user), quote_identifier(server))));
+			 errhint_rejected(subject->connection)));
 }
 
 static bool

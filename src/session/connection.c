@@ -65,6 +65,7 @@ struct Connection
 	MemoryContext context;
 	bool		stale;			/* its server or mapping was altered */
 	bool		reload;			/* the token file has to be read again */
+	bool		bad_file;		/* the last reading of it failed */
 	bool		detached;		/* removed from the list */
 	int			acquired;		/* channels in use */
 	Oid			umid;
@@ -352,6 +353,15 @@ read_token_file(const MappingOptions *mapping, char *line,
 	return NULL;
 }
 
+static void
+log_token_file(const Connection *connection, const char *defect)
+{
+	ereport(LOG_SERVER_ONLY,
+			(errmsg("could not use token file \"%s\"",
+					connection->mapping->token_file),
+			 errdetail("%s", defect)));
+}
+
 /*
  * Only superusers and the log get the name of the file and the defect, because
  * other roles must not learn which files exist.  A function with the privileges
@@ -365,9 +375,7 @@ report_token_file(const Connection *connection, const char *defect)
 	bool		may_know = superuser() && superuser_arg(GetSessionUserId());
 
 	if (!may_know)
-		ereport(LOG_SERVER_ONLY,
-				(errmsg("could not use token file \"%s\"", path),
-				 errdetail("%s", defect)));
+		log_token_file(connection, defect);
 	ereport(ERROR,
 			(errcode(ERRCODE_FDW_OPTION_NAME_NOT_FOUND),
 			 errmsg("could not use the token file of the user mapping for user \"%s\", server \"%s\"",
@@ -459,6 +467,7 @@ renew_credentials(Connection *connection)
 
 	if (defect == NULL && !has_credentials(connection, service_user_id, token))
 		replace_credentials(connection, service_user_id, token);
+	connection->bad_file = defect != NULL;
 	explicit_bzero(line, sizeof(line));
 	return defect;
 }
@@ -466,10 +475,14 @@ renew_credentials(Connection *connection)
 bool
 connection_renew_credentials(Connection *connection, uint64 version)
 {
-	/* While the session has a token, a defect of the file is not an error. */
+	char	   *defect = NULL;
+
 	if (version == connection->credentials_version &&
 		connection->mapping->token_file != NULL)
-		(void) renew_credentials(connection);
+		defect = renew_credentials(connection);
+	/* While the session has a token, a defect of the file is not an error. */
+	if (defect != NULL)
+		log_token_file(connection, defect);
 	return version != connection->credentials_version;
 }
 
@@ -687,8 +700,8 @@ connection_current_credentials(Oid userid, Oid serverid)
 {
 	Connection *connection = current_connection(userid, serverid);
 
-	(void) connection_renew_credentials(connection,
-										connection->credentials_version);
+	if (connection->mapping->token_file != NULL)
+		(void) renew_credentials(connection);
 	return connection->credentials_version;
 }
 
@@ -918,6 +931,12 @@ bool
 connection_has_token_file(const Connection *connection)
 {
 	return connection->mapping->token_file != NULL;
+}
+
+bool
+connection_has_bad_token_file(const Connection *connection)
+{
+	return connection->bad_file;
 }
 
 bool

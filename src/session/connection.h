@@ -80,7 +80,8 @@ extern Limiter *connection_limiter(Connection *connection,
  * then they get another version.  A version is that of one connection only.
  *
  * connection_renew_credentials() reads the file again.  True if the credentials
- * are no longer of that version.  A file that cannot be used changes nothing.
+ * are no longer of that version.  A file that cannot be used changes nothing;
+ * the server log has the reason.
  */
 extern uint64 connection_credentials_version(const Connection *connection);
 extern bool connection_renew_credentials(Connection *connection,
@@ -135,6 +136,9 @@ extern const char *connection_user_name(const Connection *connection);
 
 /* Whether the credentials come from a file. */
 extern bool connection_has_token_file(const Connection *connection);
+
+/* Whether that file could not be used when it was read again. */
+extern bool connection_has_bad_token_file(const Connection *connection);
 
 /*
  * Notes that the account lacks a feature, as a flag of the caller, for as long

@@ -142,6 +142,8 @@ token_file_split(char *line, const char **service_user_id,
 		return pstrdup("Its first line has no service user id before the colon.");
 	if (colon[1] == '\0')
 		return pstrdup("Its first line has no token after the colon.");
+	if (colon[-1] == ' ' || colon[1] == ' ')
+		return pstrdup("Its first line has a space beside the colon.");
 	*colon = '\0';
 	*service_user_id = line;
 	*token = colon + 1;

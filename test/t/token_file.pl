@@ -126,6 +126,10 @@ my @bad = (
 		'no service user id before the colon' ],
 	[ 'without a token after the colon', write_file('colon_end', "SERVICE-5772:\n"),
 		'no token after the colon' ],
+	[ 'with a space after the colon', write_file('after_colon', "SERVICE-5772: $TOKEN\n"),
+		'a space beside the colon' ],
+	[ 'with a space before the colon', write_file('before_colon', "SERVICE-5772 :$TOKEN\n"),
+		'a space beside the colon' ],
 	[ 'below a file', "$dir/token/", 'could not be opened: Not a directory' ],
 	[ 'a directory', $dir, 'not a regular file' ],
 	[ 'a device', '/dev/zero', 'not a regular file' ],
@@ -385,11 +389,28 @@ $psql->{stderr} = '';
 is_deeply([ map { $_->{status} } requests($sim) ], [ 401, 401 ],
 	'... is sent once');
 
-# The file is missing or bad: a session that has a token does not report that.
+# The file is missing or bad: a session that has a token reports that HiBob rejected
+# it, and the log has the reason.
 unlink "$dir/v3/token";
+my $logged = -s $node->logfile;
 $psql->query($COUNT);
 like($psql->{stderr}, qr/rejected the credentials/, 'a missing file');
+like($psql->{stderr}, qr/HINT: .*cannot be used.*server log/, '... the hint');
+$psql->{stderr} = '';
 is(scalar requests($sim), 0, '... without a request');
+like(slurp_file($node->logfile, $logged),
+	qr/LOG:  could not use token file "\Q$dir\E\/link"\n.*It could not be opened: No such file/,
+	'... the log');
+append_to_file("$dir/v3/token", "sixth-token\n");
+chmod 0444, "$dir/v3/token";
+is($psql->query(q{SELECT status, hint LIKE '%cannot be used%' FROM hibob_fdw_status('bob')}),
+	'invalid credentials|t', 'hibob_fdw_status() with a file that others can read');
+chmod 0400, "$dir/v3/token";
+is($psql->query($COUNT), 20, '... until its mode is right');
+unlink "$dir/v3/token";
+tell($sim, 'config', { token => 'seventh-token' });
+$psql->query($COUNT);
+like($psql->{stderr}, qr/HINT: .*cannot be used.*server log/, '... HiBob rejects the token');
 $psql->quit;
 is((query_error($node, $COUNT))[0], 'HV00J', '... a new session reports it');
 
