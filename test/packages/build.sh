@@ -87,6 +87,18 @@ make -s -C "$tree/build-$version" -f "$tree/Makefile" "VPATH=$tree" install \
 diff <(files /tmp/image) <(files /tmp/package)
 files /tmp/package | wc -l
 
+echo "--- the links of the documentation"
+(
+    cd "/tmp/package/usr/share/doc/$package"
+    grep -oE '\]\([^)#]+' README.md SECURITY.md CONTRIBUTING.md doc/*.md doc/*/*.md |
+        grep -v 'http[s]*:' | sed 's/:](/ /' >/tmp/links
+    wc -l </tmp/links
+    while read -r page link; do
+        case $page in */*) link=${page%/*}/$link ;; esac
+        [ -e "$link" ] || { echo "$page: $link is not there"; exit 1; }
+    done </tmp/links
+)
+
 if [ -z "$quick" ]; then
     echo "--- autopkgtest"
     autopkgtest -B "$tree" ./*.deb -- null >/out/autopkgtest.log 2>&1 || {

@@ -361,7 +361,7 @@ SKIP:
 # Without symbols there is no package of debugging information.
 SKIP:
 {
-	skip 'no rpmbuild, unzip or git', 1
+	skip 'no rpmbuild, unzip or git', 4
 	  if !$zip || system('rpmbuild --version >/dev/null 2>&1 && unzip -v >/dev/null') != 0;
 	my $pginstdir = "$temporary/pgsql-17";
 	my $bindir = `pg_config --bindir`;
@@ -382,6 +382,26 @@ SKIP:
 	  split /\n/, slurp_file("$temporary/rpm/list");
 	is_deeply([ sort @listed ], [ sort map { s{^\Q$libdir\E}{/lib}r =~ s{^\Q$sharedir\E}{/share}r }
 			@$installed ], 'rpmbuild: the files of make install');
+
+	# The pages are in the package where they are in the tree.
+	my %documents = map { m{/doc/[^/]+/(.*)} ? ($1 => 1) : () }
+	  split /\n/, slurp_file("$temporary/rpm/list");
+	my @broken;
+	foreach my $page (grep { /\.md$/ } sort keys %documents)
+	{
+		my $directory = $page =~ s{[^/]*$}{}r;
+
+		foreach my $link (slurp_file($page) =~ /\]\((?!https?:)([^)#\s]+)/g)
+		{
+			my $target = "$directory$link" =~ s{/$}{}r;
+
+			1 while $target =~ s{[^/]+/\.\./}{};
+			push @broken, "$page: $link" unless grep { m{^\Q$target\E(?:/|$)} } keys %documents;
+		}
+	}
+	ok($documents{'doc/reference.md'}, '... and the documentation');
+	is(join(', ', @broken), '', '... whose links lead to files of the package');
+	is(join(', ', grep { /\.sh$/ } keys %documents), '', '... without scripts');
 }
 my $container = slurp_file('packaging/Containerfile');
 like($container, qr/^ARG PG_MAJOR=(?:15|17|18)\n(?:.*\n)*?FROM postgres:\$\{PG_MAJOR\}/m,
