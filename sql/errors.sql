@@ -140,6 +140,13 @@ SELECT email FROM people WHERE id = '3332883884017713312';
 \pset format aligned
 \! "$HIBOB_TELL" config '{"hidden_categories": ["work", "lifecycle"]}'
 SELECT count(email), count(job_title), count(status) FROM people;
+-- ... of two tables with one name.
+CREATE SCHEMA other;
+CREATE FOREIGN TABLE other.people (status text) SERVER bob
+	OPTIONS (resource 'people');
+SELECT (SELECT count(status) FROM people),
+	(SELECT count(status) FROM other.people);
+DROP SCHEMA other CASCADE;
 ALTER FOREIGN TABLE people OPTIONS (ADD on_missing_field 'error');
 SELECT count(email), count(job_title), count(status) FROM people;
 SELECT count(email) FROM people;

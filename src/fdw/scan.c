@@ -42,6 +42,8 @@
 #include "remote/remote_query.h"
 #include "remote/result_cache.h"
 #include "storage/latch.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
@@ -426,6 +428,17 @@ hibobBeginForeignScan(ForeignScanState *node, int eflags)
  * ------------------------------------------------------------------------
  */
 
+/* The table's name for a statement in a hint. */
+static char *
+quoted_table(const HibobFdwScanState *scan)
+{
+	Oid			relid = scan->query.relid;
+
+	return quote_qualified_identifier(
+		get_namespace_name_or_temp(get_rel_namespace(relid)),
+		get_rel_name(relid));
+}
+
 /* Checks the range of time that some resources need. */
 static void
 check_bounds(const HibobFdwScanState *scan)
@@ -445,7 +458,7 @@ check_bounds(const HibobFdwScanState *scan)
 			 errdetail("HiBob returns \"%s\" only from a start time on, which can be at most %d months ago.",
 					   resource->name, resource->max_months),
 			 errhint("Add a condition, such as: WHERE %s. In a join, the condition can name columns of the other table: FROM other o, LATERAL (SELECT * FROM %s WHERE ...) t.",
-					 resource->example, scan->query.map->table)));
+					 resource->example, quoted_table(scan))));
 }
 
 /* Checks that the day that the query compares is the one of the request. */
@@ -463,7 +476,7 @@ check_day(const HibobFdwScanState *scan)
 			 errdetail("HiBob returns \"%s\" as of one day, and cannot evaluate how the query compares that day.",
 					   resource->name),
 			 errhint("Add a condition, such as: WHERE %s. The day can be a column of another table: FROM other o, LATERAL (SELECT * FROM %s WHERE ... = o.day) t.",
-					 resource->example, scan->query.map->table)));
+					 resource->example, quoted_table(scan))));
 }
 
 /* Starts a run with the rows of an earlier one with the same values. */

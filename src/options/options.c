@@ -600,7 +600,7 @@ report_unknown_column(Oid relid, const char *attname,
 					  const Resource *resource)
 {
 	const char *closest = hint_closest_name(attname, column_names(resource));
-	char	   *schema = get_namespace_name(get_rel_namespace(relid));
+	char	   *schema = get_namespace_name_or_temp(get_rel_namespace(relid));
 	char	   *table = get_rel_name(relid);
 	StringInfoData hint;
 
@@ -615,8 +615,8 @@ report_unknown_column(Oid relid, const char *attname,
 
 	ereport(ERROR,
 			(errcode(ERRCODE_FDW_COLUMN_NAME_NOT_FOUND),
-			 errmsg("column \"%s\" of foreign table \"%s\" has no field",
-					attname, table),
+			 errmsg("column \"%s\" of foreign table \"%s.%s\" has no field",
+					attname, schema, table),
 			 errdetail("Resource \"%s\" has no column of this name, and the "
 					   "column has no option \"field\".", resource->name),
 			 errhint("%s", hint.data)));

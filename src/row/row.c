@@ -155,7 +155,9 @@ row_map_create(Relation rel, const List *attnums,
 	ListCell   *lc;
 
 	map->resource = resource;
-	map->table = RelationGetRelationName(rel);
+	map->table =
+		psprintf("%s.%s", get_namespace_name_or_temp(RelationGetNamespace(rel)),
+				 RelationGetRelationName(rel));
 	map->only_counts = attnums == NIL;
 	map->columns = palloc0(Max(list_length(attnums), 1) * sizeof(RowColumn));
 	foreach(lc, attnums)

@@ -50,7 +50,7 @@ typedef struct RowColumn
 typedef struct RowMap
 {
 	const Resource *resource;
-	const char *table;
+	const char *table;			/* its qualified name, for messages */
 	RowColumn  *columns;
 	int			ncolumns;
 	RowField	identity;		/* the id of a row */

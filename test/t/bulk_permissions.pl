@@ -47,7 +47,7 @@ foreach my $form ('plain', 'wrapped')
 	missing_field('warn');
 	my ($out, $err) = session($node, $SOME);
 	is($out, $all_of, "withheld columns, $form: the other columns have values");
-	like($err, qr/WARNING:\s+HV005: HiBob withheld columns of foreign table "work_history"/,
+	like($err, qr/WARNING:\s+HV005: HiBob withheld columns of foreign table "bob.work_history"/,
 		'... with a warning');
 	is(scalar(() = $err =~ /WARNING/g), 1, '... only one');
 	like($err, qr/Not shown: job_title_id \(field title\)\..*without their history: site \(field site\)\.$/m,
@@ -101,9 +101,9 @@ foreach my $where (sort keys %places)
 
 # Field-level permissions: withheld columns are null, and the response may not
 # list them.
-foreach my $case ([ 'null', qr/HiBob withheld columns of foreign table "work_history"$/m,
+foreach my $case ([ 'null', qr/HiBob withheld columns of foreign table "bob.work_history"$/m,
 		qr/Not shown: job_title_id \(field title\)\./ ],
-	[ 'null announced by the header alone', qr/HiBob withheld unspecified columns of foreign table "work_history"$/m,
+	[ 'null announced by the header alone', qr/HiBob withheld unspecified columns of foreign table "bob.work_history"$/m,
 		qr/Columns with nulls: job_title_id \(field title\)\./ ])
 {
 	my ($form, @messages) = @$case;
@@ -164,7 +164,7 @@ foreach my $key ('id', 'word')
 	($out, $err) = session($node, "SELECT count(*) FILTER (WHERE $hidden)
 		FROM bob.work_history");
 	is($out, $rows_of_rest, 'HiBob lists an employee that no query names: the rows');
-	like($err, qr/WARNING:\s+42501: HiBob withheld employees of foreign table "work_history" that the query does not name/,
+	like($err, qr/WARNING:\s+42501: HiBob withheld employees of foreign table "bob.work_history" that the query does not name/,
 		'... with a warning');
 }
 

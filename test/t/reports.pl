@@ -333,7 +333,7 @@ query($node, q{CREATE FOREIGN TABLE bob.unknown (id text OPTIONS (field 'ID')) S
 	OPTIONS (resource 'report', report_id '4711', report_async 'true')});
 reset_simulator($sim);
 check_error('an unknown report', "SELECT * FROM bob.$_", 'HV00R',
-	qr/no report "4711" for foreign table "$_".*HINT:.*Share the report/s)
+	qr/no report "4711" for foreign table "bob.$_".*HINT:.*Share the report/s)
   foreach 'unknown', 'unknown_later';
 foreach my $dots ('.', '..')
 {
@@ -459,7 +459,7 @@ is(query($node, q{SET datestyle = 'ISO, DMY'; SELECT min(started) FROM bob.typed
 my ($state, $message) = query_error($node,
 	q{SET datestyle = 'ISO, MDY'; SELECT max(started) FROM bob.typed});
 is($state, '22008', 'date, with another datestyle: an error');
-like($message, qr/datestyle.*CONTEXT:.*"started".*"typed".*Start date/si,
+like($message, qr/datestyle.*CONTEXT:.*"started".*"bob\.typed".*Start date/si,
 	'... with the column');
 ($state, $message) = query_error($node,
 	q{CREATE FOREIGN TABLE bob.wrong (name int OPTIONS (field 'Full name')) SERVER bob

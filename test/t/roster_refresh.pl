@@ -244,7 +244,7 @@ query($node, q{CREATE FOREIGN TABLE hr.misfit (id text NOT NULL, email text)
 	ALTER FOREIGN TABLE hr.misfit ALTER email TYPE integer});
 ($state, $message) = refresh($node, 'hr.fit');
 is($state, '22P02', 'a value that does not fit the source');
-like($message, qr/DETAIL:  In column "email" of foreign table "misfit", field "root.email", employee $id1\./,
+like($message, qr/DETAIL:  In column "email" of foreign table "hr.misfit", field "root.email", employee $id1\./,
 	'... names the column and the employee');
 query($node, q{SELECT hibob_roster.drop_mirror('hr.fit')});
 outcome($node, 'hr.roster', 1);

@@ -158,7 +158,7 @@ my @cases = (
 	[ 'the ids of 900,000 employees', $PEOPLE,
 		{ people([], [ [ '{"id":"3332883884017713238"},', 900000 ], [ $ONE, 1 ] ]) },
 		'SELECT count(*) FROM bob.training', 'HV000',
-		qr/too many employees to read foreign table "training"/ ],
+		qr/too many employees to read foreign table "bob.training"/ ],
 	[ 'a report of 1,600 columns', '/company/reports/71001/download',
 		{ parts => [ [ 'a,', 1599 ], [ "a\n", 1 ], [ '1,', 1599 ], [ "1\n", 1 ] ],
 			content_type => 'text/csv' },
