@@ -32,8 +32,8 @@ GRANT USAGE ON SCHEMA hibob_roster TO PUBLIC;
 -- a time.  The name of the source is kept, too, to find a source that was
 -- created again. "written_history" is the history that the last refresh wrote;
 -- another table, or a history that was switched off meanwhile, lacks later
--- changes.  keep_history has deleted versions from before "history_since", even
--- if it was raised later.
+-- changes.  The history lacks versions from before "history_since": they were
+-- deleted by keep_history, even if it was raised later, or by hand.
 CREATE TABLE hibob_roster.mirrors (
     mirror regclass PRIMARY KEY,
     source regclass NOT NULL,
@@ -729,13 +729,14 @@ SET search_path = pg_catalog, pg_temp AS $$
       FROM unnest(columns)
 $$;
 
--- The findings of a refresh.  The versions of the history that it writes begin
--- at "moment"; "removed_versions" are those of removed rows.  "refusal" is the
--- message of the guards.
+-- The findings of a refresh.  "last_version" is when the newest version of the
+-- history began; null if the history is empty.  The versions that the refresh
+-- writes begin at "moment"; "removed_versions" are those of removed rows.
+-- "refusal" is the message of the guards.
 CREATE TYPE hibob_roster.difference AS (added bigint, changed bigint,
     removed bigint, differences bigint, null_keys bigint, repeated bigint,
-    mirror_rows bigint, moment timestamptz, removed_versions bigint,
-    returned bigint, refusal text);
+    mirror_rows bigint, last_version timestamptz, moment timestamptz,
+    removed_versions bigint, returned bigint, refusal text);
 
 CREATE FUNCTION hibob_roster.count_difference(m hibob_roster.mirrors,
     columns hibob_roster.refreshed_column[], diff refcursor)
@@ -751,14 +752,14 @@ SELECT count(*) FILTER (WHERE kind = 'added'),
        count(*),
        count(*) FILTER (WHERE kind = 'added' AND num_nulls(%1$s) > 0),
        count(*) FILTER (WHERE is_repeated),
-       (SELECT count(*) FROM %2$s),
-       greatest(clock_timestamp(), %3$s), 0, 0, NULL
+       (SELECT count(*) FROM %2$s), %3$s, NULL, 0, 0, NULL
   FROM %4$s$statement$,
             hibob_roster.key_list(columns), m.mirror,
             CASE WHEN m.history IS NULL THEN 'NULL'
-                 ELSE format('(SELECT max(valid_from) FROM %s) + '
-                             '''1 microsecond''::interval', m.history) END,
+                 ELSE format('(SELECT max(valid_from) FROM %s)', m.history) END,
             hibob_roster.diff_item(columns, diff, NULL)) INTO found;
+    found.moment := greatest(clock_timestamp(),
+                             found.last_version + interval '1 microsecond');
     RETURN found;
 END $$;
 
@@ -989,7 +990,7 @@ END $$;
 -- Raises an error, without DETAIL or HINT if that is null or empty.
 CREATE FUNCTION hibob_roster.raise_error(state text, message text, detail text,
     hint text)
-RETURNS void LANGUAGE plpgsql
+RETURNS boolean LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF coalesce(detail, '') <> '' AND coalesce(hint, '') <> '' THEN
@@ -1018,6 +1019,7 @@ DECLARE
     detail text;
     hint text;
     context text;
+    raised boolean;
 BEGIN
     OPEN diff SCROLL FOR EXECUTE hibob_roster.diff_query(m, columns);
     found := hibob_roster.count_difference(m, columns, diff);
@@ -1049,15 +1051,24 @@ EXCEPTION WHEN query_canceled OR assert_failure OR OTHERS THEN
     ELSIF detail = '' AND context ~ E'^column "[^\n]* foreign table "' THEN
         detail := 'In ' || split_part(context, E'\n', 1) || '.';
     END IF;
-    PERFORM hibob_roster.raise_error(SQLSTATE, SQLERRM, detail, hint);
+    raised := hibob_roster.raise_error(SQLSTATE, SQLERRM, detail, hint);
 END $$;
 
+-- The rows of a mirror after its last refresh; null without an entry of one.
+CREATE FUNCTION hibob_roster.last_rows(mirror regclass)
+RETURNS bigint LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $$
+    SELECT l.rows FROM hibob_roster.refresh_log l
+     WHERE l.mirror = last_rows.mirror AND l.outcome = 'success'
+     ORDER BY l.finished_at DESC LIMIT 1
+$$;
+
 -- Whether the history and the mirror may differ in other rows than this
--- refresh wrote: the history was switched off before, or is another table now;
--- or a column is new, and may have had the source's values in the mirror
--- already; or the number of rows is not that of the last refresh, or the number
--- of removed versions is not that of removed rows, because rows that the source
--- lacks, too, were deleted by hand or got another key.
+-- refresh wrote: the history was switched off before, is another table now, or
+-- was empty; or a column is new, and may have had the source's values in the
+-- mirror already; or the number of rows is not that of the last refresh, or the
+-- number of removed versions is not that of removed rows, because rows that the
+-- source lacks, too, were deleted by hand or got another key.
 CREATE FUNCTION hibob_roster.history_is_behind(m hibob_roster.mirrors,
     columns hibob_roster.refreshed_column[], found hibob_roster.difference)
 RETURNS boolean LANGUAGE sql STABLE
@@ -1065,10 +1076,9 @@ SET search_path = pg_catalog, pg_temp AS $$
     SELECT m.history IS DISTINCT FROM m.written_history
         OR EXISTS (SELECT FROM unnest(columns) c WHERE c.is_new)
         OR found.removed <> found.removed_versions
-        OR found.mirror_rows <> coalesce((
-            SELECT l.rows FROM hibob_roster.refresh_log l
-             WHERE l.mirror = m.mirror AND l.outcome = 'success'
-             ORDER BY l.finished_at DESC LIMIT 1), 0)
+        OR CASE WHEN found.last_version IS NULL THEN found.mirror_rows > 0
+                ELSE found.mirror_rows IS DISTINCT FROM
+                     hibob_roster.last_rows(m.mirror) END
 $$;
 
 -- Makes the open versions of the history equal to the mirror, except those
@@ -1098,6 +1108,22 @@ SELECT 'removed', false, %3$s FROM %4$s h
         hibob_roster.diff_item(columns, diff, NULL), moment);
     CLOSE diff;
     RETURN removed;
+END $$;
+
+-- The history was empty although the mirror has had rows, for example after a
+-- TRUNCATE.  A time before this refresh is an error instead of having no rows.
+CREATE FUNCTION hibob_roster.begin_history(m hibob_roster.mirrors,
+    found hibob_roster.difference)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF found.mirror_rows > 0 OR hibob_roster.last_rows(m.mirror) > 0 THEN
+        RAISE WARNING 'history % of mirror % was empty', m.history, m.mirror
+            USING HINT = 'It begins again with this refresh: as_of() and '
+                         'changes() of an earlier time are an error.';
+        UPDATE hibob_roster.mirrors c SET history_since = found.moment
+         WHERE c.mirror = m.mirror;
+    END IF;
 END $$;
 
 -- Deletes the versions that ended before a time.
@@ -1167,6 +1193,9 @@ BEGIN
         UPDATE hibob_roster.mirrors c SET written_history = m.history
          WHERE c.mirror = m.mirror
            AND c.written_history IS DISTINCT FROM m.history;
+    END IF;
+    IF m.history IS NOT NULL AND found.last_version IS NULL THEN
+        PERFORM hibob_roster.begin_history(m, found);
     END IF;
     IF m.history IS NOT NULL AND m.keep_history IS NOT NULL THEN
         PERFORM hibob_roster.delete_history(m, found.moment - m.keep_history);
@@ -1238,28 +1267,39 @@ SET search_path = pg_catalog, pg_temp AS $$
        AND pid = pg_backend_pid()
 $$;
 
--- Raises the errors of refreshes that did not succeed.
-CREATE FUNCTION hibob_roster.raise_failures(
-    failures hibob_roster.refresh_log[], detail text)
-RETURNS void LANGUAGE sql
-SET search_path = pg_catalog, pg_temp AS $$
-    SELECT hibob_roster.raise_error(failures[1].sqlstate, failures[1].message,
-        concat_ws(E'\n', nullif(detail, ''),
-            (SELECT string_agg(format('Also failed: %s: %s', f.mirror,
-                        f.message), E'\n')
-               FROM unnest(failures[2:]) f)),
-        failures[1].hint)
-$$;
+-- One refresh; "detail" is that of its error.
+CREATE TYPE hibob_roster.attempt AS (entry hibob_roster.refresh_log,
+    detail text);
 
--- The entry of a refresh that raised an error.
-CREATE FUNCTION hibob_roster.failed_entry(mirror regclass,
-    started_at timestamptz, sqlstate text, message text, hint text)
-RETURNS hibob_roster.refresh_log LANGUAGE sql
+-- Refreshes a mirror, and returns its error as an entry of the log.
+CREATE FUNCTION hibob_roster.attempt_refresh(mirror regclass, force boolean,
+    before_commit boolean)
+RETURNS hibob_roster.attempt LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
-    SELECT ROW(mirror, started_at, clock_timestamp(), 'failed', NULL, NULL,
-               NULL, NULL, NULL, sqlstate, message, nullif(hint, '')
-           )::hibob_roster.refresh_log
-$$;
+DECLARE
+    started_at timestamptz := clock_timestamp();
+    attempt hibob_roster.attempt;
+    hint text;
+BEGIN
+    attempt.entry := hibob_roster.refresh_mirror(mirror, force);
+    -- A failure of a deferred constraint could not be recorded after COMMIT.
+    IF before_commit THEN
+        SET CONSTRAINTS ALL IMMEDIATE;
+    END IF;
+    RETURN attempt;
+EXCEPTION WHEN query_canceled OR assert_failure OR OTHERS THEN
+    GET STACKED DIAGNOSTICS attempt.detail = PG_EXCEPTION_DETAIL,
+        hint = PG_EXCEPTION_HINT;
+    IF hint = '' AND SQLSTATE IN ('40001', '23505')
+        AND current_setting('transaction_isolation') <> 'read committed' THEN
+        hint := 'If another session has changed the mirror at the same time, '
+                'refresh it again.';
+    END IF;
+    attempt.entry := ROW(mirror, started_at, clock_timestamp(), 'failed', NULL,
+                         NULL, NULL, NULL, NULL, SQLSTATE, SQLERRM,
+                         nullif(hint, ''))::hibob_roster.refresh_log;
+    RETURN attempt;
+END $$;
 
 -- Commits after each mirror, where that is possible: at the top level, and in a
 -- procedure or DO block that is called there.  In a transaction block, a
@@ -1271,14 +1311,9 @@ LANGUAGE plpgsql AS $$
 DECLARE
     may_commit boolean;
     target pg_catalog.regclass;
-    start pg_catalog.timestamptz;
-    entry hibob_roster.refresh_log;
-    failures hibob_roster.refresh_log[];
-    error_state pg_catalog.text;
-    error_message pg_catalog.text;
-    error_hint pg_catalog.text;
-    error_detail pg_catalog.text;
-    first_detail pg_catalog.text;
+    attempt hibob_roster.attempt;
+    failure hibob_roster.attempt;       -- the first one
+    raised boolean;
 BEGIN
     -- PostgreSQL reports a transaction block before it reports the
     -- subtransaction of this block; only the messages differ.
@@ -1288,42 +1323,32 @@ BEGIN
         may_commit := SQLERRM OPERATOR(pg_catalog.<>)
                       hibob_roster.commit_error();
     END;
-    force := coalesce(force, false);
     FOREACH target IN ARRAY hibob_roster.mirrors_to_refresh(mirror) LOOP
-        start := pg_catalog.clock_timestamp();
-        error_state := NULL;
-        error_detail := NULL;
-        BEGIN
-            entry := hibob_roster.refresh_mirror(target, force);
-            -- A failure of a deferred constraint could not be recorded
-            -- after COMMIT.
-            IF may_commit THEN
-                SET CONSTRAINTS ALL IMMEDIATE;
+        attempt := hibob_roster.attempt_refresh(target, coalesce(force, false),
+                                                may_commit);
+        IF (attempt.entry).outcome OPERATOR(pg_catalog.<>) 'success' THEN
+            IF (failure.entry).outcome IS NULL THEN
+                failure := attempt;
+            ELSE
+                failure.detail := pg_catalog.concat_ws(E'\n',
+                    nullif(failure.detail, ''),
+                    pg_catalog.format('Also failed: %s: %s', target,
+                                      (attempt.entry).message));
             END IF;
-        EXCEPTION WHEN query_canceled OR assert_failure OR OTHERS THEN
-            GET STACKED DIAGNOSTICS error_state = RETURNED_SQLSTATE,
-                error_message = MESSAGE_TEXT, error_hint = PG_EXCEPTION_HINT,
-                error_detail = PG_EXCEPTION_DETAIL;
-            entry := hibob_roster.failed_entry(target, start, error_state,
-                                               error_message, error_hint);
-        END;
-        IF entry.outcome OPERATOR(pg_catalog.<>) 'success' THEN
-            IF failures IS NULL THEN
-                first_detail := error_detail;
-            END IF;
-            failures := pg_catalog.array_append(failures, entry);
             IF may_commit THEN
-                PERFORM hibob_roster.log(entry);
+                PERFORM hibob_roster.log(attempt.entry);
             END IF;
         END IF;
         IF may_commit AND NOT hibob_roster.in_subtransaction() THEN
             COMMIT;
         END IF;
         -- A cancel ends all refreshes.
-        EXIT WHEN error_state OPERATOR(pg_catalog.=) '57014';
+        EXIT WHEN (attempt.entry).sqlstate OPERATOR(pg_catalog.=) '57014';
     END LOOP;
-    IF failures IS NOT NULL THEN
-        PERFORM hibob_roster.raise_failures(failures, first_detail);
+    IF (failure.entry).outcome IS NOT NULL THEN
+        -- PERFORM would add the statement to the context of the error.
+        raised := hibob_roster.raise_error((failure.entry).sqlstate,
+            (failure.entry).message, failure.detail, (failure.entry).hint);
     END IF;
 END $$;
 
@@ -1656,9 +1681,8 @@ BEGIN
         RAISE EXCEPTION 'the history of % before % has been deleted', mirror,
                         h.history_since
             USING ERRCODE = 'invalid_parameter_value',
-                  HINT = format('keep_history of the mirror limits its '
-                      'history. The remaining versions are in the table %s.',
-                      h.history);
+                  HINT = format('Use this time or a later one. The table %s '
+                      'has the remaining versions.', h.history);
     END IF;
     RETURN h;
 END $$;
@@ -1755,7 +1779,8 @@ SET search_path = pg_catalog, pg_temp AS $$
       FROM pg_type t WHERE t.oid = type
 $$;
 
--- Without extra_float_digits, different numbers could be the same text.
+-- Without extra_float_digits, different numbers could be the same text.  From
+-- history_since on, the version before each change is known.
 CREATE FUNCTION hibob_roster.changes(mirror regclass, since timestamptz)
 RETURNS TABLE (changed_at timestamptz, change text, key text, column_name text,
     old_value text, new_value text)
@@ -1764,8 +1789,10 @@ SET search_path = pg_catalog, pg_temp
 SET extra_float_digits = 1 AS $$
 #variable_conflict use_column
 DECLARE
-    h hibob_roster.readable_histories := hibob_roster.history_of(mirror, since);
+    h hibob_roster.readable_histories := hibob_roster.history_of(mirror,
+        nullif(since, '-infinity'));
 BEGIN
+    since := greatest(since, h.history_since);
     RETURN QUERY EXECUTE format($query$
         WITH filled AS MATERIALIZED (
             SELECT f.column_name::text AS name, f.filled_since AS since,
@@ -2031,6 +2058,7 @@ SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     added name[];
     entry hibob_roster.refresh_log;
+    raised boolean;
 BEGIN
     PERFORM hibob_roster.own_mirror(roster);
     PERFORM hibob_roster.check_trust(roster);
@@ -2041,7 +2069,8 @@ BEGIN
                      array_to_string(added, ', ');
         entry := hibob_roster.refresh_mirror(roster, false);
         IF entry.outcome <> 'success' THEN
-            PERFORM hibob_roster.raise_failures(ARRAY[entry], NULL);
+            raised := hibob_roster.raise_error(entry.sqlstate, entry.message,
+                                               NULL, entry.hint);
         END IF;
     END IF;
 END $$;

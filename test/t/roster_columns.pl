@@ -226,9 +226,39 @@ foreach my $keep ("'50 days'", 'NULL')
 	is((query_error($node, q{SELECT * FROM hibob_roster.changes('team', (SELECT at FROM moment))}))[0],
 		'22023', '... and so does changes()');
 }
+is(query($node, q{SELECT count(*) FROM hibob_roster.changes('team', '-infinity')}), 0, '... but of all times it has the rest');
+query($node, q{UPDATE local SET office = 'Kyiv' WHERE id = 3});
+refreshed('another change');
+is(query($node, q{SELECT change, old_value, new_value FROM hibob_roster.changes('team', '-infinity')}), 'changed|Bonn|Kyiv',
+	'... is in changes() of all times');
 refreshed('keep_history for ever');
 is(query($node, q{SELECT count(*) FROM hibob_roster.as_of(NULL::team, (SELECT history_since
 	FROM hibob_roster.mirrors WHERE mirror = 'team'::regclass))}), 9, 'as_of() works from history_since on');
+
+# --- versions that are deleted manually --------------------------------------
+
+my ($out, $err) = session($node, q{TRUNCATE team_history; CALL hibob_roster.refresh('team')});
+like($err, qr/WARNING:  \S+ history public\.team_history of mirror public\.team was empty.*HINT: .*as_of\(\)/s, 'TRUNCATE of the history: a warning');
+refreshed('... and the next refresh');
+is((query_error($node, q{SELECT * FROM hibob_roster.as_of(NULL::team, now() - interval '1 hour')}))[0], '22023',
+	'... an earlier time is an error');
+is((query_error($node, q{SELECT * FROM hibob_roster.changes('team', now() - interval '1 hour')}))[0], '22023',
+	'... for changes(), too');
+is(query($node, q{SELECT count(*) FROM hibob_roster.changes('team', '-infinity')}), 0, '... and no row was added');
+query($node, q{UPDATE local SET grade = 60 WHERE id = 6; DELETE FROM local WHERE id = 5; TRUNCATE team});
+refreshed('TRUNCATE of the mirror');
+is(query($node, q{SELECT DISTINCT key, change FROM hibob_roster.changes('team', '-infinity') ORDER BY 1}), "5|removed\n6|changed",
+	'... the history has what changed in HiBob');
+query($node, q{DELETE FROM local WHERE id = 4; TRUNCATE team; DELETE FROM hibob_roster.refresh_log});
+refreshed('... without the log');
+is(query($node, q{SELECT DISTINCT key, change FROM hibob_roster.changes('team', '-infinity') ORDER BY 1}),
+	"4|removed\n5|removed\n6|changed", '... too');
+query($node, q{UPDATE local SET grade = 70 WHERE id = 7; TRUNCATE team, team_history});
+refreshed('TRUNCATE of both');
+is(query($node, q{SELECT count(*) FROM hibob_roster.changes('team', '-infinity')}), 0, '... changes() begins again');
+query($node, q{UPDATE local SET grade = 71 WHERE id = 7});
+refreshed('... and continues');
+is(query($node, q{SELECT key, old_value, new_value FROM hibob_roster.changes('team', '-infinity')}), '7|70|71', '... with old values');
 
 $node->stop;
 done_testing();

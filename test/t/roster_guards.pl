@@ -92,6 +92,8 @@ sub check
 	return if $expected eq 'success';
 	is($state, '55000', '... with an error');
 	like($message, $pattern, '... that has the numbers');
+	my ($context) = $message =~ /CONTEXT:  (.*)\nLOCATION/s;
+	is(scalar(split /\n/, $context), 2, '... with two lines of context');
 	like($message, qr/HINT: .*CALL hibob_roster\.refresh\('\Q$mirror\E', force => true\)/,
 		'... and a hint how to accept it');
 	like(last_entry($node, $mirror, 'message'), $pattern, '... which the log has, too');

@@ -357,6 +357,36 @@ is(query($node, q{SELECT count(*) FROM hr.roster_history WHERE valid_to IS NULL}
 tell($sim, 'reset');
 outcome($node, 'hr.roster');
 
+# A refresh that waited, and whose snapshot is older than the other one's changes.
+my $one = HibobSession->new($node);
+my $two = HibobSession->new($node, set => q{SET default_transaction_isolation = 'repeatable read';});
+
+sub concurrently
+{
+	my ($name, $expected) = @_;
+
+	$one->run(q{BEGIN; CALL hibob_roster.refresh('hr.roster');});
+	$two->send(q{CALL hibob_roster.refresh('hr.roster');});
+	ok($node->poll_query_until('postgres', q{SELECT wait_event_type = 'Lock' FROM pg_stat_activity
+		WHERE pid = } . $two->backend), "$name: a refresh waits with its snapshot");
+	$one->run('COMMIT;');
+	my (undef, $message) = $two->receive;
+	is(join(' ', states($message)), $expected, "... and fails with $expected");
+	like($message, qr/HINT:  If another session has changed the mirror at the same time, refresh it again\./, '... with a hint');
+	is(last_entry($node, 'hr.roster', q{sqlstate, hint ~ 'refresh it again'}), "$expected|t", '... and is logged');
+	is(($two->run(q{CALL hibob_roster.refresh('hr.roster');}))[1], '', '... but not when it is tried again');
+	return;
+}
+
+tell($sim, 'config', { overrides => { 7 => { 'work.site' => 'Mars' } } });
+concurrently('a changed row', '40001');
+hide($sim, 20);
+refresh($node, 'hr.roster');
+hide($sim);
+concurrently('an added row', '23505');
+tell($sim, 'reset');
+outcome($node, 'hr.roster');
+
 # --- transactions ------------------------------------------------------------
 
 query($node, q{SELECT hibob_roster.create_mirror('hr.named_lists', 'list')});
