@@ -2315,40 +2315,62 @@ BEGIN
         'or, without an employee_id and with a note, known service accounts');
 END $$;
 
--- Every licence with its owner.  An address that several people have matches
--- none of them.  People who disappeared from HiBob have last known values.
-CREATE FUNCTION hibob_roster.create_licence_owner(licences regclass,
-    account text, schema name, history regclass)
-RETURNS void LANGUAGE plpgsql
+-- An expression for the cost centre in the roster and its history: the column
+-- of that name, or null if there is none and no name is given.
+CREATE FUNCTION hibob_roster.cost_centre(m hibob_roster.mirrors, name text)
+RETURNS text LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    cost_centre text := CASE WHEN EXISTS (
-        SELECT FROM hibob_roster.columns_of(
-                        format('%I.roster', schema)::regclass)
-         WHERE name = 'cost_centre') THEN 'cost_centre'
-        ELSE 'NULL::text AS cost_centre' END;
+    wanted text := coalesce(name, 'cost_centre');
 BEGIN
-    PERFORM hibob_roster.create_view(schema, 'licence_owner',
-        'every licence, with the employee who owns it', format($view$
+    IF wanted NOT IN (SELECT c.name FROM hibob_roster.columns_of(m.mirror) c)
+    THEN
+        IF name IS NULL THEN
+            RETURN 'NULL::text';
+        END IF;
+        RAISE EXCEPTION 'mirror % has no column "%"', m.mirror, name
+            USING ERRCODE = 'undefined_column',
+                  HINT = format('Its columns are: %s.',
+                      (SELECT string_agg(quote_ident(c.name), ', ' ORDER BY no)
+                         FROM hibob_roster.columns_of(m.mirror) c));
+    ELSIF wanted NOT IN (SELECT c.name
+                           FROM hibob_roster.columns_of(m.history) c) THEN
+        RAISE EXCEPTION 'the history of mirror % has no column "%"', m.mirror,
+                        wanted
+            USING ERRCODE = 'undefined_column',
+                  HINT = 'The next refresh of the mirror adds it.';
+    END IF;
+    RETURN format('%I::text', wanted);
+END $$;
+
+-- Every licence with its owner.  An address that several people have matches
+-- none of them.  People who disappeared from HiBob have last known values.
+CREATE FUNCTION hibob_roster.licence_owner_query(licences regclass,
+    account text, schema name, history regclass, cost_centre text)
+RETURNS text LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $$
+    SELECT format($view$
 WITH disappeared AS MATERIALIZED (
-    SELECT DISTINCT ON (h.id) id, full_name, email, department, site, %4$s,
-           manager_id, manager_name, status, start_date, termination_date
+    SELECT DISTINCT ON (h.id) id, full_name, email, department, site,
+           %4$s AS cost_centre, manager_id, manager_name, status, start_date,
+           termination_date
       FROM %3$s h
      WHERE h.change = 'removed'
        AND NOT EXISTS (SELECT FROM %2$I.roster r WHERE r.id = h.id)
      ORDER BY h.id, h.valid_from DESC
 ), person AS MATERIALIZED (
-    SELECT id, full_name, email, department, site, %4$s, manager_id,
+    SELECT id, full_name, email, department, site, cost_centre, manager_id,
            manager_name, s.status, s.start_date, s.termination_date,
            s.has_left, s.on_leave, s.not_started, s.leaves_on,
            CASE WHEN s.has_left THEN 'terminated' END AS left_how
-      FROM (SELECT id, full_name, email, department, site, %4$s, manager_id,
-                   manager_name FROM %2$I.roster) r
+      FROM (SELECT id, full_name, email, department, site,
+                   %4$s AS cost_centre, manager_id, manager_name
+              FROM %2$I.roster) r
       JOIN (SELECT id, status, start_date, termination_date, has_left,
                    on_leave, not_started, leaves_on
               FROM %2$I.roster_status) s USING (id)
     UNION ALL
-    SELECT id, full_name, email, department, site, %4$s, manager_id,
+    SELECT id, full_name, email, department, site, cost_centre, manager_id,
            manager_name, status, start_date, termination_date,
            true, false, false, NULL, 'disappeared'
       FROM disappeared
@@ -2390,22 +2412,47 @@ SELECT %5$s, p.id AS employee_id, p.full_name, p.email, p.department, p.site,
                                     WHEN 'email' THEN e.id
                                     WHEN 'former email' THEN f.id END
 $view$, licences, schema, history, cost_centre,
-        (SELECT string_agg(format('l.%I AS %I', name, output), ', ' ORDER BY no)
-           FROM hibob_roster.licence_columns(licences)),
+        (SELECT string_agg(format('l.%I AS %I', c.name, c.output), ', '
+                           ORDER BY c.no)
+           FROM hibob_roster.licence_columns(licences) c),
         hibob_roster.account_key(format('l.%I::text', account)),
         hibob_roster.account_key('email'),
-        hibob_roster.account_key('account')));
-END $$;
+        hibob_roster.account_key('account'))
+$$;
+
+CREATE FUNCTION hibob_roster.licence_cost_query(schema name, cost name)
+RETURNS text LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp AS $$
+    SELECT format($view$
+SELECT CASE WHEN grouping(department) = 0 THEN 'department'
+            WHEN grouping(site) = 0 THEN 'site'
+            WHEN grouping(manager_id) = 0 THEN 'manager'
+            WHEN grouping(cost_centre) = 0 THEN 'cost centre'
+            ELSE 'total' END AS counted_by,
+       CASE WHEN grouping(department, site, manager_id, cost_centre) = 15
+            THEN NULL
+            WHEN count(employee_id) = 0 THEN '(no employee)'
+            ELSE coalesce(CASE WHEN grouping(department) = 0 THEN department
+                               WHEN grouping(site) = 0 THEN site
+                               WHEN grouping(manager_id) = 0
+                               THEN coalesce(max(manager_name), manager_id)
+                               ELSE cost_centre END, '(none)') END AS name,
+       count(DISTINCT employee_id) AS people, count(*) AS licences,
+       sum(%2$s) AS cost
+  FROM %1$I.licence_owner o
+ CROSS JOIN LATERAL (SELECT o.employee_id IS NULL AS is_unowned) u
+ GROUP BY GROUPING SETS ((department, u.is_unowned), (site, u.is_unowned),
+                         (manager_id, u.is_unowned),
+                         (cost_centre, u.is_unowned), ())
+$view$, schema, coalesce(quote_ident(cost), 'NULL::numeric'))
+$$;
 
 -- People who start soon, or have just started, without an app that at least
 -- half of the other employees have: in the company, or in the department.
-CREATE FUNCTION hibob_roster.create_joiner_without_app(schema name, app name)
-RETURNS void LANGUAGE plpgsql
+CREATE FUNCTION hibob_roster.joiner_without_app_query(schema name, app name)
+RETURNS text LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    PERFORM hibob_roster.create_view(schema, 'joiner_without_app',
-        'people who start within 30 days or have just started, and the usual '
-        'apps that they lack', format($view$
+    SELECT format($view$
 WITH holder AS MATERIALIZED (
     SELECT DISTINCT o.employee_id AS id, o.%2$I AS app
       FROM %1$I.licence_owner o WHERE o.employee_id IS NOT NULL
@@ -2438,21 +2485,13 @@ SELECT s.start_date, r.id AS employee_id, r.full_name, r.email, r.department,
    AND NOT EXISTS (SELECT FROM holder h WHERE h.id = r.id AND h.app = u.app)
  GROUP BY s.start_date, r.id, r.full_name, r.email, r.department,
           r.manager_name, u.app
-$view$, schema, app));
-END $$;
+$view$, schema, app)
+$$;
 
-CREATE FUNCTION hibob_roster.create_licence_report(licences regclass,
-    account text, app text, cost text DEFAULT NULL,
-    last_used text DEFAULT NULL, schema name DEFAULT 'hr')
+CREATE FUNCTION hibob_roster.check_licences(licences regclass, account text,
+    app text)
 RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
-#variable_conflict use_variable
-DECLARE
-    m hibob_roster.mirrors;
-    app_column name := hibob_roster.licence_column(licences, app);
-    cost_column name := hibob_roster.licence_column(licences, cost);
-    used_column name := hibob_roster.licence_column(licences, last_used);
-    cost_text text := coalesce(quote_ident(cost_column), 'NULL::numeric');
 BEGIN
     PERFORM hibob_roster.licence_column(licences, account);
     IF account IS NULL OR app IS NULL THEN
@@ -2463,70 +2502,93 @@ BEGIN
         RAISE EXCEPTION 'the table of licences cannot be a temporary table'
             USING ERRCODE = 'feature_not_supported',
                   HINT = 'Copy it to an ordinary table.';
-    ELSIF to_regclass(format('%I.roster', schema)) IS NULL THEN
+    END IF;
+END $$;
+
+-- The roster on which the caller may create a licence report.
+CREATE FUNCTION hibob_roster.licence_roster(schema name)
+RETURNS hibob_roster.mirrors LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    roster regclass := to_regclass(format('%I.roster', schema));
+    m hibob_roster.mirrors;
+BEGIN
+    IF roster IS NULL THEN
         RAISE EXCEPTION 'schema "%" has no roster', schema
             USING ERRCODE = 'undefined_table',
                   HINT = 'Create it: SELECT hibob_roster.create_roster(server'
                          ', schema).';
     END IF;
-    m := hibob_roster.own_mirror(format('%I.roster', schema)::regclass);
-    PERFORM hibob_roster.check_trust(m.mirror);
+    m := hibob_roster.own_mirror(roster);
+    PERFORM hibob_roster.check_trust(roster);
     IF m.history IS NULL THEN
-        RAISE EXCEPTION 'mirror % has no history', m.mirror
+        RAISE EXCEPTION 'mirror % has no history', roster
             USING ERRCODE = 'object_not_in_prerequisite_state',
                   HINT = 'The report needs the history for former e-mail '
                          'addresses and people who disappeared. Create the '
                          'roster with a history.';
     END IF;
-    PERFORM hibob_roster.create_account_alias(schema);
-    PERFORM hibob_roster.create_licence_owner(licences, account, schema,
-                                              m.history);
+    RETURN m;
+END $$;
+
+-- The views that select rows of licence_owner.
+CREATE FUNCTION hibob_roster.create_licence_lists(schema name, last_used name)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    owner text := format('SELECT * FROM %I.licence_owner', schema);
+BEGIN
     PERFORM hibob_roster.create_view(schema, 'licence_of_leaver',
-        'licences of people who have left or disappeared from HiBob', format(
-        'SELECT * FROM %I.licence_owner WHERE has_left', schema));
+        'licences of people who have left or disappeared from HiBob',
+        owner || ' WHERE has_left');
     PERFORM hibob_roster.create_view(schema, 'licence_without_employee',
-        'licences without an employee, except known service accounts', format(
-        'SELECT * FROM %I.licence_owner WHERE employee_id IS NULL AND NOT '
-        '(matched_by IS NOT DISTINCT FROM ''alias'' AND match_problem IS NULL '
-        'AND coalesce(btrim(alias_note), '''') <> '''')', schema));
+        'licences without an employee, except known service accounts',
+        owner || ' WHERE employee_id IS NULL AND NOT (matched_by IS NOT '
+        'DISTINCT FROM ''alias'' AND match_problem IS NULL '
+        'AND coalesce(btrim(alias_note), '''') <> '''')');
     PERFORM hibob_roster.create_view(schema, 'licence_unused',
-        'licences of people at work that were not used for 90 days', format(
-        'SELECT * FROM %I.licence_owner WHERE NOT has_left AND NOT not_started '
-        'AND %s', schema, CASE WHEN used_column IS NULL THEN 'false'
-        ELSE format('(%1$I IS NULL OR %1$I < current_date - 90)', used_column)
-        END));
-    PERFORM hibob_roster.create_view(schema, 'licence_cost',
-        'people, licences and cost, counted in several ways', format($view$
-SELECT CASE WHEN grouping(department) = 0 THEN 'department'
-            WHEN grouping(site) = 0 THEN 'site'
-            WHEN grouping(manager_id) = 0 THEN 'manager'
-            WHEN grouping(cost_centre) = 0 THEN 'cost centre'
-            ELSE 'total' END AS counted_by,
-       CASE WHEN grouping(department, site, manager_id, cost_centre) = 15
-            THEN NULL
-            WHEN count(employee_id) = 0 THEN '(no employee)'
-            ELSE coalesce(CASE WHEN grouping(department) = 0 THEN department
-                               WHEN grouping(site) = 0 THEN site
-                               WHEN grouping(manager_id) = 0
-                               THEN coalesce(max(manager_name), manager_id)
-                               ELSE cost_centre END, '(none)') END AS name,
-       count(DISTINCT employee_id) AS people, count(*) AS licences,
-       sum(%2$s) AS cost
-  FROM %1$I.licence_owner o
- CROSS JOIN LATERAL (SELECT o.employee_id IS NULL AS is_unowned) u
- GROUP BY GROUPING SETS ((department, u.is_unowned), (site, u.is_unowned),
-                         (manager_id, u.is_unowned),
-                         (cost_centre, u.is_unowned), ())
-$view$, schema, cost_text));
-    PERFORM hibob_roster.create_joiner_without_app(schema, app_column);
-    IF used_column IS NULL THEN
+        'licences of people at work that were not used for 90 days',
+        owner || ' WHERE NOT has_left AND NOT not_started AND '
+        || CASE WHEN last_used IS NULL THEN 'false'
+           ELSE format('(%1$I IS NULL OR %1$I < current_date - 90)', last_used)
+           END);
+    IF last_used IS NULL THEN
         RAISE NOTICE 'view %.licence_unused stays empty without "last_used"',
                      quote_ident(schema);
     END IF;
 END $$;
 
+CREATE FUNCTION hibob_roster.create_licence_report(licences regclass,
+    account text, app text, cost text DEFAULT NULL,
+    last_used text DEFAULT NULL, schema name DEFAULT 'hr',
+    cost_centre text DEFAULT NULL)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    app_column name := hibob_roster.licence_column(licences, app);
+    cost_column name := hibob_roster.licence_column(licences, cost);
+    used_column name := hibob_roster.licence_column(licences, last_used);
+    m hibob_roster.mirrors;
+BEGIN
+    PERFORM hibob_roster.check_licences(licences, account, app);
+    m := hibob_roster.licence_roster(schema);
+    PERFORM hibob_roster.create_account_alias(schema);
+    PERFORM hibob_roster.create_view(schema, 'licence_owner',
+        'every licence, with the employee who owns it',
+        hibob_roster.licence_owner_query(licences, account, schema, m.history,
+            hibob_roster.cost_centre(m, cost_centre)));
+    PERFORM hibob_roster.create_licence_lists(schema, used_column);
+    PERFORM hibob_roster.create_view(schema, 'licence_cost',
+        'people, licences and cost, counted in several ways',
+        hibob_roster.licence_cost_query(schema, cost_column));
+    PERFORM hibob_roster.create_view(schema, 'joiner_without_app',
+        'people who start within 30 days or have just started, and the usual '
+        'apps that they lack',
+        hibob_roster.joiner_without_app_query(schema, app_column));
+END $$;
+
 COMMENT ON FUNCTION hibob_roster.create_licence_report(regclass, text, text,
-    text, text, name)
+    text, text, name, text)
 IS 'creates views that match a table of licences with the roster';
 
 -- ---------------------------------------------------------------------------

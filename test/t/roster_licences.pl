@@ -179,6 +179,34 @@ is((query_error($node, q{SELECT hibob_roster.create_licence_report('by_email', '
 is(query($node, q{SELECT licence_email, email, matched_by FROM hr.licence_owner}),
 	'p10@example.com|p10@example.com|email', '... keeps it apart from the employee\'s email');
 
+# The cost centre of a roster whose custom fields have names from their ids.
+query($node, q{SELECT hibob_roster.create_roster('bob', 'by_id', 'id');
+	CREATE TABLE everybody AS SELECT 'Mail' AS app, email AS account FROM by_id.roster});
+tell($sim, 'config', { %config, hidden_employees => [ 41, 50 ] });
+refresh($node, 'by_id.roster');
+is((query_error($node, q{SELECT hibob_roster.create_licence_report('everybody', 'account', 'app', schema => 'by_id')}))[0], '',
+	'a roster without a column cost_centre');
+is(query($node, q{SELECT DISTINCT cost_centre FROM by_id.licence_owner}), '', '... has no cost centre');
+query($node, q{SELECT hibob_roster.create_licence_report('everybody', 'account', 'app', schema => 'by_id',
+	cost_centre => 'work_custom_field_1667499206086')});
+my $BY_ID = q{SELECT count(*), count(cost_centre) > 50, count(*) FILTER (WHERE cost_centre IS NOT DISTINCT FROM
+		work_custom_field_1667499206086), count(*) FILTER (WHERE cost_centre IS NOT NULL AND left_how = 'disappeared')
+	FROM by_id.licence_owner o JOIN by_id.roster_history r ON r.id = o.employee_id AND r.valid_to IS NULL OR
+		r.id = o.employee_id AND r.change = 'removed'};
+like(query($node, $BY_ID), qr/^(\d+)\|t\|\1\|1$/, '... unless the argument names it');
+is(query($node, q{SELECT count(*) > 1 FROM by_id.licence_cost WHERE counted_by = 'cost centre' AND name <> '(none)'}), 't',
+	'... which licence_cost counts by');
+query($node, q{ALTER TABLE by_id.roster ADD COLUMN employee_number_2 int;
+	ALTER FOREIGN TABLE by_id.people ADD COLUMN employee_number_2 int OPTIONS (field 'work.employeeIdInCompany')});
+my ($state, $message) = query_error($node, q{SELECT hibob_roster.create_licence_report('everybody', 'account', 'app',
+	schema => 'by_id', cost_centre => 'employee_number_2')});
+is($state, '42703', '... a column that the history lacks');
+like($message, qr/history of mirror by_id\.roster has no column "employee_number_2".*HINT:  The next refresh/s, '... with an error message');
+refresh($node, 'by_id.roster');
+query($node, q{SELECT hibob_roster.create_licence_report('everybody', 'account', 'app', schema => 'by_id', cost_centre => 'employee_number_2')});
+is(query($node, q{SELECT count(DISTINCT cost_centre) > 50 FROM by_id.licence_owner}), 't', '... also of another type than text');
+tell($sim, 'config', \%config);
+
 # The type of a column that the report does not read may change.
 query($node, 'ALTER TABLE hr.roster ALTER work_phone TYPE varchar');
 is((refresh($node, 'hr.roster'))[0], '', 'a column that the report does not read gets another type');
@@ -187,6 +215,7 @@ my @errors = (
 	[ q{'licence', 'acount', 'app'}, '42703', qr/licence has no column "acount".*HINT:  Its columns are: no, app, account/s ],
 	[ q{'licence', 'account', 'app', 'price'}, '42703', qr/no column "price"/ ],
 	[ q{'licence', NULL, 'app'}, '22004', qr/must not be null/ ],
+	[ q{'licence', 'account', 'app', cost_centre => 'where'}, '42703', qr/hr\.roster has no column "where".*HINT:  Its columns are: id, /s ],
 	[ q{'licence', 'account', 'app', schema => 'nowhere'}, '42P01', qr/schema "nowhere" has no roster.*HINT: .*create_roster/s ],
 	[ q{'nothing', 'account', 'app'}, '42P01', qr/nothing/ ],
 	[ q{'passing', 'account', 'app'}, '0A000', qr/temporary.*HINT: /s ],

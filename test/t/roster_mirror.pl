@@ -110,7 +110,7 @@ my $arguments = query($node, q{SELECT proname, pg_get_function_arguments(oid),
 	pg_get_function_result(oid) FROM pg_proc WHERE pronamespace = 'hibob_roster'::regnamespace
 	AND proname IN ('create_mirror', 'drop_mirror', 'refresh', 'create_roster',
 		'create_licence_report', 'schedule', 'unschedule') ORDER BY 1});
-is($arguments, q{create_licence_report|licences regclass, account text, app text, cost text DEFAULT NULL::text, last_used text DEFAULT NULL::text, schema name DEFAULT 'hr'::name|void
+is($arguments, q{create_licence_report|licences regclass, account text, app text, cost text DEFAULT NULL::text, last_used text DEFAULT NULL::text, schema name DEFAULT 'hr'::name, cost_centre text DEFAULT NULL::text|void
 create_mirror|source regclass, name text DEFAULT NULL::text, key text[] DEFAULT NULL::text[], columns text[] DEFAULT NULL::text[], history boolean DEFAULT true, max_removed_percent numeric DEFAULT 20, max_emptied_percent numeric DEFAULT 20, max_age interval DEFAULT '26:00:00'::interval, keep_history interval DEFAULT NULL::interval|regclass
 create_roster|server name, schema name DEFAULT 'hr'::name, names text DEFAULT 'label'::text|regclass
 drop_mirror|mirror regclass|void
