@@ -923,8 +923,27 @@ SET search_path = pg_catalog, pg_temp AS $$
       FROM unnest(columns)
 $$;
 
--- Writes the history.  The values of a new column go into the open versions.
--- Returns how many rows were removed.
+-- Writes the values of new columns into the open versions.
+CREATE FUNCTION hibob_roster.fill_new_columns(m hibob_roster.mirrors,
+    columns hibob_roster.refreshed_column[], item text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    p record;
+BEGIN
+    SELECT string_agg(format('%I = d.c%s', name, no), ', ') AS assignments,
+           string_agg(format('h.%I', name), ', ' ORDER BY no) AS h_row,
+           string_agg(format('d.c%s', no), ', ' ORDER BY no) AS d_row
+      INTO p FROM unnest(columns) WHERE is_new;
+    IF p.assignments IS NOT NULL THEN
+        EXECUTE format('UPDATE %s h SET %s FROM %s '
+            'WHERE h.valid_to IS NULL AND d.kind <> ''removed'' AND %s '
+            'AND ROW(%s)::record *<> ROW(%s)::record', m.history, p.assignments,
+            item, hibob_roster.same_key(columns, 'h'), p.h_row, p.d_row);
+    END IF;
+END $$;
+
+-- Writes the history.  Returns how many rows were removed.
 CREATE FUNCTION hibob_roster.write_history(m hibob_roster.mirrors,
     columns hibob_roster.refreshed_column[], item text, moment timestamptz)
 RETURNS bigint LANGUAGE plpgsql
@@ -937,24 +956,13 @@ BEGIN
     SELECT string_agg(quote_ident(name), ', ' ORDER BY no) AS names,
            string_agg(format('h.%I', name), ', ' ORDER BY no) AS h_row,
            string_agg(format('d.c%s', no), ', ' ORDER BY no) AS d_row,
-           min(format('h.%I', name)) FILTER (WHERE key_no > 0) AS h_key,
-           string_agg(format('%I = d.c%s', name, no), ', ')
-               FILTER (WHERE is_new) AS new_values,
-           format('ROW(%s)::record *<> ROW(%s)::record',
-               string_agg(format('h.%I', name), ', ' ORDER BY no)
-                   FILTER (WHERE is_new),
-               string_agg(format('d.c%s', no), ', ' ORDER BY no)
-                   FILTER (WHERE is_new)) AS lacks_values
+           min(format('h.%I', name)) FILTER (WHERE key_no > 0) AS h_key
       INTO p FROM unnest(columns);
     EXECUTE format('UPDATE %s h SET valid_to = $1 FROM %s '
         'WHERE h.valid_to IS NULL AND h.valid_from < $1 AND %s '
         'AND (d.kind = ''removed'' OR %s)', m.history, item, same_key,
         hibob_roster.version_differs(columns)) USING moment;
-    IF p.new_values IS NOT NULL THEN
-        EXECUTE format('UPDATE %s h SET %s FROM %s '
-            'WHERE h.valid_to IS NULL AND d.kind <> ''removed'' AND %s AND %s',
-            m.history, p.new_values, item, same_key, p.lacks_values);
-    END IF;
+    PERFORM hibob_roster.fill_new_columns(m, columns, item);
     -- A row has one version that is open, or that has just been closed.
     EXECUTE format($statement$
 INSERT INTO %1$s (%2$s, valid_from, change)
@@ -1142,6 +1150,84 @@ BEGIN
        AND coalesce(c.history_since < before, true);
 END $$;
 
+-- The configuration of a mirror that the caller may refresh.  One refresh of a
+-- mirror runs at a time: another one waits here.
+CREATE FUNCTION hibob_roster.lock_mirror(mirror regclass)
+RETURNS hibob_roster.mirrors LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    m hibob_roster.mirrors;
+BEGIN
+    PERFORM hibob_roster.own_mirror(mirror);
+    PERFORM hibob_roster.check_trust(mirror);
+    EXECUTE format('LOCK TABLE %s IN SHARE UPDATE EXCLUSIVE MODE', mirror);
+    m := hibob_roster.own_mirror(mirror);
+    m.source := hibob_roster.find_source(m);
+    RETURN m;
+END $$;
+
+-- The columns of a mirror, after checks.  The history gets those that it lacks.
+CREATE FUNCTION hibob_roster.prepare_columns(m hibob_roster.mirrors)
+RETURNS hibob_roster.refreshed_column[] LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    columns hibob_roster.refreshed_column[] :=
+        ARRAY(SELECT c FROM hibob_roster.refreshed_columns(m) c);
+BEGIN
+    PERFORM hibob_roster.check_columns(m, columns);
+    IF m.history IS NOT NULL THEN
+        PERFORM hibob_roster.alter_history(m, columns);
+    END IF;
+    PERFORM hibob_roster.check_policies(m);
+    RETURN columns;
+END $$;
+
+-- Writes the part of the history that does not follow from the difference.
+-- Returns how many more rows were removed.
+CREATE FUNCTION hibob_roster.complete_history(m hibob_roster.mirrors,
+    columns hibob_roster.refreshed_column[],
+    difference hibob_roster.difference)
+RETURNS bigint LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    removed bigint := 0;
+BEGIN
+    IF m.history IS NOT NULL
+        AND hibob_roster.history_is_behind(m, columns, difference) THEN
+        removed := hibob_roster.catch_up(m, columns, difference.moment);
+    END IF;
+    UPDATE hibob_roster.mirrors c SET written_history = m.history
+     WHERE c.mirror = m.mirror
+       AND c.written_history IS DISTINCT FROM m.history;
+    IF m.history IS NOT NULL AND difference.last_version IS NULL THEN
+        PERFORM hibob_roster.begin_history(m, difference);
+    END IF;
+    IF m.history IS NOT NULL AND m.keep_history IS NOT NULL THEN
+        PERFORM hibob_roster.delete_history(m,
+            difference.moment - m.keep_history);
+    END IF;
+    RETURN removed;
+END $$;
+
+-- A mirror that was dropped or given away meanwhile has no entry.
+CREATE FUNCTION hibob_roster.log(entry hibob_roster.refresh_log)
+RETURNS void LANGUAGE sql
+SET search_path = pg_catalog, pg_temp AS $$
+    INSERT INTO hibob_roster.refresh_log
+    SELECT (entry).* WHERE hibob_roster.owns((entry).mirror);
+$$;
+
+-- Logs a refresh that succeeded, and notifies of it.
+CREATE FUNCTION hibob_roster.report_success(entry hibob_roster.refresh_log)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM hibob_roster.log(entry);
+    PERFORM pg_notify('hibob_roster', json_build_object('mirror', entry.mirror,
+        'rows', entry.rows, 'added', entry.added, 'changed', entry.changed,
+        'removed', entry.removed, 'returned', entry.returned)::text);
+END $$;
+
 -- Refreshes a mirror in the caller's transaction, and logs it.  A refresh that
 -- the guards refuse has written nothing; its entry is returned, not
 -- logged.  The settings make casts to text write the same in every session.
@@ -1162,18 +1248,8 @@ DECLARE
 BEGIN
     entry.mirror := mirror;
     entry.started_at := clock_timestamp();
-    PERFORM hibob_roster.own_mirror(mirror);
-    PERFORM hibob_roster.check_trust(mirror);
-    -- One refresh of a mirror at a time: another one waits here.
-    EXECUTE format('LOCK TABLE %s IN SHARE UPDATE EXCLUSIVE MODE', mirror);
-    m := hibob_roster.own_mirror(mirror);
-    m.source := hibob_roster.find_source(m);
-    columns := ARRAY(SELECT c FROM hibob_roster.refreshed_columns(m) c);
-    PERFORM hibob_roster.check_columns(m, columns);
-    IF m.history IS NOT NULL THEN
-        PERFORM hibob_roster.alter_history(m, columns);
-    END IF;
-    PERFORM hibob_roster.check_policies(m);
+    m := hibob_roster.lock_mirror(mirror);
+    columns := hibob_roster.prepare_columns(m);
     found := hibob_roster.write_difference(m, columns, force);
     IF found.refusal IS NOT NULL THEN
         entry.outcome := 'refused';
@@ -1186,41 +1262,17 @@ BEGIN
         RETURN entry;
     END IF;
     PERFORM hibob_roster.note_columns(m, columns, found.moment);
-    IF hibob_roster.history_is_behind(m, columns, found) THEN
-        IF m.history IS NOT NULL THEN
-            entry.removed := hibob_roster.catch_up(m, columns, found.moment);
-        END IF;
-        UPDATE hibob_roster.mirrors c SET written_history = m.history
-         WHERE c.mirror = m.mirror
-           AND c.written_history IS DISTINCT FROM m.history;
-    END IF;
-    IF m.history IS NOT NULL AND found.last_version IS NULL THEN
-        PERFORM hibob_roster.begin_history(m, found);
-    END IF;
-    IF m.history IS NOT NULL AND m.keep_history IS NOT NULL THEN
-        PERFORM hibob_roster.delete_history(m, found.moment - m.keep_history);
-    END IF;
     entry.outcome := 'success';
     entry.rows := found.mirror_rows + found.added - found.removed;
     entry.added := found.added - found.returned;
     entry.changed := found.changed;
-    entry.removed := found.removed + coalesce(entry.removed, 0);
+    entry.removed := found.removed
+                     + hibob_roster.complete_history(m, columns, found);
     entry.returned := found.returned;
     entry.finished_at := clock_timestamp();
-    PERFORM hibob_roster.log(entry);
-    PERFORM pg_notify('hibob_roster', json_build_object('mirror', mirror,
-        'rows', entry.rows, 'added', entry.added, 'changed', entry.changed,
-        'removed', entry.removed, 'returned', entry.returned)::text);
+    PERFORM hibob_roster.report_success(entry);
     RETURN entry;
 END $$;
-
--- A mirror that was dropped or given away meanwhile has no entry.
-CREATE FUNCTION hibob_roster.log(entry hibob_roster.refresh_log)
-RETURNS void LANGUAGE sql
-SET search_path = pg_catalog, pg_temp AS $$
-    INSERT INTO hibob_roster.refresh_log
-    SELECT (entry).* WHERE hibob_roster.owns((entry).mirror);
-$$;
 
 CREATE FUNCTION hibob_roster.mirrors_to_refresh(mirror regclass)
 RETURNS regclass[] LANGUAGE plpgsql
@@ -1552,6 +1604,22 @@ BEGIN
     END IF;
 END $$;
 
+-- The first refresh.
+CREATE FUNCTION hibob_roster.fill_mirror(mirror regclass, source regclass)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    entry hibob_roster.refresh_log := hibob_roster.refresh_mirror(mirror, true);
+BEGIN
+    IF entry.rows = 0 THEN
+        RAISE WARNING 'mirror % is empty, since its source % has no rows',
+                      mirror, source
+            USING HINT = 'If HiBob has some, check the permissions of the '
+                         'service user, and refresh the mirror.';
+    END IF;
+    EXECUTE format('ANALYZE %s', mirror);
+END $$;
+
 CREATE FUNCTION hibob_roster.create_mirror(source regclass,
     name text DEFAULT NULL, key text[] DEFAULT NULL,
     columns text[] DEFAULT NULL, history boolean DEFAULT true,
@@ -1566,7 +1634,6 @@ DECLARE
     target text;
     target_history text;
     mirror regclass;
-    entry hibob_roster.refresh_log;
 BEGIN
     IF source IS NULL THEN
         RAISE EXCEPTION 'the source of a mirror must not be null'
@@ -1599,14 +1666,7 @@ BEGIN
                         THEN target_history::regclass END AS history) h;
     INSERT INTO hibob_roster.mirror_columns (mirror, column_name, filled_since)
     SELECT mirror, c, '-infinity' FROM unnest(columns) c;
-    entry := hibob_roster.refresh_mirror(mirror, true);
-    IF entry.rows = 0 THEN
-        RAISE WARNING 'mirror % is empty, since its source % has no rows',
-                      mirror, source
-            USING HINT = 'If HiBob has some, check the permissions of the '
-                         'service user, and refresh the mirror.';
-    END IF;
-    EXECUTE format('ANALYZE %s', target);
+    PERFORM hibob_roster.fill_mirror(mirror, source);
     RETURN mirror;
 END $$;
 
