@@ -53,6 +53,9 @@
  */
 #define WAKE_INTERVAL 25
 
+/* The most rows that are read only because the next run may need them. */
+#define MAX_REST 1000
+
 /* A complete run whose rows are kept for another one with the same values. */
 typedef struct EarlierRun
 {
@@ -689,6 +692,27 @@ make_room(HibobFdwScanState *scan, Size memory)
 }
 
 /*
+ * Reads the rest of a run that LIMIT or EXISTS ended early, so that it can be
+ * kept: if it is short, and takes no further request.
+ */
+static void
+complete_run(HibobFdwScanState *scan, ForeignScanState *node)
+{
+	ExprContext *econtext = node->ss.ps.ps_ExprContext;
+	MemoryContext old;
+	int			n = 0;
+
+	if (scan->materialized.entry == NULL || scan->result == NULL ||
+		!conditions_vary(&scan->conditions, scan->scope) ||
+		!remote_result_is_last_response(scan->result))
+		return;
+	old = MemoryContextSwitchTo(econtext->ecxt_per_tuple_memory);
+	while (n++ < MAX_REST && !TupIsNull(fetch(scan, node->ss.ss_ScanTupleSlot)))
+		ResetExprContext(econtext);
+	MemoryContextSwitchTo(old);
+}
+
+/*
  * Keeps the rows of a complete run: a nested loop or a correlated subquery may
  * have the same values again.  The run's memory, with the filter, is kept, too.
  */
@@ -765,6 +789,7 @@ hibobReScanForeignScan(ForeignScanState *node)
 			cache_rewind(&scan->materialized);
 		return;
 	}
+	complete_run(scan, node);
 	keep_run(scan);
 	reset_run(scan);
 	scan->materialize = true;

@@ -684,6 +684,13 @@ remote_result_is_finished(const RemoteResult *result)
 	return result->finished;
 }
 
+bool
+remote_result_is_last_response(const RemoteResult *result)
+{
+	return result->request != NULL && !request_has_more(result->request) &&
+		result->query.options->resource->paging == PAGING_NONE;
+}
+
 HttpChannel *
 remote_result_channel(const RemoteResult *result)
 {

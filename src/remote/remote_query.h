@@ -72,6 +72,9 @@ extern TupleTableSlot *remote_result_next(RemoteResult *result,
 										  bool sleep);
 extern bool remote_result_is_finished(const RemoteResult *result);
 
+/* Whether the rest of the rows takes no further request. */
+extern bool remote_result_is_last_response(const RemoteResult *result);
+
 /*
  * A channel that becomes readable when there may be a row.  The result must not
  * be finished.

@@ -68,12 +68,14 @@ query($node, q{
 	  FROM generate_series('2026-10-01', '2026-12-30', interval '1 day') day;
 	CREATE TABLE public.few_days AS SELECT date '2026-11-01' + n % 3 AS day
 	  FROM generate_series(1, 30) n;
+	CREATE TABLE public.few_ids AS SELECT (3332883884017713238 + 37 * (1 + n % 3))::text AS id
+	  FROM generate_series(1, 30) n;
 	CREATE TABLE public.sparse AS SELECT n AS number,
 		CASE WHEN n <= 20 THEN p.id END AS person
 	  FROM (SELECT *, row_number() OVER (ORDER BY id) AS n FROM people) p
 	 WHERE n <= 60 ORDER BY n;
 	ALTER TABLE public.licence ADD PRIMARY KEY (number);
-	ANALYZE licence, every_licence, address, calendar, sparse;
+	ANALYZE licence, every_licence, address, calendar, few_ids, sparse;
 	ANALYZE bob.people, bob.cached, bob.work_history, bob.salaries, bob.payments,
 		bob.training, big.people, big.work_history, big.batches;
 });
@@ -243,9 +245,13 @@ my @queries = (
 		JOIN time_off t ON t.start_date <= v.day + 6 AND t.end_date >= v.day} ],
 	[ 1, q{SELECT * FROM time_off_changes WHERE since >= '2026-10-01'} ],
 	[ 3, q{SELECT day, (SELECT count(*) FROM out_today o WHERE o.today = day) FROM few_days} ],
+	[ 3, q{SELECT day, EXISTS (SELECT FROM out_today o WHERE o.today = day) FROM few_days} ],
+	[ 3, q{SELECT day, (SELECT employee_id FROM out_today o WHERE o.today = day LIMIT 1) FROM few_days} ],
 	[ 3, q{SELECT day, o.employee_id FROM few_days JOIN out_today o ON o.today = day} ],
 	[ 3, q{SELECT day, x.* FROM few_days, LATERAL (SELECT count(*) FROM out_today o
 		WHERE o.today = day) x} ],
+	[ 3, q{SELECT id, EXISTS (SELECT FROM training t WHERE t.employee_id = x.id OFFSET 0) FROM few_ids x} ],
+	[ 1, q{SELECT id, (SELECT email FROM people p WHERE p.id = x.id LIMIT 1) FROM few_ids x} ],
 
 	'Sessions with a cache',
 	[ 1, 'SELECT * FROM cached LIMIT 1000; SELECT count(*) FROM cached', ],
