@@ -80,13 +80,27 @@ parse_id(const OptionRule *rule, const char *value, void *place)
 	return parse_text(rule, value, place);
 }
 
+/*
+ * A space that was copied with the value would make HiBob reject it without
+ * naming the cause.
+ */
+static const char *
+parse_credential(const OptionRule *rule, const char *value, void *place)
+{
+	size_t		length = strlen(value);
+
+	if (length > 0 && (value[0] == ' ' || value[length - 1] == ' '))
+		return "The value begins or ends with a space.";
+	return parse_text(rule, value, place);
+}
+
 /* HTTP's Basic credentials are "user:password", so a user has no colon. */
 static const char *
 parse_user_id(const OptionRule *rule, const char *value, void *place)
 {
 	if (strchr(value, ':') != NULL)
 		return "The value has a colon, after which the token would begin.";
-	return parse_text(rule, value, place);
+	return parse_credential(rule, value, place);
 }
 
 /* Whether a proxy has a scheme that libcurl knows, or none: http. */
@@ -465,7 +479,7 @@ const OptionRule option_rules[] = {
 		.valid = "the id as HiBob shows it, such as 'SERVICE-1234'",
 	},
 	{
-		MAPPING("token", token, parse_text),
+		MAPPING("token", token, parse_credential),
 		.secret = true, .missing_hint = MAPPING_HINT, .unless = "token_file",
 		.valid = "the token as HiBob shows it, without line breaks",
 	},
