@@ -141,6 +141,33 @@ SELECT requests($$SELECT FROM licence l JOIN licence k
 	OR k.email = (SELECT p.email FROM people p WHERE p.email = l.email)$$);
 RESET enable_indexscan;
 RESET enable_seqscan;
+-- In RETURNING, in the condition of ON CONFLICT, in VALUES, LIMIT and a window frame.
+SELECT requests($$UPDATE licence l SET email = 'x' RETURNING (SELECT p.email FROM people p
+	WHERE p.id = l.person)$$);
+SELECT requests($$INSERT INTO licence VALUES ('a') ON CONFLICT (app) DO UPDATE SET email = 'x'
+	WHERE (SELECT p.status FROM people p WHERE p.id = licence.person) = 'Active'$$);
+SELECT requests($$SELECT FROM licence l, LATERAL (VALUES ((SELECT p.email FROM people p
+	WHERE p.id = l.person)), ('x')) v$$);
+SELECT requests($$SELECT (SELECT app FROM licence LIMIT (SELECT count(*) FROM people p
+	WHERE p.id = l.person)) FROM licence l$$);
+SELECT requests($$SELECT (SELECT max(n) FROM (SELECT count(*) OVER (ORDER BY app ROWS
+	(SELECT count(*) FROM people p WHERE p.id = l.person) PRECEDING) AS n FROM licence) w)
+	FROM licence l$$);
+-- In the condition of a hash join and of a merge join.
+SET enable_nestloop = off;
+SET enable_hashjoin = on;
+SELECT requests($$SELECT k.email FROM licence l LEFT JOIN licence k ON k.app = l.app
+	AND (SELECT p.status FROM people p WHERE p.id = l.person AND p.email = k.email) = 'x'$$);
+SELECT requests($$SELECT k.email FROM licence l JOIN licence k
+	ON k.app = (SELECT p.email FROM people p WHERE p.id = l.person)$$);
+SET enable_hashjoin = off;
+SET enable_mergejoin = on;
+SELECT requests($$SELECT k.email FROM licence l LEFT JOIN licence k ON k.app = l.app
+	AND (SELECT p.status FROM people p WHERE p.id = l.person AND p.email = k.email) = 'x'$$);
+SELECT requests($$SELECT k.email FROM licence l JOIN licence k
+	ON k.app = (SELECT p.email FROM people p WHERE p.id = l.person)$$);
+SET enable_mergejoin = off;
+RESET enable_nestloop;
 PREPARE one (text) AS SELECT full_name FROM people WHERE id = $1;
 SET plan_cache_mode = force_generic_plan;
 SELECT requests('EXECUTE one (''7'')');
