@@ -8,7 +8,7 @@ import time
 
 import asyncpg
 
-from report import as_json, tell
+from report import as_json, is_stalled, tell
 
 
 async def metadata(connection):
@@ -44,12 +44,17 @@ async def goes_on(connection):
     tell("continues", await connection.fetchval("SELECT count(*) FROM hr.people"))
 
 
+async def until_stalled(expected):
+    while is_stalled() != expected:
+        await asyncio.sleep(0.02)
+
+
 # A cancelled task cancels its query, whose error is not passed on: it is that of
 # the same query when another session cancels it.
 async def cancelled(connection):
     query = "SELECT count(email) FROM slow.people"
     task = asyncio.create_task(connection.fetch(query))
-    await asyncio.sleep(0.5)
+    await until_stalled(True)
     began = time.monotonic()
     task.cancel()
     try:
@@ -64,8 +69,9 @@ async def tell_state(connection, query, began):
     await connection.fetchval("SELECT 1")
     took = round(1000 * (time.monotonic() - began))
     other = await asyncpg.connect()
+    await until_stalled(False)
     task = asyncio.create_task(connection.fetch(query))
-    await asyncio.sleep(0.2)
+    await until_stalled(True)
     await other.fetchval("SELECT pg_cancel_backend($1)",
                          connection.get_server_pid())
     await other.close()

@@ -1,6 +1,7 @@
 // node-postgres.  README.md describes the output.
 'use strict';
 
+const fs = require('fs');
 const { Client, Query } = require('pg');
 const Cursor = require('pg-cursor');
 
@@ -73,13 +74,15 @@ async function cancelled(client) {
     query.on('error', resolve);
     query.on('end', () => resolve({ code: 'no error' }));
     client.query(query);
-    setTimeout(() => {
+    const timer = setInterval(() => {
+      if (!fs.existsSync(process.env.HIBOB_STALLED)) return;
+      clearInterval(timer);
       began = Date.now();
       const canceller = new Client();
       // The server closes the connection without a response, which may be an error.
       canceller.connection.on('error', () => {});
       canceller.cancel(client, query);
-    }, 500);
+    }, 20);
   });
   tell('cancelled', error.code, Date.now() - began);
   await new Promise((resolve) => setTimeout(resolve, 200));

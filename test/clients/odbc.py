@@ -7,7 +7,7 @@ import time
 
 import pyodbc
 
-from report import as_json, tell
+from report import as_json, await_stall, tell
 
 
 # Without OptionalErrors the driver does not return the hint of an error.
@@ -63,18 +63,19 @@ def cancelled(cursor):
     began = []
 
     def cancel():
+        await_stall()
         began.append(time.monotonic())
         cursor.cancel()
 
-    timer = threading.Timer(0.5, cancel)
-    timer.start()
+    thread = threading.Thread(target=cancel, daemon=True)
+    thread.start()
     try:
         cursor.execute("SELECT count(email) FROM slow.people")
         tell("cancelled", "no error", 0)
     except pyodbc.Error as error:
         took = time.monotonic() - began[0] if began else -1
         tell("cancelled", error.args[0], round(1000 * took))
-    timer.join()
+    thread.join()
     time.sleep(0.2)
     goes_on(cursor)
 

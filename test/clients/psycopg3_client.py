@@ -7,7 +7,7 @@ import time
 
 import psycopg
 
-from report import as_json, tell
+from report import as_json, await_stall, tell
 
 
 def metadata(cursor):
@@ -52,18 +52,19 @@ def cancelled(connection):
     began = []
 
     def cancel():
+        await_stall()
         began.append(time.monotonic())
         connection.cancel()
 
-    timer = threading.Timer(0.5, cancel)
-    timer.start()
+    thread = threading.Thread(target=cancel, daemon=True)
+    thread.start()
     try:
         connection.execute("SELECT count(email) FROM slow.people")
         tell("cancelled", "no error", 0)
     except psycopg.Error as error:
         took = time.monotonic() - began[0] if began else -1
         tell("cancelled", error.sqlstate, round(1000 * took))
-    timer.join()
+    thread.join()
     time.sleep(0.2)
     goes_on(connection)
 

@@ -8,13 +8,13 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
-use HibobTest qw(:DEFAULT hibob employee_id);
+use HibobTest qw(:DEFAULT hibob employee_id stats);
 use Encode qw(decode_utf8);
 use IPC::Run;
 use JSON::PP;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Time::HiRes qw(time);
+use Time::HiRes qw(sleep time);
 
 # The longest time from a cancel to the error, in milliseconds.
 my $LATEST = 10_000 * $SLOWNESS;
@@ -268,15 +268,32 @@ sub psql_facts
 
 # --- the programs ------------------------------------------------------------
 
+# Creates or removes the file that tells a program whether a response stalls.
+sub show_stall
+{
+	my $stalls = stats($slow)->{under_way};
+
+	append_to_file("$dir/stalled", '') if $stalls && !-e "$dir/stalled";
+	unlink "$dir/stalled" unless $stalls;
+	return;
+}
+
 sub program_facts
 {
 	my (@command) = @_;
 	my ($out, $err) = ('', '');
 	local @ENV{ keys %CONNECTION } = values %CONNECTION;
 
-	IPC::Run::run(\@command, '<', \undef, '>', \$out, '2>', \$err,
+	local $ENV{HIBOB_STALLED} = "$dir/stalled";
+	my $program = IPC::Run::start(\@command, '<', \undef, '>', \$out, '2>', \$err,
 		IPC::Run::timeout(200));
-	is($?, 0, "$command[0] $command[-1] succeeds");
+	while ($program->pumpable)
+	{
+		$program->pump_nb;
+		show_stall();
+		sleep 0.02;
+	}
+	ok($program->finish, "$command[0] $command[-1] succeeds");
 	diag $err if $err ne '';
 	return map {
 		my @fact = split /\t/, decode_utf8($_);

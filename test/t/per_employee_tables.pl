@@ -272,9 +272,9 @@ reset_simulator($sim);
 tell($sim, 'fault', { endpoint => $TRAINING, skip => 1, times => undef,
 		stall => { seconds => 300 } });
 my $started = time;
-my ($out, $err) = session($node, "SET statement_timeout = '400ms';
+my ($out, $err) = session($node, "BEGIN; SET LOCAL statement_timeout = '400ms';
 	SELECT count(*) FROM bob.training WHERE $forty;
-	RESET statement_timeout;
+	ROLLBACK;
 	SELECT count(*) FROM bob.work_history");
 cmp_ok(time - $started, '<', 60 * $SLOWNESS, 'statement_timeout takes effect');
 is_deeply([ states($err) ], ['57014'], '... with its SQLSTATE');
