@@ -33,6 +33,7 @@
 #include "fdw/generated.h"
 #include "fdw/plan.h"
 #include "fdw/plan_tree.h"
+#include "fdw/run_cache.h"
 #include "fdw/scan.h"
 #include "foreign/foreign.h"
 #include "miscadmin.h"
@@ -55,15 +56,6 @@
 
 /* The most rows that are read only because the next run may need them. */
 #define MAX_REST 1000
-
-/* A complete run whose rows are kept for another one with the same values. */
-typedef struct EarlierRun
-{
-	RequestFilter filter;
-	MemoryContext context;		/* of the filter's values */
-	CacheReader rows;
-	Size		memory;
-} EarlierRun;
 
 typedef struct HibobFdwScanState
 {
@@ -103,8 +95,7 @@ typedef struct HibobFdwScanState
 	TupleTableSlot *materialized_slot;
 	TupleTableSlot *fetched_slot;
 	uint64		cache_hits;
-	List	   *earlier;		/* of EarlierRun, the oldest first */
-	Size		earlier_memory;
+	RunCache	earlier;		/* complete runs with other values */
 
 	GeneratedColumns *generated;	/* NULL: none are needed */
 } HibobFdwScanState;
@@ -281,12 +272,10 @@ static void
 release_scan(void *arg)
 {
 	HibobFdwScanState *scan = arg;
-	ListCell   *lc;
 
 	scans = list_delete_ptr(scans, scan);
 	cache_close(&scan->materialized);
-	foreach(lc, scan->earlier)
-		cache_close(&((EarlierRun *) lfirst(lc))->rows);
+	run_cache_close(&scan->earlier);
 }
 
 static MemoryContext
@@ -314,6 +303,7 @@ create_scan(EState *estate)
 	scan->context = context;
 	scan->estate = estate;
 	scan->run_context = create_run_context(context);
+	scan->earlier.context = context;
 	callback->func = release_scan;
 	callback->arg = scan;
 	MemoryContextRegisterResetCallback(context, callback);
@@ -486,20 +476,10 @@ check_day(const HibobFdwScanState *scan)
 static bool
 start_from_earlier(HibobFdwScanState *scan)
 {
-	ListCell   *lc;
-
-	foreach(lc, scan->earlier)
-	{
-		EarlierRun *run = lfirst(lc);
-
-		if (!conditions_equal(&scan->filter, &run->filter))
-			continue;
-		cache_share(&scan->materialized, &run->rows);
-		scan->from_earlier = true;
-		scan->cache_hits++;
-		return true;
-	}
-	return false;
+	scan->from_earlier = run_cache_open(&scan->earlier, &scan->filter,
+										&scan->materialized);
+	scan->cache_hits += scan->from_earlier;
+	return scan->from_earlier;
 }
 
 /* Starts a run with the result of another scan of the statement. */
@@ -668,30 +648,6 @@ hibobIterateForeignScan(ForeignScanState *node)
 }
 
 /*
- * Frees the rows of the oldest runs until others fit into work_mem.  Frees none
- * and returns false if these alone do not fit.
- */
-static bool
-make_room(HibobFdwScanState *scan, Size memory)
-{
-	Size		limit = (Size) work_mem * 1024;
-
-	if (memory > limit)
-		return false;
-	while (scan->earlier_memory + memory > limit)
-	{
-		EarlierRun *run = linitial(scan->earlier);
-
-		scan->earlier = list_delete_first(scan->earlier);
-		scan->earlier_memory -= run->memory;
-		cache_close(&run->rows);
-		MemoryContextDelete(run->context);
-		pfree(run);
-	}
-	return true;
-}
-
-/*
  * Reads the rest of a run that LIMIT or EXISTS ended early, so that it can be
  * kept: if it is short, and takes no further request.
  */
@@ -714,36 +670,19 @@ complete_run(HibobFdwScanState *scan, ForeignScanState *node)
 
 /*
  * Keeps the rows of a complete run: a nested loop or a correlated subquery may
- * have the same values again.  The run's memory, with the filter, is kept, too.
+ * have the same values again.
  */
 static void
 keep_run(HibobFdwScanState *scan)
 {
-	MemoryContext old;
-	MemoryContext context;
-	EarlierRun *run;
-	Size		memory;
-
 	if (scan->materialized.entry == NULL ||
 		(scan->result != NULL && !remote_result_is_finished(scan->result)) ||
 		!conditions_vary(&scan->conditions, scan->scope) ||
 		scan->from_earlier)
 		return;
-	memory = cache_memory(&scan->materialized) +
-		MemoryContextMemAllocated(scan->run_context, true);
-	if (!make_room(scan, memory))
-		return;
-	old = MemoryContextSwitchTo(scan->context);
-	context = create_run_context(scan->context);
-	run = palloc0(sizeof(EarlierRun));
-	scan->earlier = lappend(scan->earlier, run);
-	scan->earlier_memory += memory;
-	run->filter = scan->filter;
-	run->context = scan->run_context;
-	run->memory = memory;
-	cache_share(&run->rows, &scan->materialized);
-	scan->run_context = context;
-	MemoryContextSwitchTo(old);
+	if (run_cache_add(&scan->earlier, &scan->filter, scan->run_context,
+					  &scan->materialized))
+		scan->run_context = create_run_context(scan->context);
 }
 
 /* Ends a run. */

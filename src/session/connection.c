@@ -18,17 +18,13 @@
 
 #include "access/htup_details.h"
 #include "access/xact.h"
-#include "commands/defrem.h"
-#include "common/base64.h"
-#include "common/cryptohash.h"
-#include "common/sha2.h"
 #include "foreign/foreign.h"
 #include "http/url.h"
 #include "lib/ilist.h"
 #include "miscadmin.h"
 #include "session/allowed_hosts.h"
 #include "session/connection.h"
-#include "session/token_file.h"
+#include "session/credentials.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/syscache.h"
@@ -40,9 +36,6 @@
 /* The most idle channels: of a connection, and of the session. */
 #define MAX_IDLE_PER_CONNECTION 4
 #define MAX_IDLE 20
-
-/* A shorter token is not found in texts; HiBob's are longer. */
-#define MIN_HIDDEN 8
 
 /* How often a definition that is being altered is read again. */
 #define MAX_READS 5
@@ -65,7 +58,6 @@ struct Connection
 	MemoryContext context;
 	bool		stale;			/* its server or mapping was altered */
 	bool		reload;			/* the token file has to be read again */
-	bool		bad_file;		/* the last reading of it failed */
 	bool		detached;		/* removed from the list */
 	int			acquired;		/* channels in use */
 	Oid			umid;
@@ -75,21 +67,11 @@ struct Connection
 	uint32		server_hash;	/* for invalidation messages */
 	uint32		mapping_hash;
 	ServerOptions *options;
-	MappingOptions *mapping;
 	HttpSettings settings;
 	IdleChannel idle[MAX_IDLE_PER_CONNECTION];
 	int			nidle;
-
-	/*
-	 * The credentials.  Those from a file are replaced in place, in buffers of
-	 * TOKEN_FILE_MAX + 1 bytes: requests in progress point to them.
-	 */
-	char	   *service_user_id;
-	char	   *token;
-	uint64		credentials_version;	/* of "last_version" */
-	uint32		row_versions[4];	/* identify the mapping and its version */
+	Credentials credentials;
 	int			lacks;			/* flags of connection_note_lack() */
-	uint8		account[LIMITER_ACCOUNT_SIZE];
 	List	   *limiters;		/* of EndpointLimiter */
 	Limiter    *credentials_limiter;
 	Limiter    *address_limiter;
@@ -111,31 +93,10 @@ static int	nidle = 0;			/* channels of all of them */
 /* How often a server or a user mapping was altered. */
 static uint64 invalidations = 0;
 
-/* The last version of any credentials in this session. */
-static uint64 last_version = 0;
-
 /* ------------------------------------------------------------------------
  * The list of connections
  * ------------------------------------------------------------------------
  */
-
-/* Overwrites a secret that is only ours and no longer needed. */
-static void
-wipe(const char *secret)
-{
-	if (secret != NULL)
-		explicit_bzero(unconstify(char *, secret), strlen(secret));
-}
-
-/* Overwrites the values of a mapping's options in our copy of them. */
-static void
-wipe_options(const UserMapping *mapping)
-{
-	ListCell   *lc;
-
-	foreach(lc, mapping->options)
-		wipe(defGetString(lfirst_node(DefElem, lc)));
-}
 
 /* Closes an idle channel.  The order of idle channels does not matter. */
 static void
@@ -186,8 +147,7 @@ static void
 free_connection(Connection *connection)
 {
 	close_all_idle(connection);
-	wipe(connection->service_user_id);
-	wipe(connection->token);
+	credentials_wipe(&connection->credentials);
 	MemoryContextDelete(connection->context);
 }
 
@@ -275,201 +235,34 @@ detach_least_recently_used(void)
  * ------------------------------------------------------------------------
  */
 
-static void
-compute_digest(uint8 *result, const void *const *parts, const size_t *lengths,
-			   int n)
-{
-	pg_cryptohash_ctx *context = pg_cryptohash_create(PG_SHA256);
-	bool		good = pg_cryptohash_init(context) >= 0;
-
-	for (int i = 0; i < n && good; i++)
-		good = pg_cryptohash_update(context, parts[i], lengths[i]) >= 0;
-	good = good &&
-		pg_cryptohash_final(context, result, LIMITER_ACCOUNT_SIZE) >= 0;
-	pg_cryptohash_free(context);
-	if (!good)
-		elog(ERROR, "could not compute a digest");
-}
-
 /*
- * The identities for the limiters.  HiBob limits the account of a service user,
- * whatever user mapping names it.  A rejection of credentials lasts until the
- * mapping or the server is altered, even to the same values, so the identity of
- * credentials includes the versions of these catalog rows.
+ * Reads the token file again.  Returns its defect or NULL.  New credentials may
+ * belong to another account.
  */
-static void
-compute_identities(const Connection *connection, const char *service_user_id,
-				   const char *token, uint8 *account, uint8 *credentials)
-{
-	const char *url = connection->options->base_url;
-	const void *values[] = {url, service_user_id, token};
-	const size_t lengths[] = {strlen(url) + 1, strlen(service_user_id) + 1,
-	strlen(token) + 1};
-	const void *versions[] = {account, connection->row_versions};
-	const size_t sizes[] = {LIMITER_ACCOUNT_SIZE,
-	sizeof(connection->row_versions)};
-
-	compute_digest(account, values, lengths, lengthof(values));
-	compute_digest(credentials, versions, sizes, lengthof(versions));
-}
-
-/* Which transaction made the current version of a catalog row. */
-static TransactionId
-row_version(int cacheid, Oid oid)
-{
-	HeapTuple	tuple = SearchSysCache1(cacheid, ObjectIdGetDatum(oid));
-	TransactionId xmin;
-
-	if (!HeapTupleIsValid(tuple))
-		return InvalidTransactionId;
-	xmin = HeapTupleHeaderGetRawXmin(tuple->t_data);
-	ReleaseSysCache(tuple);
-	return xmin;
-}
-
-/*
- * Reads the token file into "line".  Returns a sentence that says why it
- * cannot be used, or NULL: then the results point to the options and into
- * "line".
- */
-static char *
-read_token_file(const MappingOptions *mapping, char *line,
-				const char **service_user_id, const char **token)
-{
-	const char *option = mapping->service_user_id;
-	char	   *defect = token_file_read(mapping->token_file, line);
-
-	if (defect == NULL)
-		defect = token_file_split(line, service_user_id, token);
-	if (defect != NULL)
-		return defect;
-	if (*service_user_id == NULL && option == NULL)
-		return pstrdup("Its first line has no service user id before the token, and the user mapping has no option service_user_id.");
-	if (*service_user_id != NULL && option != NULL &&
-		strcmp(*service_user_id, option) != 0)
-		return pstrdup("The service user id in its first line differs from option service_user_id of the user mapping.");
-	if (option != NULL)
-		*service_user_id = option;
-	return NULL;
-}
-
-static void
-log_token_file(const Connection *connection, const char *defect)
-{
-	ereport(LOG_SERVER_ONLY,
-			(errmsg("could not use token file \"%s\"",
-					connection->mapping->token_file),
-			 errdetail("%s", defect)));
-}
-
-/*
- * Only superusers and the log get the name of the file and the defect, because
- * other roles must not learn which files exist.  A function with the privileges
- * of a superuser may run in a session of another role, so the role of the
- * session must be a superuser, too.
- */
-static void
-report_token_file(const Connection *connection, const char *defect)
-{
-	const char *path = connection->mapping->token_file;
-	bool		may_know = superuser() && superuser_arg(GetSessionUserId());
-
-	if (!may_know)
-		log_token_file(connection, defect);
-	ereport(ERROR,
-			(errcode(ERRCODE_FDW_OPTION_NAME_NOT_FOUND),
-			 errmsg("could not use the token file of the user mapping for user \"%s\", server \"%s\"",
-					connection->user_name, connection->server_name),
-			 may_know ? errdetail("The file is \"%s\". %s", path, defect) : 0,
-			 may_know ?
-			 errhint("Option token_file names a regular file of at most %d bytes with the token, or the service user id, a colon and the token, in its first line, which only the operating system user of the server can access (mode 0600 or less; 0640 or less if root owns it).",
-					 TOKEN_FILE_MAX) :
-			 errhint("Ask a superuser to correct the file that option token_file of the user mapping names. See the server log for details.")));
-}
-
-static void
-store_credentials(Connection *connection, const char *service_user_id,
-				  const char *token)
-{
-	if (service_user_id != connection->service_user_id)
-	{
-		wipe(connection->service_user_id);
-		strcpy(connection->service_user_id, service_user_id);
-	}
-	wipe(connection->token);
-	strcpy(connection->token, token);
-}
-
-/* Sets the credentials from the mapping, or from its file. */
-static void
-load_credentials(Connection *connection)
-{
-	MappingOptions *mapping = connection->mapping;
-	char		line[TOKEN_FILE_MAX + 1];
-	const char *service_user_id;
-	const char *token;
-	char	   *defect;
-
-	connection->service_user_id = mapping->service_user_id;
-	connection->token = mapping->token;
-	if (mapping->token_file == NULL)
-		return;
-	if (connection->service_user_id == NULL)
-		connection->service_user_id = palloc0(TOKEN_FILE_MAX + 1);
-	connection->token = palloc0(TOKEN_FILE_MAX + 1);
-	defect = read_token_file(mapping, line, &service_user_id, &token);
-	if (defect == NULL)
-		store_credentials(connection, service_user_id, token);
-	explicit_bzero(line, sizeof(line));
-	if (defect != NULL)
-		report_token_file(connection, defect);
-}
-
-static bool
-has_credentials(const Connection *connection, const char *service_user_id,
-				const char *token)
-{
-	return strcmp(connection->service_user_id, service_user_id) == 0 &&
-		strcmp(connection->token, token) == 0;
-}
-
-/* Changes the credentials of a connection that may be in use. */
-static void
-replace_credentials(Connection *connection, const char *service_user_id,
-					const char *token)
-{
-	uint8		account[LIMITER_ACCOUNT_SIZE];
-	uint8		credentials[LIMITER_ACCOUNT_SIZE];
-	ListCell   *lc;
-
-	compute_identities(connection, service_user_id, token, account,
-					   credentials);
-	/* Nothing fails from here on. */
-	if (strcmp(connection->service_user_id, service_user_id) != 0)
-		connection->lacks = 0;	/* it may belong to another account */
-	store_credentials(connection, service_user_id, token);
-	connection->credentials_version = ++last_version;
-	memcpy(connection->account, account, LIMITER_ACCOUNT_SIZE);
-	limiter_set_account(connection->credentials_limiter, credentials);
-	foreach(lc, connection->limiters)
-		limiter_set_account(((EndpointLimiter *) lfirst(lc))->limiter, account);
-}
-
-/* Reads the token file again.  Returns what read_token_file() returns. */
 static char *
 renew_credentials(Connection *connection)
 {
-	char		line[TOKEN_FILE_MAX + 1];
-	const char *service_user_id;
-	const char *token;
-	char	   *defect = read_token_file(connection->mapping, line,
-										 &service_user_id, &token);
+	Credentials *credentials = &connection->credentials;
+	uint64		version = credentials->version;
+	char	   *defect = credentials_renew(credentials);
+	ListCell   *lc;
 
-	if (defect == NULL && !has_credentials(connection, service_user_id, token))
-		replace_credentials(connection, service_user_id, token);
-	connection->bad_file = defect != NULL;
-	explicit_bzero(line, sizeof(line));
+	if (credentials->version == version)
+		return defect;
+	connection->lacks = 0;
+	limiter_set_account(connection->credentials_limiter,
+						credentials->identity);
+	foreach(lc, connection->limiters)
+		limiter_set_account(((EndpointLimiter *) lfirst(lc))->limiter,
+							credentials->account);
 	return defect;
+}
+
+static void
+report_defect(const Connection *connection, const char *defect)
+{
+	credentials_report_defect(&connection->credentials, defect,
+							  connection->user_name, connection->server_name);
 }
 
 bool
@@ -477,13 +270,13 @@ connection_renew_credentials(Connection *connection, uint64 version)
 {
 	char	   *defect = NULL;
 
-	if (version == connection->credentials_version &&
-		connection->mapping->token_file != NULL)
+	if (version == connection->credentials.version &&
+		credentials_have_file(&connection->credentials))
 		defect = renew_credentials(connection);
 	/* While the session has a token, a defect of the file is not an error. */
 	if (defect != NULL)
-		log_token_file(connection, defect);
-	return version != connection->credentials_version;
+		credentials_log_defect(&connection->credentials, defect);
+	return version != connection->credentials.version;
 }
 
 /*
@@ -496,20 +289,20 @@ reload_credentials(Connection *connection)
 	char	   *defect = renew_credentials(connection);
 
 	if (defect != NULL)
-		report_token_file(connection, defect);
+		report_defect(connection, defect);
 	connection->reload = false;
 }
 
 uint64
 connection_credentials_version(const Connection *connection)
 {
-	return connection->credentials_version;
+	return connection->credentials.version;
 }
 
 void
 connection_note_rejected(Connection *connection, uint64 version)
 {
-	if (version == connection->credentials_version)
+	if (version == connection->credentials.version)
 		limiter_note_rejected(connection->credentials_limiter);
 }
 
@@ -519,7 +312,7 @@ connection_is_rejected(Connection *connection)
 	if (limiter_rejected_for(connection->credentials_limiter) == 0)
 		return false;
 	return !connection_renew_credentials(connection,
-										 connection->credentials_version) ||
+										 connection->credentials.version) ||
 		limiter_rejected_for(connection->credentials_limiter) > 0;
 }
 
@@ -557,12 +350,26 @@ read_definition(Oid userid, Oid serverid)
 	do
 	{
 		if (definition.mapping != NULL)
-			wipe_options(definition.mapping);
+			credentials_wipe_options(definition.mapping);
 		definition.version = invalidations;
 		definition.server = GetForeignServer(serverid);
 		definition.mapping = GetUserMapping(userid, serverid);
 	} while (definition.version != invalidations && ++readings < MAX_READS);
 	return definition;
+}
+
+/* Which transaction made the current version of a catalog row. */
+static TransactionId
+row_version(int cacheid, Oid oid)
+{
+	HeapTuple	tuple = SearchSysCache1(cacheid, ObjectIdGetDatum(oid));
+	TransactionId xmin;
+
+	if (!HeapTupleIsValid(tuple))
+		return InvalidTransactionId;
+	xmin = HeapTupleHeaderGetRawXmin(tuple->t_data);
+	ReleaseSysCache(tuple);
+	return xmin;
 }
 
 /*
@@ -580,7 +387,7 @@ create_address_limiter(const char *base_url)
 	if (!url_parse(base_url, &url))
 		elog(ERROR, "base_url is not a URL");	/* it was checked */
 	lengths[0] = strlen(url.host);
-	compute_digest(address, parts, lengths, lengthof(parts));
+	limiter_digest(address, parts, lengths, lengthof(parts));
 	return limiter_create(address, "");
 }
 
@@ -590,7 +397,8 @@ load_definition(Connection *connection, const ForeignServer *server,
 {
 	HttpSettings *settings = &connection->settings;
 	ServerOptions *options = server_options(server);
-	uint8		credentials[LIMITER_ACCOUNT_SIZE];
+	Credentials *credentials = &connection->credentials;
+	char	   *defect;
 
 	connection->umid = mapping->umid;
 	connection->serverid = server->serverid;
@@ -603,21 +411,21 @@ load_definition(Connection *connection, const ForeignServer *server,
 		GetSysCacheHashValue1(USERMAPPINGOID,
 							  ObjectIdGetDatum(mapping->umid));
 	connection->options = options;
-	connection->mapping = mapping_options(mapping);
 	settings->connect_timeout = options->connect_timeout;
 	settings->read_timeout = options->read_timeout;
 	settings->proxy = options->proxy;
 	settings->ca_file = options->ca_file;
-	connection->row_versions[0] = MyDatabaseId;
-	connection->row_versions[1] = mapping->umid;
-	connection->row_versions[2] = row_version(USERMAPPINGOID, mapping->umid);
-	connection->row_versions[3] = row_version(FOREIGNSERVEROID,
-											  server->serverid);
-	load_credentials(connection);
-	connection->credentials_version = ++last_version;
-	compute_identities(connection, connection->service_user_id,
-					   connection->token, connection->account, credentials);
-	connection->credentials_limiter = limiter_create(credentials, "");
+	credentials->options = mapping_options(mapping);
+	credentials->base_url = options->base_url;
+	credentials->row_versions[0] = MyDatabaseId;
+	credentials->row_versions[1] = mapping->umid;
+	credentials->row_versions[2] = row_version(USERMAPPINGOID, mapping->umid);
+	credentials->row_versions[3] = row_version(FOREIGNSERVEROID,
+											   server->serverid);
+	defect = credentials_load(credentials);
+	if (defect != NULL)
+		report_defect(connection, defect);
+	connection->credentials_limiter = limiter_create(credentials->identity, "");
 	connection->address_limiter = create_address_limiter(options->base_url);
 }
 
@@ -668,8 +476,8 @@ find_connection(Oid umid)
 }
 
 /*
- * The connection of a role's user mapping as it is defined now.  It may be freed
- * by the next call unless a channel of it is acquired.
+ * The connection of a role's user mapping as it is defined now.  The next call
+ * may free it unless a channel of it is acquired.
  */
 static Connection *
 current_connection(Oid userid, Oid serverid)
@@ -684,7 +492,7 @@ current_connection(Oid userid, Oid serverid)
 	connection = find_connection(definition.mapping->umid);
 	if (connection == NULL)
 		connection = create_connection(&definition);
-	wipe_options(definition.mapping);
+	credentials_wipe_options(definition.mapping);
 	if (connection->reload)
 		reload_credentials(connection);
 	if (reach != connection->settings.reach)
@@ -700,9 +508,9 @@ connection_current_credentials(Oid userid, Oid serverid)
 {
 	Connection *connection = current_connection(userid, serverid);
 
-	if (connection->mapping->token_file != NULL)
+	if (credentials_have_file(&connection->credentials))
 		(void) renew_credentials(connection);
-	return connection->credentials_version;
+	return connection->credentials.version;
 }
 
 /* ------------------------------------------------------------------------
@@ -852,7 +660,7 @@ connection_close(const char *server_name, int *in_use)
 		{
 			closed += connection->nidle > 0;
 			close_all_idle(connection);
-			connection->reload = connection->mapping->token_file != NULL;
+			connection->reload = credentials_have_file(&connection->credentials);
 		}
 	}
 	return closed;
@@ -865,8 +673,8 @@ connection_request(const Connection *connection, const char *method,
 	memset(request, 0, sizeof(*request));
 	request->method = method;
 	request->url = psprintf("%s%s", connection->options->base_url, path);
-	request->user = connection->service_user_id;
-	request->password = connection->token;
+	request->user = connection->credentials.service_user_id;
+	request->password = connection->credentials.token;
 }
 
 const ServerOptions *
@@ -903,7 +711,7 @@ connection_limiter(Connection *connection, const char *endpoint)
 	old = MemoryContextSwitchTo(connection->context);
 	entry = palloc0(sizeof(EndpointLimiter));
 	entry->endpoint = pstrdup(endpoint);
-	entry->limiter = limiter_create(connection->account, endpoint);
+	entry->limiter = limiter_create(connection->credentials.account, endpoint);
 	connection->limiters = lappend(connection->limiters, entry);
 	MemoryContextSwitchTo(old);
 	return entry->limiter;
@@ -930,13 +738,13 @@ connection_user_name(const Connection *connection)
 bool
 connection_has_token_file(const Connection *connection)
 {
-	return connection->mapping->token_file != NULL;
+	return credentials_have_file(&connection->credentials);
 }
 
 bool
 connection_has_bad_token_file(const Connection *connection)
 {
-	return connection->bad_file;
+	return connection->credentials.bad_file;
 }
 
 bool
@@ -954,33 +762,10 @@ connection_lacks(const Connection *connection, int flag)
 	return (connection->lacks & flag) != 0;
 }
 
-/* Overwrites each occurrence of a secret in a text. */
-static void
-hide(char *text, size_t length, const char *secret, size_t secret_length)
-{
-	if (secret_length < MIN_HIDDEN)
-		return;
-	for (size_t i = 0; i + secret_length <= length; i++)
-		if (memcmp(text + i, secret, secret_length) == 0)
-			memset(text + i, '*', secret_length);
-}
-
 void
 connection_hide_token(const Connection *connection, char *text, size_t length)
 {
-	char	   *pair = psprintf("%s:%s", connection->service_user_id,
-								connection->token);
-	int			size = pg_b64_enc_len((int) strlen(pair));
-	char	   *encoded = palloc0(size + 1);
-	int			n = pg_b64_encode((const void *) pair, (int) strlen(pair),
-								  encoded, size);
-
-	hide(text, length, connection->token, strlen(connection->token));
-	hide(text, length, encoded, Max(n, 0));
-	wipe(pair);
-	wipe(encoded);
-	pfree(pair);
-	pfree(encoded);
+	credentials_hide(&connection->credentials, text, length);
 }
 
 const char *
@@ -993,7 +778,7 @@ connection_token_source(Oid userid, Oid serverid)
 	foreach(lc, mapping->options)
 		if (strcmp(lfirst_node(DefElem, lc)->defname, "token_file") == 0)
 			has_file = true;
-	wipe_options(mapping);
+	credentials_wipe_options(mapping);
 	return has_file ? "token_file" : "token";
 }
 

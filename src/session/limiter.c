@@ -13,6 +13,8 @@
 
 #include <limits.h>
 
+#include "common/cryptohash.h"
+#include "common/sha2.h"
 #include "http/http.h"
 #include "session/limiter.h"
 #include "session/shared_table.h"
@@ -95,6 +97,22 @@ limiter_init(void)
  * Handles
  * ------------------------------------------------------------------------
  */
+
+void
+limiter_digest(uint8 *account, const void *const *values, const size_t *lengths,
+			   int n)
+{
+	pg_cryptohash_ctx *context = pg_cryptohash_create(PG_SHA256);
+	bool		good = pg_cryptohash_init(context) >= 0;
+
+	for (int i = 0; i < n && good; i++)
+		good = pg_cryptohash_update(context, values[i], lengths[i]) >= 0;
+	good = good &&
+		pg_cryptohash_final(context, account, LIMITER_ACCOUNT_SIZE) >= 0;
+	pg_cryptohash_free(context);
+	if (!good)
+		elog(ERROR, "could not compute a digest");
+}
 
 static void
 initialize(LimiterState *state)

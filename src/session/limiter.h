@@ -54,6 +54,10 @@ typedef struct LimiterUpdate
 	int64		retry_after;	/* ms */
 } LimiterUpdate;
 
+/* The digest of several values, as the identity of an account. */
+extern void limiter_digest(uint8 *account, const void *const *values,
+						   const size_t *lengths, int n);
+
 /*
  * A limiter for an account and an endpoint, or for all requests with the
  * account's credentials if the endpoint is "".  The handle lies in the current
