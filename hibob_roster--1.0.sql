@@ -38,7 +38,8 @@ CREATE TABLE hibob_roster.mirrors (
     mirror regclass PRIMARY KEY,
     source regclass NOT NULL,
     source_name text NOT NULL,
-    key_columns text[] NOT NULL,
+    key_columns text[] NOT NULL CHECK (cardinality(key_columns) > 0
+                                       AND array_ndims(key_columns) = 1),
     history regclass,
     max_removed_percent numeric CHECK (max_removed_percent BETWEEN 0 AND 100),
     max_emptied_percent numeric CHECK (max_emptied_percent BETWEEN 0 AND 100),
@@ -129,20 +130,29 @@ GRANT SELECT, INSERT, UPDATE, DELETE
     ON hibob_roster.mirrors, hibob_roster.mirror_columns TO PUBLIC;
 GRANT SELECT, INSERT, DELETE ON hibob_roster.refresh_log TO PUBLIC;
 
--- For readers of a history that do not own the mirror.  The history must be a
--- table, and its own columns must have the types of pg_catalog: a view, or a
--- cast from another type, would run functions of the owner with the rights of
--- the reader.
+-- Whether a relation can be a history.  Its own columns have the types of
+-- pg_catalog: a view, or a cast from another type, would run functions of the
+-- owner with the rights of the reader.
+CREATE FUNCTION hibob_roster.is_history(relation oid)
+RETURNS boolean LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT pg_catalog.count(*) OPERATOR(pg_catalog.=) 3
+      FROM pg_catalog.pg_class c
+      JOIN pg_catalog.pg_attribute a
+        ON a.attrelid OPERATOR(pg_catalog.=) c.oid
+     WHERE c.oid OPERATOR(pg_catalog.=) relation AND c.relkind IN ('r', 'p')
+       AND (a.attname, a.atttypid) IN (
+           ('valid_from', 'pg_catalog.timestamptz'::regtype),
+           ('valid_to', 'pg_catalog.timestamptz'::regtype),
+           ('change', 'pg_catalog.text'::regtype));
+END;
+
+-- For readers of a history that do not own the mirror.
 CREATE VIEW hibob_roster.readable_histories WITH (security_barrier) AS
 SELECT m.mirror, m.history, m.key_columns, m.history_since
   FROM hibob_roster.mirrors m JOIN pg_catalog.pg_class c ON c.oid = m.history
- WHERE c.relkind IN ('r', 'p')
-   AND pg_catalog.has_table_privilege(c.oid, 'SELECT')
-   AND (SELECT count(*) FROM pg_catalog.pg_attribute a
-         WHERE a.attrelid = c.oid AND (a.attname, a.atttypid) IN (
-               ('valid_from', 'pg_catalog.timestamptz'::regtype),
-               ('valid_to', 'pg_catalog.timestamptz'::regtype),
-               ('change', 'pg_catalog.text'::regtype))) = 3;
+ WHERE pg_catalog.has_table_privilege(c.oid, 'SELECT')
+   AND hibob_roster.is_history(c.oid);
 
 CREATE VIEW hibob_roster.readable_columns WITH (security_barrier) AS
 SELECT f.mirror, f.column_name, f.filled_since, f.filled_until
@@ -284,10 +294,14 @@ BEGIN
                         m.mirror, m.history
             USING ERRCODE = 'insufficient_privilege',
                   HINT = 'Use ALTER TABLE ... OWNER TO on both.';
-    ELSIF EXISTS (SELECT FROM pg_class c WHERE c.oid IN (m.mirror, m.history)
-                     AND c.relkind NOT IN ('r', 'p')) THEN
+    ELSIF EXISTS (SELECT FROM pg_class c
+                   WHERE c.oid = m.mirror AND c.relkind NOT IN ('r', 'p')
+                      OR c.oid = m.history
+                         AND NOT hibob_roster.is_history(c.oid)) THEN
         RAISE EXCEPTION 'mirror % and its history must be tables', m.mirror
             USING ERRCODE = 'wrong_object_type',
+                  DETAIL = 'A history has the columns valid_from and valid_to '
+                           'of type timestamptz, and change of type text.',
                   HINT = 'Correct the row of the mirror in '
                          'hibob_roster.mirrors.';
     END IF;
@@ -1063,11 +1077,13 @@ EXCEPTION WHEN query_canceled OR assert_failure OR OTHERS THEN
 END $$;
 
 -- The rows of a mirror after its last refresh; null without an entry of one.
+-- An entry with a future time is from before the clock was set back.
 CREATE FUNCTION hibob_roster.last_rows(mirror regclass)
 RETURNS bigint LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp AS $$
     SELECT l.rows FROM hibob_roster.refresh_log l
      WHERE l.mirror = last_rows.mirror AND l.outcome = 'success'
+       AND l.finished_at <= clock_timestamp()
      ORDER BY l.finished_at DESC LIMIT 1
 $$;
 
@@ -1150,20 +1166,16 @@ BEGIN
        AND coalesce(c.history_since < before, true);
 END $$;
 
--- The configuration of a mirror that the caller may refresh.  One refresh of a
--- mirror runs at a time: another one waits here.
+-- The configuration of a mirror that the caller may write.  Only one session
+-- writes a mirror or its history: another one waits here.
 CREATE FUNCTION hibob_roster.lock_mirror(mirror regclass)
 RETURNS hibob_roster.mirrors LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    m hibob_roster.mirrors;
 BEGIN
     PERFORM hibob_roster.own_mirror(mirror);
     PERFORM hibob_roster.check_trust(mirror);
     EXECUTE format('LOCK TABLE %s IN SHARE UPDATE EXCLUSIVE MODE', mirror);
-    m := hibob_roster.own_mirror(mirror);
-    m.source := hibob_roster.find_source(m);
-    RETURN m;
+    RETURN hibob_roster.own_mirror(mirror);
 END $$;
 
 -- The columns of a mirror, after checks.  The history gets those that it lacks.
@@ -1249,6 +1261,7 @@ BEGIN
     entry.mirror := mirror;
     entry.started_at := clock_timestamp();
     m := hibob_roster.lock_mirror(mirror);
+    m.source := hibob_roster.find_source(m);
     columns := hibob_roster.prepare_columns(m);
     found := hibob_roster.write_difference(m, columns, force);
     IF found.refusal IS NOT NULL THEN
@@ -1890,15 +1903,15 @@ END $$;
 COMMENT ON FUNCTION hibob_roster.changes(regclass, timestamptz)
 IS 'changes of a mirror since a time: a row for each changed column';
 
--- The key is the leading column, such as the employee, or several of them.
+-- The key is the leading column, such as the employee, or several of them.  A
+-- refresh that runs at the same time could add a version of the person.
 CREATE FUNCTION hibob_roster.forget(mirror regclass, VARIADIC key text[])
 RETURNS bigint LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    m hibob_roster.mirrors := hibob_roster.own_mirror(mirror);
+    m hibob_roster.mirrors := hibob_roster.lock_mirror(mirror);
     versions bigint;
 BEGIN
-    PERFORM hibob_roster.check_trust(m.mirror);
     IF m.history IS NULL THEN
         RAISE EXCEPTION 'mirror % has no history', m.mirror
             USING ERRCODE = 'object_not_in_prerequisite_state',

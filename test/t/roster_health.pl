@@ -77,6 +77,19 @@ refresh($node, 'hr.roster');
 is(health('status, last_success IS NULL'), 'failing|t', '... and failing after a failure');
 tell($sim, 'reset');
 
+# A row that was removed manually, and from HiBob, although the log has a future entry with as many rows.
+query($node, q{INSERT INTO hibob_roster.refresh_log SELECT mirror, now() + '1 year', now() + '1 year', 'success', 39
+	FROM hibob_roster.mirrors});
+refresh($node, 'hr.roster', 1);
+query($node, q{DELETE FROM hr.roster WHERE employee_number = 30});
+hide($sim, 30);
+refresh($node, 'hr.roster');
+is(query($node, q{SELECT count(*) FROM hr.roster_history WHERE employee_number = 30 AND change = 'removed'}), 1,
+	'a future entry in the log does not hide a row that was removed manually');
+query($node, q{DELETE FROM hibob_roster.refresh_log WHERE finished_at > now()});
+tell($sim, 'reset');
+refresh($node, 'hr.roster');
+
 # The view would fail for all mirrors if an age could not be subtracted from a time.
 foreach my $age ('max_age', 'keep_history')
 {

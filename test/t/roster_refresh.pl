@@ -387,6 +387,20 @@ concurrently('an added row', '23505');
 tell($sim, 'reset');
 outcome($node, 'hr.roster');
 
+# forget() erases also the version that a refresh is writing.
+hide($sim, 20);
+$one->run(q{BEGIN; CALL hibob_roster.refresh('hr.roster');});
+my $id20 = employee_id(20);
+$two->run('RESET default_transaction_isolation;');
+$two->send(qq{SELECT hibob_roster.forget('hr.roster', '$id20') > 0;});
+ok($node->poll_query_until('postgres', q{SELECT wait_event_type = 'Lock' FROM pg_stat_activity
+	WHERE pid = } . $two->backend), 'forget() waits for a refresh');
+$one->run('COMMIT;');
+is(join('', grep { defined } $two->receive), 't', '... and then erases');
+is(query($node, qq{SELECT count(*) FROM hr.roster_history WHERE id = '$id20'}), 0, '... all versions of the person');
+tell($sim, 'reset');
+outcome($node, 'hr.roster');
+
 # --- transactions ------------------------------------------------------------
 
 query($node, q{SELECT hibob_roster.create_mirror('hr.named_lists', 'list')});

@@ -99,6 +99,30 @@ foreach my $sql (q{SELECT * FROM hibob_roster.as_of(NULL::evil.mood_mirror, now(
 	is((query_error($node, $sql))[0], '42704', "no cast of valid_from: $sql");
 }
 
+
+# A history that is another table, even the mirror itself.
+as('owner', q{CREATE TABLE own.pets (id text, change text); INSERT INTO own.pets VALUES ('1', 'none');
+	CREATE TABLE own.animals (id text); INSERT INTO own.animals VALUES ('1'); CREATE VIEW own.zoo AS TABLE own.animals;
+	SELECT hibob_roster.create_mirror('own.zoo', 'own.zoo_mirror')});
+foreach my $table ('own.pets', 'own.zoo_mirror')
+{
+	as('owner', qq{UPDATE hibob_roster.mirrors SET history = '$table' WHERE mirror = 'own.zoo_mirror'::regclass});
+	foreach my $sql (q{CALL hibob_roster.refresh('own.zoo_mirror')}, q{SELECT hibob_roster.forget('own.zoo_mirror', '1')},
+		q{SELECT hibob_roster.drop_mirror('own.zoo_mirror')})
+	{
+		($state, $message) = error_as('owner', $sql);
+		is($state, '42809', "history $table: $sql");
+		like($message, qr/DETAIL: .*valid_from.*HINT: .*mirrors/s, '... with an error message');
+	}
+	is(query($node, "SELECT count(*) FROM $table"), 1, '... and it keeps its rows');
+}
+foreach my $key ('{}', '{{id}}', '{{id},{id}}')
+{
+	is((error_as('owner', qq{UPDATE hibob_roster.mirrors SET key_columns = '$key'}))[0], '23514', "a key $key");
+}
+as('owner', q{UPDATE hibob_roster.mirrors SET history = 'own.zoo_mirror_history' WHERE mirror = 'own.zoo_mirror'::regclass;
+	SELECT hibob_roster.drop_mirror('own.zoo_mirror')});
+
 # --- types in the caller's search_path ---------------------------------------
 
 as('intruder', q{CREATE FUNCTION evil.fail() RETURNS boolean LANGUAGE plpgsql AS
