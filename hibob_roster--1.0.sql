@@ -79,6 +79,8 @@ CREATE TABLE hibob_roster.refresh_log (
     hint text
 );
 CREATE INDEX ON hibob_roster.refresh_log (mirror, finished_at);
+-- Without a primary key, a publication FOR ALL TABLES would not allow DELETE.
+ALTER TABLE hibob_roster.refresh_log REPLICA IDENTITY FULL;
 
 COMMENT ON TABLE hibob_roster.refresh_log
 IS 'every refresh of a mirror and its outcome';
@@ -2157,6 +2159,7 @@ DECLARE
     people regclass;
     roster regclass;
 BEGIN
+    names := coalesce(names, 'label');
     IF to_regnamespace(quote_ident(schema)) IS NULL THEN
         EXECUTE format('CREATE SCHEMA %I', schema);
     END IF;

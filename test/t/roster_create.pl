@@ -206,7 +206,7 @@ tell($sim, 'reset');
 
 # --- other schemas, and errors -----------------------------------------------
 
-is(query($node, q{SELECT hibob_roster.create_roster('bob', 'Other "hr"')}), '"Other ""hr"""."roster"' =~ s/"roster"/roster/r,
+is(query($node, q{SELECT hibob_roster.create_roster('bob', 'Other "hr"', NULL)}), '"Other ""hr"""."roster"' =~ s/"roster"/roster/r,
 	'a roster in another schema');
 is(query($node, q{SELECT count(*) FROM "Other ""hr""".org_chart}), 100, '... with its chart');
 query($node, q{CREATE SCHEMA older; IMPORT FOREIGN SCHEMA hibob LIMIT TO (people) FROM SERVER bob INTO older;

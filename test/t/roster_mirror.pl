@@ -210,6 +210,22 @@ query($node, q{SELECT hibob_roster.create_mirror('hr.all_people', 'everybody',
 is(query($node, 'SELECT company, count(*) FROM hr.everybody GROUP BY 1 ORDER BY 1'),
 	"a|40\nb|7", 'a mirror of several accounts');
 
+# --- publications, and settings that change names ----------------------------
+
+query($node, q{CREATE PUBLICATION everything FOR ALL TABLES});
+foreach my $settings ('', 'SET quote_all_identifiers = on;')
+{
+	query($node, "$settings SELECT hibob_roster.create_mirror('hr.people', 'published', columns => '{site}')");
+	hide($sim, 3);
+	is((query_error($node, "$settings CALL hibob_roster.refresh('hr.published')"))[0], '',
+		"a refresh while all tables are published $settings");
+	is(last_entry($node, 'hr.published', 'outcome, removed'), 'success|1', '... removes a row');
+	is((query_error($node, "$settings DELETE FROM hibob_roster.refresh_log; SELECT hibob_roster.drop_mirror('hr.published')"))[0], '',
+		'... the log can be deleted, and the mirror dropped');
+	hide($sim);
+}
+query($node, 'DROP PUBLICATION everything');
+
 # --- errors ------------------------------------------------------------------
 
 query($node, q{CREATE TABLE local (id text); CREATE FOREIGN TABLE hr.history_names
