@@ -154,6 +154,11 @@ SELECT requests($$SELECT (SELECT app FROM licence LIMIT ('x' IN (SELECT p.email 
 SELECT requests($$SELECT (SELECT max(n) FROM (SELECT count(*) OVER (ORDER BY app ROWS
 	('x' IN (SELECT p.email FROM people p WHERE p.id = l.person))::int PRECEDING) AS n
 	FROM licence) w) FROM licence l$$);
+-- In a function, in the condition of a nested loop.
+SELECT requests($$SELECT (SELECT max(n) FROM generate_series(1, ('x' IN (SELECT p.email
+	FROM people p WHERE p.id = l.person))::int) n) FROM licence l$$);
+SELECT requests($$SELECT k.app FROM licence l JOIN licence k
+	ON k.email > (SELECT p.email FROM people p WHERE p.id = l.person)$$);
 -- In the conditions of a Result, and of scans by key, index and ctid.
 SELECT requests($$SELECT (SELECT 1 WHERE 'x' IN (SELECT p.email FROM people p
 	WHERE p.id = l.person)) FROM licence l$$);
@@ -164,11 +169,11 @@ SELECT requests($$SELECT (SELECT app FROM licence WHERE app = 'y' || ('x'
 	IN (SELECT p.email FROM people p WHERE p.id = l.person))) FROM licence l$$);
 SELECT requests($$SELECT (SELECT email FROM licence WHERE app = 'y' || ('x'
 	IN (SELECT p.email FROM people p WHERE p.id = l.person))) FROM licence l$$);
-RESET enable_seqscan;
 SELECT requests($$SELECT (SELECT app FROM licence WHERE ctid = format('(0,%s)', ('x'
 	IN (SELECT p.email FROM people p WHERE p.id = l.person))::int)::tid) FROM licence l$$);
 SELECT requests($$SELECT (SELECT app FROM licence WHERE ctid < format('(0,%s)', ('x'
 	IN (SELECT p.email FROM people p WHERE p.id = l.person))::int)::tid) FROM licence l$$);
+RESET enable_seqscan;
 -- In the condition of a hash join and of a merge join.
 SET enable_nestloop = off;
 SET enable_hashjoin = on;
