@@ -19,7 +19,8 @@ set -euo pipefail
 # shellcheck source=test/lib/setup.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/setup.sh"
 
-PACKAGES+=(clang libclang-rt-dev)
+# json-c is for the benchmark, which a test builds.
+PACKAGES+=(clang libclang-rt-dev libjson-c-dev)
 # pg_cron, pgaudit, other clients, a pooler, and tools for packages.  Tests skip what is missing.
 OPTIONAL_PACKAGES=(
     clang-tidy git rpm unzip shellcheck "postgresql-$PG_VERSION-cron" "postgresql-plpython3-$PG_VERSION"

@@ -12,7 +12,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../lib/setup.sh"
 
 # Debian's Python modules need Debian's python3.
-PACKAGES+=(curl python3-psycopg2 libpq-dev)
+PACKAGES+=(curl python3-psycopg2 libjson-c-dev libpq-dev)
 OPTIONAL_PACKAGES=("postgresql-plpython3-$PG_VERSION")
 CALLED_FROM=$PWD
 

@@ -11,7 +11,7 @@ set -euo pipefail
 # shellcheck source=test/lib/setup.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lib/setup.sh"
 
-PACKAGES+=(valgrind libpq-dev)
+PACKAGES+=(valgrind libjson-c-dev libpq-dev)
 COUNT=5000
 SERVER=
 

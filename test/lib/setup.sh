@@ -22,7 +22,7 @@ PG_BIN=/usr/lib/postgresql/$PG_VERSION/bin
 SERVER_BIN=$PG_BIN      # the programs that start servers
 PACKAGES=(
     "postgresql-$PG_VERSION" "postgresql-server-dev-$PG_VERSION"
-    postgresql-common libcurl4-openssl-dev libjson-c-dev ca-certificates
+    postgresql-common libcurl4-openssl-dev ca-certificates
     pkg-config gcc make python3 perl libipc-run-perl libio-socket-ssl-perl
     openssl
 )
