@@ -649,12 +649,13 @@ hibobIterateForeignScan(ForeignScanState *node)
 
 /*
  * Reads the rest of a run that LIMIT or EXISTS ended early, so that it can be
- * kept: if it is short, and takes no further request.
+ * kept: if it takes no further request, and few rows that need no file.
  */
 static void
 complete_run(HibobFdwScanState *scan, ForeignScanState *node)
 {
 	ExprContext *econtext = node->ss.ps.ps_ExprContext;
+	Size		limit = (Size) work_mem * 1024 / 2;
 	MemoryContext old;
 	int			n = 0;
 
@@ -663,7 +664,8 @@ complete_run(HibobFdwScanState *scan, ForeignScanState *node)
 		!remote_result_is_last_response(scan->result))
 		return;
 	old = MemoryContextSwitchTo(econtext->ecxt_per_tuple_memory);
-	while (n++ < MAX_REST && !TupIsNull(fetch(scan, node->ss.ss_ScanTupleSlot)))
+	while (n++ < MAX_REST && cache_memory(&scan->materialized) < limit &&
+		   !TupIsNull(fetch(scan, node->ss.ss_ScanTupleSlot)))
 		ResetExprContext(econtext);
 	MemoryContextSwitchTo(old);
 }
