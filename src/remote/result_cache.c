@@ -284,7 +284,7 @@ struct CacheEntry
 static CacheEntry *entries[MAX_ENTRIES];
 static int	nentries = 0;
 
-/* The number of alterations of objects that rows may depend on. */
+/* Counts alterations of objects that rows may depend on, and cache_forget(). */
 static uint64 invalidations = 0;
 
 static void
@@ -364,6 +364,7 @@ register_callbacks(void)
 void
 cache_forget(Oid serverid)
 {
+	invalidations++;
 	for (int i = 0; i < nentries; i++)
 		if (!OidIsValid(serverid) || entries[i]->serverid == serverid)
 			entries[i]->stale = true;

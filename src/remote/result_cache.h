@@ -45,7 +45,10 @@ extern bool cache_open(CacheReader *reader, const char *key,
 /* Opens a new, empty entry that no other scan finds. */
 extern void cache_create(CacheReader *reader, Oid relid, Oid serverid);
 
-/* Removes the cached results of a server, or all if that is InvalidOid. */
+/*
+ * Removes the cached results of a server, or all if that is InvalidOid.  Entries
+ * that are not complete yet will not become cached results.
+ */
 extern void cache_forget(Oid serverid);
 
 /* Opens the entry of another reader, at its first row. */

@@ -63,6 +63,9 @@ foreach ("SELECT hibob_fdw_disconnect('bob') IS NULL;\n",
 	check("dropped by $_", $count x 2 . $_ . $count x 2,
 		"298\n298\nf\n298\n298", 2);
 }
+check('a result that was read meanwhile is not cached', "SET client_min_messages = error;\n"
+	  . "BEGIN; DECLARE c CURSOR FOR SELECT email FROM kept; MOVE 1 FROM c;\n"
+	  . "SELECT hibob_fdw_disconnect_all(); MOVE ALL FROM c; COMMIT;\n$count", "f\n298", 2);
 
 # ALTER, in this session and in another one.
 my $turn = 20;
