@@ -818,21 +818,37 @@ BEGIN
     RETURN keys;
 END $$;
 
--- The message of the guards; null if they accept the difference.
+-- The rows of a mirror after its last refresh; null without an entry of one.
+-- An entry with a future time is from before the clock was set back.
+CREATE FUNCTION hibob_roster.last_rows(mirror regclass)
+RETURNS bigint LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $$
+    SELECT l.rows FROM hibob_roster.refresh_log l
+     WHERE l.mirror = last_rows.mirror AND l.outcome = 'success'
+       AND l.finished_at <= clock_timestamp()
+     ORDER BY l.finished_at DESC LIMIT 1
+$$;
+
+-- The message of the guards; null if they accept the difference.  Rows that
+-- were deleted by hand, for example by TRUNCATE, count as removed if they do
+-- not come back.
 CREATE FUNCTION hibob_roster.refusal(m hibob_roster.mirrors,
     columns hibob_roster.refreshed_column[], item text,
     found hibob_roster.difference)
 RETURNS text LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+    last_rows bigint := hibob_roster.last_rows(m.mirror);
+    rows bigint := greatest(found.mirror_rows, last_rows);
+    removed bigint := greatest(found.removed, last_rows - found.mirror_rows
+                                              - found.added + found.removed);
     reasons text;
 BEGIN
-    IF found.removed > 5
-        AND found.removed * 100 > m.max_removed_percent * found.mirror_rows THEN
-        reasons := format('%s of %s rows (%s %%) would be removed, such as (%s)'
-            ' = %s, and the limit is %s %%', found.removed, found.mirror_rows,
-            hibob_roster.percent(found.removed, found.mirror_rows),
-            array_to_string(m.key_columns, ', '),
+    IF removed > 5 AND removed * 100 > m.max_removed_percent * rows THEN
+        reasons := format('%s of %s rows (%s %%) would be removed%s, and the '
+            'limit is %s %%', removed, rows,
+            hibob_roster.percent(removed, rows), format(', such as (%s) = ',
+                array_to_string(m.key_columns, ', ')) ||
             hibob_roster.some_keys(columns, item, 'kind = ''removed'''),
             trim_scale(m.max_removed_percent));
     END IF;
@@ -1047,19 +1063,17 @@ DECLARE
 BEGIN
     OPEN diff SCROLL FOR EXECUTE hibob_roster.diff_query(m, columns);
     found := hibob_roster.count_difference(m, columns, diff);
-    IF found.differences > 0 THEN
-        item := hibob_roster.diff_item(columns, diff, found.differences);
-        PERFORM hibob_roster.check_keys(m, columns, item, found);
-        IF NOT force THEN
-            found.refusal := hibob_roster.refusal(m, columns, item, found);
-        END IF;
-        IF found.refusal IS NULL THEN
-            PERFORM hibob_roster.write_mirror(m, columns, item, found);
-            IF m.history IS NOT NULL THEN
-                found.removed_versions := hibob_roster.write_history(m,
-                    columns, item, found.moment);
-                found.returned := hibob_roster.count_returned(m, found.moment);
-            END IF;
+    item := hibob_roster.diff_item(columns, diff, found.differences);
+    PERFORM hibob_roster.check_keys(m, columns, item, found);
+    IF NOT force THEN
+        found.refusal := hibob_roster.refusal(m, columns, item, found);
+    END IF;
+    IF found.refusal IS NULL AND found.differences > 0 THEN
+        PERFORM hibob_roster.write_mirror(m, columns, item, found);
+        IF m.history IS NOT NULL THEN
+            found.removed_versions := hibob_roster.write_history(m, columns,
+                item, found.moment);
+            found.returned := hibob_roster.count_returned(m, found.moment);
         END IF;
     END IF;
     CLOSE diff;
@@ -1077,17 +1091,6 @@ EXCEPTION WHEN query_canceled OR assert_failure OR OTHERS THEN
     END IF;
     raised := hibob_roster.raise_error(SQLSTATE, SQLERRM, detail, hint);
 END $$;
-
--- The rows of a mirror after its last refresh; null without an entry of one.
--- An entry with a future time is from before the clock was set back.
-CREATE FUNCTION hibob_roster.last_rows(mirror regclass)
-RETURNS bigint LANGUAGE sql STABLE
-SET search_path = pg_catalog, pg_temp AS $$
-    SELECT l.rows FROM hibob_roster.refresh_log l
-     WHERE l.mirror = last_rows.mirror AND l.outcome = 'success'
-       AND l.finished_at <= clock_timestamp()
-     ORDER BY l.finished_at DESC LIMIT 1
-$$;
 
 -- Whether the history and the mirror may differ in other rows than this
 -- refresh wrote: the history was switched off before, is another table now, or

@@ -216,6 +216,20 @@ check('half of the rows were deleted by hand', 'hr.roster', 'success');
 is(query($node, q{SELECT count(*) FROM hr.roster}), 100, '... they are back');
 is(query($node, 'SELECT count(*), max(valid_from) FROM hr.roster_history'),
 	$history, '... and the history has no new versions');
+query($node, 'TRUNCATE hr.roster');
+check('TRUNCATE of the mirror', 'hr.roster', 'success');
+is(query($node, q{SELECT count(*) FROM hr.roster}), 100, '... all rows are back');
+hide($sim, first(21));
+query($node, 'TRUNCATE hr.roster');
+check('21 percent of the rows do not come back', 'hr.roster', 'refused',
+	qr/\b21 of 100 rows \(21 %\) would be removed, and the limit is 20 %/);
+hide($sim, first(100));
+check('no row comes back', 'hr.roster', 'refused', qr/\b100 of 100 rows \(100 %\)/);
+is(query($node, q{SELECT count(*) FROM hr.roster_history WHERE valid_to IS NULL}), 100, '... and the history keeps them');
+hide($sim, first(19));
+check('19 percent do not come back', 'hr.roster', 'success');
+hide($sim);
+check('they do', 'hr.roster', 'success');
 query($node, q{UPDATE hr.roster SET site = NULL});
 check('a column was set to null by hand', 'hr.roster', 'success');
 
