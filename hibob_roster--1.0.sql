@@ -2227,8 +2227,8 @@ BEGIN
         -- The error would have the whole definition.
         RAISE EXCEPTION USING ERRCODE = SQLSTATE, MESSAGE = SQLERRM,
             DETAIL = format('In the definition of view %s.', target),
-            HINT = 'The view reads a column whose type it cannot use, such as '
-                   'json. Change the type of the column in its table.';
+            HINT = 'A column that the view reads has an unsuitable type. '
+                   'Change the type in the table.';
     END;
     EXECUTE format('COMMENT ON VIEW %s IS %L', target,
                    'hibob_roster: ' || comment);
@@ -2581,6 +2581,10 @@ BEGIN
         RAISE EXCEPTION 'the table of licences cannot be a temporary table'
             USING ERRCODE = 'feature_not_supported',
                   HINT = 'Copy it to an ordinary table.';
+    ELSIF obj_description(licences, 'pg_class') LIKE 'hibob_roster: %' THEN
+        RAISE EXCEPTION '% is a view of the report', licences
+            USING ERRCODE = 'wrong_object_type',
+                  HINT = 'Name a table of licences, or a view of your own.';
     END IF;
 END $$;
 

@@ -218,6 +218,7 @@ my @errors = (
 	[ q{'licence', 'account', 'app', cost_centre => 'where'}, '42703', qr/hr\.roster has no column "where".*HINT:  Its columns are: id, /s ],
 	[ q{'licence', 'account', 'app', schema => 'nowhere'}, '42P01', qr/schema "nowhere" has no roster.*HINT: .*create_roster/s ],
 	[ q{'nothing', 'account', 'app'}, '42P01', qr/nothing/ ],
+	[ q{'hr.licence_owner', 'email', 'app'}, '42809', qr/hr\.licence_owner is a view of the report.*HINT: /s ],
 	[ q{'passing', 'account', 'app'}, '0A000', qr/temporary.*HINT: /s ],
 	[ q{'licence', 'account', 'app', last_used => 'app'}, '42883', qr/operator.*DETAIL:  In the definition of view hr\.licence_unused\.\nHINT: /s ],
 );
