@@ -1219,9 +1219,10 @@ BEGIN
     IF m.history IS NOT NULL AND difference.last_version IS NULL THEN
         PERFORM hibob_roster.begin_history(m, difference);
     END IF;
+    -- The moment is in the future after the clock was set back.
     IF m.history IS NOT NULL AND m.keep_history IS NOT NULL THEN
         PERFORM hibob_roster.delete_history(m,
-            difference.moment - m.keep_history);
+            least(difference.moment, clock_timestamp()) - m.keep_history);
     END IF;
     RETURN removed;
 END $$;

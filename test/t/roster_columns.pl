@@ -260,5 +260,17 @@ query($node, q{UPDATE local SET grade = 71 WHERE id = 7});
 refreshed('... and continues');
 is(query($node, q{SELECT key, old_value, new_value FROM hibob_roster.changes('team', '-infinity')}), '7|70|71', '... with old values');
 
+# --- a clock that was set back -----------------------------------------------
+
+query($node, q{UPDATE team_history SET valid_from = valid_from + interval '1 year' WHERE id = 1;
+	UPDATE hibob_roster.mirrors SET keep_history = '30 days' WHERE mirror = 'team'::regclass;
+	UPDATE local SET grade = 72 WHERE id = 7});
+my $KEPT = q{SELECT count(*) FROM team_history WHERE id = 7};
+$versions = query($node, $KEPT);
+is((refresh($node, 'team'))[0], '', 'a refresh whose versions begin in the future');
+is(query($node, $KEPT), $versions + 1, '... with keep_history, deletes none that just ended');
+is(query($node, q{SELECT count(*) FROM hibob_roster.as_of(NULL::team, now()) WHERE id = 7 AND grade = '71'}), 1,
+	'... as_of() of the present still works');
+
 $node->stop;
 done_testing();
