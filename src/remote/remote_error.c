@@ -69,19 +69,22 @@ error_printable(const char *message)
 	return printable(message, strlen(message), MAX_MESSAGE);
 }
 
+/* A part of the message.  The body may have the token with escapes. */
 static char *
-message_part(const JsonReader *reader, int slot, const char *body)
+message_part(const ErrorSubject *subject, const JsonReader *reader, int slot,
+			 const char *body)
 {
 	char	   *text = row_metadata_text(json_reader_slice(reader, slot), body);
 
-	return text != NULL ? error_printable(text) : NULL;
+	if (text == NULL)
+		return NULL;
+	connection_hide_token(subject->connection, text, strlen(text));
+	return error_printable(text);
 }
 
-/*
- * HiBob's own message in an error body, or NULL.
- */
+/* HiBob's own message in an error body, or NULL. */
 static char *
-hibob_message(const ErrorResponse *error)
+hibob_message(const ErrorSubject *subject, const ErrorResponse *error)
 {
 	static const char *const keys[] = {"key", "message", "errorMessage",
 		"error", "errors"};
@@ -102,8 +105,8 @@ hibob_message(const ErrorResponse *error)
 						 true) != JSON_ROW)
 		return NULL;
 	for (size_t i = 1; i < lengthof(keys) && text == NULL; i++)
-		text = message_part(reader, slots[i], error->body);
-	key = message_part(reader, slots[0], error->body);
+		text = message_part(subject, reader, slots[i], error->body);
+	key = message_part(subject, reader, slots[0], error->body);
 	if (json_reader_next(reader, error->body, error->length,
 						 true) != JSON_END)
 		return NULL;
@@ -137,7 +140,7 @@ errhint_rejected(const Connection *connection)
 void
 error_rejected(const ErrorSubject *subject, const ErrorResponse *error)
 {
-	char	   *message = error == NULL ? NULL : hibob_message(error);
+	char	   *message = error == NULL ? NULL : hibob_message(subject, error);
 
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
@@ -315,7 +318,7 @@ void
 error_status(const ErrorSubject *subject, const ErrorResponse *error,
 			 const char *object_name)
 {
-	char	   *message = hibob_message(error);
+	char	   *message = hibob_message(subject, error);
 
 	switch (error->status)
 	{

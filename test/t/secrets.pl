@@ -54,6 +54,9 @@ my @faults = (
 		{ status => 400, json => { error => "no permission for $echo" } },
 		  { status => 502, body => "$echo is unknown" }, { body => "$echo: oops" },
 		  { body => 'oops', content_type => "text/$echo" } } $TOKEN, $HEADER);
+# ... with escapes.
+push @faults, map { { status => 400, body => qq({"error": "no permission for $_"}) } }
+  $TOKEN =~ s/-/\\u002d/gr, $HEADER =~ s/=/\\u003D/gr;
 foreach my $fault (@faults)
 {
 	my $name = join ' ', map { ref $fault->{$_} ? $_ : "$_ $fault->{$_}" }
