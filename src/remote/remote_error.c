@@ -12,6 +12,7 @@
 #include "access/xact.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
+#include "parser/scansup.h"
 #include "remote/remote_error.h"
 #include "row/row.h"
 #include "utils/builtins.h"
@@ -256,22 +257,40 @@ error_not_found(const ErrorSubject *subject, const char *message,
 					 connection_server_name(subject->connection))));
 }
 
+/* Where the text of a body begins, after a byte order mark and white space. */
+static size_t
+text_start(const ErrorResponse *error)
+{
+	static const char mark[] = {'\xEF', '\xBB', '\xBF'};
+	size_t		start = 0;
+
+	if (error->length >= sizeof(mark) &&
+		memcmp(error->body, mark, sizeof(mark)) == 0)
+		start = sizeof(mark);
+	while (start < error->length && scanner_isspace(error->body[start]))
+		start++;
+	return start;
+}
+
 /*
- * The length of the part of a body that can be shown.  Of JSON it ends before
- * the first value, which may belong to a person.
+ * The length of the part of a body that can be shown: of JSON up to the first
+ * value, of other texts the first line, since the rest may be about a person.
+ * A web page shows its title.
  */
 static size_t
 showable_length(const ErrorResponse *error)
 {
-	const char *colon;
+	size_t		end = text_start(error);
+	char		first = end < error->length ? error->body[end] : '\0';
+	const char *ends = first == '{' ? ":" : "\r\n";
 
-	if (error->body[0] == '[')
-		return 1;
-	if (error->body[0] != '{')
+	if (first == '<')
 		return error->length;
-	colon = memchr(error->body, ':', error->length);
-	return colon != NULL ? (size_t) (colon - error->body) + 1 :
-		error->length;
+	if (first == '[' || first == '"')
+		return end + 1;
+	while (end < error->length && strchr(ends, error->body[end]) == NULL)
+		end++;
+	return first == '{' && end < error->length ? end + 1 : end;
 }
 
 /* Describes a response without a message of HiBob. */

@@ -69,6 +69,13 @@ my @faults = (
 			qr/^DETAIL:  The response has .* and begins: \{['"]message['"]:\R/m ] }
 		  q({'message':'x'}), '{"message":"x",}', '{"message":"x"/**/}',
 		'{"message":"x"} y', '{"message":NaN}', '{"message":"x' . "\t" . '"}'),
+	(map { [ "no value of a person: $_->[0]",
+			{ status => 400, body_base64 => encode_base64($_->[1], '') },
+			'HV000', qr/\A(?!.*okafor).*and begins:/s ] }
+		  [ 'after white space', qq( \n{"email":"okafor"} x) ],
+		[ 'after a byte order mark', qq(\xef\xbb\xbf[{"email":"okafor"}] x) ],
+		[ 'a string', '"okafor" x' ], [ 'CSV', qq(email\nokafor\n) ],
+		[ 'CSV with carriage returns', qq(email\rokafor\r) ]),
 	[ 'status 403', { status => 403, body => words('noWay', 'not yours') },
 		'42501', qr/HiBob reported: not yours.*HINT:.*permission group/s ],
 	[ 'status 404', { status => 404, body => words('gone', 'no such thing') },
