@@ -42,6 +42,7 @@
 #include "options/options.h"
 #include "remote/remote_query.h"
 #include "remote/result_cache.h"
+#include "session/connection.h"
 #include "storage/latch.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -499,7 +500,7 @@ start_from_other(HibobFdwScanState *scan)
 
 /* Opens the cached result of an earlier statement. */
 static bool
-open_cached(HibobFdwScanState *scan, const char *key)
+open_cached(HibobFdwScanState *scan, const char *key, uint64 credentials)
 {
 	RequestFilter all = {.active_only = scan->conditions.active_only};
 	Bitmapset  *columns = remote_query_columns(&scan->query);
@@ -509,8 +510,8 @@ open_cached(HibobFdwScanState *scan, const char *key)
 
 	/* One with all people has the rows that any condition selects. */
 	return scan->options->resource->form == ROW_EMPLOYEE &&
-		cache_open(&scan->materialized, remote_query_key(&scan->query, &all),
-				   columns);
+		cache_open(&scan->materialized,
+				   remote_query_key(&scan->query, &all, credentials), columns);
 }
 
 /* Starts a run with a cached result or a request. */
@@ -521,8 +522,12 @@ start_from_cache(HibobFdwScanState *scan)
 
 	if (scan->options->cache_ttl > 0)
 	{
-		key = remote_query_key(&scan->query, &scan->filter);
-		if (open_cached(scan, key))
+		uint64		credentials =
+			connection_current_credentials(scan->query.userid,
+										   scan->query.serverid);
+
+		key = remote_query_key(&scan->query, &scan->filter, credentials);
+		if (open_cached(scan, key, credentials))
 		{
 			scan->cache_hits++;
 			return;
@@ -648,8 +653,8 @@ hibobIterateForeignScan(ForeignScanState *node)
 }
 
 /*
- * Reads the rest of a run that LIMIT or EXISTS ended early, so that it can be
- * kept: if it takes no further request, and few rows that need no file.
+ * Reads the rest of a run that LIMIT or EXISTS ended early, if it takes no
+ * further request, and few rows that need no file.
  */
 static void
 complete_run(HibobFdwScanState *scan, ForeignScanState *node)
@@ -659,9 +664,7 @@ complete_run(HibobFdwScanState *scan, ForeignScanState *node)
 	MemoryContext old;
 	int			n = 0;
 
-	if (scan->materialized.entry == NULL || scan->result == NULL ||
-		!conditions_vary(&scan->conditions, scan->scope) ||
-		!remote_result_is_last_response(scan->result))
+	if (scan->result == NULL || !remote_result_is_last_response(scan->result))
 		return;
 	old = MemoryContextSwitchTo(econtext->ecxt_per_tuple_memory);
 	while (n++ < MAX_REST && cache_memory(&scan->materialized) < limit &&
@@ -671,16 +674,17 @@ complete_run(HibobFdwScanState *scan, ForeignScanState *node)
 }
 
 /*
- * Keeps the rows of a complete run: a nested loop or a correlated subquery may
- * have the same values again.
+ * Keeps the rows of a run that is complete, or can be completed: a nested loop
+ * or a correlated subquery may have the same values again.
  */
 static void
-keep_run(HibobFdwScanState *scan)
+keep_run(HibobFdwScanState *scan, ForeignScanState *node)
 {
-	if (scan->materialized.entry == NULL ||
-		(scan->result != NULL && !remote_result_is_finished(scan->result)) ||
-		!conditions_vary(&scan->conditions, scan->scope) ||
-		scan->from_earlier)
+	if (scan->materialized.entry == NULL || scan->from_earlier ||
+		!conditions_vary(&scan->conditions, scan->scope))
+		return;
+	complete_run(scan, node);
+	if (scan->result != NULL && !remote_result_is_finished(scan->result))
 		return;
 	if (run_cache_add(&scan->earlier, &scan->filter, scan->run_context,
 					  &scan->materialized))
@@ -730,8 +734,7 @@ hibobReScanForeignScan(ForeignScanState *node)
 			cache_rewind(&scan->materialized);
 		return;
 	}
-	complete_run(scan, node);
-	keep_run(scan);
+	keep_run(scan, node);
 	reset_run(scan);
 	scan->materialize = true;
 }

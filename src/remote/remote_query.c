@@ -155,14 +155,14 @@ key_prefix(uint64 credentials_version)
  * entries.
  */
 const char *
-remote_query_key(const RemoteQuery *query, const RequestFilter *filter)
+remote_query_key(const RemoteQuery *query, const RequestFilter *filter,
+				 uint64 credentials_version)
 {
-	uint64		version = connection_current_credentials(query->userid,
-														 query->serverid);
 	StringInfoData key;
 
 	initStringInfo(&key);
-	appendStringInfo(&key, "%s%u", key_prefix(version), query->relid);
+	appendStringInfo(&key, "%s%u", key_prefix(credentials_version),
+					 query->relid);
 	append_filter(&key, filter);
 	if (row_map_has_whole_row(query->map))
 		for (int i = 0; i < query->map->ncolumns; i++)

@@ -98,11 +98,12 @@ extern Request *remote_query_requests(const RemoteQuery *query,
 									  const RequestFilter *filter);
 
 /*
- * For the session's cache: a key of everything that the rows depend on, and the
- * columns of the rows.
+ * For the session's cache: a key of everything that the rows depend on, with the
+ * version of the credentials, and the columns of the rows.
  */
 extern const char *remote_query_key(const RemoteQuery *query,
-									const RequestFilter *filter);
+									const RequestFilter *filter,
+									uint64 credentials_version);
 extern Bitmapset *remote_query_columns(const RemoteQuery *query);
 
 #endif							/* HIBOB_REMOTE_REMOTE_QUERY_H */
