@@ -19,9 +19,9 @@ use Time::HiRes qw(sleep time);
 our @EXPORT = qw(start_simulator new_cluster tell requests add_server
   query query_error $TOKEN $SLOWNESS);
 our @EXPORT_OK = qw(bare_cluster certificate authority contains_token session
-  outcome states reset_simulator canonical_body stats wait_until
-  wait_for_stalled reload_settings far_from_midnight hibob read_pages
-  load_pages differences employee_id quoted_ids preload_resolver closed_port
+  outcome states reset_simulator canonical_body stats open_connections
+  wait_until wait_for_stalled reload_settings far_from_midnight hibob
+  read_pages load_pages differences employee_id quoted_ids preload_resolver closed_port
   deaf_port silent_port one_shot_port serve report $PATIENCE);
 
 our $TOKEN = 's3cret-canary-token';
@@ -175,6 +175,22 @@ sub stats
 
 	die "stats: $response->{status}" unless $response->{success};
 	return decode_json($response->{content});
+}
+
+# Waits until a simulator has the expected number of open connections, and returns
+# the number.
+sub open_connections
+{
+	my ($url, $expected) = @_;
+	my $open;
+
+	for (1 .. 1000)
+	{
+		$open = stats($url)->{open_connections};
+		last if $open == $expected;
+		sleep 0.05;
+	}
+	return $open;
 }
 
 # Waits until this number of requests stall, one by default.

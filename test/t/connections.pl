@@ -6,9 +6,8 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
-use HibobTest qw(:DEFAULT certificate authority employee_id stats);
+use HibobTest qw(:DEFAULT certificate authority employee_id open_connections);
 use Test::More;
-use Time::HiRes qw(sleep);
 
 my $sim = start_simulator();
 my $node = new_cluster('connections');
@@ -27,22 +26,6 @@ query($node, q{
 	CREATE FOREIGN TABLE two.cached (id text, email text) SERVER two
 		OPTIONS (resource 'people', cache_ttl '1h')});
 
-# Waits until the simulator has the expected number of open connections, and
-# returns the number.
-sub open_connections
-{
-	my ($expected) = @_;
-	my $open;
-
-	for (1 .. 1000)
-	{
-		$open = stats($sim)->{open_connections};
-		last if $open == $expected;
-		sleep 0.05;
-	}
-	return $open;
-}
-
 sub session
 {
 	return $node->background_psql('postgres', on_error_stop => 0);
@@ -54,7 +37,7 @@ my $psql = session();
 is($psql->query($CONNECTIONS), '', 'before the first query');
 $psql->query('SELECT count(*) FROM bob.people');
 is($psql->query($CONNECTIONS), 'bob|t|t|1|0|', 'after a query');
-is(open_connections(1), 1, '... as the simulator reports');
+is(open_connections($sim, 1), 1, '... as the simulator reports');
 $psql->query('BEGIN; DECLARE c CURSOR FOR SELECT id FROM bob.people;
 	DECLARE d CURSOR FOR SELECT email FROM bob.people; FETCH 1 FROM c;
 	FETCH 1 FROM d');
@@ -77,7 +60,7 @@ $psql->query('COMMIT');
 is($psql->query(q{SELECT hibob_fdw_disconnect('bob')}), 't', 'disconnect');
 is($psql->query(q{SELECT hibob_fdw_disconnect('bob')}), 'f',
 	'... returns false without a connection');
-is(open_connections(0), 0, '... as the simulator reports');
+is(open_connections($sim, 0), 0, '... as the simulator reports');
 $psql->query('SELECT count(*) FROM bob.people; SELECT count(*) FROM two.people');
 is($psql->query($CONNECTIONS), "bob|t|t|1|0|\ntwo|t|t|1|0|", 'two servers');
 is($psql->query(q{SELECT hibob_fdw_disconnect('two')}), 't',
@@ -88,7 +71,7 @@ is($psql->query('SELECT hibob_fdw_disconnect_all()'), 't', 'disconnect all');
 is($psql->query($CONNECTIONS), '', '... closes all connections');
 is($psql->query('SELECT hibob_fdw_disconnect_all()'), 'f',
 	'... returns false without a connection');
-is(open_connections(0), 0, '... as the simulator reports');
+is(open_connections($sim, 0), 0, '... as the simulator reports');
 is((query_error($node, q{SELECT hibob_fdw_disconnect('nobody')}))[0], '42704',
 	'a server that does not exist');
 
@@ -140,7 +123,7 @@ sub busy_session
 	my $session = session();
 
 	$session->query($both);
-	is($session->query($CACHED) . open_connections(2), '22',
+	is($session->query($CACHED) . open_connections($sim, 2), '22',
 		'a session with two connections');
 	return $session;
 }
@@ -149,7 +132,7 @@ $psql = busy_session();
 $psql->query('DROP USER MAPPING FOR CURRENT_USER SERVER bob');
 is($psql->query($CONNECTIONS), 'two|t|t|1|0|',
 	'DROP USER MAPPING closes the connection');
-is(open_connections(1), 1, '... as the simulator reports');
+is(open_connections($sim, 1), 1, '... as the simulator reports');
 is($psql->query($CACHED), 0, '... and drops cached results');
 $psql->query($MAPPING);
 is($psql->query('SELECT count(*) FROM bob.people'), '500',
@@ -158,11 +141,11 @@ $psql->quit;
 
 $psql = busy_session();
 $psql->query('BEGIN; DROP USER MAPPING FOR CURRENT_USER SERVER bob');
-is(open_connections(2), 2, 'DROP USER MAPPING, not committed');
+is(open_connections($sim, 2), 2, 'DROP USER MAPPING, not committed');
 like($psql->query($CONNECTIONS), qr/^bob\|t\|f\|1\|0\|\n/,
 	'... marks the connection as invalid');
 $psql->query('COMMIT');
-is(open_connections(1), 1, '... closes it at commit');
+is(open_connections($sim, 1), 1, '... closes it at commit');
 $psql->query($MAPPING);
 $psql->query('BEGIN; DROP USER MAPPING FOR CURRENT_USER SERVER bob; ROLLBACK');
 is($psql->query('SELECT count(*) FROM bob.people'), '500',
@@ -178,7 +161,7 @@ like($psql->query('FETCH ALL FROM c'), qr/^(\d+\n){498}\d+$/,
 $psql->query('COMMIT');
 is($psql->query($CONNECTIONS), 'two|t|t|1|0|',
 	'... closes the connection afterwards');
-is(open_connections(1), 1, '... as the simulator reports');
+is(open_connections($sim, 1), 1, '... as the simulator reports');
 $psql->query($MAPPING);
 $psql->quit;
 
@@ -188,7 +171,7 @@ query($node, 'DROP USER MAPPING FOR CURRENT_USER SERVER bob');
 $psql->query('SELECT 1');
 is($psql->query($CONNECTIONS), 'two|t|t|1|0|',
 	'DROP USER MAPPING in another session');
-is(open_connections(1), 1, '... as the simulator reports');
+is(open_connections($sim, 1), 1, '... as the simulator reports');
 is($psql->query($CACHED), 0, '... drops cached results');
 query($node, $MAPPING);
 $psql->quit;
@@ -197,7 +180,7 @@ $psql = busy_session();
 $psql->query(q{ALTER USER MAPPING FOR CURRENT_USER SERVER bob
 	OPTIONS (SET token 'regenerated')});
 $psql->query('SELECT 1');
-is(open_connections(1), 1, 'ALTER USER MAPPING closes the connection');
+is(open_connections($sim, 1), 1, 'ALTER USER MAPPING closes the connection');
 $psql->query(qq{ALTER USER MAPPING FOR CURRENT_USER SERVER bob
 	OPTIONS (SET token '$TOKEN')});
 $psql->quit;
@@ -205,12 +188,12 @@ $psql->quit;
 $psql = busy_session();
 $psql->query('DROP SERVER two CASCADE');
 $psql->quit;
-is(open_connections(0), 0, 'the end of a session closes all connections');
+is(open_connections($sim, 0), 0, 'the end of a session closes all connections');
 $psql = session();
 $psql->query('SELECT count(*) FROM bob.people');
 $psql->query('DROP SERVER bob CASCADE');
 is($psql->query($CONNECTIONS), '', 'DROP SERVER closes the connection');
-is(open_connections(0), 0, '... as the simulator reports');
+is(open_connections($sim, 0), 0, '... as the simulator reports');
 $psql->quit;
 
 # --- reuse: a connection is reused unless it has unexpected bytes ---------------

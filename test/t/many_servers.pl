@@ -5,9 +5,8 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
-use HibobTest qw(:DEFAULT session states stats);
+use HibobTest qw(:DEFAULT session states open_connections);
 use Test::More;
-use Time::HiRes qw(sleep);
 
 my $SERVERS = 100;
 my $sim = start_simulator(employees => 20);
@@ -26,22 +25,6 @@ sub add_servers
 			SERVER s$_ OPTIONS (resource 'training');
 	} } 1 .. $SERVERS);
 	return;
-}
-
-# Waits until the simulator has the expected number of connections, and returns
-# the number.
-sub open_connections
-{
-	my ($expected) = @_;
-	my $open;
-
-	for (1 .. 1000)
-	{
-		$open = stats($sim)->{open_connections};
-		last if $open == $expected;
-		sleep 0.05;
-	}
-	return $open;
 }
 
 my $UNION = 'SELECT count(*) FROM (' . join(' UNION ALL ',
@@ -64,7 +47,7 @@ my $psql = $node->background_psql('postgres', on_error_stop => 0);
 $psql->query($UNION);
 is($psql->query('SELECT sum(channels), sum(in_use)
 	FROM hibob_fdw_get_connections()'), '20|0', '... few connections stay open');
-is(open_connections(20), 20, '... as the simulator reports');
+is(open_connections($sim, 20), 20, '... as the simulator reports');
 $psql->quit;
 
 # --- few descriptors -------------------------------------------------------------
